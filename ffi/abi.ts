@@ -1,0 +1,216 @@
+/**
+ * Constants and struct layouts of the C library, by their C names: one table
+ * per target. What the two targets share is written once; what differs is
+ * spelled out in both.
+ *
+ * @module
+ */
+
+/** Constants that Linux gives the same value on every target we support. */
+const COMMON = {
+  // socket(2)
+  AF_UNSPEC: 0,
+  AF_UNIX: 1,
+  AF_INET: 2,
+  AF_INET6: 10,
+  SOCK_STREAM: 1,
+  SOCK_NONBLOCK: 0o4000,
+  SOCK_CLOEXEC: 0o2000000,
+  SOL_SOCKET: 1,
+  SO_REUSEADDR: 2,
+  SO_TYPE: 3,
+  SO_PEERCRED: 17,
+  SO_ACCEPTCONN: 30,
+  IPPROTO_TCP: 6,
+  IPPROTO_IPV6: 41,
+  IPV6_V6ONLY: 26,
+  SCM_RIGHTS: 1,
+  MSG_DONTWAIT: 0x40,
+  MSG_CTRUNC: 0x08,
+  MSG_NOSIGNAL: 0x4000,
+  MSG_CMSG_CLOEXEC: 0x40000000,
+  SHUT_RDWR: 2,
+  /** The kernel's limit of descriptors in one message, `SCM_MAX_FD`. */
+  SCM_MAX_FD: 253,
+  // open(2), fcntl(2), flock(2), memfd_create(2), eventfd(2)
+  O_RDONLY: 0,
+  O_NONBLOCK: 0o4000,
+  O_CLOEXEC: 0o2000000,
+  F_GETFD: 1,
+  F_SETFD: 2,
+  F_GETFL: 3,
+  F_SETFL: 4,
+  FD_CLOEXEC: 1,
+  LOCK_EX: 2,
+  MFD_CLOEXEC: 1,
+  EFD_CLOEXEC: 0o2000000,
+  EFD_NONBLOCK: 0o4000,
+  // statx(2)
+  AT_FDCWD: -100,
+  AT_SYMLINK_NOFOLLOW: 0x100,
+  STATX_BASIC_STATS: 0x7ff,
+  S_IFMT: 0o170000,
+  S_IFSOCK: 0o140000,
+  // poll(2), epoll(7)
+  POLLIN: 0x001,
+  POLLOUT: 0x004,
+  EPOLL_CLOEXEC: 0o2000000,
+  EPOLL_CTL_ADD: 1,
+  EPOLL_CTL_DEL: 2,
+  EPOLL_CTL_MOD: 3,
+  EPOLLIN: 0x001,
+  EPOLLOUT: 0x004,
+  EPOLLERR: 0x008,
+  EPOLLHUP: 0x010,
+  // signal(7)
+  SIG_BLOCK: 0,
+  SIG_UNBLOCK: 1,
+  SIG_SETMASK: 2,
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGTERM: 15,
+  // getrlimit(2), sysconf(3)
+  RLIMIT_NOFILE: 7,
+  _SC_PAGESIZE: 30,
+  // getaddrinfo(3)
+  EAI_SYSTEM: -11,
+} as const;
+
+/** Struct layouts shared by both LP64 targets: sizes and offsets in bytes. */
+const COMMON_LAYOUTS = {
+  sockaddr_in: { size: 16, sin_family: 0, sin_port: 2, sin_addr: 4 },
+  sockaddr_in6: {
+    size: 28,
+    sin6_family: 0,
+    sin6_port: 2,
+    sin6_flowinfo: 4,
+    sin6_addr: 8,
+    sin6_scope_id: 24,
+  },
+  sockaddr_un: { size: 110, sun_family: 0, sun_path: 2 },
+  ucred: { size: 12, pid: 0, uid: 4, gid: 8 },
+  iovec: { size: 16, iov_base: 0, iov_len: 8 },
+  msghdr: {
+    size: 56,
+    msg_name: 0,
+    msg_namelen: 8,
+    msg_iov: 16,
+    msg_iovlen: 24,
+    msg_control: 32,
+    msg_controllen: 40,
+    msg_flags: 48,
+  },
+  /** `size` is `CMSG_LEN(0)`; the data follows at that offset. */
+  cmsghdr: { size: 16, cmsg_len: 0, cmsg_level: 8, cmsg_type: 12, align: 8 },
+  pollfd: { size: 8, fd: 0, events: 4, revents: 6 },
+  rlimit: { size: 16, rlim_cur: 0, rlim_max: 8 },
+  sigset_t: { size: 128 },
+  addrinfo: {
+    size: 48,
+    ai_flags: 0,
+    ai_family: 4,
+    ai_socktype: 8,
+    ai_protocol: 12,
+    ai_addrlen: 16,
+    ai_addr: 24,
+    ai_canonname: 32,
+    ai_next: 40,
+  },
+  linux_dirent64: { d_ino: 0, d_reclen: 16, d_type: 18, d_name: 19 },
+  statx: {
+    size: 256,
+    stx_mode: 28,
+    stx_ino: 32,
+    stx_dev_major: 136,
+    stx_dev_minor: 140,
+  },
+} as const;
+
+/** What differs from target to target. */
+interface Target {
+  readonly O_DIRECTORY: number;
+  readonly layouts: {
+    /** Packed on x86_64 (`EPOLL_PACKED`), naturally aligned elsewhere. */
+    readonly epoll_event: {
+      readonly size: number;
+      readonly events: number;
+      readonly data: number;
+    };
+  };
+  /** Where distributions keep the C library, most usual first. */
+  readonly libc: readonly string[];
+}
+
+const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
+  x86_64: {
+    O_DIRECTORY: 0o200000,
+    layouts: { epoll_event: { size: 12, events: 0, data: 4 } },
+    libc: [
+      "/lib/x86_64-linux-gnu/libc.so.6",
+      "/usr/lib/x86_64-linux-gnu/libc.so.6",
+      "/lib64/libc.so.6",
+      "/usr/lib64/libc.so.6",
+      "/usr/lib/libc.so.6",
+    ],
+  },
+  aarch64: {
+    O_DIRECTORY: 0o40000,
+    layouts: { epoll_event: { size: 16, events: 0, data: 8 } },
+    libc: [
+      "/lib/aarch64-linux-gnu/libc.so.6",
+      "/usr/lib/aarch64-linux-gnu/libc.so.6",
+      "/lib64/libc.so.6",
+      "/usr/lib64/libc.so.6",
+      "/usr/lib/libc.so.6",
+    ],
+  },
+};
+
+/** Thrown where neither Linux x86_64 nor Linux aarch64 with glibc runs us. */
+export class UnsupportedPlatformError extends Error {
+  /** `UnsupportedPlatformError`. */
+  override readonly name = "UnsupportedPlatformError";
+}
+
+/** The table of one target. */
+export type Abi = typeof COMMON & {
+  readonly O_DIRECTORY: number;
+  readonly layouts: typeof COMMON_LAYOUTS & Target["layouts"];
+  readonly libc: readonly string[];
+};
+
+/**
+ * The table for a platform.
+ *
+ * @throws {UnsupportedPlatformError} on anything but Linux x86_64 and aarch64.
+ */
+export function abiOf(os: string, arch: string): Abi {
+  const target = os === "linux"
+    ? TARGETS[arch as typeof Deno.build.arch]
+    : undefined;
+  if (target === undefined) {
+    throw new UnsupportedPlatformError(
+      `multibinder runs on Linux x86_64 and aarch64 with glibc; this is ${os} ${arch}`,
+    );
+  }
+  return {
+    ...COMMON,
+    ...target,
+    layouts: { ...COMMON_LAYOUTS, ...target.layouts },
+  };
+}
+
+/** Whether this platform is one of ours. */
+export const supported: boolean = Deno.build.os === "linux" &&
+  TARGETS[Deno.build.arch] !== undefined;
+
+/**
+ * The table of the platform that runs this program. Elsewhere it is some
+ * table: importing must not fail on a developer's other machine, and nothing
+ * can be called there, because libc.ts opens no library.
+ */
+export const abi: Abi = supported
+  ? abiOf(Deno.build.os, Deno.build.arch)
+  : abiOf("linux", "x86_64");

@@ -1,0 +1,205 @@
+/**
+ * Files by way of libc, for a program that was granted no file at all.
+ *
+ * @module
+ */
+import { abi } from "./abi.ts";
+import { Descriptor } from "./descriptor.ts";
+import { check, Errno, lastErrno, OsError } from "./errno.ts";
+import { libc } from "./libc.ts";
+import { cString, viewOf } from "./memory.ts";
+
+/** open(2) for reading, close-on-exec. */
+export function openFile(path: string, flags = 0): Descriptor {
+  const fd = libc().open(
+    cString(path),
+    abi.O_RDONLY | abi.O_CLOEXEC | flags,
+    0,
+  );
+  return new Descriptor(check(fd, "open", path));
+}
+
+/** Everything from the descriptor's offset to its end. */
+export function readAll(fd: number): Uint8Array<ArrayBuffer> {
+  let bytes = new Uint8Array(16 * 1024);
+  let length = 0;
+  while (true) {
+    if (length === bytes.length) {
+      const larger = new Uint8Array(bytes.length * 2);
+      larger.set(bytes);
+      bytes = larger;
+    }
+    const room = bytes.subarray(length);
+    const count = Number(libc().read(fd, room, BigInt(room.length)));
+    if (count === 0) return bytes.slice(0, length);
+    if (count > 0) {
+      length += count;
+    } else {
+      const errno = lastErrno();
+      if (errno !== Errno.EINTR) throw new OsError("read", errno);
+    }
+  }
+}
+
+/** Reads a whole file, also one of /proc, which has no size. */
+export function readFile(path: string): Uint8Array<ArrayBuffer> {
+  using file = openFile(path);
+  return readAll(file.fd);
+}
+
+/** Writes all of `bytes`. */
+export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
+  let rest = bytes;
+  while (rest.length > 0) {
+    const count = Number(libc().write(fd, rest, BigInt(rest.length)));
+    if (count >= 0) {
+      rest = rest.subarray(count);
+    } else {
+      const errno = lastErrno();
+      if (errno !== Errno.EINTR) throw new OsError("write", errno);
+    }
+  }
+}
+
+/** unlink(2). */
+export function unlink(path: string): void {
+  check(libc().unlink(cString(path)), "unlink", path);
+}
+
+/** What tells one file from every other: its device and inode. */
+export interface FileIdentity {
+  /** The device, `major:minor`. */
+  device: string;
+  /** The inode on it, in decimal. */
+  inode: string;
+}
+
+/** What statx(2) says of a file. */
+export interface FileStatus extends FileIdentity {
+  /** `st_mode`: kind and permissions. */
+  mode: number;
+  /** Whether it is a socket. */
+  isSocket: boolean;
+}
+
+/**
+ * The status of a path, of a symbolic link itself; `undefined` when nothing
+ * is there. statx(2) has one layout on every target, unlike stat(2).
+ */
+export function statusOf(path: string): FileStatus | undefined {
+  const layout = abi.layouts.statx;
+  const bytes = new Uint8Array(layout.size);
+  const result = libc().statx(
+    abi.AT_FDCWD,
+    cString(path),
+    abi.AT_SYMLINK_NOFOLLOW,
+    abi.STATX_BASIC_STATS,
+    bytes,
+  );
+  if (result === -1) {
+    const errno = lastErrno();
+    if (errno === Errno.ENOENT) return undefined;
+    throw new OsError("statx", errno, path);
+  }
+  const view = viewOf(bytes);
+  const mode = view.getUint16(layout.stx_mode, true);
+  const major = view.getUint32(layout.stx_dev_major, true);
+  const minor = view.getUint32(layout.stx_dev_minor, true);
+  return {
+    device: `${major}:${minor}`,
+    inode: String(view.getBigUint64(layout.stx_ino, true)),
+    mode,
+    isSocket: (mode & abi.S_IFMT) === abi.S_IFSOCK,
+  };
+}
+
+/** Whether two are the same file. */
+export function sameFile(one: FileIdentity, other: FileIdentity): boolean {
+  return one.device === other.device && one.inode === other.inode;
+}
+
+/** Runs `action` with another file mode creation mask (umask(2)). */
+export function withUmask<T>(mask: number, action: () => T): T {
+  const before = libc().umask(mask);
+  try {
+    return action();
+  } finally {
+    libc().umask(before);
+  }
+}
+
+/**
+ * Runs `action` while this process alone holds the lock of a directory
+ * (flock(2)); without the lock where the directory may not be read.
+ */
+export function withDirectoryLock<T>(directory: string, action: () => T): T {
+  const fd = libc().open(
+    cString(directory),
+    abi.O_RDONLY | abi.O_CLOEXEC | abi.O_DIRECTORY,
+    0,
+  );
+  if (fd === -1) {
+    const errno = lastErrno();
+    if (errno !== Errno.EACCES) throw new OsError("open", errno, directory);
+    return action();
+  }
+  using opened = new Descriptor(fd);
+  while (libc().flock(opened.fd, abi.LOCK_EX) === -1) {
+    const errno = lastErrno();
+    if (errno !== Errno.EINTR) throw new OsError("flock", errno, directory);
+  }
+  return action();
+}
+
+/**
+ * An anonymous file in memory (memfd_create(2)) that holds `bytes`, read from
+ * its beginning by {@linkcode readMemoryFile}.
+ */
+export function memoryFile(
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Descriptor {
+  const file = new Descriptor(
+    check(libc().memfd_create(cString(name), abi.MFD_CLOEXEC), "memfd_create"),
+  );
+  try {
+    writeAll(file.fd, bytes);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  return file;
+}
+
+/** The content of a memory file, wherever its offset stands. */
+export function readMemoryFile(fd: number): Uint8Array<ArrayBuffer> {
+  return readFile(`/proc/self/fd/${fd}`);
+}
+
+const DIRENT_BUFFER = 32 * 1024;
+const decoder = new TextDecoder();
+
+/** The names in a directory, without `.` and `..` (getdents64(2)). */
+export function namesIn(path: string): string[] {
+  const layout = abi.layouts.linux_dirent64;
+  using directory = openFile(path, abi.O_DIRECTORY);
+  const bytes = new Uint8Array(DIRENT_BUFFER);
+  const view = viewOf(bytes);
+  const names: string[] = [];
+  while (true) {
+    const filled = check(
+      libc().getdents64(directory.fd, bytes, BigInt(bytes.length)),
+      "getdents64",
+      path,
+    );
+    if (filled === 0) return names;
+    for (let at = 0; at < filled;) {
+      const start = at + layout.d_name;
+      const name = decoder.decode(
+        bytes.subarray(start, bytes.indexOf(0, start)),
+      );
+      if (name !== "." && name !== "..") names.push(name);
+      at += view.getUint16(at + layout.d_reclen, true);
+    }
+  }
+}

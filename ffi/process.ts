@@ -1,0 +1,119 @@
+/**
+ * The process: its command line and environment, exec, limits, descriptors.
+ *
+ * @module
+ */
+import { abi } from "./abi.ts";
+import { lastErrno, OsError } from "./errno.ts";
+import { namesIn, readFile } from "./file.ts";
+import { libc } from "./libc.ts";
+import { cString, NativeMemory, textAt, viewOf } from "./memory.ts";
+import { check } from "./errno.ts";
+
+const decoder = new TextDecoder();
+
+function strings(path: string): string[] {
+  const text = decoder.decode(readFile(path));
+  return text === "" ? [] : text.replace(/\0$/, "").split("\0");
+}
+
+/** getpid(2). */
+export function processId(): number {
+  return libc().getpid();
+}
+
+/** The command line this process was started with (proc_pid_cmdline(5)). */
+export function commandLine(): string[] {
+  return strings("/proc/self/cmdline");
+}
+
+/**
+ * The environment this process was started with, as `NAME=value`
+ * (proc_pid_environ(5)); later changes are not in it.
+ */
+export function initialEnvironment(): string[] {
+  return strings("/proc/self/environ");
+}
+
+/** getenv(3), which needs no `--allow-env`. */
+export function environmentVariable(name: string): string | undefined {
+  return textAt(libc().getenv(cString(name)));
+}
+
+/** unsetenv(3): children do not see the variable any more. */
+export function unsetEnvironmentVariable(name: string): void {
+  check(libc().unsetenv(cString(name)), "unsetenv", name);
+}
+
+/** A NULL-terminated array of C strings, as execve(2) takes them. */
+class StringArray implements Disposable {
+  readonly #strings: NativeMemory[] = [];
+  readonly #array: NativeMemory;
+
+  constructor(texts: readonly string[]) {
+    for (const text of texts) {
+      this.#strings.push(NativeMemory.of(cString(text)));
+    }
+    const bytes = new Uint8Array(8 * (texts.length + 1));
+    const view = viewOf(bytes);
+    this.#strings.forEach(({ address }, index) =>
+      view.setBigUint64(8 * index, address, true)
+    );
+    this.#array = NativeMemory.of(bytes);
+  }
+
+  get address(): bigint {
+    return this.#array.address;
+  }
+
+  [Symbol.dispose](): void {
+    for (const text of this.#strings) text[Symbol.dispose]();
+    this.#array[Symbol.dispose]();
+  }
+}
+
+/**
+ * execve(2): becomes another program, with this process's PID and every
+ * descriptor that is not close-on-exec. Returns only by throwing.
+ *
+ * @throws {OsError} ENOENT, EACCES, E2BIG, ...; then nothing has changed.
+ */
+export function execute(
+  path: string,
+  argv: readonly string[],
+  environment: readonly string[],
+): never {
+  using argvArray = new StringArray(argv);
+  using environmentArray = new StringArray(environment);
+  libc().execve(cString(path), argvArray.address, environmentArray.address);
+  throw new OsError("execve", lastErrno(), path);
+}
+
+/**
+ * The binary that runs this program, as it can be executed again: after a
+ * package upgrade /proc/self/exe reads `<path> (deleted)` while the new one
+ * lies at the path.
+ */
+export function executable(): string {
+  return Deno.execPath().replace(/ \(deleted\)$/, "");
+}
+
+/** The limit of open descriptors (RLIMIT_NOFILE, getrlimit(2)). */
+export function descriptorLimit(): { soft: number; hard: number } {
+  const layout = abi.layouts.rlimit;
+  const bytes = new Uint8Array(layout.size);
+  check(libc().getrlimit(abi.RLIMIT_NOFILE, bytes), "getrlimit");
+  const view = viewOf(bytes);
+  return {
+    soft: Number(view.getBigUint64(layout.rlim_cur, true)),
+    hard: Number(view.getBigUint64(layout.rlim_max, true)),
+  };
+}
+
+/** The descriptors that are open now, in ascending order. */
+export function openDescriptors(): number[] {
+  // The listing's own descriptor is in it and closed by the time we look.
+  return namesIn("/proc/self/fd").map(Number)
+    .filter((fd) => libc().fcntl(fd, abi.F_GETFD, 0) !== -1)
+    .sort((one, other) => one - other);
+}

@@ -1,0 +1,189 @@
+/**
+ * Sockets: socket(2), bind(2), listen(2), accept(2), connect(2) and the
+ * options of socket(7).
+ *
+ * @module
+ */
+import { abi } from "./abi.ts";
+import { Descriptor } from "./descriptor.ts";
+import { check, Errno, lastErrno, OsError } from "./errno.ts";
+import { libc } from "./libc.ts";
+import { viewOf } from "./memory.ts";
+import {
+  domainOf,
+  encodeSocketAddress,
+  formatSocketAddress,
+  type SocketAddress,
+} from "./socket_address.ts";
+
+/** A new stream socket, close-on-exec. */
+export function streamSocket(
+  address: SocketAddress,
+  options: { nonblocking?: boolean } = {},
+): Descriptor {
+  const type = abi.SOCK_STREAM | abi.SOCK_CLOEXEC |
+    (options.nonblocking ? abi.SOCK_NONBLOCK : 0);
+  return new Descriptor(
+    check(libc().socket(domainOf(address), type, 0), "socket"),
+  );
+}
+
+/** bind(2): gives the socket its address. */
+export function bindSocket(fd: number, address: SocketAddress): void {
+  const bytes = encodeSocketAddress(address);
+  check(
+    libc().bind(fd, bytes, bytes.length),
+    "bind",
+    formatSocketAddress(address),
+  );
+}
+
+/**
+ * listen(2). On a socket that listens already it changes the backlog, which
+ * the kernel caps at `net.core.somaxconn`.
+ */
+export function listenOn(fd: number, backlog: number): void {
+  check(libc().listen(fd, backlog), "listen");
+}
+
+/** connect(2): 0, or the errno it failed with. */
+export function tryConnect(fd: number, address: SocketAddress): number {
+  const bytes = encodeSocketAddress(address);
+  return libc().connect(fd, bytes, bytes.length) === -1 ? lastErrno() : 0;
+}
+
+// What accept(2) says of a connection, not of the listening socket: the next
+// one may well be good.
+const GONE_BEFORE_ACCEPT: ReadonlySet<number> = new Set([
+  Errno.EINTR,
+  Errno.ECONNABORTED,
+]);
+
+/**
+ * accept4(2) on a non-blocking listening socket: the connection's descriptor,
+ * close-on-exec and non-blocking, or -1 when nobody waits.
+ *
+ * @throws {OsError} EMFILE, ENFILE, ENOBUFS or ENOMEM.
+ */
+export function acceptConnection(fd: number): number {
+  while (true) {
+    const flags = abi.SOCK_CLOEXEC | abi.SOCK_NONBLOCK;
+    const accepted = libc().accept4(fd, 0n, 0n, flags);
+    if (accepted !== -1) return accepted;
+    const errno = lastErrno();
+    if (errno === Errno.EAGAIN) return -1;
+    if (!GONE_BEFORE_ACCEPT.has(errno)) throw new OsError("accept4", errno);
+  }
+}
+
+const option = new Int32Array(1);
+const optionBytes = new Uint8Array(option.buffer);
+const optionLength = new Uint32Array(1);
+const optionLengthBytes = new Uint8Array(optionLength.buffer);
+
+/** Sets a socket option that is a C int. `name` is for the error. */
+export function setOption(
+  fd: number,
+  level: number,
+  optname: number,
+  value: number,
+  name: string,
+): void {
+  option[0] = value;
+  check(
+    libc().setsockopt(fd, level, optname, optionBytes, 4),
+    "setsockopt",
+    name,
+  );
+}
+
+/** Reads a socket option that is a C int. */
+export function getOption(fd: number, level: number, optname: number): number {
+  optionLength[0] = 4;
+  check(
+    libc().getsockopt(fd, level, optname, optionBytes, optionLengthBytes),
+    "getsockopt",
+  );
+  return option[0]!;
+}
+
+/** Whether the socket listens (SO_ACCEPTCONN). */
+export function isListening(fd: number): boolean {
+  return getOption(fd, abi.SOL_SOCKET, abi.SO_ACCEPTCONN) === 1;
+}
+
+/** Who is at the other end of a UNIX socket. */
+export interface Peer {
+  /** The process that connected. */
+  pid: number;
+  /** Its user. */
+  uid: number;
+  /** Its group. */
+  gid: number;
+}
+
+/** Who connected, as the kernel recorded it then (SO_PEERCRED, unix(7)). */
+export function peerOf(fd: number): Peer {
+  const layout = abi.layouts.ucred;
+  const bytes = new Uint8Array(layout.size);
+  optionLength[0] = layout.size;
+  check(
+    libc().getsockopt(
+      fd,
+      abi.SOL_SOCKET,
+      abi.SO_PEERCRED,
+      bytes,
+      optionLengthBytes,
+    ),
+    "getsockopt",
+    "SO_PEERCRED",
+  );
+  const view = viewOf(bytes);
+  return {
+    pid: view.getInt32(layout.pid, true),
+    uid: view.getUint32(layout.uid, true),
+    gid: view.getUint32(layout.gid, true),
+  };
+}
+
+/**
+ * recv(2) without waiting: how many bytes came, 0 at the end of the stream,
+ * or -1 when there is nothing yet. Descriptors that somebody sent along are
+ * closed by the kernel, because no room for them is given.
+ *
+ * @throws {OsError} ECONNRESET and the like.
+ */
+export function receive(fd: number, into: Uint8Array<ArrayBuffer>): number {
+  while (true) {
+    const received = Number(
+      libc().recv(fd, into, BigInt(into.length), abi.MSG_DONTWAIT),
+    );
+    if (received !== -1) return received;
+    const errno = lastErrno();
+    if (errno === Errno.EAGAIN) return -1;
+    if (errno !== Errno.EINTR) throw new OsError("recv", errno);
+  }
+}
+
+/**
+ * send(2) without waiting and without SIGPIPE: how many bytes the kernel took,
+ * or -1 when its buffer is full.
+ *
+ * @throws {OsError} EPIPE and the like.
+ */
+export function send(fd: number, bytes: Uint8Array<ArrayBuffer>): number {
+  while (true) {
+    const sent = Number(
+      libc().send(
+        fd,
+        bytes,
+        BigInt(bytes.length),
+        abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL,
+      ),
+    );
+    if (sent !== -1) return sent;
+    const errno = lastErrno();
+    if (errno === Errno.EAGAIN) return -1;
+    if (errno !== Errno.EINTR) throw new OsError("send", errno);
+  }
+}

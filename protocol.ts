@@ -1,0 +1,239 @@
+/**
+ * What both sides say on the control socket: JSON-RPC 2.0 objects, one after
+ * another on a stream, an answer's descriptors in its ancillary data.
+ *
+ * @module
+ */
+import type { Kind } from "./address.ts";
+
+/** The numbers in an error answer. */
+export const ErrorCode = {
+  /** What came is no JSON. */
+  PARSE_ERROR: -32700,
+  /** JSON, but no request; also: longer than {@linkcode MAX_REQUEST}. */
+  INVALID_REQUEST: -32600,
+  /** No such method. */
+  METHOD_NOT_FOUND: -32601,
+  /** The method has no use for these params. */
+  INVALID_PARAMS: -32602,
+  /** The daemon's own fault. */
+  INTERNAL_ERROR: -32603,
+  /** The socket could not be made, bound or listened on; data says why. */
+  COULD_NOT_BIND: 10000,
+  /** The policy says no. */
+  DENIED: 10001,
+  /** The daemon has no descriptor left. */
+  NO_DESCRIPTORS: 10002,
+  /** Nothing is bound to that address. */
+  NO_SUCH_BIND: 10004,
+} as const;
+
+/** The longest request, in bytes. */
+export const MAX_REQUEST = 64 * 1024;
+
+/** The backlog of a bind that names none, as the Ruby multibinder has it. */
+export const DEFAULT_BACKLOG = 1000;
+
+/** What ties an answer to its request. */
+export type RequestId = string | number | null;
+
+/** The first parameter of `bind`. */
+export interface BindParams {
+  /** A numeric address or a name. */
+  address?: string;
+  /** 0 to 65535; 0 lets the kernel choose. */
+  port?: number;
+  /** The path of a UNIX socket, in place of address and port. */
+  path?: string;
+  /** Default: `tcp`, with a path `unix`. */
+  kind?: Kind;
+  /** How many connections may wait to be accepted. Default: 1000. */
+  backlog?: number;
+  /** Whether an IPv6 socket refuses IPv4. Default: true. */
+  v6only?: boolean;
+}
+
+/** What failed in the kernel, in the `data` of an error answer. */
+export interface ErrorData {
+  /** As in errno(3). */
+  errno: number;
+  /** Its name, such as `EADDRINUSE`. */
+  code: string;
+  /** The call that failed. */
+  syscall: string;
+}
+
+/** The `error` of an answer. */
+export interface ErrorObject {
+  /** One of {@linkcode ErrorCode}. */
+  code: number;
+  /** One sentence for people. */
+  message: string;
+  /** Details for programs. */
+  data?: unknown;
+}
+
+/** An answer. */
+export interface Answer {
+  /** Always "2.0"; older servers leave it out of an error. */
+  jsonrpc?: "2.0";
+  /** The request's, or null. */
+  id?: RequestId;
+  /** What was asked for, of a success. */
+  result?: unknown;
+  /** Why not, of a failure. */
+  error?: ErrorObject;
+}
+
+/** The answer to `status`. */
+export interface Status {
+  /** The daemon's version. */
+  version: string;
+  /** Its process, the same across re-execs. */
+  pid: number;
+  /** The version of Deno that runs it. */
+  deno: string;
+  /** When the first generation began, ISO 8601. */
+  started_at: string;
+  /** When this one began. */
+  generation_started_at: string;
+  /** 1, and one more with every re-exec. */
+  generation: number;
+  /** The path of the control socket. */
+  control_socket: string;
+  /** How many sockets are held. */
+  binds: number;
+  /** How many clients are connected, the asking one included. */
+  clients: number;
+  /** How many descriptors are open, and how many may be. */
+  descriptors: { open: number; limit: number };
+}
+
+/** Bytes that cannot be a sequence of JSON-RPC messages. */
+export class FramingError extends Error {
+  /** `FramingError`. */
+  override readonly name = "FramingError";
+
+  /** `code` is the {@linkcode ErrorCode} to answer with. */
+  constructor(readonly code: number, message: string) {
+    super(message);
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Cuts a stream into JSON objects and arrays. Nothing ends a message but its
+ * own last bracket: the Ruby client sends no newline.
+ */
+export class Framing {
+  #buffer: Uint8Array<ArrayBuffer> = NOTHING;
+  /** Where the message under way begins. */
+  #start = 0;
+  /** Up to where it has been looked at. */
+  #scanned = 0;
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+
+  /** Messages longer than `limit` bytes are refused. */
+  constructor(readonly limit: number) {}
+
+  /** Takes in what came; the bytes are copied. */
+  append(bytes: Uint8Array<ArrayBuffer>): void {
+    const rest = this.pending;
+    const buffer = new Uint8Array(rest.length + bytes.length);
+    buffer.set(rest);
+    buffer.set(bytes, rest.length);
+    this.#buffer = buffer;
+    this.#scanned -= this.#start;
+    this.#start = 0;
+  }
+
+  /** What no message was cut from yet. */
+  get pending(): Uint8Array<ArrayBuffer> {
+    return this.#buffer.subarray(this.#start);
+  }
+
+  /**
+   * The next whole message, or `undefined` until more comes.
+   *
+   * @throws {FramingError} when no message can follow any more.
+   */
+  next(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#depth === 0) this.#skipSpace();
+    const buffer = this.#buffer;
+    while (this.#scanned < buffer.length) {
+      const byte = buffer[this.#scanned++]!;
+      if (this.#inString) {
+        if (this.#escaped) this.#escaped = false;
+        else if (byte === BACKSLASH) this.#escaped = true;
+        else if (byte === QUOTE) this.#inString = false;
+      } else if (byte === QUOTE) {
+        this.#inString = true;
+      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+        this.#depth++;
+      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+        if (--this.#depth === 0) return this.#cut();
+      }
+    }
+    this.#refuseTooLong();
+    return undefined;
+  }
+
+  #skipSpace(): void {
+    const buffer = this.#buffer;
+    let at = this.#start;
+    while (at < buffer.length && isSpace(buffer[at]!)) at++;
+    this.#start = this.#scanned = at;
+    if (at === buffer.length) {
+      this.#buffer = NOTHING;
+      this.#start = this.#scanned = 0;
+    } else if (buffer[at] !== OPEN_BRACE && buffer[at] !== OPEN_BRACKET) {
+      throw new FramingError(
+        ErrorCode.PARSE_ERROR,
+        "Parse error: a request is a JSON object or an array of them",
+      );
+    }
+  }
+
+  #cut(): Uint8Array<ArrayBuffer> {
+    this.#refuseTooLong();
+    const message = this.#buffer.subarray(this.#start, this.#scanned);
+    this.#start = this.#scanned;
+    return message;
+  }
+
+  #refuseTooLong(): void {
+    if (this.#scanned - this.#start > this.limit) {
+      throw new FramingError(
+        ErrorCode.INVALID_REQUEST,
+        `Invalid request: longer than ${this.limit} bytes`,
+      );
+    }
+  }
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const encoder = new TextEncoder();
+
+/** Reads one message; throws where it is not UTF-8 or not JSON. */
+export function decodeMessage(bytes: Uint8Array<ArrayBuffer>): unknown {
+  return JSON.parse(decoder.decode(bytes));
+}
+
+/** One message with the newline that ends ours. */
+export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
+  return encoder.encode(JSON.stringify(message) + "\n");
+}

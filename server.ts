@@ -1,0 +1,25 @@
+/**
+ * A daemon that binds LISTEN sockets for other programs and hands them over a
+ * UNIX socket, so that those can be restarted with no connection refused.
+ *
+ * Run directly it is the command line:
+ *
+ * ```sh
+ * deno run --allow-ffi=/lib/x86_64-linux-gnu/libc.so.6 jsr:@multibinder/server /run/multibinder.sock
+ * ```
+ *
+ * {@linkcode serve} is the same inside another program.
+ *
+ * @module
+ */
+import { main } from "./server/command_line.ts";
+
+export { UnsupportedPlatformError } from "./ffi/abi.ts";
+export { OsError } from "./ffi/errno.ts";
+export { MissingPermissionError } from "./ffi/libc.ts";
+export type { Status } from "./protocol.ts";
+export { ControlSocketError } from "./server/control_socket.ts";
+export type { LogFormat, LogLevel } from "./server/log.ts";
+export { serve, type ServeOptions, type Server } from "./server/serve.ts";
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

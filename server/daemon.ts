@@ -1,0 +1,283 @@
+import { abi } from "../ffi/abi.ts";
+import { Descriptor, spareDescriptor } from "../ffi/descriptor.ts";
+import { Interest, Poller } from "../ffi/poller.ts";
+import { descriptorLimit, openDescriptors, processId } from "../ffi/process.ts";
+import { acceptConnection } from "../ffi/socket.ts";
+import { FramingError, type Status } from "../protocol.ts";
+import { VERSION } from "../version.ts";
+import type { BindTable } from "./bind_table.ts";
+import { Connection, isClientGone } from "./connection.ts";
+import type { ControlSocket } from "./control_socket.ts";
+import { dispatch, errorReply, type Reply } from "./dispatch.ts";
+import type { Log } from "./log.ts";
+import {
+  bindError,
+  isOutOfDescriptors,
+  RequestError,
+} from "./request_error.ts";
+
+/** Connections taken in one turn, so that a flood of them is no standstill. */
+const ACCEPTS_A_TURN = 64;
+
+/**
+ * How long the loop asks without waiting after the last event, in ms. A client
+ * that sends one request after the other is answered within that, and the
+ * hop to the waiting thread and back (some 50 us) is saved.
+ */
+const SPIN = 0.1;
+
+/** How long the loop runs before signals and promises get a turn, in ms. */
+const STRETCH = 5;
+
+/** When the daemon began, which re-execs do not change. */
+export interface Origin {
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** 1, and one more with every re-exec. */
+  readonly generation: number;
+}
+
+/** The daemon: one event loop over the control socket and its clients. */
+export class Daemon {
+  readonly control: ControlSocket;
+  readonly binds: BindTable;
+  readonly log: Log;
+  readonly origin: Origin;
+  readonly #generationStartedAt = new Date().toISOString();
+  readonly #poller = new Poller();
+  readonly #connections = new Map<number, Connection>();
+  #reserve: Descriptor | undefined = spareDescriptor();
+  #stopping = false;
+
+  /** Takes over the sockets. */
+  constructor(
+    control: ControlSocket,
+    binds: BindTable,
+    log: Log,
+    origin: Origin,
+  ) {
+    this.control = control;
+    this.binds = binds;
+    this.log = log;
+    this.origin = origin;
+    this.#poller.add(control.descriptor.fd, Interest.READ);
+  }
+
+  /** Every connected client. */
+  get connections(): Iterable<Connection> {
+    return this.#connections.values();
+  }
+
+  /** The answer to the method `status`. */
+  status(): Status {
+    return {
+      version: VERSION,
+      pid: processId(),
+      deno: Deno.version.deno,
+      started_at: this.origin.startedAt,
+      generation_started_at: this.#generationStartedAt,
+      generation: this.origin.generation,
+      control_socket: this.control.path,
+      binds: this.binds.size,
+      clients: this.#connections.size,
+      descriptors: {
+        open: openDescriptors().length,
+        limit: descriptorLimit().soft,
+      },
+    };
+  }
+
+  /** Takes in a client: a new one, or one of the last generation. */
+  adopt(connection: Connection): void {
+    this.#connections.set(connection.fd, connection);
+    this.#guard(connection, () => {
+      // Most clients have sent their request by the time they are accepted.
+      if (!connection.ended) connection.receive();
+      this.#serve(connection);
+    });
+  }
+
+  /** Serves until {@linkcode Daemon.stop}, then closes everything. */
+  async run(): Promise<void> {
+    try {
+      await this.#loop();
+    } finally {
+      this.#close();
+    }
+  }
+
+  /** Ends {@linkcode Daemon.run}. */
+  stop(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#poller.wake();
+  }
+
+  async #loop(): Promise<void> {
+    const ready = (fd: number, events: number) => this.#ready(fd, events);
+    let now = performance.now();
+    let lastEvent = now;
+    let resumed = now;
+    while (!this.#stopping) {
+      if (this.#poller.poll(ready) > 0) lastEvent = now;
+      now = performance.now();
+      const spinning = now - lastEvent < SPIN;
+      if (spinning && now - resumed < STRETCH) continue;
+      await this.#poller.wait(spinning ? 0 : -1);
+      resumed = now = performance.now();
+    }
+  }
+
+  #ready(fd: number, events: number): void {
+    if (fd === this.control.descriptor.fd) {
+      this.#accept();
+      return;
+    }
+    const connection = this.#connections.get(fd);
+    // Closed by an event before this one in the same batch.
+    if (connection === undefined) return;
+    this.#guard(connection, () => {
+      if ((events & abi.EPOLLOUT) !== 0) connection.flush();
+      const readable = (events & ~abi.EPOLLOUT) !== 0;
+      if (readable && !connection.ended) connection.receive();
+      this.#serve(connection);
+    });
+  }
+
+  #accept(): void {
+    for (let count = 0; count < ACCEPTS_A_TURN; count++) {
+      let fd: number;
+      try {
+        fd = acceptConnection(this.control.descriptor.fd);
+      } catch (error) {
+        if (!isOutOfDescriptors(error)) throw error;
+        this.#refuse(error);
+        return;
+      }
+      if (fd === -1) return;
+      this.adopt(new Connection(new Descriptor(fd)));
+    }
+  }
+
+  /**
+   * With no descriptor left a waiting client could be neither served nor told,
+   * and the loop would turn without end: the one in reserve lets it be told.
+   */
+  #refuse(error: unknown): void {
+    this.log.error("no descriptor for a client", { reason: String(error) });
+    this.#reserve?.close();
+    try {
+      const fd = acceptConnection(this.control.descriptor.fd);
+      if (fd === -1) return;
+      const connection = new Connection(new Descriptor(fd));
+      try {
+        connection.reply(errorReply(null, bindError(error)));
+      } catch (error) {
+        if (!isClientGone(error)) throw error;
+      } finally {
+        connection.close();
+      }
+    } catch (error) {
+      if (!isOutOfDescriptors(error)) throw error;
+    } finally {
+      this.#reserve = spareDescriptor();
+    }
+  }
+
+  /** Answers what requests there are and arranges what to wait for next. */
+  #serve(connection: Connection): void {
+    if (connection.inHand === undefined) this.#answer(connection);
+    if (connection.closed) return;
+    if (connection.finished) this.#drop(connection);
+    else this.#watch(connection);
+  }
+
+  #answer(connection: Connection): void {
+    while (true) {
+      let request: Uint8Array<ArrayBuffer> | undefined;
+      try {
+        request = connection.framing.next();
+      } catch (error) {
+        if (!(error instanceof FramingError)) throw error;
+        connection.ended = true;
+        const refusal = new RequestError(error.code, error.message);
+        this.#reply(connection, errorReply(null, refusal));
+        return;
+      }
+      if (request === undefined) return;
+      const reply = dispatch(request, () => connection.peer, this);
+      if (reply instanceof Promise) {
+        connection.inHand = request;
+        this.#replyLater(connection, reply);
+        return;
+      }
+      if (!this.#reply(connection, reply)) return;
+    }
+  }
+
+  async #replyLater(
+    connection: Connection,
+    pending: Promise<Reply>,
+  ): Promise<void> {
+    const reply = await pending;
+    if (connection.closed) return;
+    connection.inHand = undefined;
+    this.#guard(connection, () => {
+      if (this.#reply(connection, reply)) this.#serve(connection);
+    });
+  }
+
+  #reply(connection: Connection, reply: Reply): boolean {
+    if (connection.reply(reply)) return true;
+    this.log.warn("client dropped: it does not read its answers", {
+      ...connection.peer,
+    });
+    this.#drop(connection);
+    return false;
+  }
+
+  /** Tells the poller what this client can make us do next. */
+  #watch(connection: Connection): void {
+    // While an answer is being worked on nothing more is taken in, and a
+    // client that hangs up meanwhile must not turn the loop without end.
+    const wanted = connection.inHand !== undefined
+      ? undefined
+      : (connection.ended ? 0 : Interest.READ) |
+        (connection.writing ? Interest.WRITE : 0);
+    const { fd, interest } = connection;
+    if (wanted === interest) return;
+    if (wanted === undefined) this.#poller.remove(fd);
+    else if (interest === undefined) this.#poller.add(fd, wanted);
+    else this.#poller.change(fd, wanted);
+    connection.interest = wanted;
+  }
+
+  /** Whatever goes wrong with one client ends that client only. */
+  #guard(connection: Connection, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!isClientGone(error)) {
+        const reason = error instanceof Error ? error.stack : String(error);
+        this.log.error("client dropped", { reason });
+      }
+      this.#drop(connection);
+    }
+  }
+
+  #drop(connection: Connection): void {
+    if (connection.closed) return;
+    this.#connections.delete(connection.fd);
+    connection.close();
+  }
+
+  #close(): void {
+    for (const connection of this.#connections.values()) connection.close();
+    this.#connections.clear();
+    this.control.close();
+    this.binds.close();
+    this.#reserve?.close();
+    this.#poller[Symbol.dispose]();
+    this.log.flush();
+  }
+}

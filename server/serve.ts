@@ -1,0 +1,92 @@
+import type { Status } from "../protocol.ts";
+import { BindTable } from "./bind_table.ts";
+import { ControlSocket } from "./control_socket.ts";
+import { Daemon } from "./daemon.ts";
+import { createLog, type LogFormat, type LogLevel } from "./log.ts";
+
+/** Options of {@linkcode serve}. */
+export interface ServeOptions {
+  /** Where to put the control socket. */
+  path: string;
+  /** Permissions of the control socket: who may connect. Default: `0o600`. */
+  mode?: number;
+  /** From which severity on standard error is written. Default: `"info"`. */
+  logLevel?: LogLevel;
+  /** `"json"` writes one JSON object a line. Default: `"text"`. */
+  logFormat?: LogFormat;
+  /** Shuts the server down. Default: none. */
+  signal?: AbortSignal;
+  /** Called when a dead control socket was replaced. Default: none. */
+  onReplaced?: (path: string) => void;
+}
+
+/** A server that runs in this program. */
+export interface Server extends AsyncDisposable {
+  /** The path of the control socket. */
+  readonly path: string;
+  /** Settles when the server has ended; rejects if its event loop failed. */
+  readonly finished: Promise<void>;
+  /** What the method `status` answers. */
+  status(): Status;
+  /** Closes the control socket and the server's copies of the binds. */
+  shutdown(): Promise<void>;
+}
+
+/** Listens on a fresh control socket. */
+export function startDaemon(options: ServeOptions): Daemon {
+  const { path, mode = 0o600, logLevel, logFormat } = options;
+  const log = createLog({
+    ...(logLevel && { level: logLevel }),
+    ...(logFormat && { format: logFormat }),
+  });
+  const replaced = () => options.onReplaced?.(path);
+  const control = ControlSocket.listen(path, mode, replaced);
+  try {
+    return new Daemon(control, new BindTable(), log, {
+      startedAt: new Date().toISOString(),
+      generation: 1,
+    });
+  } catch (error) {
+    control.close();
+    throw error;
+  }
+}
+
+/**
+ * Binds sockets for clients that ask on the control socket, inside this
+ * program. It needs `--allow-ffi` for the C library and nothing else. The
+ * control socket listens when this returns.
+ *
+ * @throws {ControlSocketError} when a live server holds the path, or when
+ * something is there that is no socket.
+ * @throws {OsError} when the control socket cannot be made.
+ *
+ * @example
+ * ```ts no-eval
+ * import { serve } from "jsr:@multibinder/server";
+ *
+ * await using server = serve({ path: "/run/multibinder.sock" });
+ * await server.finished;
+ * ```
+ */
+export function serve(options: ServeOptions): Server {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const daemon = startDaemon(options);
+  const stop = () => daemon.stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  const finished = daemon.run().finally(() =>
+    signal?.removeEventListener("abort", stop)
+  );
+  const shutdown = () => {
+    stop();
+    return finished;
+  };
+  return {
+    path: options.path,
+    finished,
+    status: () => daemon.status(),
+    shutdown,
+    [Symbol.asyncDispose]: shutdown,
+  };
+}

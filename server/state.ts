@@ -1,0 +1,121 @@
+import type { FileIdentity } from "../ffi/file.ts";
+import type { Peer } from "../ffi/socket.ts";
+import { decodeMessage, encodeMessage } from "../protocol.ts";
+
+/**
+ * What one generation of the daemon hands to the next: every descriptor by
+ * its number, which an exec keeps. A newer release may add fields, which an
+ * older one passes over; a field that is missing has its default. `format`
+ * changes only when that is not enough.
+ */
+export interface State {
+  format: 1;
+  /** Of the release that wrote it. */
+  version: string;
+  /** Of the generation that wrote it. */
+  generation: number;
+  started_at: string;
+  control: { fd: number; path: string; file: FileIdentity };
+  binds: BindState[];
+  clients: ClientState[];
+}
+
+/** A held socket. */
+export interface BindState {
+  fd: number;
+  host: string;
+  port: number;
+  v6only: boolean;
+  backlog: number;
+  bound_at: string;
+  handed_out: number;
+  last_peer?: Peer & { at: string };
+}
+
+/** A connected client. */
+export interface ClientState {
+  fd: number;
+  /** It shut its side: what it sent is all there will be. */
+  ended: boolean;
+  /** Bytes of requests that are not answered, in base64. */
+  received: string;
+  /** Answers that have not gone, in base64, and what goes with each. */
+  unsent: { bytes: string; descriptors: number[] }[];
+}
+
+/** A state that this release cannot read. */
+export class StateError extends Error {
+  /** `StateError`. */
+  override readonly name = "StateError";
+}
+
+/** The bytes of a state. */
+export function encodeState(state: State): Uint8Array<ArrayBuffer> {
+  return encodeMessage(state);
+}
+
+/**
+ * Reads a state of this release or another.
+ *
+ * @throws {StateError} naming what is missing.
+ */
+export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
+  let state: Partial<State>;
+  try {
+    state = decodeMessage(bytes) as Partial<State>;
+  } catch (cause) {
+    throw new StateError("the state is not JSON", { cause });
+  }
+  if (state.format !== 1) {
+    throw new StateError(`the state has format ${state.format}, not 1`);
+  }
+  const { control } = state;
+  if (
+    typeof control?.fd !== "number" || typeof control.path !== "string" ||
+    typeof control.file !== "object"
+  ) {
+    throw new StateError("the state names no control socket");
+  }
+  return {
+    format: 1,
+    version: state.version ?? "unknown",
+    generation: state.generation ?? 1,
+    started_at: state.started_at ?? new Date().toISOString(),
+    control,
+    binds: (state.binds ?? []).map(bindState),
+    clients: (state.clients ?? []).map(clientState),
+  };
+}
+
+function descriptorOf(given: { fd?: number }, what: string): number {
+  if (typeof given.fd !== "number") {
+    throw new StateError(`${what} of the state has no descriptor`);
+  }
+  return given.fd;
+}
+
+function bindState(given: Partial<BindState>): BindState {
+  const { host, port } = given;
+  if (typeof host !== "string" || typeof port !== "number") {
+    throw new StateError("a bind of the state has no address");
+  }
+  return {
+    fd: descriptorOf(given, "a bind"),
+    host,
+    port,
+    v6only: given.v6only ?? true,
+    backlog: given.backlog ?? 0,
+    bound_at: given.bound_at ?? new Date().toISOString(),
+    handed_out: given.handed_out ?? 0,
+    ...(given.last_peer && { last_peer: given.last_peer }),
+  };
+}
+
+function clientState(given: Partial<ClientState>): ClientState {
+  return {
+    fd: descriptorOf(given, "a client"),
+    ended: given.ended ?? false,
+    received: given.received ?? "",
+    unsent: given.unsent ?? [],
+  };
+}

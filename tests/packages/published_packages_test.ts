@@ -1,0 +1,122 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { stagePackages } from "../../tools/stage_packages.ts";
+import { VERSION } from "../../version.ts";
+import { lineStartingWith } from "./output_line.ts";
+
+/** A directory with the staged registry in `jsr/`, removed at the end. */
+async function withStagedPackages(
+  test: (
+    place: { directory: string; env: Record<string, string> },
+  ) => Promise<void>,
+): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await stagePackages(`${directory}/jsr`);
+    const env = { JSR_URL: `file://${directory}/jsr/`, NO_COLOR: "1" };
+    await test({ directory, env });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(directory)) {
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory) found.push(...await filesBelow(path));
+    else found.push(path);
+  }
+  return found;
+}
+
+Deno.test("each package has its own side only, and no import that needs our import map", async () => {
+  await withStagedPackages(async ({ directory }) => {
+    for (
+      const [name, rooms] of [
+        ["server", ["ffi", "server"]],
+        ["client", ["client", "ffi"]],
+        ["multibinder", ["client", "ffi", "server"]],
+      ] as const
+    ) {
+      const version = `${directory}/jsr/@multibinder/${name}/${VERSION}`;
+      const folders: string[] = [];
+      for await (const entry of Deno.readDir(version)) {
+        if (entry.isDirectory) folders.push(entry.name);
+      }
+      assertEquals(folders.sort(), [...rooms], name);
+      for (const path of await filesBelow(version)) {
+        if (!path.endsWith(".ts")) continue;
+        const bare = /^(?:import|export)\b[^;"]*\bfrom "(?!jsr:|node:|\.)/m
+          .exec(await Deno.readTextFile(path));
+        assertEquals(bare?.[0], undefined, path);
+      }
+    }
+  });
+});
+
+Deno.test("deno run -A jsr:@multibinder/server and bind of jsr:@multibinder/client", async () => {
+  await withStagedPackages(async ({ directory, env }) => {
+    const socket = `${directory}/control.sock`;
+    const daemon = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "jsr:@multibinder/server", socket],
+      cwd: directory,
+      env,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const { line, ended } = await lineStartingWith(daemon.stdout, "Listening");
+    try {
+      assertEquals(line, `Listening for binds on control socket: ${socket}`);
+      await Deno.writeTextFile(
+        `${directory}/service.ts`,
+        `import { bind } from "jsr:@multibinder/client";
+using web = await bind("127.0.0.1", 0);
+console.log(JSON.stringify(web.addr));
+`,
+      );
+      const service = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "--check", "-A", `${directory}/service.ts`],
+        cwd: directory,
+        env: { ...env, MULTIBINDER_SOCK: socket },
+      }).output();
+      const printed = new TextDecoder().decode(service.stdout);
+      assertEquals(
+        service.code,
+        0,
+        new TextDecoder().decode(service.stderr) + printed,
+      );
+      assertMatch(
+        printed,
+        /^\{"transport":"tcp","hostname":"127\.0\.0\.1","port":[1-9]\d*\}\n$/,
+      );
+    } finally {
+      daemon.kill("SIGTERM");
+      await ended;
+    }
+    assertEquals((await daemon.status).code, 0);
+  });
+});
+
+Deno.test("jsr:@multibinder/multibinder has both faces, whole and one by one", async () => {
+  await withStagedPackages(async ({ directory, env }) => {
+    await Deno.writeTextFile(
+      `${directory}/faces.ts`,
+      `import * as both from "jsr:@multibinder/multibinder";
+import { bind } from "jsr:@multibinder/multibinder/client";
+import { serve } from "jsr:@multibinder/multibinder/server";
+console.log(both.bind === bind, both.serve === serve);
+`,
+    );
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--check", "-A", `${directory}/faces.ts`],
+      cwd: directory,
+      env,
+    }).output();
+    assertEquals(
+      new TextDecoder().decode(stdout),
+      "true true\n",
+      new TextDecoder().decode(stderr),
+    );
+  });
+});

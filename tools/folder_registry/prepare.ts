@@ -1,0 +1,101 @@
+/**
+ * The folder registry of closed networks: the @std packages of imports.json,
+ * built once into `.jsr/` and found there again until what they are made of
+ * changes. `.jsr/` can be deleted at any time.
+ *
+ * This registry is why deno.json says `"lock": false`: the code in it comes out
+ * of npm, so its checksums are not those of JSR, and a lock file written on one
+ * kind of network would be refused on the other.
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { writePackage } from "./package_folder.ts";
+import { stdFromNpm } from "./std_from_npm.ts";
+import { stdLog } from "./std_log.ts";
+
+const here = import.meta.dirname ?? ".";
+const project = `${here}/../..`;
+
+/**
+ * Gives the registry's directory, below `all` and prepared if it is not there
+ * yet. Processes may do so at once: each builds beside the place and moves the
+ * whole into it.
+ */
+export async function prepareFolderRegistry(
+  all = `${Deno.realPathSync(project)}/.jsr`,
+): Promise<string> {
+  const ready = `${all}/${await fingerprintOfInputs()}`;
+  if (await exists(ready)) return ready;
+
+  await Deno.mkdir(all, { recursive: true });
+  const scratch = await Deno.makeTempDir({ dir: all, prefix: "building-" });
+  try {
+    const registry = `${scratch}/registry`;
+    const versions = await stdVersions();
+    for (const entry of await stdFromNpm(scratch, versions)) {
+      await writePackage(registry, entry);
+    }
+    await writePackage(registry, await stdLog(versions));
+    await moveInto(registry, ready);
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+  return ready;
+}
+
+/** The lowest version that each @std range of imports.json admits. */
+async function stdVersions(): Promise<Map<string, string>> {
+  const { imports }: { imports: Record<string, string> } = JSON.parse(
+    await Deno.readTextFile(`${project}/imports.json`),
+  );
+  const versions = new Map<string, string>();
+  for (const specifier of Object.values(imports)) {
+    const range = /^jsr:\/?@std\/([\w-]+)@\^(\d+\.\d+\.\d+)/.exec(specifier);
+    if (range?.[1] === undefined || range[2] === undefined) {
+      throw new Error(
+        `imports.json: cannot serve ${specifier} without JSR; only jsr:@std/NAME@^VERSION is known to ${import.meta.filename}`,
+      );
+    }
+    versions.set(range[1], range[2]);
+  }
+  return versions;
+}
+
+async function fingerprintOfInputs(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const path of [`${project}/imports.json`, ...await filesBelow(here)]) {
+    hash.update(path.slice(project.length)).update("\0");
+    hash.update(await Deno.readFile(path)).update("\0");
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(directory)) {
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory) found.push(...await filesBelow(path));
+    else found.push(path);
+  }
+  return found.sort();
+}
+
+/** Another process that was there first has made the same thing. */
+async function moveInto(registry: string, ready: string): Promise<void> {
+  try {
+    await Deno.rename(registry, ready);
+  } catch (error) {
+    if (!await exists(ready)) throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Our packages in a folder registry, as publishing leaves them: the real `deno
+ * publish` is run against a JSR on the loopback interface, so the choice of
+ * files and the rewriting of imports are Deno's own.
+ * @module
+ */
+
+import { denoOutput } from "./folder_registry/deno_command.ts";
+import {
+  type PackageVersion,
+  writePackage,
+} from "./folder_registry/package_folder.ts";
+import { prepareFolderRegistry } from "./folder_registry/prepare.ts";
+import { loopbackJsr, type Upload } from "./loopback_jsr.ts";
+import { PACKAGE_CONFIGS } from "./package_configs.ts";
+
+/**
+ * Makes `destination` a registry of our packages and the @std ones they import:
+ * `JSR_URL=file://DESTINATION/` then serves `jsr:@multibinder/server` and so on.
+ */
+export async function stagePackages(destination: string): Promise<void> {
+  await Deno.mkdir(destination, { recursive: true });
+  await Deno.symlink(
+    `${await prepareFolderRegistry()}/@std`,
+    `${destination}/@std`,
+  );
+  await using jsr = await loopbackJsr(async (upload) => {
+    await writePackage(destination, await unpack(upload));
+  });
+  for (const config of PACKAGE_CONFIGS) {
+    await denoOutput([
+      "publish",
+      "--quiet",
+      "--no-check",
+      "--allow-dirty",
+      "--no-provenance",
+      "--token=loopback",
+      `--config=${config}`,
+    ], { cwd: `${import.meta.dirname}/..`, env: jsr.env });
+  }
+}
+
+/** Reads the tarball with `tar`, and the exports from the configuration in it. */
+async function unpack(upload: Upload): Promise<PackageVersion> {
+  const { scope, name, version, config, tarball } = upload;
+  const root = await Deno.makeTempDir({ prefix: "multibinder-upload-" });
+  try {
+    const tar = new Deno.Command("tar", {
+      args: ["--extract", "--gzip", "--directory", root],
+      stdin: "piped",
+    }).spawn();
+    const writer = tar.stdin.getWriter();
+    await writer.write(tarball);
+    await writer.close();
+    const { success, code } = await tar.status;
+    if (!success) {
+      throw new Error(
+        `tar could not read what deno publish sent for @${scope}/${name} (exit code ${code})`,
+      );
+    }
+    const { exports }: { exports: Record<string, string> } = JSON.parse(
+      await Deno.readTextFile(root + config),
+    );
+    const files: PackageVersion["files"] = new Map();
+    await readInto(files, root, "");
+    return { scope, name, version, exports, files };
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+async function readInto(
+  files: PackageVersion["files"],
+  root: string,
+  below: string,
+): Promise<void> {
+  for await (const entry of Deno.readDir(root + below)) {
+    const path = `${below}/${entry.name}`;
+    if (entry.isDirectory) await readInto(files, root, path);
+    else files.set(path, await Deno.readFile(root + path));
+  }
+}
+
+if (import.meta.main) {
+  const [destination] = Deno.args;
+  if (destination === undefined) {
+    console.error("usage: deno run -A tools/stage_packages.ts DESTINATION");
+    Deno.exit(2);
+  }
+  await stagePackages(destination);
+}
