@@ -89,3 +89,10 @@ export function spareDescriptor(): Descriptor | undefined {
   const fd = libc().eventfd(0, abi.EFD_CLOEXEC);
   return fd === -1 ? undefined : new Descriptor(fd);
 }
+
+/** Another descriptor of the same open file description, close-on-exec. */
+export function duplicate(fd: number): Descriptor {
+  return new Descriptor(
+    check(libc().fcntl(fd, abi.F_DUPFD_CLOEXEC, 0), "fcntl"),
+  );
+}

@@ -1,5 +1,5 @@
-import { dirname } from "@std/path";
-import { Descriptor } from "../ffi/descriptor.ts";
+import { dirname } from "@std/path/posix/dirname";
+import type { Descriptor } from "../ffi/descriptor.ts";
 import { Errno, OsError } from "../ffi/errno.ts";
 import {
   type FileIdentity,

@@ -69,7 +69,7 @@ export function replaceProgram(daemon: Daemon): never {
   blockSignals(HANDLED_SIGNALS);
   try {
     for (const fd of crossing) setCloseOnExec(fd, false);
-    execute(path, argv, environment);
+    return execute(path, argv, environment);
   } finally {
     for (const fd of crossing) setCloseOnExec(fd, true);
     unblockSignals(HANDLED_SIGNALS);

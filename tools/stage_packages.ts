@@ -15,11 +15,17 @@ import { loopbackJsr, type Upload } from "./loopback_jsr.ts";
 import { PACKAGE_CONFIGS } from "./package_configs.ts";
 
 /**
- * Makes `destination` a registry of our packages and the @std ones they import:
- * `JSR_URL=file://DESTINATION/` then serves `jsr:@multibinder/server` and so on.
+ * Makes `destination`, new or empty, a registry of our packages and the @std ones
+ * they import: `JSR_URL=file:///DESTINATION/` then serves
+ * `jsr:@multibinder/server` and so on.
  */
 export async function stagePackages(destination: string): Promise<void> {
   await Deno.mkdir(destination, { recursive: true });
+  for await (const { name } of Deno.readDir(destination)) {
+    throw new Error(
+      `cannot stage packages in ${destination}: ${name} is in it; give a new or empty directory`,
+    );
+  }
   await Deno.symlink(
     `${await prepareFolderRegistry()}/@std`,
     `${destination}/@std`,

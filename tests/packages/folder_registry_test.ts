@@ -48,6 +48,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { BaseHandler } from "@std/log/base-handler";
 import { Logger } from "@std/log/logger";
 import { join } from "@std/path";
+import { dirname } from "@std/path/posix/dirname";
 
 class Kept extends BaseHandler {
   lines: string[] = [];
@@ -58,7 +59,7 @@ class Kept extends BaseHandler {
 const kept = new Kept("DEBUG");
 const logger = new Logger("main", "INFO", { handlers: [kept] });
 const options = parseArgs(["--mode", "0660", "sock"], { string: ["mode"] });
-logger.info(join("/run", String(options._[0])), { mode: options.mode });
+logger.info(join(dirname("/run/x"), String(options._[0])), { mode: options.mode });
 logger.debug(() => "not asked for");
 const mode: string | undefined = options.mode;
 assertEquals([kept.lines, mode], [["INFO /run/sock"], "0660"]);

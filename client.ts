@@ -1,0 +1,43 @@
+/**
+ * Receives listening sockets from a multibinder daemon.
+ *
+ * ```ts no-eval
+ * import { createServer } from "node:http";
+ * import { bind } from "jsr:@multibinder/client";
+ *
+ * using web = await bind("127.0.0.1", 8000);
+ * createServer((_, answer) => answer.end("hello\n")).listen({ fd: web.dup() });
+ * ```
+ *
+ * @module
+ */
+export {
+  type Address,
+  AddressError,
+  formatAddress,
+  type HostAddress,
+  type InternetKind,
+  type Kind,
+  parseAddress,
+  type PathAddress,
+  type PathKind,
+} from "./address.ts";
+export { bind, type BindOptions, bindSync } from "./client/bind.ts";
+export { Binding } from "./client/binding.ts";
+export { BindError, ProtocolError, TimeoutError } from "./client/errors.ts";
+export type {
+  CallOptions,
+  ConnectOptions,
+  SocketOptions,
+} from "./client/options.ts";
+export { reexec, type ReexecOptions } from "./client/reexec.ts";
+export { connect, type Session } from "./client/session.ts";
+export { UnsupportedPlatformError } from "./ffi/abi.ts";
+export { OsError } from "./ffi/errno.ts";
+export { MissingPermissionError } from "./ffi/libc.ts";
+export {
+  blockSignals,
+  type MaskedSignal,
+  unblockSignals,
+} from "./ffi/signal_mask.ts";
+export type { ErrorObject, Status } from "./protocol.ts";

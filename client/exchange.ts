@@ -1,0 +1,174 @@
+import { Descriptor } from "../ffi/descriptor.ts";
+import { receiveDescriptors } from "../ffi/descriptor_passing.ts";
+import { Errno, OsError } from "../ffi/errno.ts";
+import { send, streamSocket, tryConnect } from "../ffi/socket.ts";
+import type { UnixAddress } from "../ffi/socket_address.ts";
+import {
+  type Answer,
+  decodeMessage,
+  encodeMessage,
+  Framing,
+  FramingError,
+} from "../protocol.ts";
+import { BindError, ConnectionLost, ProtocolError } from "./errors.ts";
+import type { Steps } from "./waiting.ts";
+
+/** A daemon that starts has no socket yet, or one that nobody listens on. */
+const NOT_UP_YET: ReadonlySet<number> = new Set([
+  Errno.ENOENT,
+  Errno.ECONNREFUSED,
+  // Its accept queue is full.
+  Errno.EAGAIN,
+]);
+
+const FIRST_PAUSE = 5;
+const LONGEST_PAUSE = 100;
+
+/** The longest answer we take in, in bytes. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+/**
+ * Connects to a control socket, also to one that is not there yet.
+ *
+ * @throws {OsError} EACCES and whatever else no waiting mends.
+ */
+export function* connectTo(path: string): Steps<Descriptor> {
+  const address: UnixAddress = { family: "unix", path };
+  for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    const socket = streamSocket(address, { nonblocking: true });
+    const errno = tryConnect(socket.fd, address);
+    if (errno === 0) return socket;
+    socket.close();
+    const failure = new OsError("connect", errno, path);
+    if (!NOT_UP_YET.has(errno)) throw failure;
+    yield { pause, missing: `${failure.message}; is the daemon running?` };
+  }
+}
+
+/** What a request asks for. */
+export interface Call {
+  /** Such as `bind`. */
+  method: string;
+  /** As the method takes them. */
+  params?: unknown;
+}
+
+/** A success: the result and what came beside it, which the caller owns. */
+export interface Success {
+  result: unknown;
+  descriptors: Descriptor[];
+}
+
+/**
+ * Sends one request and takes in its answer.
+ *
+ * @throws {BindError} when the answer says no.
+ * @throws {ConnectionLost} when the connection ends before an answer begins.
+ * @throws {ProtocolError} when what comes is no answer to this request.
+ */
+export function* exchange(socket: Descriptor, call: Call): Steps<Success> {
+  const id = crypto.randomUUID();
+  yield* sendAll(socket.fd, encodeMessage({ jsonrpc: "2.0", id, ...call }));
+  const { message, descriptors } = yield* receiveAnswer(socket.fd);
+  try {
+    return { result: resultOf(message, id), descriptors };
+  } catch (error) {
+    closeAll(descriptors);
+    throw error;
+  }
+}
+
+function* sendAll(fd: number, bytes: Uint8Array<ArrayBuffer>): Steps<void> {
+  let rest = bytes;
+  while (rest.length > 0) {
+    const sent = unlessLost(() => send(fd, rest));
+    if (sent === -1) {
+      const missing = "the daemon does not take in the request";
+      yield { fd, readiness: "write", missing };
+    } else {
+      rest = rest.subarray(sent);
+    }
+  }
+}
+
+function* receiveAnswer(
+  fd: number,
+): Steps<{ message: unknown; descriptors: Descriptor[] }> {
+  const framing = new Framing(MAX_ANSWER);
+  const descriptors: Descriptor[] = [];
+  try {
+    while (true) {
+      const received = unlessLost(() => receiveDescriptors(fd));
+      if (received === undefined) {
+        const missing = "the daemon has not answered";
+        yield { fd, readiness: "read", missing };
+        continue;
+      }
+      descriptors.push(
+        ...received.descriptors.map((each) => new Descriptor(each)),
+      );
+      if (received.truncated) {
+        throw new ProtocolError(
+          "descriptors were lost on the way: this process may not open more (RLIMIT_NOFILE)",
+        );
+      }
+      if (received.bytes.length === 0) {
+        throw framing.pending.length === 0
+          ? new ConnectionLost("the daemon closed the connection unanswered")
+          : new ProtocolError("the daemon's answer ended in the middle");
+      }
+      framing.append(received.bytes);
+      const message = framing.next();
+      if (message !== undefined) {
+        return { message: decodeMessage(message), descriptors };
+      }
+    }
+  } catch (error) {
+    closeAll(descriptors);
+    if (error instanceof FramingError || error instanceof SyntaxError) {
+      throw new ProtocolError(
+        `the daemon's answer is no JSON: ${error.message}`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+const LOST: ReadonlySet<number> = new Set([Errno.EPIPE, Errno.ECONNRESET]);
+
+function unlessLost<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof OsError && LOST.has(error.errno)) {
+      throw new ConnectionLost(
+        `the daemon closed the connection unanswered: ${error.message}`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+function resultOf(message: unknown, id: string): unknown {
+  if (typeof message !== "object" || message === null) {
+    throw new ProtocolError("the daemon's answer is no object");
+  }
+  const answer = message as Answer;
+  // An error may leave the id out: the Ruby server's does for a method it
+  // does not know, and nobody can tell the id of a request he cannot read.
+  const anonymous = answer.error !== undefined && (answer.id ?? null) === null;
+  if (answer.id !== id && !anonymous) {
+    throw new ProtocolError(
+      `the daemon answered ${JSON.stringify(answer.id)}, not ${id}`,
+    );
+  }
+  if (answer.error !== undefined) throw new BindError(answer.error);
+  return answer.result;
+}
+
+/** Closes every one. */
+export function closeAll(descriptors: readonly Descriptor[]): void {
+  for (const descriptor of descriptors) descriptor.close();
+}

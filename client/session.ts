@@ -1,0 +1,99 @@
+import type { Status } from "../protocol.ts";
+import type { Binding } from "./binding.ts";
+import { Line } from "./line.ts";
+import {
+  type CallOptions,
+  type ConnectOptions,
+  limitsOf,
+  type SocketOptions,
+} from "./options.ts";
+import { socketPath } from "./socket_path.ts";
+import { type AfterAddress, readTarget } from "./target.ts";
+import { run, type Steps } from "./waiting.ts";
+
+/**
+ * One connection for any number of calls, which go out one after the other.
+ * Should the daemon have dropped it meanwhile, the next call connects again.
+ */
+export class Session implements Disposable {
+  readonly #line: Line;
+  readonly #options: CallOptions;
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  /** See {@linkcode connect}. */
+  constructor(line: Line, options: CallOptions) {
+    this.#line = line;
+    this.#options = options;
+  }
+
+  /** As the function {@linkcode bind}. */
+  bind(
+    address: string,
+    port: number,
+    options?: SocketOptions & CallOptions,
+  ): Promise<Binding>;
+  /** As the function {@linkcode bind}. */
+  bind(
+    address: string,
+    options?: SocketOptions & CallOptions,
+  ): Promise<Binding>;
+  bind(
+    address: string,
+    ...rest: AfterAddress<SocketOptions & CallOptions>
+  ): Promise<Binding> {
+    const { target, options } = readTarget(address, rest);
+    return this.#call(this.#line.bind(target, options), options);
+  }
+
+  /** How the daemon is: version, generation, what it holds. */
+  status(options: CallOptions = {}): Promise<Status> {
+    return this.#call(this.#line.status(), options);
+  }
+
+  #call<T>(work: Steps<T>, options: CallOptions): Promise<T> {
+    const limits = limitsOf({ ...this.#options, ...options });
+    const call = this.#last.then(() => {
+      if (this.#closed) throw new TypeError("the session is closed");
+      return run(work, limits);
+    });
+    this.#last = call.catch(() => {});
+    return call;
+  }
+
+  /** Hangs up, when the calls under way have ended. */
+  close(): void {
+    this.#closed = true;
+    this.#last = this.#last.then(() => this.#line.close());
+  }
+
+  /** Same as {@linkcode Session.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Connects to the daemon, waiting for one that is not up yet. It needs
+ * `--allow-ffi` for the C library and nothing else.
+ *
+ * @throws {TypeError} when no option and no variable names the control socket.
+ * @throws {TimeoutError} when nobody listens on it within `timeout`.
+ * @throws {OsError} EACCES and the like.
+ *
+ * @example
+ * ```ts no-eval
+ * import { connect } from "jsr:@multibinder/client";
+ *
+ * using session = await connect({ sock: "/run/multibinder.sock" });
+ * using http = await session.bind(":80");
+ * using https = await session.bind(":443");
+ * console.log((await session.status()).generation);
+ * ```
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Session> {
+  const line = new Line(socketPath(options.sock));
+  await run(line.open(), limitsOf(options));
+  const { timeout } = options;
+  return new Session(line, timeout === undefined ? {} : { timeout });
+}

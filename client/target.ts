@@ -1,0 +1,23 @@
+import { type Address, hostAddress, parseAddress } from "../address.ts";
+
+/** What stands behind the address of a bind: a port, options, both, neither. */
+export type AfterAddress<Options> = [port: number, options?: Options] | [
+  options?: Options,
+];
+
+/**
+ * Reads both forms of a bind: host and port, or one text.
+ *
+ * @throws {AddressError} for a text that is no address.
+ */
+export function readTarget<Options extends object>(
+  address: string,
+  rest: AfterAddress<Options>,
+): { target: Address; options: Partial<Options> } {
+  const [first, second] = rest;
+  if (typeof first === "number") {
+    const host = address.replace(/^\[(.*)\]$/, "$1");
+    return { target: hostAddress("tcp", host, first), options: second ?? {} };
+  }
+  return { target: parseAddress(address), options: first ?? {} };
+}
