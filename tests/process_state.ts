@@ -1,0 +1,32 @@
+/**
+ * What /proc says of a process.
+ *
+ * @module
+ */
+
+/** How many descriptors a process has open. */
+export async function descriptorCount(pid: number): Promise<number> {
+  return (await descriptorsOf(pid)).size;
+}
+
+/** A process's descriptors: what each number refers to, `socket:[123]`. */
+export async function descriptorsOf(pid: number): Promise<Map<number, string>> {
+  const found = new Map<number, string>();
+  for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
+    try {
+      found.set(Number(name), await Deno.readLink(`/proc/${pid}/fd/${name}`));
+    } catch (error) {
+      // Closed since the directory was read.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return found;
+}
+
+/** The memory a process has resident, in KiB (VmRSS, proc_pid_status(5)). */
+export async function residentMemory(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const kib = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
+  if (kib === undefined) throw new Error(`no VmRSS in /proc/${pid}/status`);
+  return Number(kib);
+}
