@@ -1,8 +1,6 @@
-import { type Descriptor, duplicate, setCloseOnExec } from "../ffi/descriptor.ts";
+import { Descriptor, duplicate, setCloseOnExec } from "../ffi/descriptor.ts";
 import { isListening } from "../ffi/socket.ts";
-import { localAddress, type SocketAddress } from "../ffi/socket_address.ts";
-import { ProtocolError } from "./errors.ts";
-import { closeAll } from "./exchange.ts";
+import { localAddress } from "../ffi/socket_address.ts";
 
 /**
  * A listening socket that the daemon bound and this program shares. `using`
@@ -29,26 +27,23 @@ export class Binding implements Disposable {
   }
 
   /**
-   * Takes over what came with an answer, which is one listening socket or a
-   * mistake of the daemon's: then everything is closed.
+   * Takes over a listening socket that this program was started with, by its
+   * number.
    *
-   * @throws {ProtocolError} saying what came in its place.
+   * @throws {OsError} EBADF, ENOTSOCK.
+   * @throws {TypeError} when the socket does not listen.
    *
-   * @ignore
+   * @example
+   * ```ts no-eval
+   * import { Binding } from "jsr:@multibinder/client";
+   *
+   * using web = Binding.from(Number(Deno.env.get("WEB_FD")));
+   * ```
    */
-  static fromAnswer(descriptors: readonly Descriptor[]): Binding {
-    const [descriptor, ...surplus] = descriptors;
-    try {
-      if (descriptor === undefined || surplus.length > 0) {
-        throw new ProtocolError(
-          `the daemon sent ${descriptors.length} descriptors with its answer, not 1`,
-        );
-      }
-      return new Binding(descriptor, listeningAddress(descriptor.fd));
-    } catch (error) {
-      closeAll(descriptors);
-      throw error;
-    }
+  static from(fd: number): Binding {
+    const addr = listeningAddress(fd);
+    setCloseOnExec(fd, false);
+    return new Binding(new Descriptor(fd), addr);
   }
 
   /**
@@ -86,17 +81,10 @@ export class Binding implements Disposable {
 }
 
 function listeningAddress(fd: number): Deno.Addr {
-  let address: SocketAddress;
-  try {
-    if (!isListening(fd)) throw new TypeError("it does not listen");
-    address = localAddress(fd);
-  } catch (cause) {
-    throw new ProtocolError(
-      `the daemon sent something else than a listening socket: ${cause}`,
-      { cause },
-    );
+  if (!isListening(fd)) {
+    throw new TypeError(`the socket of descriptor ${fd} does not listen`);
   }
-  setCloseOnExec(fd, false);
+  const address = localAddress(fd);
   if (address.family === "unix") {
     return { transport: "unix", path: address.path };
   }

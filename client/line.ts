@@ -48,7 +48,7 @@ export class Line implements Disposable {
   *bind(address: Address, options: SocketOptions): Steps<Binding> {
     const params = [bindParams(address, options)];
     const { descriptors } = yield* this.ask({ method: "bind", params });
-    return Binding.fromAnswer(descriptors);
+    return bindingFrom(descriptors);
   }
 
   /** Asks how the daemon is. */
@@ -70,6 +70,31 @@ export class Line implements Disposable {
   /** Same as {@linkcode Line.close}. */
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+/**
+ * The one listening socket that came with an answer; anything else is a
+ * mistake of the daemon's, and closed.
+ */
+function bindingFrom(descriptors: readonly Descriptor[]): Binding {
+  const [descriptor, ...surplus] = descriptors;
+  try {
+    if (descriptor === undefined || surplus.length > 0) {
+      throw new ProtocolError(
+        `the daemon sent ${descriptors.length} descriptors with its answer, not 1`,
+      );
+    }
+    const binding = Binding.from(descriptor.fd);
+    descriptor.release();
+    return binding;
+  } catch (cause) {
+    closeAll(descriptors);
+    if (cause instanceof ProtocolError) throw cause;
+    throw new ProtocolError(
+      `the daemon sent something else than a listening socket: ${cause}`,
+      { cause },
+    );
   }
 }
 

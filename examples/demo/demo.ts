@@ -1,0 +1,122 @@
+/**
+ * The main job from end to end: a web service is replaced by its next version
+ * several times, and the daemon re-executed all along, under the load of 16
+ * connections. Exit status 1 if a single request was lost.
+ *
+ * ```sh
+ * npx -y deno@2.9.6 task demo
+ * ```
+ *
+ * @module
+ */
+import { bind, connect } from "../../client.ts";
+import { Child } from "./child.ts";
+import { load } from "./load.ts";
+
+const CONNECTIONS = 16;
+const VERSIONS = 4;
+const REEXECS_A_VERSION = 5;
+/** How long each version serves alone, in ms. */
+const ALONE = 700;
+
+function say(text: string): void {
+  console.log(text);
+}
+
+function percentile(sorted: readonly number[], share: number): string {
+  const value = sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
+  return `${value.toFixed(1)} ms`;
+}
+
+/** Binds again and again until `signal` aborts: the waits, in ms. */
+async function askForBinds(
+  sock: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const waits: number[] = [];
+  while (!signal.aborted) {
+    const began = performance.now();
+    using _binding = await bind("127.0.0.1", port, { sock });
+    waits.push(performance.now() - began);
+  }
+  return waits;
+}
+
+async function demo(directory: string): Promise<number> {
+  const sock = `${directory}/multibinder.sock`;
+  const listening = "Listening for binds on control socket";
+  await using daemon = new Child("../../server.ts", [
+    "--log-level",
+    "warn",
+    sock,
+  ], {});
+  await daemon.line(listening);
+  using session = await connect({ sock });
+  using first = await session.bind("127.0.0.1", 0);
+  const { hostname, port } = first.addr as Deno.NetAddr;
+  say(`daemon ready; service at ${hostname}:${port}, ${CONNECTIONS} clients`);
+
+  const startService = async (version: number) => {
+    // Port 0 is one bind, too: every version gets the socket that is there.
+    const args = [hostname, "0", `v${version}`];
+    const service = new Child("../web_service.ts", args, {
+      MULTIBINDER_SOCK: sock,
+    });
+    await service.line("serving");
+    return service;
+  };
+
+  let service = await startService(1);
+  const stop = new AbortController();
+  const loaded = load({ hostname, port }, CONNECTIONS, stop.signal);
+  const waited = askForBinds(sock, 0, stop.signal);
+  try {
+    for (let version = 2; version <= VERSIONS; version++) {
+      await new Promise((resolve) => setTimeout(resolve, ALONE));
+      const next = startService(version);
+      for (let count = 0; count < REEXECS_A_VERSION; count++) {
+        daemon.signal("SIGUSR1");
+        await daemon.line(listening);
+      }
+      const replaced = service;
+      service = await next;
+      await replaced.end();
+      say(`v${version - 1} ended, v${version} serves`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, ALONE));
+  } finally {
+    stop.abort();
+    await Promise.allSettled([loaded, waited]);
+    await service[Symbol.asyncDispose]();
+  }
+
+  const { latencies, losses, answers } = await loaded;
+  const waits = await waited;
+  latencies.sort((one, other) => one - other);
+  const rows: [string, string | number][] = [
+    ["requests", latencies.length + losses.length],
+    ["lost", losses.length],
+    ["p50", percentile(latencies, 0.5)],
+    ["p99", percentile(latencies, 0.99)],
+    ["longest", percentile(latencies, 1)],
+    ["answered by", [...answers].map(([who, n]) => `${who} ${n}`).join(", ")],
+    ["daemon generations", (await session.status()).generation],
+    ["binds meanwhile", waits.length],
+    ["exec gap (longest bind)", `${Math.max(...waits).toFixed(1)} ms`],
+  ];
+  say("");
+  for (const [name, value] of rows) say(`${name.padEnd(24)} ${value}`);
+  for (const loss of new Set(losses)) say(`lost: ${loss}`);
+  await daemon.end();
+  return losses.length === 0 && latencies.length > 0 ? 0 : 1;
+}
+
+const directory = await Deno.makeTempDir({ prefix: "multibinder-demo-" });
+let status = 1;
+try {
+  status = await demo(directory);
+} finally {
+  await Deno.remove(directory, { recursive: true });
+}
+Deno.exit(status);

@@ -1,0 +1,95 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { bind } from "../../client.ts";
+import { Daemon } from "../daemon.ts";
+import { descriptorCount } from "../process_state.ts";
+import { Program } from "../program.ts";
+import { libcPath, treePath } from "../tree.ts";
+
+/** The flags that an example's first lines tell its user to give. */
+async function flagsOf(example: string): Promise<string[]> {
+  const text = await Deno.readTextFile(treePath(`examples/${example}`));
+  const line = text.split("\n").find((line) =>
+    line.includes("deno run ") && line.endsWith(` examples/${example}`)
+  );
+  assert(line !== undefined, `examples/${example} does not say how to run it`);
+  const words = line.slice(line.indexOf("deno run ")).trim().split(" ");
+  return words.filter((word) => word.startsWith("--")).map((flag) =>
+    flag.startsWith("--allow-ffi=") ? `--allow-ffi=${libcPath}` : flag
+  );
+}
+
+/** An example that serves, started with the flags in its first lines. */
+async function serving(
+  example: string,
+  daemon: Daemon,
+  ...args: string[]
+): Promise<Program> {
+  const flags = await flagsOf(example);
+  const script = treePath(`examples/${example}`);
+  const program = Program.start(Deno.execPath(), {
+    args: ["run", "--no-prompt", ...flags, script, "127.0.0.1", "0", ...args],
+    env: { MULTIBINDER_SOCK: daemon.sock },
+  });
+  await program.output.next("serving");
+  return program;
+}
+
+/** The URL of port 0 of that daemon, whose number only the kernel knows. */
+async function urlOf({ sock }: Daemon): Promise<string> {
+  using web = await bind("127.0.0.1", 0, { sock });
+  return `http://127.0.0.1:${(web.addr as Deno.NetAddr).port}/`;
+}
+
+async function get(url: string): Promise<string> {
+  const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  try {
+    return await (await fetch(url, { client })).text();
+  } finally {
+    client.close();
+  }
+}
+
+Deno.test("web_service.ts: the next version serves beside the last and after it", async () => {
+  await using daemon = await Daemon.start();
+  const url = await urlOf(daemon);
+  await using old = await serving("web_service.ts", daemon, "v1");
+  assertEquals(await get(url), "v1\n");
+  await using next = await serving("web_service.ts", daemon, "v2");
+  old.signal("SIGTERM");
+  assertEquals((await old.end()).code, 0);
+  assertEquals(await get(url), "v2\n");
+  next.signal("SIGTERM");
+  assertEquals((await next.end()).code, 0);
+});
+
+Deno.test("launch.ts: a child without any permission serves on the socket it inherits", async () => {
+  await using daemon = await Daemon.start();
+  const url = await urlOf(daemon);
+  await using parent = await serving("launch.ts", daemon);
+  assertMatch(await get(url), /^hello from child \d+\n$/);
+  parent.signal("SIGTERM");
+  const { code, output } = await parent.end();
+  assertEquals(code, 0);
+  assertMatch(output, /the child ended with status 0/);
+});
+
+Deno.test("reexec.ts: the same process serves generation after generation on the same socket", async () => {
+  await using daemon = await Daemon.start();
+  const url = await urlOf(daemon);
+  await using service = await serving("reexec.ts", daemon);
+  assertEquals(await get(url), `generation 1 of ${service.pid}\n`);
+  const descriptors: number[] = [];
+  for (let generation = 2; generation <= 4; generation++) {
+    service.signal("SIGUSR2");
+    // Asked before the next generation is up: it waits in the accept queue.
+    const answer = await get(url);
+    assertMatch(answer, new RegExp(` of ${service.pid}\n$`));
+    await service.output.next(`generation ${generation} serving`);
+    assertEquals(
+      await get(url),
+      `generation ${generation} of ${service.pid}\n`,
+    );
+    descriptors.push(await descriptorCount(service.pid));
+  }
+  assertEquals(descriptors[2], descriptors[1], "a descriptor is left behind");
+});
