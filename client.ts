@@ -25,6 +25,8 @@ export {
 export { bind, type BindOptions, bindSync } from "./client/bind.ts";
 export { Binding } from "./client/binding.ts";
 export { BindError, ProtocolError, TimeoutError } from "./client/errors.ts";
+export { inherited, type InheritedOptions } from "./client/inherited.ts";
+export type { SharedConn, SharedListener } from "./client/listen.ts";
 export type {
   CallOptions,
   ConnectOptions,
@@ -32,9 +34,17 @@ export type {
 } from "./client/options.ts";
 export { reexec, type ReexecOptions } from "./client/reexec.ts";
 export { connect, type Session } from "./client/session.ts";
+export type { ServeHandler, ServeOptions } from "./client/serve.ts";
+export {
+  type ChildStream,
+  spawn,
+  SpawnedChild,
+  type SpawnOptions,
+} from "./client/spawn.ts";
 export { UnsupportedPlatformError } from "./ffi/abi.ts";
 export { OsError } from "./ffi/errno.ts";
 export { MissingPermissionError } from "./ffi/libc.ts";
+export { SocketAddressError } from "./ffi/socket_address.ts";
 export {
   blockSignals,
   type MaskedSignal,

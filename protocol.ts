@@ -85,6 +85,22 @@ export interface Answer {
   error?: ErrorObject;
 }
 
+/** One held socket in the answer to `list`. */
+export interface BindDescription {
+  /** As `parseAddress` of address.ts reads it. */
+  address: string;
+  /** `tcp`. */
+  kind: Kind;
+  /** What `bind` was asked for beside the address. */
+  options: { backlog: number; v6only?: boolean };
+  /** When it was bound, ISO 8601. */
+  bound_at: string;
+  /** How many times it was handed out. */
+  handed_out: number;
+  /** Who got it last. */
+  last_peer?: { pid: number; uid: number; gid: number; at: string };
+}
+
 /** The answer to `status`. */
 export interface Status {
   /** The daemon's version. */
@@ -190,6 +206,13 @@ export class Framing {
     }
     this.#refuseTooLong();
     return undefined;
+  }
+
+  /** Forgets what came: no message can be cut from it any more. */
+  discard(): void {
+    this.#buffer = NOTHING;
+    this.#start = this.#scanned = this.#depth = 0;
+    this.#inString = this.#escaped = false;
   }
 
   #skipSpace(): void {

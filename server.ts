@@ -17,9 +17,10 @@ import { main } from "./server/command_line.ts";
 export { UnsupportedPlatformError } from "./ffi/abi.ts";
 export { OsError } from "./ffi/errno.ts";
 export { MissingPermissionError } from "./ffi/libc.ts";
+export { SocketAddressError } from "./ffi/socket_address.ts";
 export type { Status } from "./protocol.ts";
 export { ControlSocketError } from "./server/control_socket.ts";
 export type { LogFormat, LogLevel } from "./server/log.ts";
-export { serve, type ServeOptions, type Server } from "./server/serve.ts";
+export { serve, type Server, type ServerOptions } from "./server/serve.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,6 +1,9 @@
 import { Descriptor, duplicate, setCloseOnExec } from "../ffi/descriptor.ts";
 import { isListening } from "../ffi/socket.ts";
 import { localAddress } from "../ffi/socket_address.ts";
+import { denoAddr } from "./deno_addr.ts";
+import { listen, type SharedListener } from "./listen.ts";
+import { serve, type ServeHandler, type ServeOptions } from "./serve.ts";
 
 /**
  * A listening socket that the daemon bound and this program shares. `using`
@@ -21,9 +24,17 @@ export class Binding implements Disposable {
   /** What the socket is bound to, as the kernel reports it (getsockname(2)). */
   readonly addr: Deno.Addr;
 
-  private constructor(descriptor: Descriptor, addr: Deno.Addr) {
+  /** What it was called by who passed it on; see {@linkcode inherited}. */
+  readonly name: string | undefined;
+
+  private constructor(
+    descriptor: Descriptor,
+    addr: Deno.Addr,
+    name: string | undefined,
+  ) {
     this.#descriptor = descriptor;
     this.addr = addr;
+    this.name = name;
   }
 
   /**
@@ -40,22 +51,25 @@ export class Binding implements Disposable {
    * using web = Binding.from(Number(Deno.env.get("WEB_FD")));
    * ```
    */
-  static from(fd: number): Binding {
+  static from(fd: number, options: { name?: string } = {}): Binding {
     const addr = listeningAddress(fd);
-    setCloseOnExec(fd, false);
-    return new Binding(new Descriptor(fd), addr);
+    setCloseOnExec(fd, true);
+    return new Binding(new Descriptor(fd), addr, options.name);
   }
 
   /**
-   * The descriptor, blocking and with close-on-exec cleared: a child that is
-   * spawned, or the program this one becomes, has it under the same number.
-   * It belongs to the Binding; whoever closes what it is given takes
-   * {@linkcode Binding.dup}.
+   * The descriptor. Who asks for the number means to pass it on, so that
+   * close-on-exec is cleared from then on: a child of `Deno.Command`, or the
+   * program this one becomes, has it under the same number, and no child ever
+   * has one that was not asked for. It belongs to the Binding; whoever closes
+   * what it is given takes {@linkcode Binding.dup}.
    *
    * @throws {TypeError} once closed.
    */
   get fd(): number {
-    return this.#descriptor.fd;
+    const { fd } = this.#descriptor;
+    setCloseOnExec(fd, false);
+    return fd;
   }
 
   /**
@@ -66,7 +80,70 @@ export class Binding implements Disposable {
    * @throws {OsError} EMFILE.
    */
   dup(): number {
-    return duplicate(this.fd).release();
+    return duplicate(this.#descriptor.fd).release();
+  }
+
+  /**
+   * `Deno.serve` on the socket: HTTP/1.1 and HTTP/2, with `cert` and `key`
+   * over TLS, with everything that Deno's own server has. The Binding may be
+   * closed meanwhile; the server has a duplicate of its own. `shutdown()`
+   * answers what was accepted and leaves the queue to the other processes.
+   *
+   * It needs `--allow-net=127.0.0.1`, for a UNIX socket `--allow-net`.
+   * Without it, and where Deno's server cannot be put on the socket, the same
+   * handler is served by `node:http`, which needs no permission, takes a
+   * multiple of the processor time, has no `Deno.upgradeWebSocket`, and says
+   * so once on standard error.
+   *
+   * The socket becomes non-blocking, for every process that holds it: none of
+   * them may make it blocking again.
+   *
+   * @throws {TypeError} once closed; for `cert` without `key`.
+   *
+   * @example
+   * ```ts no-eval
+   * import { bind } from "jsr:@multibinder/client";
+   *
+   * using web = await bind("127.0.0.1", 8000);
+   * const server = web.serve((request, { remoteAddr }) =>
+   *   new Response(`hello ${remoteAddr.transport}\n`)
+   * );
+   * Deno.addSignalListener("SIGTERM", () => server.shutdown());
+   * ```
+   */
+  serve(handler: ServeHandler, options?: ServeOptions): Deno.HttpServer {
+    return serve(this.#shared, handler, options);
+  }
+
+  /**
+   * `Deno.listen` on the socket, for TCP and UNIX sockets. Permissions,
+   * duplicates and O_NONBLOCK are as with {@linkcode Binding.serve}; without
+   * the permission connections are accepted by accept(2) and carried by
+   * `node:net`.
+   *
+   * @throws {TypeError} once closed.
+   *
+   * @example
+   * ```ts no-eval
+   * import { bind } from "jsr:@multibinder/client";
+   *
+   * using echo = await bind("127.0.0.1", 7);
+   * for await (const conn of echo.listen()) {
+   *   conn.readable.pipeTo(conn.writable).catch(console.error);
+   * }
+   * ```
+   */
+  listen(): SharedListener {
+    return listen(this.#shared);
+  }
+
+  get #shared(): { fd: number; addr: Deno.Addr } {
+    return { fd: this.#descriptor.fd, addr: this.addr };
+  }
+
+  /** Whether it was closed. */
+  get closed(): boolean {
+    return this.#descriptor.closed;
   }
 
   /** Closes this program's copy; a second call does nothing. */
@@ -84,9 +161,5 @@ function listeningAddress(fd: number): Deno.Addr {
   if (!isListening(fd)) {
     throw new TypeError(`the socket of descriptor ${fd} does not listen`);
   }
-  const address = localAddress(fd);
-  if (address.family === "unix") {
-    return { transport: "unix", path: address.path };
-  }
-  return { transport: "tcp", hostname: address.host, port: address.port };
+  return denoAddr(localAddress(fd));
 }

@@ -7,6 +7,7 @@ import {
   type Answer,
   decodeMessage,
   encodeMessage,
+  type ErrorObject,
   Framing,
   FramingError,
 } from "../protocol.ts";
@@ -68,7 +69,12 @@ export interface Success {
  */
 export function* exchange(socket: Descriptor, call: Call): Steps<Success> {
   const id = crypto.randomUUID();
-  yield* sendAll(socket.fd, encodeMessage({ jsonrpc: "2.0", id, ...call }));
+  try {
+    yield* sendAll(socket.fd, encodeMessage({ jsonrpc: "2.0", id, ...call }));
+  } catch (error) {
+    // A daemon that refuses us answers before it has read the request.
+    if (!(error instanceof ConnectionLost)) throw error;
+  }
   const { message, descriptors } = yield* receiveAnswer(socket.fd);
   try {
     return { result: resultOf(message, id), descriptors };
@@ -120,19 +126,29 @@ function* receiveAnswer(
       framing.append(received.bytes);
       const message = framing.next();
       if (message !== undefined) {
-        return { message: decodeMessage(message), descriptors };
+        return { message: decodeAnswer(message), descriptors };
       }
     }
   } catch (error) {
     closeAll(descriptors);
-    if (error instanceof FramingError || error instanceof SyntaxError) {
-      throw new ProtocolError(
-        `the daemon's answer is no JSON: ${error.message}`,
-        { cause: error },
-      );
-    }
+    if (error instanceof FramingError) throw notJson(error);
     throw error;
   }
+}
+
+function decodeAnswer(message: Uint8Array<ArrayBuffer>): unknown {
+  try {
+    return decodeMessage(message);
+  } catch (error) {
+    throw notJson(error);
+  }
+}
+
+function notJson(cause: unknown): ProtocolError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ProtocolError(`the daemon's answer is no JSON: ${reason}`, {
+    cause,
+  });
 }
 
 const LOST: ReadonlySet<number> = new Set([Errno.EPIPE, Errno.ECONNRESET]);
@@ -156,16 +172,27 @@ function resultOf(message: unknown, id: string): unknown {
     throw new ProtocolError("the daemon's answer is no object");
   }
   const answer = message as Answer;
+  const error = errorOf(answer);
   // An error may leave the id out: the Ruby server's does for a method it
   // does not know, and nobody can tell the id of a request he cannot read.
-  const anonymous = answer.error !== undefined && (answer.id ?? null) === null;
+  const anonymous = error !== undefined && (answer.id ?? null) === null;
   if (answer.id !== id && !anonymous) {
     throw new ProtocolError(
       `the daemon answered ${JSON.stringify(answer.id)}, not ${id}`,
     );
   }
-  if (answer.error !== undefined) throw new BindError(answer.error);
+  if (error !== undefined) throw error;
   return answer.result;
+}
+
+function errorOf(answer: Answer): BindError | undefined {
+  const error: Partial<ErrorObject> | null | undefined = answer.error;
+  if (error === undefined || error === null) return undefined;
+  const { code, message, data } = error;
+  if (typeof code !== "number" || typeof message !== "string") {
+    throw new ProtocolError("the error in the daemon's answer is none");
+  }
+  return new BindError({ code, message, data });
 }
 
 /** Closes every one. */

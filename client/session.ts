@@ -18,7 +18,7 @@ import { run, type Steps } from "./waiting.ts";
 export class Session implements Disposable {
   readonly #line: Line;
   readonly #options: CallOptions;
-  #last: Promise<unknown> = Promise.resolve();
+  #last: Promise<void> = Promise.resolve();
   #closed = false;
 
   /** See {@linkcode connect}. */
@@ -51,14 +51,26 @@ export class Session implements Disposable {
     return this.#call(this.#line.status(), options);
   }
 
-  #call<T>(work: Steps<T>, options: CallOptions): Promise<T> {
+  async #call<T>(work: Steps<T>, options: CallOptions): Promise<T> {
+    if (this.#closed) throw new TypeError("the session is closed");
     const limits = limitsOf({ ...this.#options, ...options });
-    const call = this.#last.then(() => {
-      if (this.#closed) throw new TypeError("the session is closed");
-      return run(work, limits);
-    });
-    this.#last = call.catch(() => {});
-    return call;
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = before.then(() => promise);
+    try {
+      return await run(this.#inTurn(before, work), limits);
+    } finally {
+      resolve();
+    }
+  }
+
+  *#inTurn<T>(before: Promise<void>, work: Steps<T>): Steps<T> {
+    let isOurs = false;
+    before.then(() => isOurs = true);
+    while (!isOurs) {
+      yield { turn: before, missing: "an earlier call has not ended" };
+    }
+    return yield* work;
   }
 
   /** Hangs up, when the calls under way have ended. */

@@ -5,8 +5,6 @@
  *
  * @module
  */
-import { abi } from "../ffi/abi.ts";
-import { libc } from "../ffi/libc.ts";
 import {
   type Readiness,
   sleepSync,
@@ -15,9 +13,16 @@ import {
 } from "../ffi/readiness.ts";
 import { TimeoutError } from "./errors.ts";
 
-/** A reason to wait: a socket that is not ready, or a time to let pass. */
+/**
+ * A reason to wait: a socket that is not ready, a time to let pass, or, on the
+ * event loop only, the turn of somebody else.
+ */
 export type Wait =
-  & ({ fd: number; readiness: Readiness } | { pause: number })
+  & (
+    | { fd: number; readiness: Readiness }
+    | { pause: number }
+    | { turn: Promise<void> }
+  )
   & {
     /** What has not happened yet, for the error when it never does. */
     missing: string;
@@ -52,12 +57,12 @@ class Deadline {
 /** Runs work on the event loop. */
 export async function run<T>(work: Steps<T>, limits: Limits): Promise<T> {
   const { signal } = limits;
+  signal?.throwIfAborted();
   const deadline = new Deadline(limits.timeout);
   let step = work.next();
   while (!step.done) {
     let failure: { reason: unknown } | undefined;
     try {
-      signal?.throwIfAborted();
       await perform(step.value, deadline.left(step.value.missing), signal);
       signal?.throwIfAborted();
     } catch (reason) {
@@ -73,23 +78,19 @@ async function perform(
   left: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if ("pause" in wait) {
-    await pause(Math.min(wait.pause, left), signal);
-    return;
-  }
-  // A poll(2) on another thread ends with the socket, and not before.
-  const end = () => libc().shutdown(wait.fd, abi.SHUT_RDWR);
-  signal?.addEventListener("abort", end, { once: true });
-  try {
-    await waitReady(wait.fd, wait.readiness, left);
-  } finally {
-    signal?.removeEventListener("abort", end);
-  }
+  if ("fd" in wait) await waitReady(wait.fd, wait.readiness, left, signal);
+  else if ("turn" in wait) await pause(left, signal, wait.turn);
+  else await pause(Math.min(wait.pause, left), signal);
 }
 
+/** The longest that a timer takes, in ms. */
+const LONGEST_TIMER = 0x7fffffff;
+
+/** Lets `duration` ms pass, or less when the signal or `other` ends it. */
 function pause(
   duration: number,
   signal: AbortSignal | undefined,
+  other?: Promise<void>,
 ): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -97,8 +98,9 @@ function pause(
       signal?.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, duration);
+    const timer = setTimeout(end, Math.min(duration, LONGEST_TIMER));
     signal?.addEventListener("abort", end, { once: true });
+    other?.then(end);
   });
 }
 
@@ -119,6 +121,7 @@ export function runSync<T>(work: Steps<T>, { timeout }: Limits): T {
 }
 
 function performSync(wait: Wait, left: number): void {
-  if ("pause" in wait) sleepSync(Math.min(wait.pause, left));
-  else waitReadySync(wait.fd, wait.readiness, left);
+  if ("fd" in wait) waitReadySync(wait.fd, wait.readiness, left);
+  else if ("pause" in wait) sleepSync(Math.min(wait.pause, left));
+  else throw new TypeError("nobody else takes a turn while this one blocks");
 }

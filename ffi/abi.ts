@@ -9,19 +9,19 @@
 /** Constants that Linux gives the same value on every target we support. */
 const COMMON = {
   // socket(2)
-  AF_UNSPEC: 0,
   AF_UNIX: 1,
   AF_INET: 2,
   AF_INET6: 10,
   SOCK_STREAM: 1,
+  SOCK_DGRAM: 2,
   SOCK_NONBLOCK: 0o4000,
   SOCK_CLOEXEC: 0o2000000,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
-  SO_TYPE: 3,
   SO_PEERCRED: 17,
   SO_ACCEPTCONN: 30,
   IPPROTO_TCP: 6,
+  TCP_INFO: 11,
   IPPROTO_IPV6: 41,
   IPV6_V6ONLY: 26,
   SCM_RIGHTS: 1,
@@ -34,8 +34,11 @@ const COMMON = {
   SCM_MAX_FD: 253,
   // open(2), fcntl(2), flock(2), memfd_create(2), eventfd(2)
   O_RDONLY: 0,
+  O_RDWR: 2,
   O_NONBLOCK: 0o4000,
   O_CLOEXEC: 0o2000000,
+  X_OK: 1,
+  FIONREAD: 0x541b,
   F_DUPFD_CLOEXEC: 1030,
   F_GETFD: 1,
   F_SETFD: 2,
@@ -43,12 +46,14 @@ const COMMON = {
   F_SETFL: 4,
   FD_CLOEXEC: 1,
   LOCK_EX: 2,
+  LOCK_NB: 4,
   MFD_CLOEXEC: 1,
   EFD_CLOEXEC: 0o2000000,
   EFD_NONBLOCK: 0o4000,
   // statx(2)
   AT_FDCWD: -100,
   AT_SYMLINK_NOFOLLOW: 0x100,
+  AT_EMPTY_PATH: 0x1000,
   STATX_BASIC_STATS: 0x7ff,
   S_IFMT: 0o170000,
   S_IFSOCK: 0o140000,
@@ -61,22 +66,26 @@ const COMMON = {
   EPOLL_CTL_MOD: 3,
   EPOLLIN: 0x001,
   EPOLLOUT: 0x004,
-  EPOLLERR: 0x008,
   EPOLLHUP: 0x010,
   // signal(7)
   SIG_BLOCK: 0,
   SIG_UNBLOCK: 1,
-  SIG_SETMASK: 2,
   SIGHUP: 1,
   SIGINT: 2,
   SIGUSR1: 10,
   SIGUSR2: 12,
   SIGTERM: 15,
-  // getrlimit(2), sysconf(3)
+  // posix_spawn(3)
+  POSIX_SPAWN_SETSIGDEF: 0x04,
+  POSIX_SPAWN_SETSIGMASK: 0x08,
+  // waitpid(2), waitid(2)
+  WNOHANG: 1,
+  WEXITED: 4,
+  WNOWAIT: 0x01000000,
+  P_PID: 1,
+  // getrlimit(2), clock_gettime(2)
   RLIMIT_NOFILE: 7,
-  _SC_PAGESIZE: 30,
-  // getaddrinfo(3)
-  EAI_SYSTEM: -11,
+  CLOCK_MONOTONIC: 1,
 } as const;
 
 /** Struct layouts shared by both LP64 targets: sizes and offsets in bytes. */
@@ -105,9 +114,13 @@ const COMMON_LAYOUTS = {
   },
   /** `size` is `CMSG_LEN(0)`; the data follows at that offset. */
   cmsghdr: { size: 16, cmsg_len: 0, cmsg_level: 8, cmsg_type: 12, align: 8 },
+  tcp_info: { size: 136, tcpi_bytes_received: 128 },
   pollfd: { size: 8, fd: 0, events: 4, revents: 6 },
   rlimit: { size: 16, rlim_cur: 0, rlim_max: 8 },
+  timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },
   sigset_t: { size: 128 },
+  /** All zero it is SIG_DFL; nothing in it is looked at. */
+  sigaction: { size: 152 },
   addrinfo: {
     size: 48,
     ai_flags: 0,

@@ -27,19 +27,10 @@ const NAMES = `
   EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON
 `.trim().split(/\s+/);
 
-const NUMBERS = new Map(NAMES.map((name, index) => [name, index + 1]));
-
 /** The name of an errno, `"EADDRINUSE"` for 98; `"E<number>"` without one. */
 export function errnoName(errno: number): string {
   const name = NAMES[errno - 1];
   return name === undefined || name === "-" ? `E${errno}` : name;
-}
-
-/** The number of an errno's name; throws a TypeError for no such name. */
-export function errnoNumber(name: string): number {
-  const errno = NUMBERS.get(name);
-  if (errno === undefined) throw new TypeError(`${name} is no errno`);
-  return errno;
 }
 
 /**

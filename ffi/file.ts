@@ -8,6 +8,7 @@ import { Descriptor } from "./descriptor.ts";
 import { check, Errno, lastErrno, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
 import { cString, viewOf } from "./memory.ts";
+import { sleepSync } from "./readiness.ts";
 
 /** open(2) for reading, close-on-exec. */
 export function openFile(path: string, flags = 0): Descriptor {
@@ -21,6 +22,12 @@ export function openFile(path: string, flags = 0): Descriptor {
 
 /** Everything from the descriptor's offset to its end. */
 export function readAll(fd: number): Uint8Array<ArrayBuffer> {
+  return readThrough((room) => libc().read(fd, room, BigInt(room.length)));
+}
+
+function readThrough(
+  read: (room: Uint8Array<ArrayBuffer>, at: number) => bigint,
+): Uint8Array<ArrayBuffer> {
   let bytes = new Uint8Array(16 * 1024);
   let length = 0;
   while (true) {
@@ -29,8 +36,7 @@ export function readAll(fd: number): Uint8Array<ArrayBuffer> {
       larger.set(bytes);
       bytes = larger;
     }
-    const room = bytes.subarray(length);
-    const count = Number(libc().read(fd, room, BigInt(room.length)));
+    const count = Number(read(bytes.subarray(length), length));
     if (count === 0) return bytes.slice(0, length);
     if (count > 0) {
       length += count;
@@ -64,6 +70,11 @@ export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
 /** unlink(2). */
 export function unlink(path: string): void {
   check(libc().unlink(cString(path)), "unlink", path);
+}
+
+/** rename(2): what was at `to` is replaced in one step. */
+export function rename(from: string, to: string): void {
+  check(libc().rename(cString(from), cString(to)), "rename", `${from} ${to}`);
 }
 
 /** What tells one file from every other: its device and inode. */
@@ -128,9 +139,14 @@ export function withUmask<T>(mask: number, action: () => T): T {
   }
 }
 
+/** How long a lock is waited for, in ms, and how often it is asked for. */
+const LOCK_PATIENCE = 2_000;
+const LOCK_INTERVAL = 20;
+
 /**
  * Runs `action` while this process alone holds the lock of a directory
- * (flock(2)); without the lock where the directory may not be read.
+ * (flock(2)). Without the lock where the directory may not be read, and where
+ * somebody keeps it: anyone who may read the directory can.
  */
 export function withDirectoryLock<T>(directory: string, action: () => T): T {
   const fd = libc().open(
@@ -144,9 +160,14 @@ export function withDirectoryLock<T>(directory: string, action: () => T): T {
     return action();
   }
   using opened = new Descriptor(fd);
-  while (libc().flock(opened.fd, abi.LOCK_EX) === -1) {
+  const operation = abi.LOCK_EX | abi.LOCK_NB;
+  for (let waited = 0; waited < LOCK_PATIENCE; waited += LOCK_INTERVAL) {
+    if (libc().flock(opened.fd, operation) === 0) break;
     const errno = lastErrno();
-    if (errno !== Errno.EINTR) throw new OsError("flock", errno, directory);
+    if (errno !== Errno.EINTR && errno !== Errno.EAGAIN) {
+      throw new OsError("flock", errno, directory);
+    }
+    sleepSync(LOCK_INTERVAL);
   }
   return action();
 }
@@ -171,9 +192,11 @@ export function memoryFile(
   return file;
 }
 
-/** The content of a memory file, wherever its offset stands. */
+/** The content of a memory file, wherever its offset stands (pread(2)). */
 export function readMemoryFile(fd: number): Uint8Array<ArrayBuffer> {
-  return readFile(`/proc/self/fd/${fd}`);
+  return readThrough((room, at) =>
+    libc().pread(fd, room, BigInt(room.length), BigInt(at))
+  );
 }
 
 const DIRENT_BUFFER = 32 * 1024;

@@ -101,6 +101,18 @@ const SYMBOLS = {
     parameters: ["i32", /* fd */ "i32", /* op */ "i32" /* arg */],
     result: "i32",
   },
+  dup3: {
+    parameters: ["i32", /* oldfd */ "i32", /* newfd */ "i32" /* flags */],
+    result: "i32",
+  },
+  ioctl: {
+    parameters: ["i32", /* fd */ "usize", /* op */ "buffer" /* argp */],
+    result: "i32",
+  },
+  access: {
+    parameters: ["buffer", /* pathname */ "i32" /* mode */],
+    result: "i32",
+  },
   open: {
     parameters: ["buffer", /* pathname */ "i32", /* flags */ "u32" /* mode */],
     result: "i32",
@@ -121,6 +133,10 @@ const SYMBOLS = {
       "i64", /* offset */
     ],
     result: "isize",
+  },
+  rename: {
+    parameters: ["buffer", /* oldpath */ "buffer" /* newpath */],
+    result: "i32",
   },
   unlink: { parameters: ["buffer" /* pathname */], result: "i32" },
   umask: { parameters: ["u32" /* mask */], result: "u32" },
@@ -144,16 +160,10 @@ const SYMBOLS = {
     result: "i32",
   },
 
-  // Waiting. The *_on_thread twins run on another thread and lose errno.
+  // Waiting. What runs on another thread loses errno.
   poll: {
     parameters: ["usize", /* fds */ "usize", /* nfds */ "i32" /* timeout ms */],
     result: "i32",
-  },
-  poll_on_thread: {
-    name: "poll",
-    parameters: ["usize", /* fds */ "usize", /* nfds */ "i32" /* timeout ms */],
-    result: "i32",
-    nonblocking: true,
   },
   epoll_create1: { parameters: ["i32" /* flags */], result: "i32" },
   epoll_ctl: {
@@ -200,10 +210,86 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  posix_spawn: {
+    parameters: [
+      "buffer", /* pid */
+      "buffer", /* path */
+      "usize", /* file_actions */
+      "usize", /* attrp */
+      "usize", /* argv */
+      "usize", /* envp */
+    ],
+    result: "i32",
+  },
+  posix_spawn_file_actions_init: {
+    parameters: ["usize" /* file_actions */],
+    result: "i32",
+  },
+  posix_spawn_file_actions_destroy: {
+    parameters: ["usize" /* file_actions */],
+    result: "i32",
+  },
+  posix_spawn_file_actions_adddup2: {
+    parameters: ["usize", /* file_actions */ "i32", /* fd */ "i32" /* newfd */],
+    result: "i32",
+  },
+  posix_spawn_file_actions_addclose: {
+    parameters: ["usize", /* file_actions */ "i32" /* fd */],
+    result: "i32",
+  },
+  posix_spawn_file_actions_addopen: {
+    parameters: [
+      "usize", /* file_actions */
+      "i32", /* fd */
+      "buffer", /* path */
+      "i32", /* oflag */
+      "u32", /* mode */
+    ],
+    result: "i32",
+  },
+  posix_spawn_file_actions_addchdir_np: {
+    parameters: ["usize", /* file_actions */ "buffer" /* path */],
+    result: "i32",
+  },
+  posix_spawnattr_init: { parameters: ["usize" /* attr */], result: "i32" },
+  posix_spawnattr_destroy: { parameters: ["usize" /* attr */], result: "i32" },
+  posix_spawnattr_setflags: {
+    parameters: ["usize", /* attr */ "i16" /* flags */],
+    result: "i32",
+  },
+  posix_spawnattr_setsigmask: {
+    parameters: ["usize", /* attr */ "buffer" /* sigmask */],
+    result: "i32",
+  },
+  posix_spawnattr_setsigdefault: {
+    parameters: ["usize", /* attr */ "buffer" /* sigdefault */],
+    result: "i32",
+  },
+  waitpid: {
+    parameters: ["i32", /* pid */ "buffer", /* wstatus */ "i32" /* options */],
+    result: "i32",
+  },
+  waitid_on_thread: {
+    name: "waitid",
+    parameters: [
+      "i32", /* idtype */
+      "u32", /* id */
+      "usize", /* infop */
+      "i32", /* options */
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
+  kill: { parameters: ["i32", /* pid */ "i32" /* sig */], result: "i32" },
   getenv: { parameters: ["buffer" /* name */], result: "usize" },
   unsetenv: { parameters: ["buffer" /* name */], result: "i32" },
   pthread_sigmask: {
     parameters: ["i32", /* how */ "buffer", /* set */ "buffer" /* oldset */],
+    result: "i32",
+  },
+  sigfillset: { parameters: ["buffer" /* set */], result: "i32" },
+  sigaction: {
+    parameters: ["i32", /* signum */ "buffer", /* act */ "buffer" /* oldact */],
     result: "i32",
   },
   sigemptyset: { parameters: ["buffer" /* set */], result: "i32" },
@@ -213,6 +299,14 @@ const SYMBOLS = {
   },
   getrlimit: {
     parameters: ["i32", /* resource */ "buffer" /* rlim */],
+    result: "i32",
+  },
+  setrlimit: {
+    parameters: ["i32", /* resource */ "buffer" /* rlim */],
+    result: "i32",
+  },
+  clock_gettime: {
+    parameters: ["i32", /* clockid */ "buffer" /* tp */],
     result: "i32",
   },
 

@@ -33,8 +33,10 @@ export class NativeMemory implements Disposable {
 
   /** Copies `bytes` to the beginning of the block. */
   write(bytes: Uint8Array<ArrayBuffer>, length: number = bytes.length): void {
-    if (length > this.size) {
-      throw new RangeError(`${length} bytes into a block of ${this.size}`);
+    if (length > this.size || length > bytes.length) {
+      throw new RangeError(
+        `${length} of ${bytes.length} bytes into a block of ${this.size}`,
+      );
     }
     if (length > 0) libc().memcpy_in(this.address, bytes, BigInt(length));
   }
@@ -45,7 +47,9 @@ export class NativeMemory implements Disposable {
     offset = 0,
     length: number = bytes.length,
   ): void {
-    if (offset + length > this.size || length > bytes.length) {
+    if (
+      offset < 0 || offset + length > this.size || length > bytes.length
+    ) {
       throw new RangeError(`${length} bytes at ${offset} of ${this.size}`);
     }
     if (length > 0) {

@@ -28,15 +28,8 @@ export type Ready = (fd: number, events: number) => void;
 
 /** A level-triggered epoll set. */
 export class Poller implements Disposable {
-  readonly #epoll = new Descriptor(
-    check(libc().epoll_create1(abi.EPOLL_CLOEXEC), "epoll_create1"),
-  );
-  readonly #wake = new Descriptor(
-    check(
-      libc().eventfd(0, abi.EFD_CLOEXEC | abi.EFD_NONBLOCK),
-      "eventfd",
-    ),
-  );
+  readonly #epoll: Descriptor;
+  readonly #wake: Descriptor;
   readonly #event = new Uint8Array(layout.size);
   readonly #eventView = viewOf(this.#event);
   readonly #events = new Uint8Array(layout.size * BATCH);
@@ -47,7 +40,18 @@ export class Poller implements Disposable {
 
   /** An empty set. */
   constructor() {
-    this.add(this.#wake.fd, Interest.READ);
+    this.#epoll = new Descriptor(
+      check(libc().epoll_create1(abi.EPOLL_CLOEXEC), "epoll_create1"),
+    );
+    try {
+      const flags = abi.EFD_CLOEXEC | abi.EFD_NONBLOCK;
+      this.#wake = new Descriptor(check(libc().eventfd(0, flags), "eventfd"));
+      this.add(this.#wake.fd, Interest.READ);
+    } catch (error) {
+      this.#epoll.close();
+      this.#native[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Begins to watch a descriptor. */

@@ -4,11 +4,10 @@
  * @module
  */
 import { abi } from "./abi.ts";
-import { lastErrno, OsError } from "./errno.ts";
+import { check, lastErrno, OsError } from "./errno.ts";
 import { namesIn, readFile } from "./file.ts";
 import { libc } from "./libc.ts";
 import { cString, NativeMemory, textAt, viewOf } from "./memory.ts";
-import { check } from "./errno.ts";
 
 const decoder = new TextDecoder();
 
@@ -46,7 +45,7 @@ export function unsetEnvironmentVariable(name: string): void {
 }
 
 /** A NULL-terminated array of C strings, as execve(2) takes them. */
-class StringArray implements Disposable {
+export class StringArray implements Disposable {
   readonly #strings: NativeMemory[] = [];
   readonly #array: NativeMemory;
 
@@ -89,13 +88,13 @@ export function execute(
   throw new OsError("execve", lastErrno(), path);
 }
 
-/**
- * The binary that runs this program, as it can be executed again: after a
- * package upgrade /proc/self/exe reads `<path> (deleted)` while the new one
- * lies at the path.
- */
+// /proc/self/exe follows the binary when it is renamed, and reads `<path>
+// (deleted)` once it is gone, while the next version lies at the old path.
+const startedFrom = Deno.execPath().replace(/ \(deleted\)$/, "");
+
+/** The path of the binary when it was started, where a newer one may lie. */
 export function executable(): string {
-  return Deno.execPath().replace(/ \(deleted\)$/, "");
+  return startedFrom;
 }
 
 /** The limit of open descriptors (RLIMIT_NOFILE, getrlimit(2)). */
@@ -108,6 +107,28 @@ export function descriptorLimit(): { soft: number; hard: number } {
     soft: Number(view.getBigUint64(layout.rlim_cur, true)),
     hard: Number(view.getBigUint64(layout.rlim_max, true)),
   };
+}
+
+/** Raises the soft limit of open descriptors to the hard one (setrlimit(2)). */
+export function raiseDescriptorLimit(): void {
+  const { soft, hard } = descriptorLimit();
+  if (soft === hard) return;
+  const layout = abi.layouts.rlimit;
+  const bytes = new Uint8Array(layout.size);
+  const view = viewOf(bytes);
+  view.setBigUint64(layout.rlim_cur, BigInt(hard), true);
+  view.setBigUint64(layout.rlim_max, BigInt(hard), true);
+  check(libc().setrlimit(abi.RLIMIT_NOFILE, bytes), "setrlimit");
+}
+
+/** CLOCK_MONOTONIC in microseconds (clock_gettime(2)). */
+export function monotonicMicroseconds(): bigint {
+  const layout = abi.layouts.timespec;
+  const bytes = new Uint8Array(layout.size);
+  check(libc().clock_gettime(abi.CLOCK_MONOTONIC, bytes), "clock_gettime");
+  const view = viewOf(bytes);
+  return view.getBigInt64(layout.tv_sec, true) * 1_000_000n +
+    view.getBigInt64(layout.tv_nsec, true) / 1_000n;
 }
 
 /** The descriptors that are open now, in ascending order. */

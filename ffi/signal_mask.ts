@@ -1,7 +1,7 @@
 /**
- * The signal mask of this thread. It is the one thing about signals that
- * survives an exec: handlers fall back to the default, which for SIGUSR1 is
- * death, but a signal that is blocked stays pending (signal(7), execve(2)).
+ * Signals around an exec. The mask of the thread that calls it survives, and a
+ * signal that is blocked stays pending; handlers fall back to the default,
+ * which for SIGUSR1 is death (signal(7), execve(2)).
  *
  * @module
  */
@@ -36,4 +36,38 @@ export function blockSignals(signals: readonly MaskedSignal[]): void {
 /** Lets them through again; one that waited is delivered at once. */
 export function unblockSignals(signals: readonly MaskedSignal[]): void {
   change(abi.SIG_UNBLOCK, signals);
+}
+
+/**
+ * Runs `action`, an exec, while the signals have their default disposition,
+ * which the exec gives them anyway: another thread that takes one now ends the
+ * process, where our handler would note it for a program that is about to be
+ * gone. If `action` returns or throws, the handlers are back.
+ */
+export function withDefaultDisposition<T>(
+  signals: readonly MaskedSignal[],
+  action: () => T,
+): T {
+  const { size } = abi.layouts.sigaction;
+  const fallback = new Uint8Array(size);
+  const handlers = signals.map((signal) => {
+    const handler = new Uint8Array(size);
+    check(
+      libc().sigaction(abi[signal], fallback, handler),
+      "sigaction",
+      signal,
+    );
+    return { signal, handler };
+  });
+  try {
+    return action();
+  } finally {
+    for (const { signal, handler } of handlers) {
+      check(
+        libc().sigaction(abi[signal], handler, fallback),
+        "sigaction",
+        signal,
+      );
+    }
+  }
 }

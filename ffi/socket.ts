@@ -28,6 +28,12 @@ export function streamSocket(
   );
 }
 
+/** A new datagram socket of unix(7), close-on-exec and blocking. */
+export function unixDatagramSocket(): Descriptor {
+  const type = abi.SOCK_DGRAM | abi.SOCK_CLOEXEC;
+  return new Descriptor(check(libc().socket(abi.AF_UNIX, type, 0), "socket"));
+}
+
 /** bind(2): gives the socket its address. */
 export function bindSocket(fd: number, address: SocketAddress): void {
   const bytes = encodeSocketAddress(address);

@@ -35,6 +35,12 @@ export interface UnixAddress {
 /** What a socket can be bound or connected to. */
 export type SocketAddress = InternetAddress | UnixAddress;
 
+/** An address that no sockaddr can hold. */
+export class SocketAddressError extends Error {
+  /** `SocketAddressError`. */
+  override readonly name = "SocketAddressError";
+}
+
 /** AF_INET, AF_INET6 or AF_UNIX. */
 export function domainOf(address: SocketAddress): number {
   switch (address.family) {
@@ -73,8 +79,8 @@ export function canonicalHost(
 /**
  * The sockaddr of an address, as long as bind(2) and connect(2) want it.
  *
- * @throws {TypeError} for a host that is not numeric or a path that does not
- * fit into `sun_path` (108 bytes with its NUL).
+ * @throws {SocketAddressError} for a host that is not numeric or a path that
+ * does not fit into `sun_path` (108 bytes with its NUL).
  */
 export function encodeSocketAddress(
   address: SocketAddress,
@@ -89,8 +95,13 @@ export function encodeSocketAddress(
     ? sockaddr_in.sin_addr
     : sockaddr_in6.sin6_addr;
   const host = bytes.subarray(at, at + (address.family === "ipv4" ? 4 : 16));
-  if (libc().inet_pton(domainOf(address), cString(address.host), host) !== 1) {
-    throw new TypeError(`${address.host} is no ${address.family} address`);
+  if (
+    address.host.includes("\0") ||
+    libc().inet_pton(domainOf(address), cString(address.host), host) !== 1
+  ) {
+    throw new SocketAddressError(
+      `${JSON.stringify(address.host)} is no ${address.family} address`,
+    );
   }
   if (address.family === "ipv6") {
     view.setUint32(sockaddr_in6.sin6_scope_id, address.scope ?? 0, true);
@@ -103,14 +114,16 @@ function encodeUnix(path: string): Uint8Array<ArrayBuffer> {
   const name = encoder.encode(abstract ? "\0" + path.slice(1) : path);
   const room = sockaddr_un.size - sockaddr_un.sun_path;
   if (name.length + (abstract ? 0 : 1) > room) {
-    throw new TypeError(
+    throw new SocketAddressError(
       `the socket path ${path} is ${name.length} bytes long; unix(7) allows ${
         abstract ? room : room - 1
       }`,
     );
   }
   if (!abstract && path.includes("\0")) {
-    throw new TypeError(`a NUL character in ${JSON.stringify(path)}`);
+    throw new SocketAddressError(
+      `a NUL character in the path ${JSON.stringify(path)}`,
+    );
   }
   const length = sockaddr_un.sun_path + name.length + (abstract ? 0 : 1);
   const bytes = new Uint8Array(length);

@@ -1,13 +1,14 @@
 import { formatAddress, type HostAddress, identityOf } from "../address.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
 import type { Peer } from "../ffi/socket.ts";
+import { SharedDescriptor } from "./shared_descriptor.ts";
 
 /** A socket that the daemon holds. */
 export interface Bind {
   /** The address as canonical as it gets. */
   readonly address: HostAddress;
   /** The daemon's own copy, close-on-exec. */
-  readonly socket: Descriptor;
+  readonly socket: SharedDescriptor;
   /** As last asked for; the kernel may have capped it. */
   backlog: number;
   /** When it was bound, ISO 8601. */
@@ -18,9 +19,25 @@ export interface Bind {
   lastPeer?: Peer & { at: string };
 }
 
+/** Hears of what comes into the table and what leaves it. */
+export interface BindObserver {
+  /** A socket was bound. */
+  bound(bind: Bind): void;
+  /** A socket was released; it is still open. */
+  released(bind: Bind): void;
+}
+
 /** Every socket the daemon holds, by identity. */
 export class BindTable implements Iterable<Bind> {
   readonly #binds = new Map<string, Bind>();
+  #closed = false;
+  /** Default: nobody. */
+  observer: BindObserver | undefined;
+
+  /** Whether nothing is held any more, and nothing will be. */
+  get closed(): boolean {
+    return this.#closed;
+  }
 
   /** How many there are. */
   get size(): number {
@@ -39,6 +56,14 @@ export class BindTable implements Iterable<Bind> {
       throw new TypeError(`${formatAddress(bind.address)} is bound already`);
     }
     this.#binds.set(identity, bind);
+    this.observer?.bound(bind);
+  }
+
+  /** Closes the daemon's copy of a socket; whoever was handed one keeps it. */
+  release(bind: Bind): void {
+    this.#binds.delete(identityOf(bind.address));
+    this.observer?.released(bind);
+    bind.socket.release();
   }
 
   /** In the order they were bound. */
@@ -48,7 +73,19 @@ export class BindTable implements Iterable<Bind> {
 
   /** Closes the daemon's copies; whoever was handed one keeps it. */
   close(): void {
-    for (const { socket } of this) socket.close();
+    this.#closed = true;
+    for (const { socket } of this) socket.release();
     this.#binds.clear();
   }
+}
+
+/** A socket that nobody was handed yet, ready to be added. */
+export function newBind(
+  address: HostAddress,
+  socket: Descriptor,
+  backlog: number,
+): Bind {
+  const boundAt = new Date().toISOString();
+  const shared = new SharedDescriptor(socket);
+  return { address, socket: shared, backlog, boundAt, handedOut: 0 };
 }

@@ -1,26 +1,29 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { MissingPermissionError } from "../ffi/libc.ts";
+import type { HostAddress } from "../address.ts";
 import { UnsupportedPlatformError } from "../ffi/abi.ts";
 import { OsError } from "../ffi/errno.ts";
+import { SocketAddressError } from "../ffi/socket_address.ts";
+import { MissingPermissionError } from "../ffi/libc.ts";
+import { raiseDescriptorLimit } from "../ffi/process.ts";
 import { unblockSignals } from "../ffi/signal_mask.ts";
 import { VERSION } from "../version.ts";
 import { ControlSocketError } from "./control_socket.ts";
-import type { Daemon } from "./daemon.ts";
-import {
-  adoptState,
-  HANDLED_SIGNALS,
-  inheritedState,
-  replaceProgram,
-} from "./handoff.ts";
-import { createLog } from "./log.ts";
-import { type ServeOptions, startDaemon } from "./serve.ts";
+import { HANDLED_SIGNALS } from "./handoff.ts";
+import { readTcpAddress, TakeoverError } from "./predecessor.ts";
+import { logOf } from "./serve.ts";
+import { ServiceManager, storeName } from "./service_manager.ts";
+import { start, type StartOptions } from "./start.ts";
 import { StateError } from "./state.ts";
+import { Upgrade } from "./upgrade.ts";
+import { isCheck, passCheck } from "./version_check.ts";
 
 const USAGE = `Usage: multibinder [options] <control.sock>
 
 Binds LISTEN sockets for other programs and hands them over the control socket.
 
   --mode 0600          permissions of the control socket
+  --takeover[=ADDR,..] take the place of the server on that path; one that
+                       cannot list its binds is asked for those addresses
   --log-level info     debug, info, warn or error
   --log-format text    text or json
   -h, --help           this text
@@ -32,13 +35,13 @@ end it. Exit status: 0 ended by a signal, 1 failed, 2 wrong usage.`;
 /** A command line that cannot be made sense of. */
 class UsageError extends Error {}
 
-type Command = { show: string } | { serve: ServeOptions };
+type Command = { show: string } | { start: StartOptions };
 
 /** Reads the command line; throws a UsageError. */
 function readCommandLine(args: readonly string[]): Command {
-  const options = parseArgs([...args], {
+  const options = parseArgs(withTakeoverValue(args), {
     boolean: ["help", "version"],
-    string: ["_", "mode", "log-level", "log-format"],
+    string: ["_", "mode", "takeover", "log-level", "log-format"],
     alias: { help: "h", version: "V" },
     unknown: (argument, option) => {
       if (option !== undefined) throw new UsageError(`no option ${argument}`);
@@ -52,8 +55,9 @@ function readCommandLine(args: readonly string[]): Command {
   }
   if (rest.length > 0) throw new UsageError(`one path, not also ${rest[0]}`);
   return {
-    serve: {
+    start: {
       path,
+      takeover: readTakeover(options.takeover),
       mode: readMode(options.mode),
       logLevel: oneOf("log-level", options["log-level"], [
         "debug",
@@ -64,6 +68,36 @@ function readCommandLine(args: readonly string[]): Command {
       logFormat: oneOf("log-format", options["log-format"], ["text", "json"]),
     },
   };
+}
+
+/**
+ * `--takeover` may stand alone or have a value, with or without `=`: what
+ * follows it is the value if it is a list of addresses.
+ */
+function withTakeoverValue(args: readonly string[]): string[] {
+  const at = args.indexOf("--takeover");
+  if (at === -1) return [...args];
+  const next = args[at + 1];
+  const hasValue = next !== undefined && next.split(",").every(isTcpAddress);
+  const option = `--takeover=${hasValue ? next : ""}`;
+  return args.toSpliced(at, hasValue ? 2 : 1, option);
+}
+
+function isTcpAddress(text: string): boolean {
+  try {
+    return readTcpAddress(text).host !== "";
+  } catch {
+    return false;
+  }
+}
+
+function readTakeover(text: string | undefined): HostAddress[] | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return text.split(",").filter((each) => each !== "").map(readTcpAddress);
+  } catch (error) {
+    throw new UsageError(`--takeover: ${(error as Error).message}`);
+  }
 }
 
 function readMode(text: string | undefined): number {
@@ -98,43 +132,42 @@ function say(line: string): void {
   }
 }
 
-function startOrAdopt(options: ServeOptions): Daemon {
-  const state = inheritedState();
-  if (state === undefined) {
-    return startDaemon({
-      ...options,
-      onReplaced: (path) => say(`Removed existing control socket: ${path}`),
-    });
-  }
-  const { logLevel, logFormat } = options;
-  return adoptState(
-    state,
-    createLog({
-      ...(logLevel && { level: logLevel }),
-      ...(logFormat && { format: logFormat }),
-    }),
-  );
-}
-
-function upgrade(daemon: Daemon): void {
-  say("Respawning...");
-  try {
-    replaceProgram(daemon);
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-    daemon.log.error("re-exec failed, this generation goes on", {
-      reason: error.message,
-    });
-  }
-}
-
-async function run(options: ServeOptions): Promise<void> {
-  const daemon = startOrAdopt(options);
-  Deno.addSignalListener("SIGUSR1", () => upgrade(daemon));
-  Deno.addSignalListener("SIGTERM", () => daemon.stop());
-  Deno.addSignalListener("SIGINT", () => daemon.stop());
+async function run(options: StartOptions): Promise<void> {
+  const log = logOf(options);
+  raiseDescriptorLimit();
+  using manager = ServiceManager.fromEnvironment(log);
+  const daemon = start(options, log, manager, say);
+  const status = () =>
+    `Listening on ${daemon.control.path}: ${daemon.binds.size} sockets, generation ${daemon.origin.generation}`;
+  const upgrade = new Upgrade(daemon, {
+    began: () => {
+      say("Respawning...");
+      manager?.reloading();
+    },
+    abandoned: () => manager?.ready(status()),
+  });
+  const stop = () => {
+    manager?.stopping();
+    daemon.stop();
+  };
+  Deno.addSignalListener("SIGUSR1", () => upgrade.request());
+  Deno.addSignalListener("SIGTERM", stop);
+  Deno.addSignalListener("SIGINT", stop);
   unblockSignals(HANDLED_SIGNALS);
+  if (manager !== undefined) {
+    daemon.binds.observer = {
+      bound: ({ address, socket }) => {
+        manager.store(storeName(address), socket.fd);
+        manager.status(status());
+      },
+      released: ({ address }) => {
+        manager.forget(storeName(address));
+        manager.status(status());
+      },
+    };
+  }
   say(`Listening for binds on control socket: ${daemon.control.path}`);
+  manager?.ready(status());
   await daemon.run();
 }
 
@@ -143,7 +176,8 @@ const EXPECTED = [
   MissingPermissionError,
   OsError,
   StateError,
-  TypeError,
+  TakeoverError,
+  SocketAddressError,
   UnsupportedPlatformError,
 ];
 
@@ -157,7 +191,8 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     const command = readCommandLine(args);
     if ("show" in command) say(command.show);
-    else await run(command.serve);
+    else if (isCheck()) say(passCheck());
+    else await run(command.start);
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {

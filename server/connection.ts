@@ -2,20 +2,31 @@ import type { Descriptor } from "../ffi/descriptor.ts";
 import { sendDescriptors } from "../ffi/descriptor_passing.ts";
 import { Errno, OsError } from "../ffi/errno.ts";
 import { type Peer, peerOf, receive, send } from "../ffi/socket.ts";
-import { encodeMessage, ErrorCode, Framing, MAX_REQUEST } from "../protocol.ts";
+import {
+  encodeMessage,
+  ErrorCode,
+  Framing,
+  MAX_REQUEST,
+  type RequestId,
+} from "../protocol.ts";
 import { errorReply, type Reply } from "./dispatch.ts";
 import { isOutOfDescriptors, RequestError } from "./request_error.ts";
+import type { SharedDescriptor } from "./shared_descriptor.ts";
 
-/** Answers kept for a client that does not read; one more and it is dropped. */
-export const MAX_QUEUED_ANSWERS = 1024;
+/**
+ * What is kept for a client that does not read; more, and it is dropped: so
+ * many answers, and so many bytes, because an answer repeats the request's id.
+ */
+const MAX_QUEUED_ANSWERS = 1024;
+const MAX_QUEUED_BYTES = 1024 * 1024;
 
 /** Bytes of an answer, or what is left of them, and what goes with the first. */
 export interface Outgoing {
   bytes: Uint8Array<ArrayBuffer>;
-  /** Not ours: the table of binds owns them. */
-  descriptors: readonly number[];
-  /** What to say instead when the descriptors cannot go. */
-  readonly refusal: () => Reply;
+  /** Let go as soon as they have gone. */
+  sockets: readonly SharedDescriptor[];
+  /** Of the requests it answers: several where that was a batch. */
+  readonly ids: RequestId | RequestId[];
 }
 
 const received = new Uint8Array(64 * 1024);
@@ -33,6 +44,12 @@ export class Connection {
   interest: number | undefined;
   /** No request follows: the client shut its side or sent what is none. */
   ended = false;
+
+  /** What came last cannot be cut into requests: nothing more is taken in. */
+  endInput(): void {
+    this.ended = true;
+    this.framing.discard();
+  }
 
   /** Takes over an accepted, non-blocking socket. */
   constructor(descriptor: Descriptor) {
@@ -95,7 +112,12 @@ export class Connection {
   reply(reply: Reply): boolean {
     this.#queue.push(outgoing(reply));
     if (this.#queue.length === 1) this.flush();
-    return this.#queue.length <= MAX_QUEUED_ANSWERS;
+    return this.#queue.length <= MAX_QUEUED_ANSWERS &&
+      this.#queuedBytes() <= MAX_QUEUED_BYTES;
+  }
+
+  #queuedBytes(): number {
+    return this.#queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   /**
@@ -108,54 +130,56 @@ export class Connection {
       const first = this.#queue[0]!;
       const sent = this.#send(first);
       if (sent === -1) return;
-      if (sent === first.bytes.length) {
-        this.#queue.shift();
-      } else {
-        first.bytes = first.bytes.subarray(sent);
-        first.descriptors = [];
-      }
+      letGo(first);
+      if (sent === first.bytes.length) this.#queue.shift();
+      else first.bytes = first.bytes.subarray(sent);
     }
   }
 
   #send(first: Outgoing): number {
-    if (first.descriptors.length === 0) return send(this.fd, first.bytes);
+    if (first.sockets.length === 0) return send(this.fd, first.bytes);
+    const descriptors = first.sockets.map(({ fd }) => fd);
     try {
-      return sendDescriptors(this.fd, first.bytes, first.descriptors);
+      return sendDescriptors(this.fd, first.bytes, descriptors);
     } catch (error) {
       if (!isOutOfDescriptors(error)) throw error;
       // ETOOMANYREFS: clients that do not read hold this user's whole
       // allowance of descriptors in flight (unix(7)).
-      this.#queue[0] = outgoing(first.refusal());
-      return this.#send(this.#queue[0]);
+      letGo(first);
+      first.bytes = refusalOf(first);
+      return send(this.fd, first.bytes);
     }
   }
 
-  /** Closes the socket. */
+  /** Closes the socket and lets go of what has not been sent. */
   close(): void {
+    this.#queue.forEach(letGo);
     this.#descriptor.close();
   }
 }
 
-/** The bytes of a reply, ready to go. */
-function outgoing(reply: Reply): Outgoing {
-  return {
-    bytes: encodeMessage(reply.message),
-    descriptors: reply.descriptors,
-    refusal: () => refusalOf(reply),
-  };
+/** The descriptors have gone, or will not go. */
+function letGo(outgoing: Pick<Outgoing, "sockets">): void {
+  for (const socket of outgoing.sockets) socket.release();
+  outgoing.sockets = [];
 }
 
-function refusalOf({ message }: Reply): Reply {
+/** The bytes of a reply, ready to go. */
+function outgoing({ message, sockets }: Reply): Outgoing {
+  const ids = Array.isArray(message)
+    ? message.map(({ id }) => id ?? null)
+    : message.id ?? null;
+  return { bytes: encodeMessage(message), sockets, ids };
+}
+
+/** What to say when the descriptors cannot go. */
+function refusalOf({ ids }: Outgoing): Uint8Array<ArrayBuffer> {
   const error = new RequestError(
     ErrorCode.NO_DESCRIPTORS,
     "No descriptors left: too many are on their way to clients",
   );
-  if (!Array.isArray(message)) return errorReply(message.id ?? null, error);
-  const answers = message.map(({ id }) => errorReply(id ?? null, error));
-  return {
-    message: answers.flatMap(({ message }) => message),
-    descriptors: [],
-  };
+  const answerOf = (id: RequestId) => errorReply(id, error).message;
+  return encodeMessage(Array.isArray(ids) ? ids.map(answerOf) : answerOf(ids));
 }
 
 /** Whether an error says no more than that the client went away. */

@@ -3,12 +3,15 @@ import type { Descriptor } from "../ffi/descriptor.ts";
 import { Errno, OsError } from "../ffi/errno.ts";
 import {
   type FileIdentity,
+  type FileStatus,
+  rename,
   sameFile,
   statusOf,
   unlink,
   withDirectoryLock,
   withUmask,
 } from "../ffi/file.ts";
+import { processId } from "../ffi/process.ts";
 import {
   bindSocket,
   listenOn,
@@ -32,11 +35,15 @@ export class ControlSocket {
   readonly descriptor: Descriptor;
   /** As given: relative to the directory the daemon was started in. */
   readonly path: string;
-  /** The file at the path while it is ours. */
-  readonly file: FileIdentity;
+  /** The file at the path while it is ours; not where systemd made it. */
+  readonly file: FileIdentity | undefined;
 
   /** Takes over a socket that listens at `path`. */
-  constructor(descriptor: Descriptor, path: string, file: FileIdentity) {
+  constructor(
+    descriptor: Descriptor,
+    path: string,
+    file: FileIdentity | undefined,
+  ) {
     this.descriptor = descriptor;
     this.path = path;
     this.file = file;
@@ -54,29 +61,55 @@ export class ControlSocket {
     mode: number,
     onReplaced: () => void,
   ): ControlSocket {
+    if (path.startsWith("@")) {
+      throw new ControlSocketError(
+        `${path} would be an abstract name, which has no permissions: write ./${path} for a file`,
+      );
+    }
     // Two daemons that start at once would both find the same dead socket,
     // and the slower one would remove the faster one's.
     return withDirectoryLock(dirname(path), () => {
       if (removeDead(path)) onReplaced();
-      return bindAt(path, mode);
+      const { socket, file } = bindAt(path, mode);
+      return new ControlSocket(socket, path, file);
+    });
+  }
+
+  /**
+   * Takes the place of the server that listens at `path`: from one moment to
+   * the next (rename(2)) whoever connects finds this socket. Those who have
+   * connected stay with the other.
+   *
+   * @throws {OsError} when the path cannot be bound.
+   */
+  static replace(path: string, mode: number): ControlSocket {
+    const beside = `${path}.${processId()}`;
+    return withDirectoryLock(dirname(path), () => {
+      const { socket, file } = bindAt(beside, mode);
+      try {
+        rename(beside, path);
+      } catch (error) {
+        socket.close();
+        unlink(beside);
+        throw error;
+      }
+      return new ControlSocket(socket, path, file);
     });
   }
 
   /** Removes the path if it is still ours, and closes the socket. */
   close(): void {
     if (this.descriptor.closed) return;
+    // While the socket still listens nobody takes the path for a dead one's.
+    if (this.file !== undefined) removeIfStill(this.path, this.file);
     this.descriptor.close();
-    try {
-      const found = statusOf(this.path);
-      if (found !== undefined && sameFile(found, this.file)) unlink(this.path);
-    } catch (error) {
-      // Where the directory is gone or closed to us, nothing is left to do.
-      if (!(error instanceof OsError)) throw error;
-    }
   }
 }
 
-function bindAt(path: string, mode: number): ControlSocket {
+function bindAt(
+  path: string,
+  mode: number,
+): { socket: Descriptor; file: FileStatus } {
   const address: UnixAddress = { family: "unix", path };
   const socket = streamSocket(address, { nonblocking: true });
   try {
@@ -86,10 +119,20 @@ function bindAt(path: string, mode: number): ControlSocket {
     if (file === undefined) {
       throw new ControlSocketError(`${path} was removed while it was bound`);
     }
-    return new ControlSocket(socket, path, file);
+    return { socket, file };
   } catch (error) {
     socket.close();
     throw error;
+  }
+}
+
+function removeIfStill(path: string, file: FileIdentity): void {
+  try {
+    const found = statusOf(path);
+    if (found !== undefined && sameFile(found, file)) unlink(path);
+  } catch (error) {
+    // Where the directory is gone or closed to us, nothing is left to do.
+    if (!(error instanceof OsError)) throw error;
   }
 }
 
@@ -108,7 +151,7 @@ function removeDead(path: string): boolean {
   // A backlog that is full (EAGAIN) is somebody's.
   if (errno === 0 || errno === Errno.EAGAIN) {
     throw new ControlSocketError(
-      `a server is listening on ${path}: stop it or choose another path`,
+      `a server is listening on ${path}: stop it, take its place with --takeover, or choose another path`,
     );
   }
   if (errno !== Errno.ECONNREFUSED) throw new OsError("connect", errno, path);

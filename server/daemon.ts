@@ -1,5 +1,6 @@
 import { abi } from "../ffi/abi.ts";
 import { Descriptor, spareDescriptor } from "../ffi/descriptor.ts";
+import type { OsError } from "../ffi/errno.ts";
 import { Interest, Poller } from "../ffi/poller.ts";
 import { descriptorLimit, openDescriptors, processId } from "../ffi/process.ts";
 import { acceptConnection } from "../ffi/socket.ts";
@@ -29,12 +30,26 @@ const SPIN = 0.1;
 /** How long the loop runs before signals and promises get a turn, in ms. */
 const STRETCH = 5;
 
+/** How long nobody is accepted when not even a refusal is possible, in ms. */
+const ACCEPT_PAUSE = 100;
+
+/** Refusals are many where there are some: one line of the log a second. */
+const COMPLAINT_INTERVAL = 1_000;
+
 /** When the daemon began, which re-execs do not change. */
 export interface Origin {
   /** ISO 8601. */
   readonly startedAt: string;
   /** 1, and one more with every re-exec. */
   readonly generation: number;
+}
+
+/**
+ * Deno opens a file when a stack is asked for the first time, and panics where
+ * it cannot: with the last descriptor gone that would be the end of all.
+ */
+function openSourceMaps(): void {
+  void new Error().stack;
 }
 
 /** The daemon: one event loop over the control socket and its clients. */
@@ -47,7 +62,10 @@ export class Daemon {
   readonly #poller = new Poller();
   readonly #connections = new Map<number, Connection>();
   #reserve: Descriptor | undefined = spareDescriptor();
-  #stopping = false;
+  #acceptPause: ReturnType<typeof setTimeout> | undefined;
+  #complainedAt = -Infinity;
+  #held: Promise<void> | undefined;
+  readonly #stopping = new AbortController();
 
   /** Takes over the sockets. */
   constructor(
@@ -60,7 +78,24 @@ export class Daemon {
     this.binds = binds;
     this.log = log;
     this.origin = origin;
-    this.#poller.add(control.descriptor.fd, Interest.READ);
+    try {
+      this.#poller.add(control.descriptor.fd, Interest.READ);
+    } catch (error) {
+      this.#reserve?.close();
+      this.#poller[Symbol.dispose]();
+      throw error;
+    }
+    openSourceMaps();
+  }
+
+  /** Aborted by {@linkcode Daemon.stop}. */
+  get signal(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** Until when nothing may change; undefined most of the time. */
+  get held(): Promise<void> | undefined {
+    return this.#held;
   }
 
   /** Every connected client. */
@@ -108,9 +143,22 @@ export class Daemon {
 
   /** Ends {@linkcode Daemon.run}. */
   stop(): void {
-    if (this.#stopping) return;
-    this.#stopping = true;
+    if (this.signal.aborted) return;
+    this.#stopping.abort();
     this.#poller.wake();
+  }
+
+  /**
+   * Leaves everything that clients do in the kernel until the function it
+   * returns is called.
+   */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = promise;
+    return () => {
+      this.#held = undefined;
+      resolve();
+    };
   }
 
   async #loop(): Promise<void> {
@@ -118,9 +166,11 @@ export class Daemon {
     let now = performance.now();
     let lastEvent = now;
     let resumed = now;
-    while (!this.#stopping) {
-      if (this.#poller.poll(ready) > 0) lastEvent = now;
+    while (!this.signal.aborted) {
+      if (this.#held !== undefined) await this.#held;
+      const count = this.#poller.poll(ready);
       now = performance.now();
+      if (count > 0) lastEvent = now;
       const spinning = now - lastEvent < SPIN;
       if (spinning && now - resumed < STRETCH) continue;
       await this.#poller.wait(spinning ? 0 : -1);
@@ -163,25 +213,40 @@ export class Daemon {
    * With no descriptor left a waiting client could be neither served nor told,
    * and the loop would turn without end: the one in reserve lets it be told.
    */
-  #refuse(error: unknown): void {
-    this.log.error("no descriptor for a client", { reason: String(error) });
+  #refuse(error: OsError): void {
+    const now = performance.now();
+    if (now - this.#complainedAt > COMPLAINT_INTERVAL) {
+      this.#complainedAt = now;
+      this.log.error("clients are refused", { reason: error.message });
+    }
     this.#reserve?.close();
     try {
       const fd = acceptConnection(this.control.descriptor.fd);
-      if (fd === -1) return;
-      const connection = new Connection(new Descriptor(fd));
-      try {
-        connection.reply(errorReply(null, bindError(error)));
-      } catch (error) {
-        if (!isClientGone(error)) throw error;
-      } finally {
-        connection.close();
-      }
+      if (fd !== -1) this.#turnAway(new Connection(new Descriptor(fd)), error);
     } catch (error) {
       if (!isOutOfDescriptors(error)) throw error;
+      this.#pauseAccepting();
     } finally {
       this.#reserve = spareDescriptor();
     }
+  }
+
+  #turnAway(connection: Connection, error: OsError): void {
+    try {
+      connection.reply(errorReply(null, bindError(error)));
+    } catch (error) {
+      if (!isClientGone(error)) throw error;
+    } finally {
+      connection.close();
+    }
+  }
+
+  #pauseAccepting(): void {
+    const { fd } = this.control.descriptor;
+    this.#poller.change(fd, 0);
+    this.#acceptPause = setTimeout(() => {
+      this.#poller.change(fd, Interest.READ);
+    }, ACCEPT_PAUSE);
   }
 
   /** Answers what requests there are and arranges what to wait for next. */
@@ -199,8 +264,10 @@ export class Daemon {
         request = connection.framing.next();
       } catch (error) {
         if (!(error instanceof FramingError)) throw error;
-        connection.ended = true;
-        const refusal = new RequestError(error.code, error.message);
+        connection.endInput();
+        const { code, message } = error;
+        this.log.info("refused", { code, reason: message });
+        const refusal = new RequestError(code, message);
         this.#reply(connection, errorReply(null, refusal));
         return;
       }
@@ -220,7 +287,12 @@ export class Daemon {
     pending: Promise<Reply>,
   ): Promise<void> {
     const reply = await pending;
-    if (connection.closed) return;
+    // What is answered from here on the next generation would not know of.
+    await this.#held;
+    if (connection.closed) {
+      for (const socket of reply.sockets) socket.release();
+      return;
+    }
     connection.inHand = undefined;
     this.#guard(connection, () => {
       if (this.#reply(connection, reply)) this.#serve(connection);
@@ -272,6 +344,7 @@ export class Daemon {
   }
 
   #close(): void {
+    clearTimeout(this.#acceptPause);
     for (const connection of this.#connections.values()) connection.close();
     this.#connections.clear();
     this.control.close();

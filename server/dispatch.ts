@@ -9,7 +9,16 @@ import {
 } from "../protocol.ts";
 import { type BindContext, bindMethod } from "./bind_method.ts";
 import type { Bind } from "./bind_table.ts";
-import { errorObject, invalidParams, RequestError } from "./request_error.ts";
+import { listMethod } from "./list_method.ts";
+import { releaseMethod } from "./release_method.ts";
+import type { SharedDescriptor } from "./shared_descriptor.ts";
+import {
+  bindError,
+  errorObject,
+  invalidParams,
+  isOutOfDescriptors,
+  RequestError,
+} from "./request_error.ts";
 
 /** What a request needs of the daemon. */
 export interface RequestContext extends BindContext {
@@ -21,13 +30,13 @@ export interface RequestContext extends BindContext {
 export interface Reply {
   /** One answer, or one for each request of a batch. */
   readonly message: Answer | Answer[];
-  /** The sockets that go with it, in order. */
-  readonly descriptors: readonly number[];
+  /** The sockets that go with it, in order: whoever sends them lets them go. */
+  readonly sockets: readonly SharedDescriptor[];
 }
 
 interface Outcome {
   readonly answer: Answer;
-  readonly bind?: Bind;
+  readonly socket?: SharedDescriptor;
 }
 
 /**
@@ -44,10 +53,11 @@ export function dispatch(
     decoded = decodeMessage(message);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return errorReply(
-      null,
-      new RequestError(ErrorCode.PARSE_ERROR, `Parse error: ${reason}`),
+    const refusal = new RequestError(
+      ErrorCode.PARSE_ERROR,
+      `Parse error: ${reason}`,
     );
+    return replyOf(failed(null, refusal, context));
   }
   if (Array.isArray(decoded)) return dispatchBatch(decoded, peer, context);
   const outcome = perform(decoded, peer, context);
@@ -56,7 +66,7 @@ export function dispatch(
 
 /** A reply that says why not. */
 export function errorReply(id: RequestId, error: RequestError): Reply {
-  return { message: errorAnswer(id, error), descriptors: [] };
+  return { message: errorAnswer(id, error), sockets: [] };
 }
 
 async function dispatchBatch(
@@ -67,7 +77,7 @@ async function dispatchBatch(
   if (requests.length === 0 || requests.length > abi.SCM_MAX_FD) {
     const reason =
       `a batch of ${requests.length} requests, not 1 to ${abi.SCM_MAX_FD}`;
-    return errorReply(null, invalidRequest(reason));
+    return replyOf(failed(null, invalidRequest(reason), context));
   }
   const outcomes: Outcome[] = [];
   for (const request of requests) {
@@ -75,9 +85,7 @@ async function dispatchBatch(
   }
   return {
     message: outcomes.map(({ answer }) => answer),
-    descriptors: outcomes.flatMap(({ bind }) =>
-      bind === undefined ? [] : [bind.socket.fd]
-    ),
+    sockets: outcomes.flatMap(({ socket }) => socket ?? []),
   };
 }
 
@@ -99,6 +107,18 @@ function perform(
           )
           : bound(id, bind);
       }
+      case "list":
+        refuseParams(method, params);
+        return {
+          answer: { jsonrpc: "2.0", id, result: listMethod(context.binds) },
+        };
+      case "release": {
+        const done = { answer: { jsonrpc: "2.0", id, result: true } } as const;
+        const released = releaseMethod(params, peer(), context);
+        return released instanceof Promise
+          ? released.then(() => done, (error) => failed(id, error, context))
+          : done;
+      }
       case "status":
         refuseParams(method, params);
         return { answer: { jsonrpc: "2.0", id, result: context.status() } };
@@ -114,18 +134,22 @@ function perform(
 }
 
 function bound(id: RequestId, bind: Bind): Outcome {
-  return { answer: { jsonrpc: "2.0", id, result: true }, bind };
+  return {
+    answer: { jsonrpc: "2.0", id, result: true },
+    socket: bind.socket.retain(),
+  };
 }
 
 function failed(
   id: RequestId,
   error: unknown,
-  { log }: RequestContext,
+  { log }: Pick<RequestContext, "log">,
 ): Outcome {
   if (error instanceof RequestError) {
     log.info("refused", { code: error.code, reason: error.message });
     return { answer: errorAnswer(id, error) };
   }
+  if (isOutOfDescriptors(error)) return failed(id, bindError(error), { log });
   const reason = error instanceof Error ? error.stack : String(error);
   log.error("internal error", { reason });
   return {
@@ -140,11 +164,8 @@ function errorAnswer(id: RequestId, error: RequestError): Answer {
   return { jsonrpc: "2.0", id, error: errorObject(error) };
 }
 
-function replyOf({ answer, bind }: Outcome): Reply {
-  return {
-    message: answer,
-    descriptors: bind === undefined ? [] : [bind.socket.fd],
-  };
+function replyOf({ answer, socket }: Outcome): Reply {
+  return { message: answer, sockets: socket === undefined ? [] : [socket] };
 }
 
 /** The id to answer with, also when the rest of the request is no good. */

@@ -6,6 +6,7 @@
  */
 import { Descriptor, setCloseOnExec } from "../ffi/descriptor.ts";
 import { memoryFile, readMemoryFile } from "../ffi/file.ts";
+import { LISTEN_VARIABLES } from "../ffi/listen_fds.ts";
 import {
   commandLine,
   environmentVariable,
@@ -17,19 +18,17 @@ import {
 } from "../ffi/process.ts";
 import { isListening } from "../ffi/socket.ts";
 import {
-  blockSignals,
   type MaskedSignal,
-  unblockSignals,
+  withDefaultDisposition,
 } from "../ffi/signal_mask.ts";
-import { ErrorCode } from "../protocol.ts";
 import { VERSION } from "../version.ts";
-import { BindTable } from "./bind_table.ts";
+import { type Bind, BindTable } from "./bind_table.ts";
 import { Connection } from "./connection.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { Daemon } from "./daemon.ts";
-import { errorReply } from "./dispatch.ts";
 import type { Log } from "./log.ts";
-import { RequestError } from "./request_error.ts";
+import { RUBY_PREFIX } from "./ruby_environment.ts";
+import { SharedDescriptor } from "./shared_descriptor.ts";
 import {
   type BindState,
   type ClientState,
@@ -40,43 +39,69 @@ import {
 } from "./state.ts";
 
 /** Names the memfd and the process it is meant for: `<pid>:<fd>`. */
-export const STATE_VARIABLE = "MULTIBINDER_STATE";
+const STATE_VARIABLE = "MULTIBINDER_STATE";
 
-/** Signals the daemon handles: held back from the exec to the new handlers. */
-export const HANDLED_SIGNALS: readonly MaskedSignal[] = [
-  "SIGUSR1",
-  "SIGTERM",
-  "SIGINT",
-];
+/** Signals that end the daemon. */
+const ENDING_SIGNALS: readonly MaskedSignal[] = ["SIGTERM", "SIGINT"];
 
 /**
- * Becomes a fresh copy of this program that goes on with everything this one
- * holds, under the same PID. Returns only by throwing.
- *
- * @throws {OsError} when the program cannot be executed; then this one goes on
- * as if nothing had been tried.
+ * Signals the daemon handles, held back on this thread from before the exec to
+ * the new handlers.
  */
-export function replaceProgram(daemon: Daemon): never {
+export const HANDLED_SIGNALS: readonly MaskedSignal[] = [
+  "SIGUSR1",
+  ...ENDING_SIGNALS,
+];
+
+/** A program that is ready to take this one's place. */
+export interface Replacement extends Disposable {
+  /**
+   * Becomes it: a fresh copy of this program that goes on with everything this
+   * one held when the replacement was prepared, under the same PID. The caller
+   * has blocked {@linkcode HANDLED_SIGNALS}, which the copy lets through.
+   *
+   * @throws {OsError} when it cannot be executed; then this program goes on as
+   * if nothing had been tried.
+   */
+  execute(): never;
+}
+
+/** Writes down what the daemon holds, which must not change from here on. */
+export function prepareReplacement(daemon: Daemon): Replacement {
   const path = executable();
   const argv = commandLine();
   const state = stateOf(daemon);
-  using memory = memoryFile("multibinder-state", encodeState(state));
+  const memory = memoryFile("multibinder-state", encodeState(state));
   const environment = initialEnvironment()
-    .filter((entry) => !entry.startsWith(`${STATE_VARIABLE}=`));
+    .filter((entry) => !isForThisGeneration(entry));
   environment.push(`${STATE_VARIABLE}=${processId()}:${memory.fd}`);
   const crossing = [memory.fd, ...descriptorsOf(state)];
-  daemon.log.flush();
-  blockSignals(HANDLED_SIGNALS);
-  try {
-    for (const fd of crossing) setCloseOnExec(fd, false);
-    return execute(path, argv, environment);
-  } finally {
-    for (const fd of crossing) setCloseOnExec(fd, true);
-    unblockSignals(HANDLED_SIGNALS);
-  }
+  return {
+    execute: () => {
+      daemon.log.flush();
+      try {
+        for (const fd of crossing) setCloseOnExec(fd, false);
+        return withDefaultDisposition(
+          ENDING_SIGNALS,
+          () => execute(path, argv, environment),
+        );
+      } finally {
+        for (const fd of crossing) setCloseOnExec(fd, true);
+      }
+    },
+    [Symbol.dispose]: () => memory.close(),
+  };
 }
 
-function stateOf(daemon: Daemon): State {
+/** Variables that describe descriptors of this generation only. */
+function isForThisGeneration(entry: string): boolean {
+  return entry.startsWith(RUBY_PREFIX) ||
+    [STATE_VARIABLE, ...LISTEN_VARIABLES]
+      .some((name) => entry.startsWith(`${name}=`));
+}
+
+/** Everything a daemon holds, as the next generation reads it. */
+export function stateOf(daemon: Daemon): State {
   const { control, binds, connections, origin } = daemon;
   return {
     format: 1,
@@ -86,7 +111,9 @@ function stateOf(daemon: Daemon): State {
     control: {
       fd: control.descriptor.fd,
       path: control.path,
-      file: { device: control.file.device, inode: control.file.inode },
+      ...(control.file && {
+        file: { device: control.file.device, inode: control.file.inode },
+      }),
     },
     binds: Array.from(binds, (bind): BindState => ({
       fd: bind.socket.fd,
@@ -109,15 +136,22 @@ function clientState(connection: Connection): ClientState {
     fd,
     ended,
     received: received.toBase64(),
-    unsent: queued.map(({ bytes, descriptors }) => ({
+    unsent: queued.map(({ bytes, sockets }) => ({
       bytes: bytes.toBase64(),
-      descriptors: [...descriptors],
+      descriptors: sockets.map(({ fd }) => fd),
     })),
   };
 }
 
-function descriptorsOf({ control, binds, clients }: State): number[] {
-  return [control, ...binds, ...clients].map(({ fd }) => fd);
+/** Every descriptor of a state, once: a released one may still be unsent. */
+function descriptorsOf({ control, binds, clients }: State): Set<number> {
+  const unsent = clients.flatMap(({ unsent }) =>
+    unsent.flatMap(({ descriptors }) => descriptors)
+  );
+  return new Set([
+    ...[control, ...binds, ...clients].map(({ fd }) => fd),
+    ...unsent,
+  ]);
 }
 
 /** What the last generation left for this process, if there was one. */
@@ -141,44 +175,56 @@ export function adoptState(state: State, log: Log): Daemon {
   for (const fd of descriptorsOf(state)) setCloseOnExec(fd, true);
   const { fd, path, file } = state.control;
   const control = new ControlSocket(new Descriptor(fd), path, file);
+  const sockets = new Map<number, SharedDescriptor>();
   const binds = new BindTable();
-  for (const bind of state.binds) adoptBind(bind, binds);
+  for (const bind of state.binds) {
+    const adopted = adoptBind(bind);
+    sockets.set(bind.fd, adopted.socket);
+    binds.add(adopted);
+  }
   const daemon = new Daemon(control, binds, log, {
     startedAt: state.started_at,
     generation: state.generation + 1,
   });
-  for (const client of state.clients) daemon.adopt(adoptClient(client));
+  const socketOf = (fd: number) => {
+    const held = sockets.get(fd);
+    if (held !== undefined) return held.retain();
+    const released = new SharedDescriptor(new Descriptor(fd));
+    sockets.set(fd, released);
+    return released;
+  };
+  for (const client of state.clients) {
+    daemon.adopt(adoptClient(client, socketOf));
+  }
   return daemon;
 }
 
-function adoptBind(state: BindState, binds: BindTable): void {
+function adoptBind(state: BindState): Bind {
   const { fd, host, port, v6only } = state;
   if (!isListening(fd)) {
     throw new StateError(`descriptor ${fd} of the state does not listen`);
   }
-  binds.add({
+  return {
     address: { kind: "tcp", host, port, v6only },
-    socket: new Descriptor(fd),
+    socket: new SharedDescriptor(new Descriptor(fd)),
     backlog: state.backlog,
     boundAt: state.bound_at,
     handedOut: state.handed_out,
     ...(state.last_peer && { lastPeer: state.last_peer }),
-  });
+  };
 }
 
-function adoptClient({ fd, ended, received, unsent }: ClientState): Connection {
+function adoptClient(
+  { fd, ended, received, unsent }: ClientState,
+  socketOf: (fd: number) => SharedDescriptor,
+): Connection {
   const connection = new Connection(new Descriptor(fd));
   connection.ended = ended;
   connection.framing.append(Uint8Array.fromBase64(received));
-  const refusal = () =>
-    errorReply(
-      null,
-      new RequestError(ErrorCode.NO_DESCRIPTORS, "No descriptors left"),
-    );
   connection.restore(unsent.map(({ bytes, descriptors }) => ({
     bytes: Uint8Array.fromBase64(bytes),
-    descriptors,
-    refusal,
+    sockets: descriptors.map(socketOf),
+    ids: null,
   })));
   return connection;
 }

@@ -43,6 +43,17 @@ function asJson(record: LogRecord): string {
   });
 }
 
+// What JSON leaves as it is and a terminal or a log viewer acts on: DEL, the C1
+// controls and the line separators of Unicode.
+const ACTIVE = /[\u007f-\u009f\u2028\u2029]/g;
+
+function escaped(line: string): string {
+  return line.replace(
+    ACTIVE,
+    (each) => "\\u" + each.charCodeAt(0).toString(16).padStart(4, "0"),
+  );
+}
+
 const encoder = new TextEncoder();
 
 /**
@@ -54,7 +65,7 @@ class StandardErrorHandler extends BaseHandler {
 
   override log(line: string): void {
     if (this.#lines === "") queueMicrotask(() => this.flush());
-    this.#lines += line + "\n";
+    this.#lines += escaped(line) + "\n";
   }
 
   flush(): void {

@@ -2,10 +2,13 @@ import type { Status } from "../protocol.ts";
 import { BindTable } from "./bind_table.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { Daemon } from "./daemon.ts";
-import { createLog, type LogFormat, type LogLevel } from "./log.ts";
+import { createLog, type Log, type LogFormat, type LogLevel } from "./log.ts";
+
+/** Permissions of the control socket: its owner only. */
+export const DEFAULT_MODE = 0o600;
 
 /** Options of {@linkcode serve}. */
-export interface ServeOptions {
+export interface ServerOptions {
   /** Where to put the control socket. */
   path: string;
   /** Permissions of the control socket: who may connect. Default: `0o600`. */
@@ -32,22 +35,28 @@ export interface Server extends AsyncDisposable {
   shutdown(): Promise<void>;
 }
 
-/** Listens on a fresh control socket. */
-export function startDaemon(options: ServeOptions): Daemon {
-  const { path, mode = 0o600, logLevel, logFormat } = options;
-  const log = createLog({
+/** The log that the options ask for. */
+export function logOf({ logLevel, logFormat }: ServerOptions): Log {
+  return createLog({
     ...(logLevel && { level: logLevel }),
     ...(logFormat && { format: logFormat }),
   });
-  const replaced = () => options.onReplaced?.(path);
-  const control = ControlSocket.listen(path, mode, replaced);
+}
+
+/** A daemon of the first generation. */
+export function firstGeneration(
+  control: ControlSocket,
+  binds: BindTable,
+  log: Log,
+): Daemon {
   try {
-    return new Daemon(control, new BindTable(), log, {
+    return new Daemon(control, binds, log, {
       startedAt: new Date().toISOString(),
       generation: 1,
     });
   } catch (error) {
     control.close();
+    binds.close();
     throw error;
   }
 }
@@ -69,10 +78,12 @@ export function startDaemon(options: ServeOptions): Daemon {
  * await server.finished;
  * ```
  */
-export function serve(options: ServeOptions): Server {
-  const { signal } = options;
+export function serve(options: ServerOptions): Server {
+  const { path, mode = DEFAULT_MODE, signal } = options;
   signal?.throwIfAborted();
-  const daemon = startDaemon(options);
+  const replaced = () => options.onReplaced?.(path);
+  const control = ControlSocket.listen(path, mode, replaced);
+  const daemon = firstGeneration(control, new BindTable(), logOf(options));
   const stop = () => daemon.stop();
   signal?.addEventListener("abort", stop, { once: true });
   const finished = daemon.run().finally(() =>
@@ -83,7 +94,7 @@ export function serve(options: ServeOptions): Server {
     return finished;
   };
   return {
-    path: options.path,
+    path,
     finished,
     status: () => daemon.status(),
     shutdown,

@@ -15,7 +15,8 @@ export interface State {
   /** Of the generation that wrote it. */
   generation: number;
   started_at: string;
-  control: { fd: number; path: string; file: FileIdentity };
+  /** `file` is missing where the service manager made the socket. */
+  control: { fd: number; path: string; file?: FileIdentity };
   binds: BindState[];
   clients: ClientState[];
 }
@@ -60,21 +61,25 @@ export function encodeState(state: State): Uint8Array<ArrayBuffer> {
  * @throws {StateError} naming what is missing.
  */
 export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
-  let state: Partial<State>;
+  let decoded: unknown;
   try {
-    state = decodeMessage(bytes) as Partial<State>;
+    decoded = decodeMessage(bytes);
   } catch (cause) {
     throw new StateError("the state is not JSON", { cause });
   }
+  if (!isObject(decoded)) throw new StateError("the state is no object");
+  const state = decoded as Partial<State>;
   if (state.format !== 1) {
     throw new StateError(`the state has format ${state.format}, not 1`);
   }
   const { control } = state;
   if (
-    typeof control?.fd !== "number" || typeof control.path !== "string" ||
-    typeof control.file !== "object"
+    typeof control?.fd !== "number" || typeof control.path !== "string"
   ) {
     throw new StateError("the state names no control socket");
+  }
+  if (control.file !== undefined && !isObject(control.file)) {
+    throw new StateError("the state's control socket has no file");
   }
   return {
     format: 1,
@@ -82,9 +87,19 @@ export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
     generation: state.generation ?? 1,
     started_at: state.started_at ?? new Date().toISOString(),
     control,
-    binds: (state.binds ?? []).map(bindState),
-    clients: (state.clients ?? []).map(clientState),
+    binds: listOf(state.binds, "binds").map(bindState),
+    clients: listOf(state.clients, "clients").map(clientState),
   };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function listOf<T>(list: T[] | undefined, what: string): T[] {
+  if (list === undefined) return [];
+  if (Array.isArray(list) && list.every(isObject)) return list;
+  throw new StateError(`the ${what} of the state are no list of objects`);
 }
 
 function descriptorOf(given: { fd?: number }, what: string): number {

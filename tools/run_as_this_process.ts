@@ -13,6 +13,9 @@ const HANDED_ON = [
   "SIGUSR2",
 ] as const satisfies Deno.Signal[];
 
+/** In ms; only an ignored signal leaves it to pass. */
+const END_BY_SIGNAL_WITHIN = 5_000;
+
 /** Runs `deno` with `args`, and ends this process the way that one ended. */
 export async function runAsThisProcess(
   args: string[],
@@ -38,7 +41,12 @@ export async function runAsThisProcess(
   for (const each of handlers) {
     Deno.removeSignalListener(each.signal, each.handOn);
   }
-  if (signal !== null) Deno.kill(Deno.pid, signal);
+  if (signal !== null) {
+    Deno.kill(Deno.pid, signal);
+    // Deno hands a signal that nobody listens to any more on to the default
+    // action on a thread of its own: exiting now would forestall it.
+    await new Promise((resolve) => setTimeout(resolve, END_BY_SIGNAL_WITHIN));
+  }
   Deno.exit(code);
 }
 

@@ -1,6 +1,17 @@
-import { assertEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { bind } from "../../client.ts";
 import { Daemon } from "../daemon.ts";
+import { descriptorsOf } from "../process_state.ts";
+import { Scratch } from "../tree.ts";
+
+async function commandLineOf(pid: number): Promise<string[]> {
+  return (await Deno.readTextFile(`/proc/${pid}/cmdline`)).split("\0");
+}
 
 Deno.test("SIGUSR1 keeps the process, the binds and the control socket", async () => {
   await using daemon = await Daemon.start();
@@ -17,4 +28,76 @@ Deno.test("SIGUSR1 keeps the process, the binds and the control socket", async (
   assertEquals((await Deno.lstat(sock)).ino, inode);
   const { code, signal } = await daemon.stop();
   assertEquals({ code, signal }, { code: 0, signal: null });
+});
+
+Deno.test("a re-exec says Respawning..., then again that it listens", async () => {
+  await using daemon = await Daemon.start();
+  await daemon.reexec();
+  const { output } = await daemon.stop();
+  const listening = `Listening for binds on control socket: ${daemon.sock}`;
+  assertEquals(output, [listening, "Respawning...", listening].join("\n"));
+});
+
+Deno.test("a bind is the same socket in every process and generation", async () => {
+  await using daemon = await Daemon.start();
+  const { sock } = daemon;
+  using before = await bind("127.0.0.1", 0, { sock });
+  await daemon.reexec();
+  using after = await bind("127.0.0.1", 0, { sock });
+  const ours = await descriptorsOf(Deno.pid);
+  const theirs = await descriptorsOf(daemon.pid);
+  const inode = ours.get(before.fd);
+  assert(inode !== undefined && inode.startsWith("socket:"));
+  assertEquals(ours.get(after.fd), inode);
+  assert([...theirs.values()].includes(inode));
+});
+
+Deno.test("the first start and the counters outlive a re-exec", async () => {
+  await using daemon = await Daemon.start();
+  (await bind("127.0.0.1", 0, { sock: daemon.sock })).close();
+  const before = await daemon.status();
+  assertEquals(before.generation, 1);
+  for (const generation of [2, 3]) {
+    await daemon.reexec();
+    const after = await daemon.status();
+    assertEquals(after.generation, generation);
+    assertEquals(after.started_at, before.started_at);
+    assertNotEquals(
+      after.generation_started_at,
+      before.generation_started_at,
+    );
+    assertEquals(after.binds, 1);
+    assertEquals(after.control_socket, daemon.sock);
+  }
+});
+
+const UNUSUAL = ["two words.sock", 'it\'s "quoted" $HOME.sock', "日本 ü.sock"];
+
+for (const name of UNUSUAL) {
+  Deno.test(`the command line comes back as it was: ${name}`, async () => {
+    await using scratch = await Scratch.make();
+    const sock = scratch.join(name);
+    const args = ["--log-format", "json", "--mode=0600"];
+    await using daemon = await Daemon.start({ sock, args });
+    const before = await commandLineOf(daemon.pid);
+    await daemon.reexec();
+    assertEquals(await commandLineOf(daemon.pid), before);
+    (await bind("127.0.0.1", 0, { sock })).close();
+    const { errors } = await daemon.stop();
+    const lines = errors.trim().split("\n").map((line) => JSON.parse(line));
+    assertEquals(lines.at(-1).message, "bind");
+  });
+}
+
+Deno.test("the environment comes back, without the note to the next generation", async () => {
+  const env = { MULTIBINDER_TEST: "a=b c" };
+  await using daemon = await Daemon.start({ env });
+  await daemon.reexec();
+  await daemon.reexec();
+  const environment = await Deno.readTextFile(`/proc/${daemon.pid}/environ`);
+  const entries = environment.split("\0");
+  assert(entries.includes("MULTIBINDER_TEST=a=b c"));
+  const notes = entries.filter((each) => each.startsWith("MULTIBINDER_STATE="));
+  assertEquals(notes.length, 1);
+  assertStringIncludes(notes[0]!, `=${daemon.pid}:`);
 });

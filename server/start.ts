@@ -1,0 +1,82 @@
+/**
+ * How the daemon comes to its sockets: from its last generation, from the
+ * service manager, from the environment of a Ruby server whose process it is,
+ * from a server whose place it takes, or by making its own.
+ *
+ * @module
+ */
+import type { HostAddress } from "../address.ts";
+import { BindTable } from "./bind_table.ts";
+import { ControlSocket } from "./control_socket.ts";
+import type { Daemon } from "./daemon.ts";
+import { adoptState, inheritedState } from "./handoff.ts";
+import type { Log } from "./log.ts";
+import { adoptRubyBinds } from "./ruby_environment.ts";
+import { DEFAULT_MODE, firstGeneration, type ServerOptions } from "./serve.ts";
+import {
+  controlStoreName,
+  type ServiceManager,
+  storeName,
+} from "./service_manager.ts";
+import { adoptStoredSockets } from "./stored_sockets.ts";
+import { takeOver } from "./takeover.ts";
+
+/** What the command line says. */
+export interface StartOptions extends ServerOptions {
+  /**
+   * Take the place of a server that listens on the path; one that cannot list
+   * its binds is asked for these. Default: such a server is an error.
+   */
+  takeover?: readonly HostAddress[] | undefined;
+}
+
+/** A daemon that listens, with everything that was left for it. */
+export function start(
+  options: StartOptions,
+  log: Log,
+  manager: ServiceManager | undefined,
+  say: (line: string) => void,
+): Daemon {
+  const state = inheritedState();
+  if (state !== undefined) return adoptState(state, log);
+  const binds = new BindTable();
+  try {
+    const control = adoptStoredSockets(options.path, binds, log, manager) ??
+      newControlSocket(options, binds, log, say);
+    adoptRubyBinds(binds, log);
+    storeAll(control, binds, manager);
+    return firstGeneration(control, binds, log);
+  } catch (error) {
+    binds.close();
+    throw error;
+  }
+}
+
+function newControlSocket(
+  { path, mode = DEFAULT_MODE, takeover }: StartOptions,
+  binds: BindTable,
+  log: Log,
+  say: (line: string) => void,
+): ControlSocket {
+  const taken = takeover === undefined
+    ? undefined
+    : takeOver({ path, mode, addresses: takeover }, binds, log);
+  return taken ?? ControlSocket.listen(path, mode, () => {
+    say(`Removed existing control socket: ${path}`);
+  });
+}
+
+/** The store keeps one copy of a socket, however often it is sent. */
+function storeAll(
+  control: ControlSocket,
+  binds: BindTable,
+  manager: ServiceManager | undefined,
+): void {
+  if (manager === undefined) return;
+  if (control.file !== undefined) {
+    manager.store(controlStoreName(control.file), control.descriptor.fd);
+  }
+  for (const { address, socket } of binds) {
+    manager.store(storeName(address), socket.fd);
+  }
+}

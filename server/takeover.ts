@@ -1,0 +1,71 @@
+/**
+ * Taking the place of a server that runs: its binds come over first, then its
+ * control socket's path, in one step. It may be ended afterwards.
+ *
+ * @module
+ */
+import type { HostAddress } from "../address.ts";
+import { type BindParams, DEFAULT_BACKLOG } from "../protocol.ts";
+import { type BindTable, newBind } from "./bind_table.ts";
+import { ControlSocket } from "./control_socket.ts";
+import type { Log } from "./log.ts";
+import { paramsOf, Predecessor, TakeoverError } from "./predecessor.ts";
+
+/** Options of {@linkcode takeOver}. */
+export interface TakeoverOptions {
+  /** The path of both servers' control socket. */
+  path: string;
+  /** Permissions of the new one. */
+  mode: number;
+  /** What to ask a server for that cannot list what it holds (Ruby). */
+  addresses: readonly HostAddress[];
+}
+
+/**
+ * Fetches every bind of the server at `path` and puts a control socket in the
+ * place of its own; `undefined` when no server listens there.
+ *
+ * @throws {TakeoverError} when it does not give all of them; then nothing has
+ * changed.
+ */
+export function takeOver(
+  { path, mode, addresses }: TakeoverOptions,
+  binds: BindTable,
+  log: Log,
+): ControlSocket | undefined {
+  using predecessor = Predecessor.connect(path);
+  if (predecessor === undefined) return undefined;
+  const listed = predecessor.list();
+  if (listed === undefined && addresses.length === 0) {
+    throw new TakeoverError(
+      `the server on ${path} cannot list what it holds: name the addresses, --takeover=127.0.0.1:80,...`,
+    );
+  }
+  fetch(predecessor, [...listed ?? [], ...addresses.map(paramsOf)], binds);
+  const control = ControlSocket.replace(path, mode);
+  // What was bound between the first list and the rename.
+  if (listed !== undefined) fetch(predecessor, predecessor.list()!, binds);
+  log.warn("took the place of another server, which can be ended now", {
+    path,
+    binds: binds.size,
+    pid: predecessor.peer.pid,
+  });
+  return control;
+}
+
+function fetch(
+  predecessor: Predecessor,
+  wanted: readonly BindParams[],
+  binds: BindTable,
+): void {
+  for (const params of wanted) {
+    const taken = predecessor.take(params);
+    if (binds.get(taken.address) !== undefined) {
+      taken.socket.close();
+      continue;
+    }
+    binds.add(
+      newBind(taken.address, taken.socket, taken.backlog ?? DEFAULT_BACKLOG),
+    );
+  }
+}

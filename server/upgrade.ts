@@ -1,0 +1,98 @@
+import { OsError } from "../ffi/errno.ts";
+import {
+  descriptorLimit,
+  executable,
+  openDescriptors,
+} from "../ffi/process.ts";
+import { blockSignals, unblockSignals } from "../ffi/signal_mask.ts";
+import type { Daemon } from "./daemon.ts";
+import { HANDLED_SIGNALS, prepareReplacement, stateOf } from "./handoff.ts";
+import { encodeState } from "./state.ts";
+import { checkNewVersion, mayCheck } from "./version_check.ts";
+
+/** What an upgrade tells others. */
+export interface UpgradeObserver {
+  /** It begins. */
+  began(): void;
+  /** It came to nothing: this generation goes on. */
+  abandoned(): void;
+}
+
+/** Deno that starts opens so many descriptors, and panics where it cannot. */
+const STARTING_DENO = 32;
+
+/**
+ * Upgrades of the daemon, one at a time: the new version is checked beside the
+ * old one where that is permitted, then takes its place.
+ */
+export class Upgrade {
+  readonly #daemon: Daemon;
+  readonly #observer: UpgradeObserver;
+  #underWay = false;
+
+  /** Upgrades `daemon`. */
+  constructor(daemon: Daemon, observer: UpgradeObserver) {
+    this.#daemon = daemon;
+    this.#observer = observer;
+    if (daemon.origin.generation === 1 && !mayCheck()) {
+      daemon.log.warn("a new version is not checked before it takes over", {
+        remedy: `--allow-run=${executable()}`,
+      });
+    }
+  }
+
+  /**
+   * Begins an upgrade. While one is under way another request adds nothing:
+   * what is executed in the end is the newest code anyway.
+   */
+  async request(): Promise<void> {
+    if (this.#underWay) return;
+    this.#underWay = true;
+    this.#observer.began();
+    const failure = await this.#attempt();
+    this.#underWay = false;
+    // The daemon was ended meanwhile, and the check with it.
+    if (failure === undefined) return;
+    this.#observer.abandoned();
+    this.#daemon.log.error("upgrade abandoned, this generation goes on", {
+      reason: failure,
+    });
+  }
+
+  async #attempt(): Promise<string | undefined> {
+    const { signal } = this.#daemon;
+    if (mayCheck()) {
+      const state = encodeState(stateOf(this.#daemon));
+      const failure = await checkNewVersion(state, signal);
+      if (failure !== undefined && !signal.aborted) return failure;
+    }
+    try {
+      const { soft } = descriptorLimit();
+      if (soft - openDescriptors().length < STARTING_DENO) {
+        return `Deno needs ${STARTING_DENO} free descriptors to start, of ${soft}`;
+      }
+      return await this.#replace(signal);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      return error.message;
+    }
+  }
+
+  /**
+   * Signals that another thread has taken are in Deno's own queue, a SIGTERM
+   * among them, and would be lost with it: they get a turn to be heard, while
+   * what clients send stays in the kernel.
+   */
+  async #replace(signal: AbortSignal): Promise<undefined> {
+    blockSignals(HANDLED_SIGNALS);
+    const resume = this.#daemon.hold();
+    try {
+      using replacement = prepareReplacement(this.#daemon);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (!signal.aborted) replacement.execute();
+    } finally {
+      resume();
+      unblockSignals(HANDLED_SIGNALS);
+    }
+  }
+}

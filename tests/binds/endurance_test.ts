@@ -1,0 +1,34 @@
+import { assert, assertEquals } from "@std/assert";
+import { bind, connect } from "../../client.ts";
+import { Daemon } from "../daemon.ts";
+import { idleDescriptors } from "../idle_descriptors.ts";
+import { residentMemory } from "../process_state.ts";
+
+/** A leak of one KiB a bind would be 10,000 KiB: well beyond this. */
+const MARGIN_KIB = 8 * 1024;
+
+const ADDRESSES = ["127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0", "127.0.0.4:0"];
+
+/** Binds and closes, half over a new connection each, half over one. */
+async function bindAndClose(sock: string, times: number): Promise<void> {
+  using session = await connect({ sock });
+  for (let count = 0; count < times; count += 2) {
+    const address = ADDRESSES[count / 2 % ADDRESSES.length]!;
+    (await bind(address, { sock })).close();
+    (await session.bind(address)).close();
+  }
+}
+
+Deno.test("10,000 binds and closes leave descriptors and memory where they were", async () => {
+  await using daemon = await Daemon.start();
+  const { pid, sock } = daemon;
+  // Until the compiler and the collector have settled.
+  await bindAndClose(sock, 4_000);
+  const descriptors = await idleDescriptors(daemon);
+  const memory = await residentMemory(pid);
+  await bindAndClose(sock, 10_000);
+  assertEquals(await idleDescriptors(daemon), descriptors);
+  const grown = await residentMemory(pid) - memory;
+  assert(grown < MARGIN_KIB, `${grown} KiB more than before`);
+  assertEquals((await daemon.status()).binds, ADDRESSES.length);
+});

@@ -1,0 +1,84 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { bind, BindError } from "../../client.ts";
+import { ErrorCode } from "../../protocol.ts";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { idleDescriptors } from "../idle_descriptors.ts";
+
+async function refusal(
+  sock: string,
+  host: string,
+  port: number,
+): Promise<BindError> {
+  const error = await assertRejects(
+    () => bind(host, port, { sock }),
+    BindError,
+  );
+  assertEquals(error.code, ErrorCode.COULD_NOT_BIND);
+  assertStringIncludes(error.message, "Could not bind: ");
+  return error;
+}
+
+Deno.test("a port that somebody else holds is EADDRINUSE", async () => {
+  await using daemon = await Daemon.start();
+  using holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = holder.addr;
+  for (const host of ["127.0.0.1", "localhost", "0.0.0.0"]) {
+    const error = await refusal(daemon.sock, host, port);
+    const data = { errno: 98, code: "EADDRINUSE", syscall: "bind" };
+    assertEquals(error.data, data);
+  }
+});
+
+Deno.test("a port that was held is bound once it is free", async () => {
+  await using daemon = await Daemon.start();
+  const { sock } = daemon;
+  const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = holder.addr;
+  try {
+    await refusal(sock, "127.0.0.1", port);
+  } finally {
+    holder.close();
+  }
+  using web = await bind("127.0.0.1", port, { sock });
+  assertEquals(web.addr, { transport: "tcp", hostname: "127.0.0.1", port });
+});
+
+Deno.test("an address that is not this machine's is EADDRNOTAVAIL", async () => {
+  await using daemon = await Daemon.start();
+  const error = await refusal(daemon.sock, "192.0.2.1", 0);
+  const data = { errno: 99, code: "EADDRNOTAVAIL", syscall: "bind" };
+  assertEquals(error.data, data);
+});
+
+const FIRST_FREE_PORT = Number(
+  Deno.readTextFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start"),
+);
+
+/** Root but for the right to bind low ports; others lack it anyway. */
+const UNDER = Deno.uid() === 0
+  ? [
+    "setpriv",
+    "--bounding-set=-net_bind_service",
+    "--inh-caps=-net_bind_service",
+  ]
+  : [];
+
+Deno.test("a low port is EACCES for a daemon that may not bind it", {
+  ignore: FIRST_FREE_PORT <= 1 || await lacks(...UNDER.slice(0, 1)),
+}, async () => {
+  await using daemon = await Daemon.start({ under: UNDER });
+  const error = await refusal(daemon.sock, "127.0.0.1", FIRST_FREE_PORT - 1);
+  const data = { errno: 13, code: "EACCES", syscall: "bind" };
+  assertEquals(error.data, data);
+});
+
+Deno.test("what could not be bound is not kept, and leaves no descriptor", async () => {
+  await using daemon = await Daemon.start();
+  const before = await idleDescriptors(daemon);
+  for (let count = 0; count < 100; count++) {
+    await refusal(daemon.sock, "192.0.2.1", 0);
+  }
+  assertEquals(await idleDescriptors(daemon), before);
+  assertEquals((await daemon.status()).binds, 0);
+});

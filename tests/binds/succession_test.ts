@@ -1,0 +1,53 @@
+import { assertEquals } from "@std/assert";
+import { bind } from "../../client.ts";
+import { Daemon } from "../daemon.ts";
+import { eventually } from "../eventually.ts";
+import { Program } from "../program.ts";
+import { treePath } from "../tree.ts";
+import { tcpAddress, waitingAt } from "./listening_socket.ts";
+
+/** Starts a service that answers every connection with its name. */
+async function startService(sock: string, name: string): Promise<Program> {
+  const script = treePath("tests/binds/answering_service.ts");
+  const service = Program.start(Deno.execPath(), {
+    args: ["run", "-A", script, sock, "127.0.0.1", "0", name],
+  });
+  await service.output.next("serving");
+  return service;
+}
+
+async function answerOf(connection: Deno.Conn): Promise<string> {
+  return await new Response(connection.readable).text();
+}
+
+Deno.test("a connection is served by whoever holds the socket", async () => {
+  await using daemon = await Daemon.start();
+  await using _service = await startService(daemon.sock, "one");
+  using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
+  const connection = await Deno.connect(tcpAddress(web));
+  assertEquals(await answerOf(connection), "one");
+});
+
+Deno.test("a connection made while nobody accepts waits for the next who gets the socket", async () => {
+  await using daemon = await Daemon.start();
+  const first = await bind("127.0.0.1", 0, { sock: daemon.sock });
+  const address = tcpAddress(first);
+  first.close();
+  const connection = await Deno.connect(address);
+  await using _service = await startService(daemon.sock, "one");
+  assertEquals(await answerOf(connection), "one");
+});
+
+Deno.test("a connection made after a service was killed is served by the next", async () => {
+  await using daemon = await Daemon.start();
+  using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
+  const one = await startService(daemon.sock, "one");
+  const served = await Deno.connect(tcpAddress(web));
+  assertEquals(await answerOf(served), "one");
+  one.signal("SIGKILL");
+  await one.end();
+  const waiting = await Deno.connect(tcpAddress(web));
+  await eventually("1 that waits", () => waitingAt(web) === 1);
+  await using _two = await startService(daemon.sock, "two");
+  assertEquals(await answerOf(waiting), "two");
+});

@@ -1,0 +1,176 @@
+import {
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { bind, bindSync, connect, TimeoutError } from "../../client.ts";
+import { Daemon } from "../daemon.ts";
+import { withoutLeak } from "../descriptor_leak.ts";
+import { lacks } from "../foreign_program.ts";
+import { Program } from "../program.ts";
+import { Scratch } from "../tree.ts";
+import { FakeServer } from "./fake_server.ts";
+
+const REASON = new Error("the user has pressed Ctrl+C");
+
+async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (reason) {
+    return reason;
+  }
+  throw new Error("it did not reject");
+}
+
+Deno.test("a signal that is aborted already rejects with its reason", async () => {
+  await using daemon = await Daemon.start();
+  const options = { sock: daemon.sock, signal: AbortSignal.abort(REASON) };
+  await withoutLeak(async () => {
+    assertStrictEquals(await reasonOf(bind(":0", options)), REASON);
+    assertStrictEquals(await reasonOf(connect(options)), REASON);
+    using session = await connect({ sock: daemon.sock });
+    assertStrictEquals(await reasonOf(session.bind(":0", options)), REASON);
+    assertStrictEquals(await reasonOf(session.status(options)), REASON);
+  });
+});
+
+Deno.test("nothing is asked for with a signal that is aborted already", async () => {
+  await using daemon = await Daemon.start();
+  const options = { sock: daemon.sock, signal: AbortSignal.abort(REASON) };
+  for (let count = 0; count < 20; count++) {
+    assertStrictEquals(await reasonOf(bind(":0", options)), REASON);
+  }
+  assertEquals((await daemon.status()).binds, 0);
+});
+
+Deno.test("a signal ends the wait for a daemon", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  await withoutLeak(async () => {
+    const controller = new AbortController();
+    const options = { sock, signal: controller.signal, timeout: 60_000 };
+    const binding = reasonOf(bind(":0", options));
+    const connecting = reasonOf(connect(options));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    controller.abort(REASON);
+    assertStrictEquals(await binding, REASON);
+    assertStrictEquals(await connecting, REASON);
+  });
+});
+
+Deno.test("a signal ends the wait for an answer", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  await withoutLeak(async () => {
+    const asked = Promise.withResolvers<void>();
+    await using _server = new FakeServer(sock, async (connection) => {
+      await connection.request();
+      asked.resolve();
+      await connection.gone();
+    });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const binding = reasonOf(bind(":0", { sock, signal, timeout: 60_000 }));
+    await asked.promise;
+    controller.abort(REASON);
+    assertStrictEquals(await binding, REASON);
+  });
+});
+
+Deno.test("a signal that has done its work keeps nothing alive", async () => {
+  await using daemon = await Daemon.start();
+  const controller = new AbortController();
+  const { signal } = controller;
+  using web = await bind("127.0.0.1", 0, { sock: daemon.sock, signal });
+  controller.abort(REASON);
+  using again = await bind("127.0.0.1", 0, { sock: daemon.sock });
+  assertEquals(web.addr, again.addr);
+});
+
+Deno.test("AbortSignal.timeout() rejects as it does everywhere", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  const signal = AbortSignal.timeout(20);
+  await assertRejects(
+    () => bind(":0", { sock, signal, timeout: 60_000 }),
+    DOMException,
+  );
+});
+
+Deno.test("a daemon that does not answer within the timeout is a TimeoutError", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  await withoutLeak(async () => {
+    await using _server = new FakeServer(sock, (each) => each.gone());
+    const limited = { timeout: 50 };
+    await assertRejects(
+      () => bind(":0", { sock, ...limited }),
+      TimeoutError,
+      "the daemon has not answered",
+    );
+    using session = await connect({ sock, ...limited });
+    await assertRejects(() => session.bind(":0"), TimeoutError);
+    await assertRejects(() => session.status(limited), TimeoutError);
+  });
+});
+
+const SILENT_SERVER = `
+import socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[1])
+server.listen()
+print("ready", flush=True)
+clients = []
+while True:
+    clients.append(server.accept())
+`;
+
+Deno.test({
+  name: "bindSync gives up on a daemon that does not answer too",
+  ignore: await lacks("python3"),
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const sock = scratch.join("control.sock");
+    await using server = Program.start("python3", {
+      args: ["-c", SILENT_SERVER, sock],
+    });
+    await server.output.next("ready");
+    await withoutLeak(() => {
+      assertThrows(
+        () => bindSync(":0", { sock, timeout: 50 }),
+        TimeoutError,
+        "the daemon has not answered",
+      );
+      return Promise.resolve();
+    });
+  },
+});
+
+for (const timeout of [Infinity, 1e10]) {
+  Deno.test(`timeout: ${timeout} waits for an answer as long as it takes`, async () => {
+    await using scratch = await Scratch.make();
+    const sock = scratch.join("control.sock");
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    await using _server = new FakeServer(sock, async (connection) => {
+      const { id } = (await connection.request())!;
+      asked.resolve();
+      await answer.promise;
+      connection.send(JSON.stringify({ id, result: { pid: 7 } }));
+      await connection.gone();
+    });
+    using session = await connect({ sock, timeout });
+    const status = session.status();
+    await asked.promise;
+    answer.resolve();
+    assertEquals((await status).pid, 7);
+  });
+}
+
+Deno.test("timeout: 0 gives up where there is anything to wait for", async () => {
+  await using scratch = await Scratch.make();
+  const options = { sock: scratch.join("control.sock"), timeout: 0 };
+  await assertRejects(() => bind(":0", options), TimeoutError, "0 ms");
+  assertThrows(() => bindSync(":0", options), TimeoutError, "0 ms");
+});

@@ -1,0 +1,66 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { VERSION } from "../../version.ts";
+import { MINIMAL_FLAGS } from "../daemon.ts";
+import { Program } from "../program.ts";
+import { Scratch, treePath } from "../tree.ts";
+
+async function run(...args: string[]) {
+  await using scratch = await Scratch.make();
+  await using program = Program.start(Deno.execPath(), {
+    args: ["run", ...MINIMAL_FLAGS, treePath("server.ts"), ...args],
+    cwd: scratch.path,
+  });
+  const end = await program.end();
+  const made = await Array.fromAsync(Deno.readDir(scratch.path));
+  return { ...end, made: made.length };
+}
+
+const WRONG: [what: string, args: string[], says: string][] = [
+  ["no path", [], "missing"],
+  ["an empty path", [""], "missing"],
+  ["two paths", ["one.sock", "two.sock"], "two.sock"],
+  ["an unknown option", ["--colour", "a.sock"], "--colour"],
+  ["an unknown short option", ["-x", "a.sock"], "-x"],
+  ["a mode that is not octal", ["--mode", "rw", "a.sock"], "--mode rw"],
+  ["a mode with a digit too many", ["--mode", "06000", "a.sock"], "06000"],
+  ["a level that is none", ["--log-level", "loud", "a.sock"], "--log-level"],
+  ["a format that is none", ["--log-format", "xml", "a.sock"], "--log-format"],
+];
+
+for (const [what, args, says] of WRONG) {
+  Deno.test(`wrong usage ends with exit code 2 and the usage: ${what}`, async () => {
+    const { code, output, errors, made } = await run(...args);
+    assertEquals({ code, output, made }, { code: 2, output: "", made: 0 });
+    assertStringIncludes(errors.split("\n")[0]!, says);
+    assertStringIncludes(errors, "Usage: multibinder");
+  });
+}
+
+for (const option of ["-h", "--help"]) {
+  Deno.test(`${option} prints the usage and ends with exit code 0`, async () => {
+    const { code, output, errors } = await run(option);
+    assertEquals({ code, errors }, { code: 0, errors: "" });
+    assert(output.startsWith("Usage: multibinder"));
+  });
+}
+
+for (const option of ["-V", "--version"]) {
+  Deno.test(`${option} prints the version and ends with exit code 0`, async () => {
+    const { code, output, errors } = await run(option);
+    assertEquals({ code, output: output.trim(), errors }, {
+      code: 0,
+      output: VERSION,
+      errors: "",
+    });
+  });
+}
+
+Deno.test("-h and -V need no permission", async () => {
+  for (const option of ["-h", "-V"]) {
+    await using program = Program.start(Deno.execPath(), {
+      args: ["run", "--no-prompt", treePath("server.ts"), option],
+    });
+    const { code, errors } = await program.end();
+    assertEquals({ code, errors }, { code: 0, errors: "" });
+  }
+});

@@ -1,0 +1,148 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { bind, connect } from "../../client.ts";
+import { ControlSocketError, serve } from "../../server.ts";
+import { withoutLeak } from "../descriptor_leak.ts";
+import { Scratch } from "../tree.ts";
+import { leaveDeadSocket } from "./dead_socket.ts";
+
+const QUIET = { logLevel: "error" } as const;
+
+Deno.test("serve() listens when it returns, and `await using` ends it", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  {
+    await using server = serve({ path, ...QUIET });
+    assert(Deno.lstatSync(path).isSocket);
+    assertEquals(server.path, path);
+    (await bind("127.0.0.1", 0, { sock: path })).close();
+    const { pid, binds, clients, generation } = server.status();
+    assertEquals({ pid, binds, generation }, {
+      pid: Deno.pid,
+      binds: 1,
+      generation: 1,
+    });
+    assert(clients <= 1);
+  }
+  await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+});
+
+Deno.test("shutdown() twice is shutdown() once", async () => {
+  await using scratch = await Scratch.make();
+  await using server = serve({ path: scratch.join("control.sock"), ...QUIET });
+  await Promise.all([server.shutdown(), server.shutdown()]);
+  await server.finished;
+  await server.shutdown();
+  assertEquals((await Array.fromAsync(Deno.readDir(scratch.path))).length, 0);
+});
+
+Deno.test("an AbortSignal shuts the server down", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  const controller = new AbortController();
+  await using server = serve({ path, ...QUIET, signal: controller.signal });
+  (await bind("127.0.0.1", 0, { sock: path })).close();
+  controller.abort();
+  await server.finished;
+  await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+});
+
+Deno.test("an AbortSignal that is aborted already starts nothing", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  const reason = new Error("enough");
+  const signal = AbortSignal.abort(reason);
+  assertEquals(assertThrows(() => serve({ path, signal })), reason);
+  await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+});
+
+Deno.test("clients and binds of a server end with it, a client's socket does not", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  await using server = serve({ path, ...QUIET });
+  using session = await connect({ sock: path });
+  using web = await session.bind("127.0.0.1", 0);
+  await server.shutdown();
+  assert(web.addr.transport === "tcp");
+  using connection = await Deno.connect({ port: web.addr.port });
+  assertEquals(connection.remoteAddr, web.addr);
+});
+
+Deno.test("two servers in one program know nothing of each other", async () => {
+  await using scratch = await Scratch.make();
+  await using one = serve({ path: scratch.join("one"), ...QUIET });
+  await using other = serve({ path: scratch.join("other"), ...QUIET });
+  using first = await bind("127.0.0.1", 0, { sock: one.path });
+  using second = await bind("127.0.0.1", 0, { sock: other.path });
+  assert(JSON.stringify(first.addr) !== JSON.stringify(second.addr));
+  await one.shutdown();
+  (await bind("127.0.0.1", 0, { sock: other.path })).close();
+  assertEquals([other.status().binds], [1]);
+});
+
+Deno.test("a path that is taken is an error, and the server there goes on", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  await using server = serve({ path, ...QUIET });
+  assertThrows(() => serve({ path }), ControlSocketError, path);
+  (await bind("127.0.0.1", 0, { sock: path })).close();
+  assertEquals(server.status().binds, 1);
+});
+
+Deno.test("onReplaced hears of a dead socket that was there", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  leaveDeadSocket(path);
+  const replaced: string[] = [];
+  await using _server = serve({
+    path,
+    ...QUIET,
+    onReplaced: (path) => replaced.push(path),
+  });
+  assertEquals(replaced, [path]);
+});
+
+Deno.test("a server leaves no descriptor open", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  await withoutLeak(async () => {
+    for (let count = 0; count < 5; count++) {
+      await using _server = serve({ path, ...QUIET });
+      using session = await connect({ sock: path });
+      for (const host of ["127.0.0.1", "::1", "localhost"]) {
+        (await session.bind(host, 0)).close();
+      }
+    }
+  });
+  assertEquals((await Array.fromAsync(Deno.readDir(scratch.path))).length, 0);
+});
+
+Deno.test("a server that cannot start leaves no descriptor open", async () => {
+  await using scratch = await Scratch.make();
+  await Deno.writeTextFile(scratch.join("file"), "");
+  await withoutLeak(() => {
+    for (let count = 0; count < 5; count++) {
+      for (const name of ["file", "no/sock", "x".repeat(200)]) {
+        assertThrows(
+          () => serve({ path: scratch.join(name) }),
+          Error,
+          scratch.path,
+        );
+      }
+    }
+    return Promise.resolve();
+  });
+});
+
+Deno.test({
+  name: "a server that has ended keeps nothing of Deno's alive",
+  sanitizeOps: true,
+  sanitizeResources: true,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const path = scratch.join("control.sock");
+    await using server = serve({ path, ...QUIET });
+    (await bind("localhost", 0, { sock: path })).close();
+    await server.shutdown();
+    await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+  },
+});

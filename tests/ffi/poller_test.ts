@@ -1,0 +1,106 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { abi } from "../../ffi/abi.ts";
+import { OsError } from "../../ffi/errno.ts";
+import { Interest, Poller } from "../../ffi/poller.ts";
+import { send } from "../../ffi/socket.ts";
+import { within } from "../program.ts";
+import { connectedPair } from "./connected_pair.ts";
+
+const BYTE = Uint8Array.of(1);
+
+function readyNow(poller: Poller): Map<number, number> {
+  const found = new Map<number, number>();
+  poller.poll((fd, events) => found.set(fd, events));
+  return found;
+}
+
+Deno.test("a descriptor is reported while what it is watched for holds", () => {
+  using pair = connectedPair();
+  using poller = new Poller();
+  const { fd } = pair.far;
+  poller.add(fd, Interest.READ);
+  assertEquals(readyNow(poller), new Map());
+  send(pair.near.fd, BYTE);
+  assertEquals(readyNow(poller), new Map([[fd, abi.EPOLLIN]]));
+  assertEquals(readyNow(poller), new Map([[fd, abi.EPOLLIN]]));
+  poller.change(fd, Interest.WRITE);
+  assertEquals(readyNow(poller), new Map([[fd, abi.EPOLLOUT]]));
+  poller.change(fd, Interest.READ | Interest.WRITE);
+  assertEquals(
+    readyNow(poller),
+    new Map([[fd, abi.EPOLLIN | abi.EPOLLOUT]]),
+  );
+  poller.remove(fd);
+  assertEquals(readyNow(poller), new Map());
+});
+
+Deno.test("a hang-up is reported whatever is watched for", () => {
+  using pair = connectedPair();
+  using poller = new Poller();
+  const { fd } = pair.far;
+  poller.add(fd, 0);
+  pair.near.close();
+  assert((readyNow(poller).get(fd)! & abi.EPOLLHUP) !== 0);
+});
+
+Deno.test("more than one batch of ready descriptors is taken in turns", () => {
+  using poller = new Poller();
+  using pairs = new DisposableStack();
+  const expected = new Set<number>();
+  for (let count = 0; count < 300; count++) {
+    const { far } = pairs.use(connectedPair());
+    poller.add(far.fd, Interest.WRITE);
+    expected.add(far.fd);
+  }
+  const seen = new Set<number>();
+  for (let turn = 0; turn < 100 && seen.size < expected.size; turn++) {
+    for (const fd of readyNow(poller).keys()) seen.add(fd);
+  }
+  assertEquals(seen, expected);
+});
+
+Deno.test("wait() ends when something is ready, and leaves it for poll()", async () => {
+  using pair = connectedPair();
+  using poller = new Poller();
+  poller.add(pair.far.fd, Interest.READ);
+  const waiting = poller.wait(-1);
+  send(pair.near.fd, BYTE);
+  await within(waiting, "a ready descriptor");
+  assertEquals([...readyNow(poller).keys()], [pair.far.fd]);
+});
+
+Deno.test("wait() ends when its time is over", async () => {
+  using poller = new Poller();
+  await within(poller.wait(1), "the end of a millisecond");
+  assertEquals(readyNow(poller), new Map());
+});
+
+Deno.test("wake() ends a wait, and is nobody's event", async () => {
+  using poller = new Poller();
+  const waiting = poller.wait(-1);
+  poller.wake();
+  await within(waiting, "the end of a wait");
+  assertEquals(readyNow(poller), new Map());
+  await within(poller.wait(1), "the end of a millisecond");
+});
+
+Deno.test("a poller that is waited on cannot be closed", async () => {
+  const poller = new Poller();
+  const waiting = poller.wait(-1);
+  assertThrows(() => poller[Symbol.dispose](), TypeError, "wake it first");
+  poller.wake();
+  await within(waiting, "the end of a wait");
+  poller[Symbol.dispose]();
+});
+
+Deno.test("what is watched already, or not at all, is an OsError", () => {
+  using pair = connectedPair();
+  using poller = new Poller();
+  const { fd } = pair.far;
+  const codeOf = (action: () => void) => assertThrows(action, OsError).code;
+  assertEquals(codeOf(() => poller.change(fd, Interest.READ)), "ENOENT");
+  assertEquals(codeOf(() => poller.remove(fd)), "ENOENT");
+  poller.add(fd, Interest.READ);
+  assertEquals(codeOf(() => poller.add(fd, Interest.READ)), "EEXIST");
+  assertEquals(codeOf(() => poller.add(-1, Interest.READ)), "EBADF");
+});

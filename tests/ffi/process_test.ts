@@ -1,0 +1,63 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { spareDescriptor } from "../../ffi/descriptor.ts";
+import { OsError } from "../../ffi/errno.ts";
+import {
+  commandLine,
+  descriptorLimit,
+  environmentVariable,
+  executable,
+  execute,
+  initialEnvironment,
+  openDescriptors,
+  processId,
+  unsetEnvironmentVariable,
+} from "../../ffi/process.ts";
+
+Deno.test("the process is this one", () => {
+  assertEquals(processId(), Deno.pid);
+  assertEquals(executable(), Deno.execPath());
+  assert(commandLine().includes("test"));
+  const path = initialEnvironment().find((each) => each.startsWith("PATH="));
+  assertEquals(path, `PATH=${Deno.env.get("PATH")}`);
+});
+
+Deno.test("an environment variable is read and unset", () => {
+  const name = "MULTIBINDER_TEST_VARIABLE";
+  assertEquals(environmentVariable(name), undefined);
+  Deno.env.set(name, "ü=1");
+  assertEquals(environmentVariable(name), "ü=1");
+  unsetEnvironmentVariable(name);
+  assertEquals(environmentVariable(name), undefined);
+  assertEquals(Deno.env.get(name), undefined);
+});
+
+Deno.test("the limit of descriptors is the kernel's", async () => {
+  const limits = await Deno.readTextFile("/proc/self/limits");
+  const [, soft, hard] = /^Max open files\s+(\d+)\s+(\d+)/m.exec(limits)!;
+  assertEquals(descriptorLimit(), { soft: Number(soft), hard: Number(hard) });
+});
+
+Deno.test("the open descriptors are listed in order, the listing's own left out", () => {
+  using spare = spareDescriptor()!;
+  const open = openDescriptors();
+  assert(open.includes(spare.fd));
+  assertEquals(open, open.toSorted((one, other) => one - other));
+  assert(open.every((fd) => Number.isInteger(fd)));
+});
+
+const NOT_EXECUTABLE: [path: string, code: string][] = [
+  ["/nowhere/at/all", "ENOENT"],
+  ["/proc/self/status", "EACCES"],
+  ["/", "EACCES"],
+];
+
+for (const [path, code] of NOT_EXECUTABLE) {
+  Deno.test(`what cannot be executed leaves this program in charge: ${path}`, () => {
+    const error = assertThrows(() => execute(path, ["x"], []), OsError, path);
+    assertEquals([error.code, error.syscall], [code, "execve"]);
+  });
+}
+
+Deno.test("an argument with a NUL is refused", () => {
+  assertThrows(() => execute("/bin/true", ["a\0b"], []), TypeError, "NUL");
+});

@@ -1,0 +1,43 @@
+import { assertEquals } from "@std/assert";
+import { blockSignals, unblockSignals } from "../../ffi/signal_mask.ts";
+
+/** The signals this thread blocks, a bit each (proc_pid_status(5)). */
+function blocked(): bigint {
+  const status = Deno.readTextFileSync("/proc/thread-self/status");
+  return BigInt(`0x${/^SigBlk:\s*(\w+)$/m.exec(status)![1]}`);
+}
+
+const SIGNALS = [
+  ["SIGHUP", 1],
+  ["SIGINT", 2],
+  ["SIGUSR1", 10],
+  ["SIGUSR2", 12],
+  ["SIGTERM", 15],
+] as const;
+
+const bit = (number: number) => 1n << BigInt(number - 1);
+
+for (const [signal, number] of SIGNALS) {
+  Deno.test(`${signal} is blocked and unblocked, and no other with it`, () => {
+    const before = blocked();
+    try {
+      blockSignals([signal]);
+      assertEquals(blocked(), before | bit(number));
+      blockSignals([signal]);
+    } finally {
+      unblockSignals([signal]);
+    }
+    assertEquals(blocked(), before & ~bit(number));
+  });
+}
+
+Deno.test("several are blocked at once, and those that were stay so", () => {
+  const before = blocked();
+  blockSignals(["SIGUSR1"]);
+  blockSignals(["SIGUSR2", "SIGHUP"]);
+  assertEquals(blocked(), before | bit(10) | bit(12) | bit(1));
+  unblockSignals(["SIGUSR1", "SIGHUP"]);
+  assertEquals(blocked(), before | bit(12));
+  unblockSignals(["SIGUSR2"]);
+  assertEquals(blocked(), before);
+});

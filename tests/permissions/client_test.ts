@@ -1,0 +1,40 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { abi } from "../../ffi/abi.ts";
+import { Daemon, MINIMAL_FLAGS } from "../daemon.ts";
+import { Program } from "../program.ts";
+import { treePath } from "../tree.ts";
+
+async function bindUnder(
+  flags: readonly string[],
+  sock: string,
+): Promise<Record<string, unknown>> {
+  await using program = Program.start(Deno.execPath(), {
+    args: ["run", ...flags, treePath("tests/client/bind_program.ts")],
+    env: { MULTIBINDER_SOCK: sock },
+  });
+  const { code, output, errors } = await program.end();
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+  return JSON.parse(output);
+}
+
+const GRANTS: [what: string, flags: readonly string[]][] = [
+  ["the C library and nothing else", MINIMAL_FLAGS],
+  ["all of FFI", ["--no-prompt", "--allow-ffi"]],
+  ["everything", ["-A"]],
+  ["the C library and no environment", [...MINIMAL_FLAGS, "--deny-env"]],
+];
+
+for (const [what, flags] of GRANTS) {
+  Deno.test(`a client binds, by way of MULTIBINDER_SOCK, granted ${what}`, async () => {
+    await using daemon = await Daemon.start();
+    const { addr } = await bindUnder(flags, daemon.sock);
+    assertEquals((addr as Deno.NetAddr).hostname, "127.0.0.1");
+    assertEquals((await daemon.status()).binds, 1);
+  });
+}
+
+Deno.test("granted nothing a client hears which flag to add", async () => {
+  const { name, message } = await bindUnder(["--no-prompt"], "/nowhere");
+  assertEquals(name, "MissingPermissionError");
+  assertStringIncludes(String(message), `--allow-ffi=${abi.libc[0]}`);
+});

@@ -1,0 +1,55 @@
+import { assert, assertEquals } from "@std/assert";
+import { connect } from "../../client.ts";
+import { Daemon } from "../daemon.ts";
+import { descriptorsOf, residentMemory } from "../process_state.ts";
+import { RawConnection } from "../raw_connection.ts";
+
+/** More than garbage that waits to be collected, less than a leak of pages. */
+const MEMORY_NOISE_KIB = 48 * 1024;
+
+/** Every descriptor's kind, `socket`, `anon_inode`, ..., and how many. */
+async function kindsOf(pid: number): Promise<Record<string, number>> {
+  const kinds: Record<string, number> = {};
+  for (const target of (await descriptorsOf(pid)).values()) {
+    const kind = target.replace(/:?\[\d+\]$/, "");
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
+  }
+  return kinds;
+}
+
+Deno.test("thirty generations hold no more descriptors and memory than the second", async () => {
+  await using daemon = await Daemon.start();
+  using client = RawConnection.open(daemon.sock);
+  await client.send('{"jsonrpc":');
+  using session = await connect({ sock: daemon.sock });
+  (await session.bind("127.0.0.1", 0)).close();
+  await daemon.reexec();
+  await session.status();
+  const descriptors = await kindsOf(daemon.pid);
+  const memory = await residentMemory(daemon.pid);
+  for (let count = 0; count < 30; count++) await daemon.reexec();
+  assertEquals((await session.status()).generation, 32);
+  assertEquals(await kindsOf(daemon.pid), descriptors);
+  const grown = await residentMemory(daemon.pid) - memory;
+  assert(grown < MEMORY_NOISE_KIB, `${grown} KiB more`);
+});
+
+Deno.test("a thousand binds cross a re-exec", async () => {
+  const count = 1000;
+  await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
+  using session = await connect({ sock: daemon.sock });
+  const bindAll = async () => {
+    const ports: string[] = [];
+    for (let index = 0; index < count; index++) {
+      const host = `127.1.${index >> 8}.${index & 255}`;
+      using binding = await session.bind(host, 0);
+      ports.push(JSON.stringify(binding.addr));
+    }
+    return ports;
+  };
+  const before = await bindAll();
+  await daemon.reexec();
+  assertEquals((await session.status()).binds, count);
+  assertEquals(await bindAll(), before);
+  assertEquals((await session.status()).binds, count);
+});

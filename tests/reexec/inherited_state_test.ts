@@ -1,0 +1,44 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { Daemon, daemonCommand } from "../daemon.ts";
+import { Program } from "../program.ts";
+import { Scratch } from "../tree.ts";
+
+const FOREIGN = ["1:5", "1", "", "nonsense", "999999999:3"];
+
+for (const value of FOREIGN) {
+  Deno.test(`MULTIBINDER_STATE=${value} of another process is ignored`, async () => {
+    await using daemon = await Daemon.start({
+      env: { MULTIBINDER_STATE: value },
+    });
+    assertEquals((await daemon.status()).generation, 1);
+    await daemon.reexec();
+    assertEquals((await daemon.status()).generation, 2);
+  });
+}
+
+/** Starts a daemon whose own PID is in MULTIBINDER_STATE, with descriptor 9. */
+async function startWithState(content: string) {
+  await using scratch = await Scratch.make();
+  const state = scratch.join("state");
+  await Deno.writeTextFile(state, content);
+  const script = 'exec 9<"$1"; shift; MULTIBINDER_STATE=$$:9 exec "$@"';
+  await using program = Program.start("sh", {
+    args: ["-c", script, "sh", state, ...daemonCommand(scratch.join("s"))],
+  });
+  return await program.end();
+}
+
+const UNREADABLE = [
+  { what: "no JSON", content: "{", says: "the state is not JSON" },
+  { what: "another format", content: '{"format":2}', says: "format 2, not 1" },
+  { what: "nothing", content: "", says: "the state is not JSON" },
+];
+
+for (const { what, content, says } of UNREADABLE) {
+  Deno.test(`a state that holds ${what} ends the daemon with one line`, async () => {
+    const { code, output, errors } = await startWithState(content);
+    assertEquals({ code, output }, { code: 1, output: "" });
+    assertStringIncludes(errors, says);
+    assertEquals(errors.trimEnd().split("\n").length, 1);
+  });
+}

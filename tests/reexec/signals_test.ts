@@ -1,0 +1,99 @@
+import { assert, assertEquals } from "@std/assert";
+import { bind } from "../../client.ts";
+import { Daemon } from "../daemon.ts";
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function bindUntil(
+  sock: string,
+  address: string,
+  ended: () => boolean,
+): Promise<number> {
+  let binds = 0;
+  while (!ended()) {
+    (await bind(address, 0, { sock })).close();
+    binds++;
+  }
+  return binds;
+}
+
+Deno.test("a hundred SIGUSR1 in a row lose no bind and never kill the daemon", async () => {
+  await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
+  let ended = false;
+  const clients = Array.from(
+    { length: 4 },
+    (_, index) => bindUntil(daemon.sock, `127.0.0.${index + 1}`, () => ended),
+  );
+  for (let count = 0; count < 100; count++) {
+    daemon.program.signal("SIGUSR1");
+    await pause(3);
+  }
+  ended = true;
+  const binds = await Promise.all(clients);
+  const status = await daemon.status();
+  assertEquals(status.pid, daemon.pid);
+  assertEquals(status.binds, 4);
+  assert(status.generation > 1);
+  assert(binds.every((count) => count > 0));
+});
+
+/** Returns in the first moment of the next generation, with no turn between. */
+function awaitExec(pid: number): void {
+  const end = performance.now() + 60_000;
+  const environment = () => Deno.readTextFileSync(`/proc/${pid}/environ`);
+  while (!environment().includes("MULTIBINDER_STATE=")) {
+    assert(performance.now() < end, "the daemon does not execute itself");
+  }
+}
+
+const ENDS = ["SIGTERM", "SIGINT"] as const;
+
+for (const signal of ENDS) {
+  Deno.test(`${signal} together with SIGUSR1 ends the daemon cleanly`, async () => {
+    await using daemon = await Daemon.start();
+    daemon.program.signal("SIGUSR1");
+    daemon.program.signal(signal);
+    const end = await daemon.program.end();
+    assertEquals({ code: end.code, signal: end.signal }, {
+      code: 0,
+      signal: null,
+    });
+  });
+
+  Deno.test(`${signal} while the next generation starts ends it cleanly`, async () => {
+    await using daemon = await Daemon.start();
+    daemon.program.signal("SIGUSR1");
+    awaitExec(daemon.pid);
+    daemon.program.signal(signal);
+    const end = await daemon.program.end();
+    assertEquals({ code: end.code, signal: end.signal }, {
+      code: 0,
+      signal: null,
+    });
+  });
+}
+
+Deno.test("SIGTERM in the second generation removes the control socket", async () => {
+  await using daemon = await Daemon.start();
+  await daemon.reexec();
+  const { code } = await daemon.stop();
+  assertEquals(code, 0);
+  const left = Array.from(
+    Deno.readDirSync(new URL(".", `file://${daemon.sock}`)),
+  );
+  assertEquals(left, []);
+});
+
+async function blockedSignals(pid: number): Promise<bigint> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return BigInt(`0x${/^SigBlk:\s*(\w+)$/m.exec(status)![1]}`);
+}
+
+Deno.test("no signal stays blocked once the next generation listens", async () => {
+  await using daemon = await Daemon.start();
+  const before = await blockedSignals(daemon.pid);
+  await daemon.reexec();
+  assertEquals(await blockedSignals(daemon.pid), before);
+});

@@ -1,0 +1,161 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { serve, serveNatively } from "../../client/serve.ts";
+import {
+  type Adoption,
+  AdoptionError,
+  openOnSocket,
+  type Step,
+  STEPS,
+  type Steps,
+} from "../../ffi/adopt.ts";
+import { isNonblocking } from "../../ffi/descriptor.ts";
+import { withoutLeak } from "../descriptor_leak.ts";
+import { Program } from "../program.ts";
+import { descriptorsOf } from "../process_state.ts";
+import { treePath } from "../tree.ts";
+import { get } from "./http_connection.ts";
+import { listeningTcp } from "./sockets.ts";
+
+const NAMES = Object.keys(STEPS) as (keyof Steps)[];
+
+function withStep(name: keyof Steps, step: Step): Steps {
+  return { ...STEPS, [name]: step };
+}
+
+/** A step that fails before it does anything, or when it has done all it does. */
+function failing(name: keyof Steps, when: "before" | "after"): Steps {
+  return withStep(name, (adoption, undo) => {
+    if (when === "after") STEPS[name](adoption, undo);
+    throw new Error("told to by a test");
+  });
+}
+
+/** The lines in which any epoll instance of ours watches a descriptor. */
+async function registrations(): Promise<string[]> {
+  const found: string[] = [];
+  for (const [fd, target] of await descriptorsOf(Deno.pid)) {
+    if (!target.includes("eventpoll")) continue;
+    const text = await Deno.readTextFile(`/proc/self/fdinfo/${fd}`);
+    found.push(...text.split("\n").filter((line) => line.startsWith("tfd:")));
+  }
+  return found;
+}
+
+for (const name of NAMES) {
+  for (const when of ["before", "after"] as const) {
+    Deno.test(`a step that fails falls back and leaves nothing behind: ${name}, ${when} it has acted`, async () => {
+      await withoutLeak(async () => {
+        using web = listeningTcp();
+        const steps = failing(name, when);
+        assertThrows(
+          () => serveNatively(web, () => new Response(), {}, steps),
+          AdoptionError,
+          `${name}: told to by a test`,
+        );
+        await using _server = serve(
+          web,
+          () => new Response("fallen back"),
+          {},
+          steps,
+        );
+        const { head, body } = await get(web);
+        assertEquals(body, "fallen back");
+        // Deno.serve writes its headers in lower case.
+        assert(head.includes("Connection: close"), head);
+      });
+    });
+
+    Deno.test(`Deno's listener is whole again after a step failed: ${name}, ${when} it has acted`, async () => {
+      using web = listeningTcp();
+      let listener: Deno.TcpListener | undefined;
+      assertThrows(
+        () =>
+          openOnSocket(
+            web.fd,
+            () => listener = Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+            () => {},
+            failing(name, when),
+          ),
+        AdoptionError,
+      );
+      // What was taken apart and put together again accepts.
+      const accepted = listener!.accept();
+      using _client = await Deno.connect({ port: listener!.addr.port });
+      (await accepted).close();
+      listener!.close();
+    });
+  }
+}
+
+const LIES: [keyof Steps, string, (adoption: Adoption) => void][] = [
+  ["locate", "watch", (adoption) => adoption.listener = 0],
+  ["locate", "watch", (adoption) => adoption.listener = 1 << 20],
+  ["watch", "withdraw", (adoption) => adoption.watchers = [0]],
+];
+
+for (const [step, refused, lie] of LIES) {
+  Deno.test(`what ${step} gets wrong, ${refused} notices`, async () => {
+    await withoutLeak(async () => {
+      using web = listeningTcp();
+      const steps = withStep(step, (adoption, undo) => {
+        STEPS[step](adoption, undo);
+        lie(adoption);
+      });
+      const error = assertThrows(
+        () => serveNatively(web, () => new Response(), {}, steps),
+        AdoptionError,
+      );
+      assertEquals(error.step, refused);
+      await Promise.resolve();
+    });
+  });
+}
+
+Deno.test("a listener that a second epoll instance watches is not touched", async () => {
+  const { Interest, Poller } = await import("../../ffi/poller.ts");
+  await withoutLeak(async () => {
+    using web = listeningTcp();
+    using poller = new Poller();
+    const steps = withStep("watch", (adoption, undo) => {
+      poller.add(adoption.listener, Interest.READ);
+      STEPS.watch(adoption, undo);
+    });
+    const error = assertThrows(
+      () => serveNatively(web, () => new Response(), {}, steps),
+      AdoptionError,
+      "several epoll instances",
+    );
+    assertEquals(error.step, "watch");
+    await Promise.resolve();
+  });
+});
+
+Deno.test("the adopted socket is watched as Deno's was, close-on-exec, and deregistered at the end", async () => {
+  await withoutLeak(async () => {
+    using web = listeningTcp();
+    const before = await registrations();
+    const server = serveNatively(web, () => new Response("hello"), {});
+    const added = (await registrations()).filter((each) =>
+      !before.includes(each)
+    );
+    assert(added.length > 0);
+    assert(isNonblocking(web.fd));
+    assertEquals((await get(web)).body, "hello");
+    await server.shutdown();
+    const after = await registrations();
+    assert(added.every((each) => !after.includes(each)), after.join("\n"));
+  });
+});
+
+Deno.test("DENO_SERVE_ADDRESS does not take a server off its socket", async () => {
+  await using program = Program.start(Deno.execPath(), {
+    args: ["run", "-A", treePath("tests/serve/serve_once.ts")],
+    env: { DENO_SERVE_ADDRESS: "tcp:127.0.0.2:0" },
+  });
+  const { code, output, errors } = await program.end();
+  assertEquals({ code, output, errors }, {
+    code: 0,
+    output: "hello",
+    errors: "",
+  });
+});

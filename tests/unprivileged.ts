@@ -1,0 +1,47 @@
+/**
+ * Programs that run as a user whom permissions apply to.
+ *
+ * @module
+ */
+import { Scratch } from "./tree.ts";
+
+const NOBODY = 65534;
+
+/** Root passes every check of permissions: what to start a program with then. */
+export const unprivileged: readonly string[] = Deno.uid() === 0
+  ? [
+    "setpriv",
+    `--reuid=${NOBODY}`,
+    `--regid=${NOBODY}`,
+    "--clear-groups",
+    "--inh-caps=-all",
+  ]
+  : [];
+
+/** A directory that such a program may read, and a place for Deno's cache. */
+export class OpenScratch implements AsyncDisposable {
+  private constructor(readonly scratch: Scratch) {}
+
+  /** Makes one. */
+  static async make(): Promise<OpenScratch> {
+    const scratch = await Scratch.make();
+    await Deno.chmod(scratch.path, 0o755);
+    await Deno.mkdir(scratch.join("cache"));
+    await Deno.chmod(scratch.join("cache"), 0o777);
+    return new OpenScratch(scratch);
+  }
+
+  /** A path in it. */
+  join(name: string): string {
+    return this.scratch.join(name);
+  }
+
+  /** Variables that let Deno run without the home directory. */
+  get env(): Record<string, string> {
+    return { DENO_DIR: this.join("cache") };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.scratch[Symbol.asyncDispose]();
+  }
+}
