@@ -18,6 +18,7 @@ const COMMON = {
   SOCK_CLOEXEC: 0o2000000,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
+  SO_PASSCRED: 16,
   SO_PEERCRED: 17,
   SO_ACCEPTCONN: 30,
   IPPROTO_TCP: 6,
@@ -25,6 +26,7 @@ const COMMON = {
   IPPROTO_IPV6: 41,
   IPV6_V6ONLY: 26,
   SCM_RIGHTS: 1,
+  SCM_CREDENTIALS: 2,
   MSG_DONTWAIT: 0x40,
   MSG_CTRUNC: 0x08,
   MSG_NOSIGNAL: 0x4000,
@@ -48,8 +50,15 @@ const COMMON = {
   LOCK_EX: 2,
   LOCK_NB: 4,
   MFD_CLOEXEC: 1,
+  UINT_MAX: 0xffffffff,
+  // close_range(2)
+  SYS_close_range: 436,
+  CLOSE_RANGE_CLOEXEC: 4,
   EFD_CLOEXEC: 0o2000000,
   EFD_NONBLOCK: 0o4000,
+  // signalfd(2)
+  SFD_CLOEXEC: 0o2000000,
+  SFD_NONBLOCK: 0o4000,
   // statx(2)
   AT_FDCWD: -100,
   AT_SYMLINK_NOFOLLOW: 0x100,
@@ -70,18 +79,21 @@ const COMMON = {
   // signal(7)
   SIG_BLOCK: 0,
   SIG_UNBLOCK: 1,
+  SIG_SETMASK: 2,
   SIGHUP: 1,
   SIGINT: 2,
   SIGUSR1: 10,
   SIGUSR2: 12,
   SIGTERM: 15,
   // posix_spawn(3)
+  POSIX_SPAWN_SETPGROUP: 0x02,
   POSIX_SPAWN_SETSIGDEF: 0x04,
   POSIX_SPAWN_SETSIGMASK: 0x08,
   // waitpid(2), waitid(2)
   WNOHANG: 1,
   WEXITED: 4,
   WNOWAIT: 0x01000000,
+  P_ALL: 0,
   P_PID: 1,
   // getrlimit(2), clock_gettime(2)
   RLIMIT_NOFILE: 7,
@@ -121,6 +133,8 @@ const COMMON_LAYOUTS = {
   sigset_t: { size: 128 },
   /** All zero it is SIG_DFL; nothing in it is looked at. */
   sigaction: { size: 152 },
+  siginfo_t: { size: 128, si_pid: 16 },
+  signalfd_siginfo: { size: 128, ssi_signo: 0 },
   addrinfo: {
     size: 48,
     ai_flags: 0,

@@ -32,6 +32,8 @@ export interface ChildPlan {
    * reading and writing. 0, 1 and 2 it has anyway, from 3 on no others.
    */
   descriptors: ReadonlyMap<number, number | string>;
+  /** Whether it leads a process group of its own. Default: false. */
+  ownGroup?: boolean;
 }
 
 function must(errno: number, what: string, subject?: string): void {
@@ -98,7 +100,7 @@ class FileActions implements Disposable {
 class Attributes implements Disposable {
   readonly #memory = new NativeMemory(OPAQUE);
 
-  constructor() {
+  constructor(ownGroup: boolean) {
     const { address } = this.#memory;
     must(libc().posix_spawnattr_init(address), "posix_spawn");
     const set = new Uint8Array(abi.layouts.sigset_t.size);
@@ -106,7 +108,9 @@ class Attributes implements Disposable {
     must(libc().posix_spawnattr_setsigmask(address, set), "posix_spawn");
     check(libc().sigfillset(set), "sigfillset");
     must(libc().posix_spawnattr_setsigdefault(address, set), "posix_spawn");
-    const flags = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF;
+    // The group is 0, the child's own, unless another is set.
+    const flags = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF |
+      (ownGroup ? abi.POSIX_SPAWN_SETPGROUP : 0);
     must(libc().posix_spawnattr_setflags(address, flags), "posix_spawn");
   }
 
@@ -151,7 +155,7 @@ export function startChild(plan: ChildPlan): number {
     );
     actions.duplicate(copy.fd, target);
   }
-  const attributes = resources.use(new Attributes());
+  const attributes = resources.use(new Attributes(plan.ownGroup ?? false));
   const argv = resources.use(new StringArray(plan.argv));
   const environment = resources.use(new StringArray(plan.environment));
   const pid = new Int32Array(1);

@@ -90,6 +90,21 @@ export function spareDescriptor(): Descriptor | undefined {
   return fd === -1 ? undefined : new Descriptor(fd);
 }
 
+/** Whether `count` more descriptors can be opened now. */
+export function canOpen(count: number): boolean {
+  const opened: Descriptor[] = [];
+  try {
+    while (opened.length < count) {
+      const spare = spareDescriptor();
+      if (spare === undefined) return false;
+      opened.push(spare);
+    }
+    return true;
+  } finally {
+    for (const descriptor of opened) descriptor.close();
+  }
+}
+
 /** Another descriptor of the same open file description, close-on-exec. */
 export function duplicate(fd: number): Descriptor {
   return new Descriptor(

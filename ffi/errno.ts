@@ -99,10 +99,14 @@ export function check(
 /** errno(3) numbers that callers decide on. */
 export const Errno = {
   ENOENT: 2,
+  ESRCH: 3,
   EINTR: 4,
+  ENOEXEC: 8,
+  ECHILD: 10,
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
+  ENOTDIR: 20,
   ENFILE: 23,
   EMFILE: 24,
   EPIPE: 32,

@@ -97,6 +97,17 @@ const SYMBOLS = {
 
   // Descriptors and files
   close: { parameters: ["i32" /* fd */], result: "i32" },
+  // close_range(3) came with glibc 2.34.
+  syscall3: {
+    name: "syscall",
+    parameters: [
+      "i64", /* number */
+      "i64", /* first argument */
+      "i64", /* second argument */
+      "i64", /* third argument */
+    ],
+    result: "i64",
+  },
   fcntl: {
     parameters: ["i32", /* fd */ "i32", /* op */ "i32" /* arg */],
     result: "i32",
@@ -269,6 +280,15 @@ const SYMBOLS = {
     parameters: ["i32", /* pid */ "buffer", /* wstatus */ "i32" /* options */],
     result: "i32",
   },
+  waitid: {
+    parameters: [
+      "i32", /* idtype */
+      "u32", /* id */
+      "buffer", /* infop */
+      "i32", /* options */
+    ],
+    result: "i32",
+  },
   waitid_on_thread: {
     name: "waitid",
     parameters: [
@@ -290,6 +310,14 @@ const SYMBOLS = {
   sigfillset: { parameters: ["buffer" /* set */], result: "i32" },
   sigaction: {
     parameters: ["i32", /* signum */ "buffer", /* act */ "buffer" /* oldact */],
+    result: "i32",
+  },
+  signalfd: {
+    parameters: ["i32", /* fd */ "buffer", /* mask */ "i32" /* flags */],
+    result: "i32",
+  },
+  sigismember: {
+    parameters: ["buffer", /* set */ "i32" /* signum */],
     result: "i32",
   },
   sigemptyset: { parameters: ["buffer" /* set */], result: "i32" },
@@ -391,11 +419,36 @@ function existsFor(path: string): boolean {
   }
 }
 
+/**
+ * Opens each function when it is first called: Deno compiles a trampoline for
+ * every one that is named to dlopen, some 50 to 100 us each, and a start or a
+ * re-exec needs few of them.
+ */
 function open(): Libc {
   abiOf(Deno.build.os, Deno.build.arch);
   const path = grantedLibrary();
+  const table: Deno.ForeignLibraryInterface = SYMBOLS;
+  const functions = {};
+  for (const name of Object.keys(table)) {
+    Object.defineProperty(functions, name, {
+      configurable: true,
+      get: () => {
+        const value = openFunction(path, name, table[name]!);
+        Object.defineProperty(functions, name, { value });
+        return value;
+      },
+    });
+  }
+  return functions as Libc;
+}
+
+function openFunction(
+  path: string,
+  name: string,
+  symbol: Deno.ForeignFunction | Deno.ForeignStatic,
+): unknown {
   try {
-    return Deno.dlopen(path, SYMBOLS).symbols;
+    return Deno.dlopen(path, { [name]: symbol }).symbols[name];
   } catch (cause) {
     throw new UnsupportedPlatformError(
       `${path} is no C library we can use (glibc 2.30 or later is needed): ${
@@ -412,7 +465,8 @@ let opened: Libc | undefined;
  * The C library, opened at the first call.
  *
  * @throws {MissingPermissionError} naming the flag to add.
- * @throws {UnsupportedPlatformError} where the library lacks what we need.
+ * @throws {UnsupportedPlatformError} on another platform; and at the first call
+ * of a function that the library lacks.
  */
 export function libc(): Libc {
   return opened ??= open();

@@ -4,6 +4,7 @@
  * @module
  */
 import { abi } from "./abi.ts";
+import { setCloseOnExec } from "./descriptor.ts";
 import { check, lastErrno, OsError } from "./errno.ts";
 import { namesIn, readFile } from "./file.ts";
 import { libc } from "./libc.ts";
@@ -129,6 +130,33 @@ export function monotonicMicroseconds(): bigint {
   const view = viewOf(bytes);
   return view.getBigInt64(layout.tv_sec, true) * 1_000_000n +
     view.getBigInt64(layout.tv_nsec, true) / 1_000n;
+}
+
+// The first number behind standard input, output and error.
+const FIRST = 3;
+
+/**
+ * Sets FD_CLOEXEC of every descriptor but the three standard ones: with one
+ * call whatever their number (close_range(2), Linux 5.11), else one by one.
+ */
+export function setAllCloseOnExec(): void {
+  const { SYS_close_range, CLOSE_RANGE_CLOEXEC, UINT_MAX } = abi;
+  const result = libc().syscall3(
+    BigInt(SYS_close_range),
+    BigInt(FIRST),
+    BigInt(UINT_MAX),
+    BigInt(CLOSE_RANGE_CLOEXEC),
+  );
+  if (result === 0n) return;
+  for (const fd of openDescriptors()) {
+    if (fd >= FIRST) setCloseOnExec(fd, true);
+  }
+}
+
+/** How many descriptors are open now. */
+export function openDescriptorCount(): number {
+  // The listing's own descriptor is in it.
+  return namesIn("/proc/self/fd").length - 1;
 }
 
 /** The descriptors that are open now, in ascending order. */

@@ -17,15 +17,35 @@ export type MaskedSignal =
   | "SIGUSR1"
   | "SIGUSR2";
 
-function change(how: number, signals: readonly MaskedSignal[]): void {
+/** A sigset_t of these signals. */
+export function signalSet(
+  signals: readonly MaskedSignal[],
+): Uint8Array<ArrayBuffer> {
   const set = new Uint8Array(abi.layouts.sigset_t.size);
   check(libc().sigemptyset(set), "sigemptyset");
   for (const signal of signals) {
     check(libc().sigaddset(set, abi[signal]), "sigaddset", signal);
   }
-  const before = new Uint8Array(set.length);
-  const errno = libc().pthread_sigmask(how, set, before);
+  return set;
+}
+
+/** Changes the mask and returns the one before. */
+function change(
+  how: number,
+  signals: readonly MaskedSignal[],
+): Uint8Array<ArrayBuffer> {
+  const before = new Uint8Array(abi.layouts.sigset_t.size);
+  const errno = libc().pthread_sigmask(how, signalSet(signals), before);
   if (errno !== 0) throw new OsError("pthread_sigmask", errno);
+  return before;
+}
+
+/** Whether this thread holds all of the signals back. */
+export function areBlocked(signals: readonly MaskedSignal[]): boolean {
+  const mask = change(abi.SIG_BLOCK, []);
+  return signals.every((signal) =>
+    check(libc().sigismember(mask, abi[signal]), "sigismember", signal) === 1
+  );
 }
 
 /** Holds the signals back on this thread, and across an exec. */
@@ -36,38 +56,4 @@ export function blockSignals(signals: readonly MaskedSignal[]): void {
 /** Lets them through again; one that waited is delivered at once. */
 export function unblockSignals(signals: readonly MaskedSignal[]): void {
   change(abi.SIG_UNBLOCK, signals);
-}
-
-/**
- * Runs `action`, an exec, while the signals have their default disposition,
- * which the exec gives them anyway: another thread that takes one now ends the
- * process, where our handler would note it for a program that is about to be
- * gone. If `action` returns or throws, the handlers are back.
- */
-export function withDefaultDisposition<T>(
-  signals: readonly MaskedSignal[],
-  action: () => T,
-): T {
-  const { size } = abi.layouts.sigaction;
-  const fallback = new Uint8Array(size);
-  const handlers = signals.map((signal) => {
-    const handler = new Uint8Array(size);
-    check(
-      libc().sigaction(abi[signal], fallback, handler),
-      "sigaction",
-      signal,
-    );
-    return { signal, handler };
-  });
-  try {
-    return action();
-  } finally {
-    for (const { signal, handler } of handlers) {
-      check(
-        libc().sigaction(abi[signal], handler, fallback),
-        "sigaction",
-        signal,
-      );
-    }
-  }
 }

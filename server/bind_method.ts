@@ -14,8 +14,6 @@ export interface BindContext {
   readonly binds: BindTable;
   /** Where each bind is written. */
   readonly log: Log;
-  /** While a re-exec is prepared nothing may be bound that it knows not of. */
-  readonly held: Promise<void> | undefined;
 }
 
 /**
@@ -37,10 +35,7 @@ export function bindMethod(
   };
   const addresses = numericAddresses(address);
   return addresses instanceof Promise
-    ? addresses.then(async (found) => {
-      await context.held;
-      return handOutFirst(found);
-    })
+    ? addresses.then(handOutFirst)
     : handOutFirst(addresses);
 }
 

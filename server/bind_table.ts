@@ -5,8 +5,10 @@ import { SharedDescriptor } from "./shared_descriptor.ts";
 
 /** A socket that the daemon holds. */
 export interface Bind {
-  /** The address as canonical as it gets. */
+  /** The address in its canonical form. */
   readonly address: HostAddress;
+  /** The address as `identityOf` of address.ts has it. */
+  readonly identity: string;
   /** The daemon's own copy, close-on-exec. */
   readonly socket: SharedDescriptor;
   /** As last asked for; the kernel may have capped it. */
@@ -51,17 +53,16 @@ export class BindTable implements Iterable<Bind> {
 
   /** Takes over a socket. */
   add(bind: Bind): void {
-    const identity = identityOf(bind.address);
-    if (this.#binds.has(identity)) {
+    if (this.#binds.has(bind.identity)) {
       throw new TypeError(`${formatAddress(bind.address)} is bound already`);
     }
-    this.#binds.set(identity, bind);
+    this.#binds.set(bind.identity, bind);
     this.observer?.bound(bind);
   }
 
   /** Closes the daemon's copy of a socket; whoever was handed one keeps it. */
   release(bind: Bind): void {
-    this.#binds.delete(identityOf(bind.address));
+    this.#binds.delete(bind.identity);
     this.observer?.released(bind);
     bind.socket.release();
   }
@@ -86,6 +87,12 @@ export function newBind(
   backlog: number,
 ): Bind {
   const boundAt = new Date().toISOString();
-  const shared = new SharedDescriptor(socket);
-  return { address, socket: shared, backlog, boundAt, handedOut: 0 };
+  return {
+    address,
+    identity: identityOf(address),
+    socket: new SharedDescriptor(socket),
+    backlog,
+    boundAt,
+    handedOut: 0,
+  };
 }

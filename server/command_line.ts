@@ -4,14 +4,14 @@ import { UnsupportedPlatformError } from "../ffi/abi.ts";
 import { OsError } from "../ffi/errno.ts";
 import { SocketAddressError } from "../ffi/socket_address.ts";
 import { MissingPermissionError } from "../ffi/libc.ts";
-import { raiseDescriptorLimit } from "../ffi/process.ts";
-import { unblockSignals } from "../ffi/signal_mask.ts";
+import { raiseDescriptorLimit, setAllCloseOnExec } from "../ffi/process.ts";
+import { SignalDescriptor } from "../ffi/signal_descriptor.ts";
 import { VERSION } from "../version.ts";
 import { ControlSocketError } from "./control_socket.ts";
-import { HANDLED_SIGNALS } from "./handoff.ts";
 import { readTcpAddress, TakeoverError } from "./predecessor.ts";
 import { logOf } from "./serve.ts";
 import { ServiceManager, storeName } from "./service_manager.ts";
+import { holdSignalsBack, SIGNALS } from "./signals.ts";
 import { start, type StartOptions } from "./start.ts";
 import { StateError } from "./state.ts";
 import { Upgrade } from "./upgrade.ts";
@@ -133,6 +133,8 @@ function say(line: string): void {
 }
 
 async function run(options: StartOptions): Promise<void> {
+  holdSignalsBack();
+  setAllCloseOnExec();
   const log = logOf(options);
   raiseDescriptorLimit();
   using manager = ServiceManager.fromEnvironment(log);
@@ -150,10 +152,12 @@ async function run(options: StartOptions): Promise<void> {
     manager?.stopping();
     daemon.stop();
   };
-  Deno.addSignalListener("SIGUSR1", () => upgrade.request());
-  Deno.addSignalListener("SIGTERM", stop);
-  Deno.addSignalListener("SIGINT", stop);
-  unblockSignals(HANDLED_SIGNALS);
+  using signals = new SignalDescriptor(SIGNALS);
+  daemon.watch(signals.fd, () => {
+    const signal = signals.take();
+    if (signal === "SIGUSR1") upgrade.request();
+    else if (signal !== undefined) stop();
+  });
   if (manager !== undefined) {
     daemon.binds.observer = {
       bound: ({ address, socket }) => {

@@ -1,8 +1,12 @@
 import { abi } from "../ffi/abi.ts";
 import { Descriptor, spareDescriptor } from "../ffi/descriptor.ts";
-import type { OsError } from "../ffi/errno.ts";
+import { OsError } from "../ffi/errno.ts";
 import { Interest, Poller } from "../ffi/poller.ts";
-import { descriptorLimit, openDescriptors, processId } from "../ffi/process.ts";
+import {
+  descriptorLimit,
+  openDescriptorCount,
+  processId,
+} from "../ffi/process.ts";
 import { acceptConnection } from "../ffi/socket.ts";
 import { FramingError, type Status } from "../protocol.ts";
 import { VERSION } from "../version.ts";
@@ -52,6 +56,12 @@ function openSourceMaps(): void {
   void new Error().stack;
 }
 
+/** A failed call says it all; anything else is ours to find. */
+function reasonOf(error: unknown): string {
+  if (error instanceof OsError) return error.message;
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
 /** The daemon: one event loop over the control socket and its clients. */
 export class Daemon {
   readonly control: ControlSocket;
@@ -64,7 +74,7 @@ export class Daemon {
   #reserve: Descriptor | undefined = spareDescriptor();
   #acceptPause: ReturnType<typeof setTimeout> | undefined;
   #complainedAt = -Infinity;
-  #held: Promise<void> | undefined;
+  readonly #watched = new Map<number, () => void>();
   readonly #stopping = new AbortController();
 
   /** Takes over the sockets. */
@@ -93,11 +103,6 @@ export class Daemon {
     return this.#stopping.signal;
   }
 
-  /** Until when nothing may change; undefined most of the time. */
-  get held(): Promise<void> | undefined {
-    return this.#held;
-  }
-
   /** Every connected client. */
   get connections(): Iterable<Connection> {
     return this.#connections.values();
@@ -116,7 +121,7 @@ export class Daemon {
       binds: this.binds.size,
       clients: this.#connections.size,
       descriptors: {
-        open: openDescriptors().length,
+        open: openDescriptorCount(),
         limit: descriptorLimit().soft,
       },
     };
@@ -148,17 +153,10 @@ export class Daemon {
     this.#poller.wake();
   }
 
-  /**
-   * Leaves everything that clients do in the kernel until the function it
-   * returns is called.
-   */
-  hold(): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#held = promise;
-    return () => {
-      this.#held = undefined;
-      resolve();
-    };
+  /** Calls `action` whenever a descriptor of the caller's is readable. */
+  watch(fd: number, action: () => void): void {
+    this.#poller.add(fd, Interest.READ);
+    this.#watched.set(fd, action);
   }
 
   async #loop(): Promise<void> {
@@ -167,7 +165,6 @@ export class Daemon {
     let lastEvent = now;
     let resumed = now;
     while (!this.signal.aborted) {
-      if (this.#held !== undefined) await this.#held;
       const count = this.#poller.poll(ready);
       now = performance.now();
       if (count > 0) lastEvent = now;
@@ -181,6 +178,11 @@ export class Daemon {
   #ready(fd: number, events: number): void {
     if (fd === this.control.descriptor.fd) {
       this.#accept();
+      return;
+    }
+    const watched = this.#watched.get(fd);
+    if (watched !== undefined) {
+      watched();
       return;
     }
     const connection = this.#connections.get(fd);
@@ -287,8 +289,6 @@ export class Daemon {
     pending: Promise<Reply>,
   ): Promise<void> {
     const reply = await pending;
-    // What is answered from here on the next generation would not know of.
-    await this.#held;
     if (connection.closed) {
       for (const socket of reply.sockets) socket.release();
       return;
@@ -330,8 +330,7 @@ export class Daemon {
       action();
     } catch (error) {
       if (!isClientGone(error)) {
-        const reason = error instanceof Error ? error.stack : String(error);
-        this.log.error("client dropped", { reason });
+        this.log.error("client dropped", { reason: reasonOf(error) });
       }
       this.#drop(connection);
     }

@@ -14,13 +14,9 @@ import {
   execute,
   initialEnvironment,
   processId,
+  setAllCloseOnExec,
   unsetEnvironmentVariable,
 } from "../ffi/process.ts";
-import { isListening } from "../ffi/socket.ts";
-import {
-  type MaskedSignal,
-  withDefaultDisposition,
-} from "../ffi/signal_mask.ts";
 import { VERSION } from "../version.ts";
 import { type Bind, BindTable } from "./bind_table.ts";
 import { Connection } from "./connection.ts";
@@ -35,62 +31,33 @@ import {
   decodeState,
   encodeState,
   type State,
-  StateError,
 } from "./state.ts";
 
 /** Names the memfd and the process it is meant for: `<pid>:<fd>`. */
 const STATE_VARIABLE = "MULTIBINDER_STATE";
 
-/** Signals that end the daemon. */
-const ENDING_SIGNALS: readonly MaskedSignal[] = ["SIGTERM", "SIGINT"];
-
 /**
- * Signals the daemon handles, held back on this thread from before the exec to
- * the new handlers.
+ * Becomes a fresh copy of this program, under the same PID, that goes on with
+ * everything this one holds. Signals that come meanwhile stay pending: they
+ * are blocked (signals.ts). Returns only by throwing.
+ *
+ * @throws {OsError} when the program cannot be executed; then this one goes on
+ * as if nothing had been tried.
  */
-export const HANDLED_SIGNALS: readonly MaskedSignal[] = [
-  "SIGUSR1",
-  ...ENDING_SIGNALS,
-];
-
-/** A program that is ready to take this one's place. */
-export interface Replacement extends Disposable {
-  /**
-   * Becomes it: a fresh copy of this program that goes on with everything this
-   * one held when the replacement was prepared, under the same PID. The caller
-   * has blocked {@linkcode HANDLED_SIGNALS}, which the copy lets through.
-   *
-   * @throws {OsError} when it cannot be executed; then this program goes on as
-   * if nothing had been tried.
-   */
-  execute(): never;
-}
-
-/** Writes down what the daemon holds, which must not change from here on. */
-export function prepareReplacement(daemon: Daemon): Replacement {
-  const path = executable();
-  const argv = commandLine();
+export function replaceProgram(daemon: Daemon): never {
   const state = stateOf(daemon);
-  const memory = memoryFile("multibinder-state", encodeState(state));
+  using memory = memoryFile("multibinder-state", encodeState(state));
   const environment = initialEnvironment()
     .filter((entry) => !isForThisGeneration(entry));
   environment.push(`${STATE_VARIABLE}=${processId()}:${memory.fd}`);
-  const crossing = [memory.fd, ...descriptorsOf(state)];
-  return {
-    execute: () => {
-      daemon.log.flush();
-      try {
-        for (const fd of crossing) setCloseOnExec(fd, false);
-        return withDefaultDisposition(
-          ENDING_SIGNALS,
-          () => execute(path, argv, environment),
-        );
-      } finally {
-        for (const fd of crossing) setCloseOnExec(fd, true);
-      }
-    },
-    [Symbol.dispose]: () => memory.close(),
-  };
+  daemon.log.flush();
+  try {
+    setCloseOnExec(memory.fd, false);
+    for (const fd of descriptorsOf(state)) setCloseOnExec(fd, false);
+    return execute(executable(), commandLine(), environment);
+  } finally {
+    setAllCloseOnExec();
+  }
 }
 
 /** Variables that describe descriptors of this generation only. */
@@ -120,6 +87,7 @@ export function stateOf(daemon: Daemon): State {
       host: bind.address.host,
       port: bind.address.port,
       v6only: bind.address.v6only,
+      identity: bind.identity,
       backlog: bind.backlog,
       bound_at: bind.boundAt,
       handed_out: bind.handedOut,
@@ -169,10 +137,10 @@ export function inheritedState(): State | undefined {
 /**
  * A daemon that goes on where the last generation stopped.
  *
- * @throws {StateError} when a socket is not what the state says.
+ * @throws {OsError} when the state names a descriptor that is not open.
  */
 export function adoptState(state: State, log: Log): Daemon {
-  for (const fd of descriptorsOf(state)) setCloseOnExec(fd, true);
+  setAllCloseOnExec();
   const { fd, path, file } = state.control;
   const control = new ControlSocket(new Descriptor(fd), path, file);
   const sockets = new Map<number, SharedDescriptor>();
@@ -200,12 +168,10 @@ export function adoptState(state: State, log: Log): Daemon {
 }
 
 function adoptBind(state: BindState): Bind {
-  const { fd, host, port, v6only } = state;
-  if (!isListening(fd)) {
-    throw new StateError(`descriptor ${fd} of the state does not listen`);
-  }
+  const { fd, host, port, v6only, identity } = state;
   return {
     address: { kind: "tcp", host, port, v6only },
+    identity,
     socket: new SharedDescriptor(new Descriptor(fd)),
     backlog: state.backlog,
     boundAt: state.bound_at,

@@ -1,3 +1,4 @@
+import { identityOf } from "../address.ts";
 import type { FileIdentity } from "../ffi/file.ts";
 import type { Peer } from "../ffi/socket.ts";
 import { decodeMessage, encodeMessage } from "../protocol.ts";
@@ -27,6 +28,7 @@ export interface BindState {
   host: string;
   port: number;
   v6only: boolean;
+  identity: string;
   backlog: number;
   bound_at: string;
   handed_out: number;
@@ -114,11 +116,13 @@ function bindState(given: Partial<BindState>): BindState {
   if (typeof host !== "string" || typeof port !== "number") {
     throw new StateError("a bind of the state has no address");
   }
+  const v6only = given.v6only ?? true;
   return {
     fd: descriptorOf(given, "a bind"),
     host,
     port,
-    v6only: given.v6only ?? true,
+    v6only,
+    identity: given.identity ?? identityOf({ kind: "tcp", host, port, v6only }),
     backlog: given.backlog ?? 0,
     bound_at: given.bound_at ?? new Date().toISOString(),
     handed_out: given.handed_out ?? 0,

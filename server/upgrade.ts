@@ -1,12 +1,8 @@
+import { canOpen } from "../ffi/descriptor.ts";
 import { OsError } from "../ffi/errno.ts";
-import {
-  descriptorLimit,
-  executable,
-  openDescriptors,
-} from "../ffi/process.ts";
-import { blockSignals, unblockSignals } from "../ffi/signal_mask.ts";
+import { descriptorLimit, executable } from "../ffi/process.ts";
 import type { Daemon } from "./daemon.ts";
-import { HANDLED_SIGNALS, prepareReplacement, stateOf } from "./handoff.ts";
+import { replaceProgram, stateOf } from "./handoff.ts";
 import { encodeState } from "./state.ts";
 import { checkNewVersion, mayCheck } from "./version_check.ts";
 
@@ -67,32 +63,14 @@ export class Upgrade {
       if (failure !== undefined && !signal.aborted) return failure;
     }
     try {
-      const { soft } = descriptorLimit();
-      if (soft - openDescriptors().length < STARTING_DENO) {
-        return `Deno needs ${STARTING_DENO} free descriptors to start, of ${soft}`;
+      if (!canOpen(STARTING_DENO)) {
+        return `Deno needs ${STARTING_DENO} descriptors to start, and the limit is ${descriptorLimit().soft}`;
       }
-      return await this.#replace(signal);
+      if (!signal.aborted) replaceProgram(this.#daemon);
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
       return error.message;
     }
-  }
-
-  /**
-   * Signals that another thread has taken are in Deno's own queue, a SIGTERM
-   * among them, and would be lost with it: they get a turn to be heard, while
-   * what clients send stays in the kernel.
-   */
-  async #replace(signal: AbortSignal): Promise<undefined> {
-    blockSignals(HANDLED_SIGNALS);
-    const resume = this.#daemon.hold();
-    try {
-      using replacement = prepareReplacement(this.#daemon);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      if (!signal.aborted) replacement.execute();
-    } finally {
-      resume();
-      unblockSignals(HANDLED_SIGNALS);
-    }
+    return undefined;
   }
 }

@@ -6,7 +6,7 @@
 import { connect } from "../client.ts";
 import type { Daemon } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
-import { descriptorCount } from "./process_state.ts";
+import { descriptorCount, isSettled } from "./process_state.ts";
 
 /** How many descriptors a daemon has open once no client is connected. */
 export async function idleDescriptors(daemon: Daemon): Promise<number> {
@@ -14,6 +14,10 @@ export async function idleDescriptors(daemon: Daemon): Promise<number> {
   await eventually(
     "a daemon without clients",
     async () => (await session.status()).clients === 1,
+  );
+  await eventually(
+    "Deno's own handler of SIGUSR1",
+    () => isSettled(daemon.pid),
   );
   return await descriptorCount(daemon.pid) - 1;
 }

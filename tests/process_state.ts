@@ -23,6 +23,19 @@ export async function descriptorsOf(pid: number): Promise<Map<number, string>> {
   return found;
 }
 
+/** A signal's bit in the masks of proc_pid_status(5). */
+const SIGUSR1_BIT = 1n << 9n;
+
+/**
+ * Whether Deno has done what it does half a second after its start: since
+ * 2.9.2 it then installs a handler for SIGUSR1, which opens two descriptors.
+ */
+export async function isSettled(pid: number): Promise<boolean> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return (BigInt(`0x${caught}`) & SIGUSR1_BIT) !== 0n;
+}
+
 /** The memory a process has resident, in KiB (VmRSS, proc_pid_status(5)). */
 export async function residentMemory(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);

@@ -9,8 +9,8 @@ import { lacks } from "../foreign_program.ts";
 import { Scratch } from "../tree.ts";
 
 const HEADERS = `
-  dirent errno fcntl netdb poll sched signal spawn stddef stdio time unistd
-  sys/socket sys/un sys/epoll sys/eventfd sys/mman sys/stat sys/file
+  dirent errno fcntl limits netdb poll sched signal spawn stddef stdio time unistd
+  sys/signalfd sys/syscall sys/socket sys/un sys/epoll sys/eventfd sys/mman sys/stat sys/file
   sys/resource sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
 `.trim().split(/\s+/);
 

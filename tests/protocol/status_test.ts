@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { VERSION } from "../../version.ts";
 import { Daemon } from "../daemon.ts";
-import { descriptorCount } from "../process_state.ts";
+import { eventually } from "../eventually.ts";
+import { descriptorCount, isSettled } from "../process_state.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -42,6 +43,7 @@ Deno.test("status counts open descriptors as the kernel does", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   using _web = await session.bind("127.0.0.1", 0);
+  await eventually("Deno's own descriptors", () => isSettled(daemon.pid));
   const { descriptors } = await session.status();
   assertEquals(descriptors.open, await descriptorCount(daemon.pid));
   const limits = await Deno.readTextFile(`/proc/${daemon.pid}/limits`);

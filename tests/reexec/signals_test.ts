@@ -97,3 +97,20 @@ Deno.test("no signal stays blocked once the next generation listens", async () =
   await daemon.reexec();
   assertEquals(await blockedSignals(daemon.pid), before);
 });
+
+Deno.test("no thread of the daemon takes SIGUSR1, at which Deno opens its debugger", async () => {
+  await using daemon = await Daemon.start();
+  for (const generation of [1, 2]) {
+    for await (const { name } of Deno.readDir(`/proc/${daemon.pid}/task`)) {
+      const status = await Deno.readTextFile(
+        `/proc/${daemon.pid}/task/${name}/status`,
+      );
+      const blocked = BigInt(`0x${/^SigBlk:\s*(\S+)$/m.exec(status)![1]}`);
+      for (const signal of [2n, 10n, 15n]) {
+        const bit = 1n << (signal - 1n);
+        assertEquals(blocked & bit, bit, `signal ${signal}, thread ${name}`);
+      }
+    }
+    if (generation === 1) await daemon.reexec();
+  }
+});

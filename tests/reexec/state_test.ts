@@ -20,6 +20,7 @@ const STATE: State = {
     host: "::1",
     port: 80,
     v6only: true,
+    identity: "tcp://127.0.0.1:80",
     backlog: 1000,
     bound_at: "2026-01-01T00:00:01.000Z",
     handed_out: 3,

@@ -1,0 +1,73 @@
+import { become } from "../../ffi/become.ts";
+import { processId } from "../../ffi/process.ts";
+import type { Command } from "./command.ts";
+import { readDuration } from "./duration.ts";
+import { FetchedSockets } from "./fetched_sockets.ts";
+import { divide, type Launch, readLaunch } from "./launch.ts";
+import { listenEnvironment } from "./listen_environment.ts";
+import { readOptions, single } from "./options.ts";
+import { StartError } from "./start_error.ts";
+
+const USAGE =
+  `Usage: multibinder-client exec [options] [NAME=]ADDR... -- COMMAND [ARGUMENT...]
+
+Becomes COMMAND with the sockets of the addresses as its descriptors 3, 4, ...
+(LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES as in sd_listen_fds(3)) and with no
+other. {fd} in an argument is the first one's number, {fd1} the second's, {fd:web}
+the one of web=ADDR.
+
+  --nonblock           set O_NONBLOCK, which every holder of the sockets sees
+  --timeout 10s        how long to wait for the daemon
+  --sock PATH          its control socket; default: the variable MULTIBINDER_SOCK
+  -h, --help           this text
+  -V, --version        the version
+
+Exit status: COMMAND's own; 1 no sockets, 2 wrong usage, 126 COMMAND cannot be
+executed, 127 COMMAND is not there.`;
+
+interface ExecOptions extends Launch {
+  sock: string | undefined;
+  timeout: number | undefined;
+  nonblocking: boolean;
+}
+
+async function exec(options: ExecOptions): Promise<never> {
+  const { sockets, command, sock, timeout, nonblocking } = options;
+  using fetched = await FetchedSockets.fetch(sockets, {
+    nonblocking,
+    ...(sock !== undefined && { sock }),
+    ...(timeout !== undefined && { timeout }),
+  });
+  const environment = [
+    ...listenEnvironment(sockets),
+    `LISTEN_PID=${processId()}`,
+  ];
+  return StartError.during(
+    command[0]!,
+    () => become(command, environment, fetched.descriptors),
+  );
+}
+
+/** The command `exec`. */
+export const execCommand: Command = {
+  name: "exec",
+  usage: USAGE,
+  read: (args) => {
+    const { before, command } = divide(args);
+    const { words, values, flags } = readOptions(before, {
+      values: ["timeout"],
+      flags: ["nonblock"],
+    });
+    if (flags.help || flags.version) return flags;
+    const timeout = single("timeout", values.timeout);
+    const options: ExecOptions = {
+      ...readLaunch(words, command),
+      sock: single("sock", values.sock),
+      timeout: timeout === undefined
+        ? undefined
+        : readDuration("timeout", timeout),
+      nonblocking: flags.nonblock,
+    };
+    return { run: () => exec(options) };
+  },
+};

@@ -1,0 +1,115 @@
+import { SocketAddressError } from "../ffi/socket_address.ts";
+import { UnsupportedPlatformError } from "../ffi/abi.ts";
+import { OsError } from "../ffi/errno.ts";
+import { MissingPermissionError } from "../ffi/libc.ts";
+import { VERSION } from "../version.ts";
+import { adviceFor } from "./command/advice.ts";
+import type { Command } from "./command/command.ts";
+import { execCommand } from "./command/exec.ts";
+import { FetchError } from "./command/fetched_sockets.ts";
+import { listCommand } from "./command/list.ts";
+import { say } from "./command/output.ts";
+import { releaseCommand } from "./command/release.ts";
+import { runCommand } from "./command/run.ts";
+import { StartError } from "./command/start_error.ts";
+import { statusCommand } from "./command/status.ts";
+import { UsageError } from "./command/usage_error.ts";
+import { BindError, ProtocolError, TimeoutError } from "./errors.ts";
+import { NoControlSocketError } from "./socket_path.ts";
+
+const USAGE = `Usage: multibinder-client <command> [options] ...
+
+Gets listening sockets from a multibinder daemon.
+
+  exec [NAME=]ADDR... -- COMMAND    become COMMAND with the sockets
+  run  [NAME=]ADDR... -- COMMAND    keep COMMAND running and reload it without a gap
+  list                              what the daemon holds
+  release ADDR                      the daemon closes its copy of a socket
+  status                            how the daemon is
+
+  --sock PATH          its control socket; default: the variable MULTIBINDER_SOCK
+  -h, --help           this text; after a command, that command's
+  -V, --version        the version
+
+An ADDR is 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://...,
+unix:/path or unix:@name.
+
+Exit status: 0 done, 1 failed, 2 wrong usage; exec and run: the command's own.`;
+
+const COMMANDS: readonly Command[] = [
+  execCommand,
+  runCommand,
+  listCommand,
+  releaseCommand,
+  statusCommand,
+];
+
+/** What may stand before the name of the command. */
+function commandAt(args: readonly string[]): number {
+  let at = 0;
+  while (args[at]?.startsWith("-")) at += args[at] === "--sock" ? 2 : 1;
+  return at;
+}
+
+const EXPECTED = [
+  BindError,
+  FetchError,
+  MissingPermissionError,
+  NoControlSocketError,
+  OsError,
+  ProtocolError,
+  SocketAddressError,
+  StartError,
+  TimeoutError,
+  UnsupportedPlatformError,
+];
+
+function fail(who: string, error: unknown): number {
+  if (!EXPECTED.some((type) => error instanceof type)) {
+    console.error(`${who}:`, error);
+    return 1;
+  }
+  const advice = adviceFor(error);
+  const { message } = error as Error;
+  console.error(`${who}: ${message}${advice ? `\n  ${advice}` : ""}`);
+  return error instanceof StartError ? error.status : 1;
+}
+
+/**
+ * The client's command line.
+ *
+ * @returns the exit status: 0 done, 1 failed, 2 wrong usage; `run` ends with
+ * its command's, and `exec` returns only if it could not become its command.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const at = commandAt(args);
+  const command = COMMANDS.find(({ name }) => name === args[at]);
+  const who = `multibinder-client${command ? ` ${command.name}` : ""}`;
+  const usage = command?.usage ?? USAGE;
+  try {
+    if (command === undefined) return withoutCommand(args, at);
+    const reading = command.read([...args.slice(0, at), ...args.slice(at + 1)]);
+    if ("run" in reading) return await reading.run();
+    say(reading.help ? usage : VERSION);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof UsageError)) return fail(who, error);
+    console.error(`${who}: ${error.message}\n\n${usage}`);
+    return 2;
+  }
+}
+
+function withoutCommand(args: readonly string[], at: number): number {
+  const options = args.slice(0, at);
+  const has = (...names: string[]) => names.some((each) => options.includes(each));
+  if (has("-h", "--help")) say(USAGE);
+  else if (has("-V", "--version")) say(VERSION);
+  else {
+    throw new UsageError(
+      args[at] === undefined
+        ? "the command is missing"
+        : `there is no command ${args[at]}`,
+    );
+  }
+  return 0;
+}

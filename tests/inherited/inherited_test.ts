@@ -1,0 +1,151 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { lacks } from "../foreign_program.ts";
+import { Program } from "../program.ts";
+import { libcPath, Scratch, treePath } from "../tree.ts";
+
+const noPython = await lacks("python3");
+
+interface Report {
+  bindings: { name: string; addr: Deno.Addr }[];
+  closeOnExec: boolean[];
+  same: boolean;
+  variables: string[];
+  numbers: number[];
+  passedOn: boolean[];
+  left: number;
+}
+
+interface Launch {
+  sockets: string;
+  pid?: string;
+  names?: string;
+  args?: readonly string[];
+}
+
+async function launched(launch: Launch): Promise<{
+  code: number;
+  output: string;
+  errors: string;
+}> {
+  const { sockets, pid = "own", names = "-", args = [] } = launch;
+  await using program = Program.start("python3", {
+    args: [
+      treePath("tests/inherited/launch.py"),
+      ...[sockets, pid, names, Deno.execPath(), "run", "--no-prompt"],
+      `--allow-ffi=${libcPath}`,
+      ...[treePath("tests/inherited/report.ts"), ...args],
+    ],
+  });
+  return await program.end();
+}
+
+async function report(launch: Launch): Promise<Report> {
+  const { code, output, errors } = await launched(launch);
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+  return JSON.parse(output);
+}
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: `inherited: ${name}`, ignore: noPython, fn });
+}
+
+test("listening sockets from 3 on, named and in order", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("admin.sock");
+  const result = await report({
+    sockets: `tcp,unix:${path}`,
+    names: "web:admin",
+  });
+  assertEquals(result.bindings.map(({ name }) => name), ["web", "admin"]);
+  assertEquals(result.bindings[0]?.addr.transport, "tcp");
+  assertEquals(result.bindings[1]?.addr, { transport: "unix", path });
+  assertEquals(result.numbers, [3, 4]);
+});
+
+test("they are close-on-exec until somebody asks for their numbers", async () => {
+  const result = await report({ sockets: "tcp,tcp" });
+  assertEquals(result.closeOnExec, [true, true]);
+  assertEquals(result.passedOn, [true, true]);
+});
+
+test("without names they are called unknown", async () => {
+  const { bindings } = await report({ sockets: "tcp" });
+  assertEquals(bindings.map(({ name }) => name), ["unknown"]);
+});
+
+test("a name stands for all that have it", async () => {
+  const launch = { sockets: "tcp,tcp,tcp", names: "http:https:http" };
+  const http = await report({ ...launch, args: ["http"] });
+  assertEquals(http.bindings.map(({ name }) => name), ["http", "http"]);
+  assertEquals(http.numbers, [3, 5]);
+  const none = await report({ ...launch, args: ["gopher"] });
+  assertEquals(none.bindings, []);
+});
+
+test("nothing, when LISTEN_PID is another process", async () => {
+  const { bindings } = await report({ sockets: "tcp", pid: "1" });
+  assertEquals(bindings, []);
+});
+
+test("nothing, without LISTEN_PID", async () => {
+  const { bindings } = await report({ sockets: "tcp", pid: "none" });
+  assertEquals(bindings, []);
+});
+
+test("nothing, without any variable", async () => {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      `--allow-ffi=${libcPath}`,
+      treePath("tests/inherited/report.ts"),
+    ],
+  }).output();
+  assertEquals(code, 0);
+  assertEquals(JSON.parse(new TextDecoder().decode(stdout)).bindings, []);
+});
+
+test("what is no listening socket is left alone", async () => {
+  const { bindings, numbers } = await report({
+    sockets: "udp,tcp,pipe",
+    names: "dns:web:pipe",
+  });
+  assertEquals(bindings.map(({ name }) => name), ["web"]);
+  assertEquals(numbers, [4]);
+});
+
+test("the variables stay, unless they are to be cleared", async () => {
+  const kept = await report({ sockets: "tcp", names: "web" });
+  assertEquals(kept.variables, ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]);
+  const cleared = await report({
+    sockets: "tcp",
+    names: "web",
+    args: ["web", "clear"],
+  });
+  assertEquals(cleared.variables, []);
+  assertEquals(cleared.bindings.length, 1);
+});
+
+test("who asks again gets the same Bindings, without the closed ones", async () => {
+  const result = await report({ sockets: "tcp,tcp,tcp" });
+  assertEquals(result.same, true);
+  assertEquals(result.left, 2);
+});
+
+test("a number that is none is an error", async () => {
+  await using program = Program.start("/bin/sh", {
+    args: [
+      "-c",
+      'export LISTEN_PID=$$ LISTEN_FDS=many; exec "$@"',
+      "sh",
+      Deno.execPath(),
+      "run",
+      "--no-prompt",
+      `--allow-ffi=${libcPath}`,
+      treePath("tests/inherited/report.ts"),
+    ],
+  });
+  const { code, errors } = await program.end();
+  assertEquals(code, 1);
+  assertMatch(errors, /TypeError: LISTEN_FDS is no number/);
+});

@@ -1,0 +1,42 @@
+"""Starts a program as sd_listen_fds(3) has it: launch.py SOCKETS PID NAMES CMD...
+
+SOCKETS: comma-separated, from descriptor 3 on: tcp, unix:PATH, udp, pipe, none
+PID:     own, none or a number
+NAMES:   LISTEN_FDNAMES, or - for none
+"""
+
+import os
+import socket
+import sys
+
+sockets, pid, names, *command = sys.argv[1:]
+kinds = [] if sockets == "none" else sockets.split(",")
+
+
+def opened(kind):
+    if kind == "tcp":
+        listener = socket.create_server(("127.0.0.1", 0))
+    elif kind.startswith("unix:"):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(kind[5:])
+        listener.listen()
+    elif kind == "udp":
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind(("127.0.0.1", 0))
+    else:
+        return os.pipe()[0]
+    return listener.detach()
+
+
+descriptors = [opened(kind) for kind in kinds]
+# Out of the way of 3, 4, ... first.
+descriptors = [os.dup2(fd, 100 + index) for index, fd in enumerate(descriptors)]
+for index, fd in enumerate(descriptors):
+    os.dup2(fd, 3 + index, inheritable=True)
+    os.close(fd)
+if pid != "none":
+    os.environ["LISTEN_PID"] = str(os.getpid()) if pid == "own" else pid
+os.environ["LISTEN_FDS"] = str(len(kinds))
+if names != "-":
+    os.environ["LISTEN_FDNAMES"] = names
+os.execvp(command[0], command)

@@ -1,0 +1,225 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { type Binding, OsError, spawn } from "../../client.ts";
+import { withoutLeak } from "../descriptor_leak.ts";
+import { eventually } from "../eventually.ts";
+import { descriptorsOf } from "../process_state.ts";
+import { Program, within } from "../program.ts";
+import { get } from "../serve/http_connection.ts";
+import { listeningTcp } from "../serve/sockets.ts";
+import { libcPath, Scratch, treePath } from "../tree.ts";
+
+/** What a Binding refers to, `socket:[123]`. */
+async function socketOf({ fd }: Binding): Promise<string> {
+  return await Deno.readLink(`/proc/self/fd/${fd}`);
+}
+
+/** The descriptors of a child from 3 on, when it has become what it shall be. */
+async function descriptors(
+  pid: number,
+  program: string,
+): Promise<Record<number, string>> {
+  await eventually(
+    `process ${pid} becomes ${program}`,
+    async () =>
+      (await Deno.readTextFile(`/proc/${pid}/comm`)).trim() === program,
+  );
+  const all = await descriptorsOf(pid);
+  return Object.fromEntries([...all].filter(([fd]) => fd > 2));
+}
+
+Deno.test("spawn: the child has its sockets at 3, 4, ... and nothing else", async () => {
+  using web = listeningTcp();
+  using admin = listeningTcp();
+  using other = listeningTcp();
+  // Asked for by number, it is inherited by children of Deno.Command.
+  assert(other.fd > 2);
+  await using child = spawn("sleep", {
+    args: ["1000"],
+    bindings: { web, admin },
+  });
+  assertEquals(await descriptors(child.pid, "sleep"), {
+    3: await socketOf(web),
+    4: await socketOf(admin),
+  });
+});
+
+Deno.test("spawn: a child without sockets has no descriptor of ours", async () => {
+  using web = listeningTcp();
+  assert(web.fd > 2);
+  await using child = spawn("sleep", { args: ["1000"] });
+  assertEquals(await descriptors(child.pid, "sleep"), {});
+});
+
+Deno.test("spawn: numbers are chosen, also those that are in use here", async () => {
+  using one = listeningTcp();
+  using two = listeningTcp();
+  await using child = spawn("sleep", {
+    args: ["1000"],
+    bindings: { one, two, three: one },
+    // Each where the other is.
+    at: { one: two.fd, two: one.fd },
+  });
+  assertEquals(await descriptors(child.pid, "sleep"), {
+    3: await socketOf(one),
+    [two.fd]: await socketOf(one),
+    [one.fd]: await socketOf(two),
+  });
+});
+
+Deno.test("spawn: our own descriptors stay as they are", async () => {
+  await withoutLeak(async () => {
+    using web = listeningTcp();
+    const before = await descriptorsOf(Deno.pid);
+    const child = spawn("true", { bindings: { web } });
+    await child.status;
+    assertEquals((await descriptorsOf(Deno.pid)).size, before.size);
+  });
+});
+
+async function outputOf(
+  script: string,
+  options: Parameters<typeof spawn>[1] = {},
+): Promise<string> {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("output");
+  const child = spawn("/bin/sh", {
+    ...options,
+    args: ["-c", `exec >'${path}'; ${script}`],
+  });
+  assertEquals((await child.status).code, 0);
+  return await Deno.readTextFile(path);
+}
+
+Deno.test("spawn: LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID tell of sockets from 3 on", async () => {
+  using web = listeningTcp();
+  const output = await outputOf(
+    'echo "$LISTEN_FDS $LISTEN_FDNAMES"; [ "$LISTEN_PID" = $$ ] && echo own',
+    { bindings: { web, admin: web } },
+  );
+  assertEquals(output, "2 web:admin\nown\n");
+});
+
+Deno.test("spawn: sockets elsewhere are not announced", async () => {
+  using web = listeningTcp();
+  const output = await outputOf('echo "<$LISTEN_FDS$LISTEN_PID>"', {
+    bindings: { web },
+    at: { web: 7 },
+  });
+  assertEquals(output, "<>\n");
+});
+
+Deno.test("spawn: the environment is ours with what is set, or empty", async () => {
+  const path = Deno.env.get("PATH")!;
+  const env = { MULTIBINDER_TEST: "a=b\nc" };
+  const script = 'echo "$PATH|$MULTIBINDER_TEST"';
+  assertEquals(await outputOf(script, { env }), `${path}|a=b\nc\n`);
+  const empty = 'echo "$HOME|$MULTIBINDER_TEST"';
+  assertEquals(
+    await outputOf(empty, { env, clearEnv: true }),
+    "|a=b\nc\n",
+  );
+});
+
+Deno.test("spawn: the child runs where it shall", async () => {
+  assertEquals(await outputOf("pwd", { cwd: "/" }), "/\n");
+});
+
+Deno.test("spawn: no signal is blocked or ignored", async () => {
+  using web = listeningTcp();
+  await using child = spawn("sleep", { args: ["1000"], bindings: { web } });
+  await descriptors(child.pid, "sleep");
+  const status = await Deno.readTextFile(`/proc/${child.pid}/status`);
+  const masks = [...status.matchAll(/^(SigBlk|SigIgn):\s*([\da-f]+)$/gm)];
+  assertEquals(masks.length, 2);
+  for (const [, name, mask] of masks) {
+    // 32 and 33 are the C library's own.
+    const standard = BigInt(`0x${mask}`) & 0x7fffffffn;
+    assertEquals(standard, 0n, name);
+  }
+});
+
+Deno.test("spawn: the status is the exit code or the signal", async () => {
+  const exited = spawn("/bin/sh", { args: ["-c", "exit 7"] });
+  assertEquals(await exited.status, { success: false, code: 7, signal: null });
+  assertEquals((await spawn("true").status).success, true);
+  const killed = spawn("sleep", { args: ["1000"] });
+  killed.kill("SIGKILL");
+  assertEquals(await killed.status, {
+    success: false,
+    code: 137,
+    signal: "SIGKILL",
+  });
+  assertThrows(() => killed.kill(), TypeError, "ended");
+});
+
+Deno.test("spawn: a signal that aborts ends the child", async () => {
+  const stop = new AbortController();
+  const child = spawn("sleep", { args: ["1000"], signal: stop.signal });
+  stop.abort();
+  assertEquals((await child.status).signal, "SIGTERM");
+  assertThrows(() => spawn("true", { signal: stop.signal }));
+});
+
+Deno.test("spawn: streams go to a descriptor, or nowhere", async () => {
+  await using program = Program.start(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      `--allow-ffi=${libcPath}`,
+      treePath("tests/spawn/streams.ts"),
+    ],
+  });
+  const { code, output, errors } = await program.end();
+  assertEquals({ code, output, errors }, {
+    code: 0,
+    output: "",
+    errors: "to standard error",
+  });
+});
+
+Deno.test("spawn: what cannot be started is an error at once", () => {
+  using web = listeningTcp();
+  const some: Record<string, Binding>[] = [{}, { web }];
+  for (const bindings of some) {
+    const error = assertThrows(
+      () => spawn("multibinder-no-such-program", { bindings }),
+      OsError,
+    );
+    assertEquals(error.code, "ENOENT");
+  }
+  assertThrows(() => spawn("/etc/passwd"), OsError, "EACCES");
+  assertThrows(() => spawn("true", { cwd: "/no/such/place" }), OsError);
+});
+
+Deno.test("spawn: bindings that make no sense are errors", () => {
+  using web = listeningTcp();
+  const closed = listeningTcp();
+  closed.close();
+  const refuse = (options: Parameters<typeof spawn>[1], message: string) =>
+    assertThrows(() => spawn("true", options), TypeError, message);
+  refuse({ bindings: { closed } }, "closed");
+  refuse({ at: { web: 3 } }, "no binding web");
+  refuse({ bindings: { web }, at: { web: -1 } }, "-1 is no descriptor");
+  refuse({ bindings: { web, w: web }, at: { web: 5, w: 5 } }, "both");
+  refuse({ bindings: { "a:b": web } }, "LISTEN_FDNAMES");
+});
+
+Deno.test("spawn: a Deno service gets its socket and serves, without --allow-run here", async () => {
+  using web = listeningTcp();
+  const number = web.fd;
+  await using parent = Program.start(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      `--allow-ffi=${libcPath}`,
+      treePath("tests/spawn/launcher.ts"),
+      `${number}`,
+      libcPath,
+    ],
+  });
+  await parent.output.next("serving");
+  assertEquals((await get(web)).body, "web at 3");
+  parent.signal("SIGTERM");
+  const { code } = await within(parent.end(), "the end of the launcher");
+  assertEquals(code, 0);
+});
