@@ -50,4 +50,9 @@ export {
   type MaskedSignal,
   unblockSignals,
 } from "./ffi/signal_mask.ts";
-export type { ErrorObject, Status } from "./protocol.ts";
+export type { BindDescription, ErrorObject, Status } from "./protocol.ts";
+
+if (import.meta.main) {
+  const { main } = await import("./client/command_line.ts");
+  Deno.exit(await main(Deno.args));
+}

@@ -2,7 +2,7 @@
  * Requests per second on a shared socket beside plain Deno.serve, and what a
  * reload does to the latency.
  *
- *     deno run -A bench/serve.ts [--seconds 2] [--rounds 5] [--connections 32]
+ *     deno run -A bench/serve.ts [--seconds 2] [--rounds 7] [--connections 32]
  *       [--rest 5] [--reload-every 1] [--json]
  *
  * The rounds are interleaved, each in another order, so that what else the
@@ -91,7 +91,7 @@ function readArguments(args: string[]) {
       args,
       options: {
         seconds: { type: "string", default: "2" },
-        rounds: { type: "string", default: "5" },
+        rounds: { type: "string", default: "7" },
         connections: { type: "string", default: "32" },
         rest: { type: "string", default: "5" },
         "reload-every": { type: "string", default: "1" },

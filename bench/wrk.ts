@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { isInstalled } from "./programs.ts";
 
 /** What wrk saw in one run. */
 export interface WrkReport {
@@ -18,12 +17,13 @@ const MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000 };
 
 /** Throws an error that says what to do where wrk is not installed. */
 export async function requireWrk(): Promise<void> {
-  // `wrk --version` ends with status 1.
-  if (await isInstalled("wrk").catch(() => false)) return;
-  const output = await new Deno.Command("wrk", { args: ["--version"] })
-    .output().catch(() => undefined);
-  if (output !== undefined) return;
-  throw new Error("wrk is needed: apt-get install -y wrk");
+  try {
+    // Its status is 1, whatever it is asked.
+    await new Deno.Command("wrk", { args: ["--version"] }).output();
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new Error("wrk is needed: apt-get install -y wrk", { cause });
+  }
 }
 
 /** A load on a server, each connection kept as long as it lasts. */

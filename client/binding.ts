@@ -86,8 +86,14 @@ export class Binding implements Disposable {
   /**
    * `Deno.serve` on the socket: HTTP/1.1 and HTTP/2, with `cert` and `key`
    * over TLS, with everything that Deno's own server has. The Binding may be
-   * closed meanwhile; the server has a duplicate of its own. `shutdown()`
-   * answers what was accepted and leaves the queue to the other processes.
+   * closed meanwhile; the server has a duplicate of its own.
+   *
+   * `shutdown()` leaves the queue to the other processes at once and loses no
+   * request: for 100 ms responses tell their clients to close the connection
+   * (`Connection: close`), a connection that was accepted and has sent nothing
+   * yet is waited for up to a second, over TLS and on a UNIX socket any
+   * connection is, and what is under way then is answered, however long that
+   * takes.
    *
    * It needs `--allow-net=127.0.0.1`, for a UNIX socket `--allow-net`.
    * Without it, and where Deno's server cannot be put on the socket, the same

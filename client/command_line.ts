@@ -13,6 +13,7 @@ import { releaseCommand } from "./command/release.ts";
 import { runCommand } from "./command/run.ts";
 import { StartError } from "./command/start_error.ts";
 import { statusCommand } from "./command/status.ts";
+import { tellPidCommand } from "./command/tell_pid.ts";
 import { UsageError } from "./command/usage_error.ts";
 import { BindError, ProtocolError, TimeoutError } from "./errors.ts";
 import { NoControlSocketError } from "./socket_path.ts";
@@ -42,6 +43,7 @@ const COMMANDS: readonly Command[] = [
   listCommand,
   releaseCommand,
   statusCommand,
+  tellPidCommand,
 ];
 
 /** What may stand before the name of the command. */
@@ -55,7 +57,6 @@ const EXPECTED = [
   BindError,
   FetchError,
   MissingPermissionError,
-  NoControlSocketError,
   OsError,
   ProtocolError,
   SocketAddressError,
@@ -65,6 +66,10 @@ const EXPECTED = [
 ];
 
 function fail(who: string, error: unknown): number {
+  if (error instanceof NoControlSocketError) {
+    console.error(`${who}: ${error.message}`);
+    return 2;
+  }
   if (!EXPECTED.some((type) => error instanceof type)) {
     console.error(`${who}:`, error);
     return 1;
@@ -90,7 +95,7 @@ export async function main(args: readonly string[]): Promise<number> {
     if (command === undefined) return withoutCommand(args, at);
     const reading = command.read([...args.slice(0, at), ...args.slice(at + 1)]);
     if ("run" in reading) return await reading.run();
-    say(reading.help ? usage : VERSION);
+    say(reading.show === "help" ? usage : VERSION);
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) return fail(who, error);
@@ -101,7 +106,8 @@ export async function main(args: readonly string[]): Promise<number> {
 
 function withoutCommand(args: readonly string[], at: number): number {
   const options = args.slice(0, at);
-  const has = (...names: string[]) => names.some((each) => options.includes(each));
+  const has = (...names: string[]) =>
+    names.some((each) => options.includes(each));
   if (has("-h", "--help")) say(USAGE);
   else if (has("-V", "--version")) say(VERSION);
   else {

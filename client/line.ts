@@ -1,6 +1,6 @@
 import { type Address, hasHost } from "../address.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
-import type { BindParams, Status } from "../protocol.ts";
+import type { BindDescription, BindParams, Status } from "../protocol.ts";
 import { Binding } from "./binding.ts";
 import { BindError, ConnectionLost, ProtocolError } from "./errors.ts";
 import {
@@ -49,6 +49,23 @@ export class Line implements Disposable {
     const params = [bindParams(address, options)];
     const { descriptors } = yield* this.ask({ method: "bind", params });
     return bindingFrom(descriptors);
+  }
+
+  /** Asks what the daemon holds. */
+  *list(): Steps<BindDescription[]> {
+    const { result, descriptors } = yield* this.ask({ method: "list" });
+    closeAll(descriptors);
+    if (!Array.isArray(result)) {
+      throw new ProtocolError("the daemon's list is no array");
+    }
+    return result;
+  }
+
+  /** Has the daemon close its copy of a socket. */
+  *release(address: Address): Steps<void> {
+    const params = [bindParams(address, {})];
+    const { descriptors } = yield* this.ask({ method: "release", params });
+    closeAll(descriptors);
   }
 
   /** Asks how the daemon is. */

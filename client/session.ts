@@ -1,4 +1,4 @@
-import type { Status } from "../protocol.ts";
+import type { BindDescription, Status } from "../protocol.ts";
 import type { Binding } from "./binding.ts";
 import { Line } from "./line.ts";
 import {
@@ -44,6 +44,32 @@ export class Session implements Disposable {
   ): Promise<Binding> {
     const { target, options } = readTarget(address, rest);
     return this.#call(this.#line.bind(target, options), options);
+  }
+
+  /** What the daemon holds, in the order it was bound. */
+  list(options: CallOptions = {}): Promise<BindDescription[]> {
+    return this.#call(this.#line.list(), options);
+  }
+
+  /**
+   * The daemon closes its copy of a socket. Whoever was handed one keeps it:
+   * the address is free when the last has closed it.
+   *
+   * @throws {BindError} 10004 when nothing is bound to that address.
+   */
+  release(
+    address: string,
+    port: number,
+    options?: CallOptions,
+  ): Promise<void>;
+  /** The same with the address in one text. */
+  release(address: string, options?: CallOptions): Promise<void>;
+  release(
+    address: string,
+    ...rest: AfterAddress<CallOptions>
+  ): Promise<void> {
+    const { target, options } = readTarget(address, rest);
+    return this.#call(this.#line.release(target), options);
   }
 
   /** How the daemon is: version, generation, what it holds. */

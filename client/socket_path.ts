@@ -3,11 +3,14 @@ import { environmentVariable } from "../ffi/process.ts";
 /** Names the control socket where no option does. */
 export const SOCKET_VARIABLE = "MULTIBINDER_SOCK";
 
+/** Neither an option nor the environment names the control socket. */
+export class NoControlSocketError extends TypeError {}
+
 /** The control socket's path: the option, else the environment's. */
 export function socketPath(option: string | undefined): string {
   const path = option ?? environmentVariable(SOCKET_VARIABLE);
   if (path === undefined || path === "") {
-    throw new TypeError(
+    throw new NoControlSocketError(
       `where is the daemon? Set ${SOCKET_VARIABLE} to the path of its control socket, or give the option sock`,
     );
   }

@@ -67,6 +67,15 @@ export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
   }
 }
 
+/**
+ * access(2): passes when the file may be executed.
+ *
+ * @throws {OsError} ENOENT, EACCES, ENOTDIR.
+ */
+export function checkExecutable(path: string): void {
+  check(libc().access(cString(path), abi.X_OK), "access", path);
+}
+
 /** unlink(2). */
 export function unlink(path: string): void {
   check(libc().unlink(cString(path)), "unlink", path);

@@ -213,6 +213,7 @@ const SYMBOLS = {
 
   // The process
   getpid: { parameters: [], result: "i32" },
+  getuid: { parameters: [], result: "u32" },
   execve: {
     parameters: [
       "buffer", /* pathname */

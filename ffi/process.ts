@@ -22,6 +22,11 @@ export function processId(): number {
   return libc().getpid();
 }
 
+/** getuid(2). */
+export function userId(): number {
+  return libc().getuid();
+}
+
 /** The command line this process was started with (proc_pid_cmdline(5)). */
 export function commandLine(): string[] {
   return strings("/proc/self/cmdline");

@@ -128,27 +128,28 @@ export interface Peer {
   gid: number;
 }
 
+const { ucred } = abi.layouts;
+const credentials = new Uint8Array(ucred.size);
+const credentialsView = viewOf(credentials);
+
 /** Who connected, as the kernel recorded it then (SO_PEERCRED, unix(7)). */
 export function peerOf(fd: number): Peer {
-  const layout = abi.layouts.ucred;
-  const bytes = new Uint8Array(layout.size);
-  optionLength[0] = layout.size;
+  optionLength[0] = ucred.size;
   check(
     libc().getsockopt(
       fd,
       abi.SOL_SOCKET,
       abi.SO_PEERCRED,
-      bytes,
+      credentials,
       optionLengthBytes,
     ),
     "getsockopt",
     "SO_PEERCRED",
   );
-  const view = viewOf(bytes);
   return {
-    pid: view.getInt32(layout.pid, true),
-    uid: view.getUint32(layout.uid, true),
-    gid: view.getUint32(layout.gid, true),
+    pid: credentialsView.getInt32(ucred.pid, true),
+    uid: credentialsView.getUint32(ucred.uid, true),
+    gid: credentialsView.getUint32(ucred.gid, true),
   };
 }
 

@@ -1,6 +1,6 @@
 import { OsError } from "../../ffi/errno.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { BindError, TimeoutError } from "../errors.ts";
+import { BindError } from "../errors.ts";
 import { FetchError } from "./fetched_sockets.ts";
 
 const BY_ERRNO: Readonly<Record<string, string>> = {
@@ -25,9 +25,6 @@ export function adviceFor(error: unknown): string | undefined {
   if (error instanceof BindError) {
     const data = error.data as { code?: unknown } | null | undefined;
     return BY_CODE[error.code] ?? BY_ERRNO[String(data?.code)];
-  }
-  if (error instanceof TimeoutError) {
-    return "is the daemon running, and is this its control socket?";
   }
   if (error instanceof OsError && error.code === "EACCES") {
     return "the control socket's owner decides who may connect (--mode, --group of the daemon)";

@@ -1,7 +1,7 @@
 /** What a command line asks for. */
 export type Reading =
   | { run: () => Promise<number> }
-  | { help: boolean; version: boolean };
+  | { show: "help" | "version" };
 
 /** One command of the client's command line. */
 export interface Command {

@@ -5,7 +5,7 @@ import { readDuration } from "./duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
 import { divide, type Launch, readLaunch } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
-import { readOptions, single } from "./options.ts";
+import { readOptions } from "./options.ts";
 import { StartError } from "./start_error.ts";
 
 const USAGE =
@@ -54,19 +54,19 @@ export const execCommand: Command = {
   usage: USAGE,
   read: (args) => {
     const { before, command } = divide(args);
-    const { words, values, flags } = readOptions(before, {
+    const { words, asks, has, one } = readOptions(before, {
       values: ["timeout"],
       flags: ["nonblock"],
     });
-    if (flags.help || flags.version) return flags;
-    const timeout = single("timeout", values.timeout);
+    if (asks !== undefined) return { show: asks };
+    const timeout = one("timeout");
     const options: ExecOptions = {
       ...readLaunch(words, command),
-      sock: single("sock", values.sock),
+      sock: one("sock"),
       timeout: timeout === undefined
         ? undefined
         : readDuration("timeout", timeout),
-      nonblocking: flags.nonblock,
+      nonblocking: has("nonblock"),
     };
     return { run: () => exec(options) };
   },

@@ -32,7 +32,9 @@ function readSocket(word: string): RequestedSocket {
   const address = parts?.[2] ?? word;
   if (!/^[\x21-\x7e]{1,255}$/.test(name)) {
     throw new UsageError(
-      `${JSON.stringify(name)} is no name for a socket: printable ASCII without a space or colon`,
+      `${
+        JSON.stringify(name)
+      } is no name for a socket: printable ASCII without a space or colon`,
     );
   }
   try {

@@ -1,7 +1,7 @@
 import type { BindDescription } from "../../protocol.ts";
 import { columns } from "./columns.ts";
 import type { Command } from "./command.ts";
-import { readOptions, single } from "./options.ts";
+import { readOptions } from "./options.ts";
 import { say } from "./output.ts";
 import { connect } from "../session.ts";
 import { UsageError } from "./usage_error.ts";
@@ -48,10 +48,11 @@ export const listCommand: Command = {
   name: "list",
   usage: USAGE,
   read: (args) => {
-    const { words, values, flags } = readOptions(args, { flags: ["json"] });
-    if (flags.help || flags.version) return flags;
+    const { words, asks, has, one } = readOptions(args, { flags: ["json"] });
+    if (asks !== undefined) return { show: asks };
     if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
-    const sock = single("sock", values.sock);
-    return { run: () => list(sock, flags.json) };
+    const sock = one("sock");
+    const json = has("json");
+    return { run: () => list(sock, json) };
   },
 };

@@ -2,10 +2,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "./usage_error.ts";
 
 /** The options that a command knows beside `-h`, `-V` and `--sock`. */
-export interface KnownOptions<
-  Value extends string = never,
-  Flag extends string = never,
-> {
+export interface KnownOptions<Value extends string, Flag extends string> {
   /** With a value. */
   values?: readonly Value[];
   /** Without one. */
@@ -15,10 +12,19 @@ export interface KnownOptions<
 /** What a command line says. */
 export interface Options<Value extends string, Flag extends string> {
   /** What is no option. */
-  words: string[];
-  /** All values of each option, in order. */
-  values: Record<Value | "sock", readonly string[]>;
-  flags: Record<Flag | "help" | "version", boolean>;
+  readonly words: string[];
+  /** `-h` or `-V`, if given. */
+  readonly asks: "help" | "version" | undefined;
+  /** Whether a flag is given. */
+  has(flag: Flag): boolean;
+  /** All values of an option, in order. */
+  all(option: Value | "sock"): string[];
+  /**
+   * The value of an option that may be given once.
+   *
+   * @throws {UsageError} when it is given twice.
+   */
+  one(option: Value | "sock"): string | undefined;
 }
 
 /**
@@ -31,42 +37,36 @@ export function readOptions<
   Flag extends string = never,
 >(
   args: readonly string[],
-  known: KnownOptions<Value, Flag>,
+  { values = [], flags = [] }: KnownOptions<Value, Flag> = {},
 ): Options<Value, Flag> {
-  const values = [...known.values ?? [], "sock" as const];
-  const flags = [...known.flags ?? [], "help" as const, "version" as const];
+  const named = [...values, "sock"];
   const read: Record<string, unknown> = parseArgs([...args], {
-    boolean: flags,
-    string: ["_", ...values],
-    collect: values,
+    boolean: [...flags, "help", "version"],
+    string: ["_", ...named],
+    collect: named,
     alias: { help: "h", version: "V" },
     unknown: (argument, option) => {
       if (option !== undefined) throw new UsageError(`no option ${argument}`);
     },
   });
-  const valuesOf = (option: string): string[] => {
-    const given = [read[option] ?? []].flat().map(String);
-    if (given.includes("")) {
+  const all = (option: string): string[] =>
+    [read[option] ?? []].flat().map(String);
+  for (const option of named) {
+    if (all(option).includes("")) {
       throw new UsageError(`the value of --${option} is missing`);
     }
-    return given;
-  };
+  }
   return {
-    words: [read._ ?? []].flat().map(String),
-    values: Object.fromEntries(
-      values.map((option) => [option, valuesOf(option)]),
-    ) as Options<Value, Flag>["values"],
-    flags: Object.fromEntries(
-      flags.map((flag) => [flag, read[flag] === true]),
-    ) as Options<Value, Flag>["flags"],
+    words: all("_"),
+    asks: read.help ? "help" : read.version ? "version" : undefined,
+    has: (flag) => read[flag] === true,
+    all,
+    one: (option) => {
+      const [value, more] = all(option);
+      if (more !== undefined) {
+        throw new UsageError(`--${option} is given twice`);
+      }
+      return value;
+    },
   };
-}
-
-/** The value of an option that may be given once. */
-export function single(
-  option: string,
-  values: readonly string[],
-): string | undefined {
-  if (values.length > 1) throw new UsageError(`--${option} is given twice`);
-  return values[0];
 }

@@ -1,7 +1,7 @@
 import { AddressError, parseAddress } from "../../address.ts";
 import { connect } from "../session.ts";
 import type { Command } from "./command.ts";
-import { readOptions, single } from "./options.ts";
+import { readOptions } from "./options.ts";
 import { UsageError } from "./usage_error.ts";
 
 const USAGE = `Usage: multibinder-client release [--sock PATH] ADDR
@@ -42,10 +42,10 @@ export const releaseCommand: Command = {
   name: "release",
   usage: USAGE,
   read: (args) => {
-    const { words, values, flags } = readOptions(args, {});
-    if (flags.help || flags.version) return flags;
+    const { words, asks, one } = readOptions(args);
+    if (asks !== undefined) return { show: asks };
     const address = readAddress(words);
-    const sock = single("sock", values.sock);
+    const sock = one("sock");
     return { run: () => release(address, sock) };
   },
 };

@@ -1,7 +1,7 @@
 import { connect } from "../session.ts";
 import { columns } from "./columns.ts";
 import type { Command } from "./command.ts";
-import { readOptions, single } from "./options.ts";
+import { readOptions } from "./options.ts";
 import { say } from "./output.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -46,10 +46,11 @@ export const statusCommand: Command = {
   name: "status",
   usage: USAGE,
   read: (args) => {
-    const { words, values, flags } = readOptions(args, { flags: ["json"] });
-    if (flags.help || flags.version) return flags;
+    const { words, asks, has, one } = readOptions(args, { flags: ["json"] });
+    if (asks !== undefined) return { show: asks };
     if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
-    const sock = single("sock", values.sock);
-    return { run: () => status(sock, flags.json) };
+    const sock = one("sock");
+    const json = has("json");
+    return { run: () => status(sock, json) };
   },
 };

@@ -1,0 +1,120 @@
+import {
+  childEnding,
+  type Ending,
+  sendSignal,
+} from "../../ffi/child_process.ts";
+import { signalGroup } from "../../ffi/process_group.ts";
+import { signalNumber } from "../../ffi/signal_numbers.ts";
+import { type Listener, Readiness, type ReadyWhen } from "./readiness.ts";
+import { type Service, startService } from "./start.ts";
+
+/** How often those who were left behind are looked for, in ms. */
+const LOOK = 50;
+
+/** How a program is started and ended. */
+export interface Manner {
+  ready: ReadyWhen;
+  /** How long it may take until it is ready, in ms. */
+  readyTimeout: number;
+  /** How long it may take to end, in ms. */
+  grace: number;
+  /** What asks it to end. */
+  stopSignal: Deno.Signal;
+}
+
+/** One start of the program, from its beginning to its end. */
+export class Generation {
+  readonly number: number;
+  readonly pid: number;
+  /** How it ended, once it has. */
+  readonly ended: Promise<Ending>;
+  /** Resolves when it and every process it has left behind are gone. */
+  readonly gone: Promise<void>;
+  readonly #manner: Manner;
+  readonly #started = performance.now();
+  #over = false;
+  #killed: ReturnType<typeof setTimeout> | undefined;
+
+  private constructor(
+    number: number,
+    pid: number,
+    manner: Manner,
+    readiness: Readiness,
+  ) {
+    this.number = number;
+    this.pid = pid;
+    this.#manner = manner;
+    this.ended = this.#end(readiness);
+    this.gone = this.ended.then(() => this.#endLeftovers());
+  }
+
+  /**
+   * Starts the program.
+   *
+   * @throws {StartError}
+   */
+  static start(
+    number: number,
+    service: Service,
+    manner: Manner,
+    listener: Listener,
+  ): Generation {
+    const readiness = new Readiness(manner.ready, manner.readyTimeout);
+    try {
+      // Who is above us, if anyone, has been told of us and not of our child.
+      const pid = startService(service, {
+        NOTIFY_SOCKET: readiness.notifySocket,
+      });
+      readiness.listen(pid, listener);
+      return new Generation(number, pid, manner, readiness);
+    } catch (error) {
+      readiness[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** How long it has run, in ms. */
+  get age(): number {
+    return performance.now() - this.#started;
+  }
+
+  async #end(readiness: Readiness): Promise<Ending> {
+    try {
+      return await childEnding(this.pid);
+    } finally {
+      this.#over = true;
+      clearTimeout(this.#killed);
+      readiness[Symbol.dispose]();
+    }
+  }
+
+  /**
+   * Workers that outlive the program they belong to would go on taking
+   * connections.
+   */
+  async #endLeftovers(): Promise<void> {
+    let left = signalGroup(this.pid, signalNumber("SIGTERM"));
+    const since = performance.now();
+    while (left) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
+      const late = performance.now() - since > this.#manner.grace;
+      left = signalGroup(this.pid, late ? signalNumber("SIGKILL") : 0);
+    }
+  }
+
+  /** Sends it a signal, if it still runs. */
+  signal(signal: Deno.Signal): void {
+    if (!this.#over) sendSignal(this.pid, signalNumber(signal));
+  }
+
+  /** Asks it to end; who does not within the grace is killed. */
+  stop(signal: Deno.Signal = this.#manner.stopSignal): void {
+    this.signal(signal);
+    this.#killed ??= setTimeout(() => this.kill(), this.#manner.grace);
+  }
+
+  /** Ends it, and every process of its group, at once. */
+  kill(): void {
+    if (!this.#over) signalGroup(this.pid, signalNumber("SIGKILL"));
+  }
+}

@@ -1,0 +1,61 @@
+import { dirname } from "@std/path/posix";
+
+/** Events that follow each other this closely are one change, in ms. */
+const SETTLE = 100;
+
+interface Watched {
+  path: string;
+  isFile: boolean;
+}
+
+function watched(path: string): Watched {
+  const real = Deno.realPathSync(path);
+  return { path: real, isFile: !Deno.statSync(real).isDirectory };
+}
+
+function concerns({ path, isFile }: Watched, changed: string): boolean {
+  return changed === path || (!isFile && changed.startsWith(`${path}/`));
+}
+
+/**
+ * Calls `changed` after each burst of changes to one of the paths, a file or
+ * a directory with all it holds. A file is watched by way of its directory:
+ * editors put a new one in its place.
+ *
+ * @throws {Deno.errors.NotFound} for a path that is not there.
+ */
+export function watchPaths(
+  paths: readonly string[],
+  changed: (path: string) => void,
+): Disposable {
+  const all = paths.map(watched);
+  const files = all.filter((each) => each.isFile);
+  const directories = all.filter((each) => !each.isFile);
+  const watchers: Deno.FsWatcher[] = [];
+  if (files.length > 0) {
+    const parents = new Set(files.map(({ path }) => dirname(path)));
+    watchers.push(Deno.watchFs([...parents], { recursive: false }));
+  }
+  if (directories.length > 0) {
+    watchers.push(Deno.watchFs(directories.map(({ path }) => path)));
+  }
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const follow = async (watcher: Deno.FsWatcher) => {
+    for await (const { kind, paths } of watcher) {
+      if (kind === "access") continue;
+      const path = paths.find((path) =>
+        all.some((each) => concerns(each, path))
+      );
+      if (path === undefined) continue;
+      clearTimeout(timer);
+      timer = setTimeout(() => changed(path), SETTLE);
+    }
+  };
+  watchers.forEach(follow);
+  return {
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      for (const watcher of watchers) watcher.close();
+    },
+  };
+}

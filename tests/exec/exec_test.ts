@@ -1,0 +1,265 @@
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { clientCommand, runClient, startClient } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+import { eventually } from "../eventually.ts";
+import { descriptorsOf } from "../process_state.ts";
+import { Scratch } from "../tree.ts";
+
+/** What a process is, once it is what a test waits for. */
+async function becomes(pid: number, name: string): Promise<void> {
+  await eventually(
+    `process ${pid} becomes ${name}`,
+    async () => (await Deno.readTextFile(`/proc/${pid}/comm`)) === `${name}\n`,
+  );
+}
+
+const NO_STRAYS = ["0", "1", "2", "3", "4"];
+
+Deno.test("the program has its sockets and nothing else open, under the PID it was started with", async () => {
+  await using daemon = await Daemon.start();
+  // What the shell left open is not meant for the program either.
+  await using program = startClient(
+    daemon,
+    ["exec", "127.0.0.1:0", "[::1]:0", "--", "sleep", "600"],
+    { under: ["sh", "-c", 'exec 7</dev/null 8</dev/null; exec "$@"', "sh"] },
+  );
+  await becomes(program.pid, "sleep");
+  const open = await descriptorsOf(program.pid);
+  assertEquals([...open.keys()].map(String).sort(), NO_STRAYS);
+  const held = new Set((await descriptorsOf(daemon.pid)).values());
+  assertNotEquals(open.get(3), open.get(4));
+  for (const fd of [3, 4]) assert(held.has(open.get(fd)!), open.get(fd));
+  const children = `/proc/${program.pid}/task/${program.pid}/children`;
+  assertEquals(await Deno.readTextFile(children), "");
+});
+
+Deno.test("the program's standard input is the one that exec was started with", async () => {
+  await using daemon = await Daemon.start();
+  const { output } = await runClient(
+    daemon,
+    ["exec", "127.0.0.1:0", "--", "cat"],
+    { under: ["sh", "-c", 'echo from above | "$@"', "sh"] },
+  );
+  assertEquals(output, "from above");
+});
+
+/** The environment that a program got, which prints it as the kernel has it. */
+async function environmentBehind(
+  daemon: Daemon,
+  addresses: string[],
+  env: Record<string, string> = {},
+): Promise<{ pid: number; variables: Map<string, string> }> {
+  await using program = startClient(
+    daemon,
+    ["exec", ...addresses, "--", "cat", "/proc/self/environ"],
+    { env },
+  );
+  const { output } = await program.end();
+  const entries = output.split("\0").filter((entry) => entry !== "");
+  const variables = new Map(entries.map((entry) => {
+    const [name = "", ...value] = entry.split("=");
+    return [name, value.join("=")];
+  }));
+  return { pid: program.pid, variables };
+}
+
+Deno.test("LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell of the sockets, and the rest of the environment is unchanged", async () => {
+  await using daemon = await Daemon.start();
+  const { pid, variables } = await environmentBehind(
+    daemon,
+    ["web=127.0.0.1:0", "[::1]:0"],
+    { "a.dotted.name": "no shell keeps it", EMPTY: "", LISTEN_FDS: "7" },
+  );
+  const expected = new Map(Object.entries({
+    ...Deno.env.toObject(),
+    NO_COLOR: "1",
+    MULTIBINDER_SOCK: daemon.sock,
+    "a.dotted.name": "no shell keeps it",
+    EMPTY: "",
+    LISTEN_FDS: "2",
+    LISTEN_PID: String(pid),
+    LISTEN_FDNAMES: "web:unknown",
+  }));
+  const sorted = (variables: Map<string, string>) =>
+    [...variables].sort(([one], [other]) => one < other ? -1 : 1);
+  assertEquals(sorted(variables), sorted(expected));
+});
+
+Deno.test("{fd}, {fd1} and {fd:NAME} in the command are the sockets' numbers", async () => {
+  await using daemon = await Daemon.start();
+  const { output } = await runClient(daemon, [
+    "exec",
+    "web=127.0.0.1:0",
+    "admin=[::1]:0",
+    "--",
+    "echo",
+    "--listen=fd@{fd}",
+    "{fd1}",
+    "{fd:admin},{fd:web}",
+    "{other}",
+  ]);
+  assertEquals(output, "--listen=fd@3 4 4,3 {other}");
+});
+
+for (const nonblock of [false, true]) {
+  const what = nonblock ? "--nonblock sets it" : "O_NONBLOCK is not set";
+  Deno.test(`${what} on the program's sockets, and close-on-exec is not`, async () => {
+    await using daemon = await Daemon.start();
+    const { output } = await runClient(daemon, [
+      "exec",
+      ...(nonblock ? ["--nonblock"] : []),
+      "127.0.0.1:0",
+      "--",
+      "cat",
+      "/proc/self/fdinfo/3",
+    ]);
+    const flags = parseInt(/^flags:\s*(\d+)$/m.exec(output)![1]!, 8);
+    assertEquals((flags & 0o4000) !== 0, nonblock);
+    assertEquals(flags & 0o2000000, 0);
+  });
+}
+
+// 32 and 33, which Deno.Command ignores in its children, as here, and which no
+// program can set by way of glibc.
+const KEPT_BY_GLIBC = 0b11n << 31n;
+
+Deno.test("no signal is blocked and none is ignored, whatever exec was started with", async () => {
+  await using daemon = await Daemon.start();
+  const { output } = await runClient(
+    daemon,
+    ["exec", "127.0.0.1:0", "--", "cat", "/proc/self/status"],
+    {
+      under: ["env", "--ignore-signal=HUP,USR2,PIPE", "--block-signal=TERM"],
+    },
+  );
+  for (const set of ["SigBlk", "SigIgn", "SigCgt"]) {
+    const signals = BigInt(`0x${output.match(`${set}:\\t(\\w+)`)![1]}`);
+    assertEquals(signals & ~KEPT_BY_GLIBC, 0n, set);
+  }
+});
+
+async function writeProgram(
+  path: string,
+  text: string,
+  mode: number,
+): Promise<void> {
+  await Deno.writeTextFile(path, text);
+  await Deno.chmod(path, mode);
+}
+
+Deno.test("the program is looked for in PATH as execvp(3) does: one that may not be executed is passed over, one without a first line is the shell's", async () => {
+  await using daemon = await Daemon.start();
+  await using scratch = await Scratch.make();
+  await Deno.mkdir(scratch.join("first"));
+  await Deno.mkdir(scratch.join("second"));
+  await writeProgram(scratch.join("first/greet"), "", 0o644);
+  await writeProgram(scratch.join("second/greet"), 'echo "hello $1"', 0o755);
+  const directories = ["first", "missing", "second"].map((each) =>
+    scratch.join(each)
+  );
+  const { code, output } = await runClient(
+    daemon,
+    ["exec", "127.0.0.1:0", "--", "greet", "{fd}"],
+    { env: { PATH: [...directories, Deno.env.get("PATH")].join(":") } },
+  );
+  assertEquals({ code, output }, { code: 0, output: "hello 3" });
+});
+
+Deno.test("the exit status is the program's own", async () => {
+  await using daemon = await Daemon.start();
+  const command = ["exec", "127.0.0.1:0", "--", "sh", "-c"];
+  const { code } = await runClient(daemon, [...command, "exit 42"]);
+  assertEquals(code, 42);
+  const killed = await runClient(daemon, [...command, "kill -TERM $$"]);
+  assertEquals(killed.signal, "SIGTERM");
+});
+
+const NOT_STARTED: [
+  what: string,
+  command: string,
+  code: number,
+  says: string,
+][] = [
+  ["not in PATH", "no-such-program", 127, "no such program in PATH"],
+  ["not there", "/no/such/program", 127, "ENOENT"],
+  ["not executable", "/etc/passwd", 126, "EACCES"],
+  ["a directory", "/etc", 126, "EACCES"],
+];
+
+for (const [what, command, expected, says] of NOT_STARTED) {
+  Deno.test(`a program that is ${what} ends with exit status ${expected} and one line`, async () => {
+    await using daemon = await Daemon.start();
+    // As many sockets as take the numbers of Deno's own descriptors.
+    const addresses = Array.from(
+      { length: 20 },
+      (_, index) => `127.0.0.${index + 1}:0`,
+    );
+    const { code, output, errors } = await runClient(daemon, [
+      "exec",
+      ...addresses,
+      "--",
+      command,
+    ]);
+    assertEquals({ code, output }, { code: expected, output: "" });
+    assert(
+      errors.startsWith(`multibinder-client exec: cannot start ${command}: `),
+    );
+    assertStringIncludes(errors, says);
+    assertEquals(errors.split("\n").length, 1, errors);
+  });
+}
+
+Deno.test("an address in use is an error that says what failed, where, why and what to do", async () => {
+  await using daemon = await Daemon.start();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${(taken.addr as Deno.NetAddr).port}`;
+  const { code, output, errors } = await runClient(daemon, [
+    "exec",
+    "127.0.0.1:0",
+    address,
+    "--",
+    "echo",
+    "started",
+  ]);
+  assertEquals({ code, output }, { code: 1, output: "" });
+  const [reason = "", advice = ""] = errors.split("\n");
+  assertStringIncludes(reason, `exec: ${address}: Could not bind`);
+  assertStringIncludes(reason, "(EADDRINUSE)");
+  assertStringIncludes(advice, "ss -ltnp");
+});
+
+Deno.test("a daemon that never comes is an error after --timeout", async () => {
+  await using scratch = await Scratch.make();
+  const { code, errors } = await runClient(undefined, [
+    "exec",
+    "--sock",
+    scratch.join("nobody.sock"),
+    "--timeout",
+    "50ms",
+    "127.0.0.1:0",
+    "--",
+    "true",
+  ]);
+  assertEquals(code, 1);
+  assertStringIncludes(errors, "gave up after 50 ms");
+  assertStringIncludes(errors, "is the daemon running?");
+});
+
+Deno.test("exec of exec: the inner one's sockets take the place of the outer one's", async () => {
+  await using daemon = await Daemon.start();
+  const inner = clientCommand(["exec", "admin=[::1]:0", "--", "sh", "-c"]);
+  const { output } = await runClient(daemon, [
+    "exec",
+    "web=127.0.0.1:0",
+    "127.0.0.2:0",
+    "--",
+    ...inner,
+    'echo $LISTEN_FDS $LISTEN_FDNAMES $((LISTEN_PID - $$)); ls /proc/$$/fd | tr "\\n" " "',
+  ]);
+  assertEquals(output.trimEnd(), "1 admin 0\n0 1 2 3");
+});

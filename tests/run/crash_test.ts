@@ -1,0 +1,101 @@
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { eventually } from "../eventually.ts";
+import { lacks } from "../foreign_program.ts";
+import { PYTHON, Supervised } from "./supervised.ts";
+
+const ignore = await lacks(PYTHON);
+
+Deno.test({
+  name: "after a kill -9 the program is back at once and answers what waited",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    const { pid } = await service.ask();
+    Deno.kill(pid, "SIGSTOP");
+    const waiting = Array.from({ length: 20 }, () => service.ask());
+    Deno.kill(pid, "SIGKILL");
+    await service.says(`process ${pid} ended with SIGKILL`);
+    await service.says("starting it again at once");
+    for (const answer of await Promise.all(waiting)) {
+      assertNotEquals(answer.pid, pid);
+    }
+  },
+});
+
+Deno.test({
+  name: "the daemon's end changes nothing for a program that crashes",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    const { pid } = await service.ask();
+    await service.daemon.stop();
+    Deno.kill(pid, "SIGKILL");
+    assertNotEquals((await service.ask()).pid, pid);
+  },
+});
+
+Deno.test({
+  name:
+    "a program that goes on crashing is started after growing pauses, and at once by a reload",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.start({ name: "v1", crash: 7 });
+    for (const pause of ["at once", "in 250 ms", "in 500 ms", "in 1 s"]) {
+      await service.says("ended with exit code 7");
+      await service.says(`starting it again ${pause}`);
+    }
+    await service.reload({ name: "v2", ready: "notify" });
+    await service.says(": ready");
+    assertEquals((await service.ask()).name, "v2");
+  },
+});
+
+Deno.test({
+  name: "one that crashes while a new one starts is replaced by that one",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    const { pid } = await service.ask();
+    await service.reload({ name: "v2", ready: "notify", hold: true });
+    await service.says("generation 2: started");
+    Deno.kill(pid, "SIGKILL");
+    await service.says(`generation 1: process ${pid} ended with SIGKILL`);
+    await service.letGoOn();
+    await service.says("generation 2: ready");
+    assertEquals((await service.ask()).name, "v2");
+  },
+});
+
+async function runs(pid: number): Promise<boolean> {
+  try {
+    await Deno.stat(`/proc/${pid}`);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+Deno.test({
+  name: "processes that a crashed program leaves behind are ended",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+      child: true,
+    });
+    const left = (await service.program.output.next("left ")).split(" ")[1];
+    Deno.kill((await service.ask()).pid, "SIGKILL");
+    await eventually("the end of it", async () => !await runs(Number(left)));
+  },
+});

@@ -1,0 +1,126 @@
+import { assertEquals } from "@std/assert";
+import { startClient } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { Scratch } from "../tree.ts";
+import { PYTHON, Supervised } from "./supervised.ts";
+
+const ignore = await lacks(PYTHON);
+
+for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
+  Deno.test({
+    name: `${signal} goes to the program, and run ends with its exit code`,
+    ignore,
+    fn: async () => {
+      await using service = await Supervised.serving({
+        name: "v1",
+        ready: "notify",
+        code: 42,
+      });
+      service.program.signal(signal);
+      await service.program.output.next(signal);
+      const { code } = await service.program.end();
+      assertEquals(code, 42);
+    },
+  });
+}
+
+Deno.test({
+  name: "SIGTERM lets the request under way be answered",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    const slow = service.ask("/slow");
+    await service.program.output.next("slow");
+    service.program.signal("SIGTERM");
+    await service.program.output.next("SIGTERM");
+    await service.letGoOn();
+    assertEquals((await slow).name, "v1");
+    assertEquals((await service.program.end()).code, 0);
+  },
+});
+
+Deno.test({
+  name: "SIGTERM in the middle of a reload ends both programs",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    await service.reload({ name: "v2", ready: "notify", hold: true });
+    await service.says("generation 2: started");
+    service.program.signal("SIGTERM");
+    await service.letGoOn();
+    const { errors } = await service.program.end();
+    assertEquals(errors.match(/ended with/g)?.length, 2, errors);
+  },
+});
+
+Deno.test({
+  name: "a program that does not end within the grace is killed",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving(
+      { name: "v1", ready: "notify", ignore: true },
+      { options: ["--ready", "notify", "--grace", "100ms"] },
+    );
+    service.program.signal("SIGTERM");
+    assertEquals((await service.program.end()).code, 128 + 9);
+  },
+});
+
+Deno.test({
+  name: "SIGTERM in the pause after a crash ends run with the last exit code",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.start({ name: "v1", crash: 7 });
+    await service.says("starting it again in 1 s");
+    service.program.signal("SIGTERM");
+    assertEquals((await service.program.end()).code, 7);
+  },
+});
+
+Deno.test({
+  name: "SIGUSR1 is passed on",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    service.program.signal("SIGUSR1");
+    await service.program.output.next("SIGUSR1");
+  },
+});
+
+Deno.test("a program that SIGTERM ends: run ends by SIGTERM too, which systemd takes for success", async () => {
+  await using daemon = await Daemon.start();
+  await using program = startClient(
+    daemon,
+    ["run", "127.0.0.1:0", "--", "sleep", "600"],
+  );
+  await program.errors.next("started sleep");
+  program.signal("SIGTERM");
+  assertEquals((await program.end()).signal, "SIGTERM");
+});
+
+Deno.test("SIGTERM ends run while it waits for the daemon", async () => {
+  await using scratch = await Scratch.make();
+  await using program = startClient(undefined, [
+    "run",
+    "--sock",
+    scratch.join("nobody.sock"),
+    "--timeout",
+    "1min",
+    "127.0.0.1:0",
+    "--",
+    "true",
+  ]);
+  // Until the handlers are in place SIGTERM ends it just so.
+  program.signal("SIGTERM");
+  assertEquals((await program.end()).signal, "SIGTERM");
+});

@@ -1,0 +1,47 @@
+import { assertEquals } from "@std/assert";
+import { startClient } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+import { eventually } from "../eventually.ts";
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const lists: string[] = [];
+  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+    lists.push(await Deno.readTextFile(`/proc/${pid}/task/${name}/children`));
+  }
+  return lists.flatMap((list) => list.trim().split(" "))
+    .filter((each) => each !== "").map(Number);
+}
+
+// Creating a PID namespace takes root.
+Deno.test({
+  name: "as process 1 it reaps orphans, and its own program as well",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    await using daemon = await Daemon.start();
+    const orphan = "(sh -c 'echo orphan; exec sleep 0.2' &)";
+    await using unshare = startClient(
+      daemon,
+      [
+        "run",
+        "127.0.0.1:0",
+        "--",
+        "sh",
+        "-c",
+        `${orphan}; ${orphan}; ${orphan}; exec sleep 600`,
+      ],
+      { under: ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"] },
+    );
+    for (const _ of [1, 2, 3]) await unshare.output.next("orphan");
+    const [init] = await childrenOf(unshare.pid);
+    await eventually(
+      "the program is the only child",
+      async () => (await childrenOf(init!)).length === 1,
+    );
+    const [program] = await childrenOf(init!);
+    Deno.kill(program!, "SIGKILL");
+    await unshare.errors.next("ended with SIGKILL");
+    await unshare.errors.next("generation 2: started");
+    Deno.kill(init!, "SIGTERM");
+    assertEquals((await unshare.end()).code, 128 + 15);
+  },
+});

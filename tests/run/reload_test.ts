@@ -1,0 +1,195 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { load } from "../../examples/demo/load.ts";
+import { lacks } from "../foreign_program.ts";
+import { PYTHON, Supervised } from "./supervised.ts";
+
+const ignore = await lacks(PYTHON);
+
+Deno.test({
+  name: "ten reloads under load lose no request",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    const end = new AbortController();
+    const address = { hostname: "127.0.0.1", port: service.port };
+    const clients = load(address, 8, end.signal);
+    for (let generation = 2; generation <= 11; generation++) {
+      await service.plan({ name: `v${generation}`, ready: "notify" });
+      const signal = generation % 2 === 0 ? "SIGHUP" : "SIGUSR2";
+      service.program.signal(signal);
+      await service.says(`generation ${generation}: ready`);
+      await service.says(`generation ${generation - 1}: process`);
+      assertEquals((await service.ask()).name, `v${generation}`);
+    }
+    end.abort();
+    const { losses, answers } = await clients;
+    assertEquals(losses, []);
+    const names = new Set(
+      Array.from(answers.keys(), (body) => JSON.parse(body).name),
+    );
+    assert(names.size > 1, [...names].join());
+  },
+});
+
+Deno.test({
+  name:
+    "a new version that crashes leaves the old one untouched, and its exit code is reported",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    const { pid } = await service.ask();
+    await service.reload({ name: "v2", crash: 3 });
+    await service.says("ended with exit code 3");
+    await service.says("the reload failed, generation 1 goes on");
+    assertEquals((await service.ask()).pid, pid);
+    await service.reload({ name: "v3", ready: "notify" });
+    await service.says("generation 3: ready");
+    await service.says("generation 1: process");
+    assertEquals((await service.ask()).name, "v3");
+  },
+});
+
+Deno.test({
+  name:
+    "a new version that is not ready in time is killed, and the old one goes on",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.start(
+      { name: "v1", ready: "notify" },
+      { options: ["--ready", "notify", "--ready-timeout", "2s"] },
+    );
+    // On a machine that is busy beyond measure the first start may be late.
+    await service.says(": ready");
+    const { pid } = await service.ask();
+    await service.reload({ name: "v2", ready: "silent" });
+    await service.says("not ready within 2 s, killed");
+    await service.says("ended with SIGKILL");
+    await service.says("the reload failed");
+    assertEquals((await service.ask()).pid, pid);
+  },
+});
+
+Deno.test({
+  name: "reloads that are asked for while one is under way become one more",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    await service.reload({ name: "v2", ready: "notify", hold: true });
+    await service.says("generation 2: started");
+    for (const signal of ["SIGHUP", "SIGUSR2", "SIGHUP"] as const) {
+      service.program.signal(signal);
+      await service.says(`reload: ${signal}`);
+    }
+    await service.letGoOn();
+    await service.says("generation 2: ready");
+    await service.says("generation 3: ready");
+    await service.says("generation 2: process");
+    service.program.signal("SIGTERM");
+    const { errors } = await service.program.end();
+    assertEquals(errors.match(/started/g)?.length, 3, errors);
+  },
+});
+
+Deno.test({
+  name:
+    "a request that the old one has begun is answered after the new one is ready",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    const slow = service.ask("/slow");
+    await service.program.output.next("slow");
+    await service.reload({ name: "v2", ready: "notify" });
+    await service.says("generation 2: ready");
+    await service.program.output.next("SIGTERM");
+    assertEquals((await service.ask()).name, "v2");
+    await service.letGoOn();
+    assertEquals((await slow).name, "v1");
+    await service.says("generation 1: process");
+  },
+});
+
+Deno.test({
+  name: "an old one that has not ended within the grace is killed",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving(
+      { name: "v1", ready: "notify", ignore: true },
+      { options: ["--ready", "notify", "--grace", "100ms"] },
+    );
+    const { pid } = await service.ask();
+    await service.reload({ name: "v2", ready: "notify" });
+    await service.says(`generation 1: process ${pid} ended with SIGKILL`);
+    assertEquals((await service.ask()).name, "v2");
+  },
+});
+
+Deno.test({
+  name: "--stop-signal is what the old one gets",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving(
+      { name: "v1", ready: "notify" },
+      { options: ["--ready", "notify", "--stop-signal", "QUIT"] },
+    );
+    await service.reload({ name: "v2", ready: "notify" });
+    await service.program.output.next("SIGQUIT");
+    await service.says("generation 1: process");
+  },
+});
+
+Deno.test({
+  name: "with --ready delay: the new one takes over after the delay",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving(
+      { name: "v1" },
+      { options: ["--ready", "delay:200ms"] },
+    );
+    const { pid } = await service.ask();
+    await service.reload({ name: "v2" });
+    await service.says("generation 2: ready");
+    await service.says(`generation 1: process ${pid} ended with exit code 0`);
+    assertNotEquals((await service.ask()).pid, pid);
+  },
+});
+
+Deno.test({
+  name: "by default one that says nothing is ready after two seconds",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.start({ name: "v1" }, {
+      options: [],
+    });
+    await service.says("generation 1: ready");
+    assertEquals((await service.ask()).name, "v1");
+  },
+});
+
+Deno.test({
+  name:
+    "by default one that says anything has to say READY=1, however much it says",
+  ignore,
+  fn: async () => {
+    // More than a socket's queue holds: it would hang if nobody listened.
+    await using service = await Supervised.serving(
+      { name: "v1", ready: "chatty" },
+      { options: ["--ready-timeout", "5s"] },
+    );
+    assertEquals((await service.ask()).name, "v1");
+    await service.reload({ name: "v2", ready: "status" });
+    await service.says("generation 2: not ready within 5 s, killed");
+    assertEquals((await service.ask()).name, "v1");
+  },
+});

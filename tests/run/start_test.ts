@@ -1,0 +1,97 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { runClient, startClient } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { descriptorsOf } from "../process_state.ts";
+import { PYTHON, Supervised } from "./supervised.ts";
+
+const ignore = await lacks(PYTHON);
+
+Deno.test({
+  name:
+    "the program has its sockets, and LISTEN_PID says that they are its own",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving({
+      name: "v1",
+      ready: "notify",
+    });
+    const { pid, pgid, variables } = await service.ask();
+    assertEquals(variables, {
+      LISTEN_FDS: "1",
+      LISTEN_FDNAMES: "unknown",
+      LISTEN_PID: String(pid),
+    });
+    assertEquals(pgid, pid);
+  },
+});
+
+Deno.test({
+  name: "variables that a shell would drop arrive too",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving(
+      { name: "v1", ready: "notify" },
+      { env: { "a.dotted.name": "spring" } },
+    );
+    const { pid, variables } = await service.ask();
+    assertEquals(variables, {
+      "a.dotted.name": "spring",
+      LISTEN_FDS: "1",
+      LISTEN_FDNAMES: "unknown",
+      LISTEN_PID: String(pid),
+    });
+  },
+});
+
+Deno.test("several sockets are at 3, 4, ... and nothing else is open, nothing blocked or ignored", async () => {
+  await using daemon = await Daemon.start();
+  await using program = startClient(
+    daemon,
+    [
+      "run",
+      "web=127.0.0.1:0",
+      "admin=[::1]:0",
+      "--",
+      "sh",
+      "-c",
+      "echo $$ {fd:web} {fd:admin}; exec sleep 600",
+    ],
+    { under: ["sh", "-c", 'exec 7</dev/null; exec "$@"', "sh"] },
+  );
+  const [pid = "", ...fds] = (await program.output.next(" ")).split(" ");
+  assertEquals(fds, ["3", "4"]);
+  const open = await descriptorsOf(Number(pid));
+  assertEquals([...open.keys()].sort(), [0, 1, 2, 3, 4]);
+  assertEquals(open.get(0), "/dev/null");
+  const held = new Set((await descriptorsOf(daemon.pid)).values());
+  assertNotEquals(open.get(3), open.get(4));
+  assert(held.has(open.get(3)!) && held.has(open.get(4)!));
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  for (const set of ["SigBlk", "SigIgn"]) {
+    const signals = BigInt(`0x${status.match(`${set}:\\t(\\w+)`)![1]}`);
+    // 32 and 33 are glibc's own.
+    assertEquals(signals & ~(0b11n << 31n), 0n, set);
+  }
+  program.signal("SIGTERM");
+  assertEquals((await program.end()).signal, "SIGTERM");
+});
+
+for (
+  const [command, expected] of [["no-such-program", 127], ["/etc/passwd", 126]]
+) {
+  Deno.test(`a program that cannot be started the first time ends run with exit status ${expected}`, async () => {
+    await using daemon = await Daemon.start();
+    const { code, errors } = await runClient(daemon, [
+      "run",
+      "127.0.0.1:0",
+      "--",
+      String(command),
+    ]);
+    assertEquals(code, expected);
+    assert(
+      errors.startsWith(`multibinder-client run: cannot start ${command}: `),
+      errors,
+    );
+  });
+}

@@ -1,0 +1,60 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { runClient } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { Scratch } from "../tree.ts";
+import { PYTHON, Supervised } from "./supervised.ts";
+
+const ignore = await lacks(PYTHON);
+const permissions = ["--allow-read"];
+
+Deno.test({
+  name:
+    "--watch reloads when a file is written, and when another takes its place",
+  ignore,
+  fn: async () => {
+    await using watched = await Scratch.make();
+    const file = watched.join("app.py");
+    await Deno.writeTextFile(file, "1");
+    await using service = await Supervised.serving(
+      { name: "v1", ready: "notify" },
+      { options: ["--ready", "notify", "--watch", file], permissions },
+    );
+    await service.plan({ name: "v2", ready: "notify" });
+    await Deno.writeTextFile(watched.join("other.py"), "2");
+    await Deno.writeTextFile(file, "2");
+    await service.says(`reload: ${file} has changed`);
+    await service.says("generation 2: ready");
+    assertEquals((await service.ask()).name, "v2");
+    await Deno.rename(watched.join("other.py"), file);
+    await service.says(`reload: ${file} has changed`);
+    await service.says("generation 3: ready");
+  },
+});
+
+Deno.test({
+  name: "--watch reloads when anything in a directory changes",
+  ignore,
+  fn: async () => {
+    await using watched = await Scratch.make();
+    await Deno.mkdir(watched.join("deep"));
+    await using service = await Supervised.serving(
+      { name: "v1", ready: "notify" },
+      { options: ["--ready", "notify", "--watch", watched.path], permissions },
+    );
+    await Deno.writeTextFile(watched.join("deep/new.py"), "2");
+    await service.says(`reload: ${watched.join("deep/new.py")} has changed`);
+    await service.says("generation 2: ready");
+  },
+});
+
+Deno.test("a path to watch that is not there is an error", async () => {
+  await using daemon = await Daemon.start();
+  const { code, errors } = await runClient(
+    daemon,
+    ["run", "--watch", "/no/such/path", "127.0.0.1:0", "--", "sleep", "600"],
+    { permissions },
+  );
+  assertEquals(code, 1);
+  assertStringIncludes(errors, "--watch /no/such/path");
+});
