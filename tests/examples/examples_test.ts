@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
 import { Daemon } from "../daemon.ts";
 import { descriptorCount } from "../process_state.ts";
-import { Program } from "../program.ts";
+import { Program, within } from "../program.ts";
 import { libcPath, treePath } from "../tree.ts";
 
 /** The flags that an example's first lines tell its user to give. */
@@ -92,4 +92,43 @@ Deno.test("reexec.ts: the same process serves generation after generation on the
     descriptors.push(await descriptorCount(service.pid));
   }
   assertEquals(descriptors[2], descriptors[1], "a descriptor is left behind");
+});
+
+Deno.test("deno_serve.ts: Deno.serve on the shared socket, replaced by its next version", async () => {
+  await using daemon = await Daemon.start();
+  const url = await urlOf(daemon);
+  await using old = await serving("deno_serve.ts", daemon, "v1");
+  assertEquals(await get(url), "v1\n");
+  await using next = await serving("deno_serve.ts", daemon, "v2");
+  old.signal("SIGTERM");
+  assertEquals((await old.end()).code, 0);
+  assertEquals(await get(url), "v2\n");
+  next.signal("SIGTERM");
+  assertEquals((await next.end()).code, 0);
+});
+
+Deno.test("hono.ts: a framework's routes on the shared socket", async () => {
+  await using daemon = await Daemon.start();
+  const url = await urlOf(daemon);
+  await using service = await serving("hono.ts", daemon);
+  assertEquals(await get(url), "hello from Hono\n");
+  assertEquals(await get(`${url}hello/you`), '{"hello":"you"}');
+  service.signal("SIGTERM");
+  assertEquals((await service.end()).code, 0);
+});
+
+Deno.test("websocket.ts: messages come back, and a restart is announced", async () => {
+  await using daemon = await Daemon.start();
+  const url = (await urlOf(daemon)).replace("http", "ws");
+  await using service = await serving("websocket.ts", daemon);
+  const socket = new WebSocket(url);
+  const heard = Promise.withResolvers<unknown>();
+  const closed = Promise.withResolvers<number>();
+  socket.onopen = () => socket.send("hello");
+  socket.onmessage = ({ data }) => heard.resolve(data);
+  socket.onclose = ({ code }) => closed.resolve(code);
+  assertEquals(await within(heard.promise, "the message"), "hello");
+  service.signal("SIGTERM");
+  assertEquals(await within(closed.promise, "the end"), 1012);
+  assertEquals((await service.end()).code, 0);
 });
