@@ -121,10 +121,16 @@ function bracketed({ host, v6only }: HostAddress): string {
  */
 export function identityOf(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
-  const { kind, port, v6only } = address;
   const numeric = canonicalHost(address.host);
-  if (numeric?.family === "ipv6") {
-    return `${kind}://[${numeric.host}]:${port}${v6only ? "" : "+ipv4"}`;
-  }
-  return `${kind}://${numeric?.host ?? address.host.toLowerCase()}:${port}`;
+  const host = numeric?.host ?? address.host.toLowerCase();
+  return canonicalIdentity({ ...address, host });
+}
+
+/** {@linkcode identityOf} an address whose host is canonical already. */
+export function canonicalIdentity(
+  { kind, host, port, v6only }: HostAddress,
+): string {
+  return host.includes(":")
+    ? `${kind}://[${host}]:${port}${v6only ? "" : "+ipv4"}`
+    : `${kind}://${host}:${port}`;
 }

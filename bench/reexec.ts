@@ -70,7 +70,8 @@ async function waitForGeneration(
   generation: number,
 ): Promise<void> {
   while ((await session.status()).generation < generation) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    // Seldom: a status counts every descriptor, and binds wait meanwhile.
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 

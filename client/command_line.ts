@@ -16,6 +16,7 @@ import { statusCommand } from "./command/status.ts";
 import { tellPidCommand } from "./command/tell_pid.ts";
 import { UsageError } from "./command/usage_error.ts";
 import { BindError, ProtocolError, TimeoutError } from "./errors.ts";
+import { WatchError } from "./run/watched_paths.ts";
 import { NoControlSocketError } from "./socket_path.ts";
 
 const USAGE = `Usage: multibinder-client <command> [options] ...
@@ -63,6 +64,7 @@ const EXPECTED = [
   StartError,
   TimeoutError,
   UnsupportedPlatformError,
+  WatchError,
 ];
 
 function fail(who: string, error: unknown): number {

@@ -27,8 +27,9 @@ export function readAll(fd: number): Uint8Array<ArrayBuffer> {
 
 function readThrough(
   read: (room: Uint8Array<ArrayBuffer>, at: number) => bigint,
+  guess = 16 * 1024,
 ): Uint8Array<ArrayBuffer> {
-  let bytes = new Uint8Array(16 * 1024);
+  let bytes = new Uint8Array(guess);
   let length = 0;
   while (true) {
     if (length === bytes.length) {
@@ -37,7 +38,7 @@ function readThrough(
       bytes = larger;
     }
     const count = Number(read(bytes.subarray(length), length));
-    if (count === 0) return bytes.slice(0, length);
+    if (count === 0) return bytes.subarray(0, length);
     if (count > 0) {
       length += count;
     } else {
@@ -201,10 +202,14 @@ export function memoryFile(
   return file;
 }
 
+/** Large enough for most, so that growing copies little; in bytes. */
+const MEMORY_FILE_GUESS = 2 * 1024 * 1024;
+
 /** The content of a memory file, wherever its offset stands (pread(2)). */
 export function readMemoryFile(fd: number): Uint8Array<ArrayBuffer> {
-  return readThrough((room, at) =>
-    libc().pread(fd, room, BigInt(room.length), BigInt(at))
+  return readThrough(
+    (room, at) => libc().pread(fd, room, BigInt(room.length), BigInt(at)),
+    MEMORY_FILE_GUESS,
   );
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { abi } from "./abi.ts";
-import { check, OsError } from "./errno.ts";
+import { OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
 
 /** Signals we block and unblock. */
@@ -17,14 +17,14 @@ export type MaskedSignal =
   | "SIGUSR1"
   | "SIGUSR2";
 
-/** A sigset_t of these signals. */
+/** A sigset_t of these signals: signal 1 is the lowest bit of the first byte. */
 export function signalSet(
   signals: readonly MaskedSignal[],
 ): Uint8Array<ArrayBuffer> {
   const set = new Uint8Array(abi.layouts.sigset_t.size);
-  check(libc().sigemptyset(set), "sigemptyset");
   for (const signal of signals) {
-    check(libc().sigaddset(set, abi[signal]), "sigaddset", signal);
+    const bit = abi[signal] - 1;
+    set[bit >> 3]! |= 1 << (bit & 7);
   }
   return set;
 }
@@ -43,9 +43,10 @@ function change(
 /** Whether this thread holds all of the signals back. */
 export function areBlocked(signals: readonly MaskedSignal[]): boolean {
   const mask = change(abi.SIG_BLOCK, []);
-  return signals.every((signal) =>
-    check(libc().sigismember(mask, abi[signal]), "sigismember", signal) === 1
-  );
+  return signals.every((signal) => {
+    const bit = abi[signal] - 1;
+    return (mask[bit >> 3]! & (1 << (bit & 7))) !== 0;
+  });
 }
 
 /** Holds the signals back on this thread, and across an exec. */

@@ -84,7 +84,7 @@ function handOut(
     changeBacklog(held, backlog);
   }
   bind.handedOut++;
-  bind.lastPeer = { ...peer, at: new Date().toISOString() };
+  bind.lastPeer = { ...peer, at: Date.now() };
   log.info("bind", {
     address: formatAddress(address),
     new: held === undefined,

@@ -1,24 +1,32 @@
-import { formatAddress, type HostAddress, identityOf } from "../address.ts";
+import {
+  canonicalIdentity,
+  formatAddress,
+  type HostAddress,
+} from "../address.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
 import type { Peer } from "../ffi/socket.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
+
+/** Who got a socket, and when. */
+export interface HandOver extends Peer {
+  /** In ms since 1970. */
+  at: number;
+}
 
 /** A socket that the daemon holds. */
 export interface Bind {
   /** The address in its canonical form. */
   readonly address: HostAddress;
-  /** The address as `identityOf` of address.ts has it. */
-  readonly identity: string;
   /** The daemon's own copy, close-on-exec. */
   readonly socket: SharedDescriptor;
   /** As last asked for; the kernel may have capped it. */
   backlog: number;
-  /** When it was bound, ISO 8601. */
-  readonly boundAt: string;
+  /** When it was bound, in ms since 1970. */
+  readonly boundAt: number;
   /** How many times it was handed out. */
   handedOut: number;
   /** Who got it last. */
-  lastPeer?: Peer & { at: string };
+  lastPeer: HandOver | undefined;
 }
 
 /** Hears of what comes into the table and what leaves it. */
@@ -48,21 +56,22 @@ export class BindTable implements Iterable<Bind> {
 
   /** The one bound to an address. */
   get(address: HostAddress): Bind | undefined {
-    return this.#binds.get(identityOf(address));
+    return this.#binds.get(canonicalIdentity(address));
   }
 
   /** Takes over a socket. */
   add(bind: Bind): void {
-    if (this.#binds.has(bind.identity)) {
+    const identity = canonicalIdentity(bind.address);
+    if (this.#binds.has(identity)) {
       throw new TypeError(`${formatAddress(bind.address)} is bound already`);
     }
-    this.#binds.set(bind.identity, bind);
+    this.#binds.set(identity, bind);
     this.observer?.bound(bind);
   }
 
   /** Closes the daemon's copy of a socket; whoever was handed one keeps it. */
   release(bind: Bind): void {
-    this.#binds.delete(bind.identity);
+    this.#binds.delete(canonicalIdentity(bind.address));
     this.observer?.released(bind);
     bind.socket.release();
   }
@@ -86,13 +95,12 @@ export function newBind(
   socket: Descriptor,
   backlog: number,
 ): Bind {
-  const boundAt = new Date().toISOString();
   return {
     address,
-    identity: identityOf(address),
     socket: new SharedDescriptor(socket),
     backlog,
-    boundAt,
+    boundAt: Date.now(),
     handedOut: 0,
+    lastPeer: undefined,
   };
 }

@@ -17,6 +17,7 @@ import {
   setAllCloseOnExec,
   unsetEnvironmentVariable,
 } from "../ffi/process.ts";
+import { DEFAULT_BACKLOG } from "../protocol.ts";
 import { VERSION } from "../version.ts";
 import { type Bind, BindTable } from "./bind_table.ts";
 import { Connection } from "./connection.ts";
@@ -26,11 +27,13 @@ import type { Log } from "./log.ts";
 import { RUBY_PREFIX } from "./ruby_environment.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 import {
+  type BindRecord,
   type BindState,
   type ClientState,
   decodeState,
   encodeState,
   type State,
+  type StateRecord,
 } from "./state.ts";
 
 /** Names the memfd and the process it is meant for: `<pid>:<fd>`. */
@@ -68,7 +71,7 @@ function isForThisGeneration(entry: string): boolean {
 }
 
 /** Everything a daemon holds, as the next generation reads it. */
-export function stateOf(daemon: Daemon): State {
+export function stateOf(daemon: Daemon): StateRecord {
   const { control, binds, connections, origin } = daemon;
   return {
     format: 1,
@@ -82,16 +85,17 @@ export function stateOf(daemon: Daemon): State {
         file: { device: control.file.device, inode: control.file.inode },
       }),
     },
-    binds: Array.from(binds, (bind): BindState => ({
+    binds: Array.from(binds, (bind): BindRecord => ({
       fd: bind.socket.fd,
       host: bind.address.host,
       port: bind.address.port,
-      v6only: bind.address.v6only,
-      identity: bind.identity,
-      backlog: bind.backlog,
+      // What has its default is left out: the gap of a re-exec with many binds
+      // is made of this text.
+      v6only: bind.address.v6only ? undefined : false,
+      backlog: bind.backlog === DEFAULT_BACKLOG ? undefined : bind.backlog,
       bound_at: bind.boundAt,
       handed_out: bind.handedOut,
-      ...(bind.lastPeer && { last_peer: bind.lastPeer }),
+      last_peer: bind.lastPeer,
     })),
     clients: Array.from(connections, clientState),
   };
@@ -112,7 +116,9 @@ function clientState(connection: Connection): ClientState {
 }
 
 /** Every descriptor of a state, once: a released one may still be unsent. */
-function descriptorsOf({ control, binds, clients }: State): Set<number> {
+function descriptorsOf(
+  { control, binds, clients }: StateRecord,
+): Set<number> {
   const unsent = clients.flatMap(({ unsent }) =>
     unsent.flatMap(({ descriptors }) => descriptors)
   );
@@ -143,40 +149,42 @@ export function adoptState(state: State, log: Log): Daemon {
   setAllCloseOnExec();
   const { fd, path, file } = state.control;
   const control = new ControlSocket(new Descriptor(fd), path, file);
-  const sockets = new Map<number, SharedDescriptor>();
   const binds = new BindTable();
-  for (const bind of state.binds) {
-    const adopted = adoptBind(bind);
-    sockets.set(bind.fd, adopted.socket);
-    binds.add(adopted);
-  }
+  for (const bind of state.binds) binds.add(adoptBind(bind));
   const daemon = new Daemon(control, binds, log, {
     startedAt: state.started_at,
     generation: state.generation + 1,
   });
-  const socketOf = (fd: number) => {
-    const held = sockets.get(fd);
-    if (held !== undefined) return held.retain();
-    const released = new SharedDescriptor(new Descriptor(fd));
-    sockets.set(fd, released);
-    return released;
-  };
+  const socketOf = socketsByNumber(binds);
   for (const client of state.clients) {
     daemon.adopt(adoptClient(client, socketOf));
   }
   return daemon;
 }
 
+/** The socket of a number, which an unsent answer still has to carry. */
+function socketsByNumber(binds: BindTable): (fd: number) => SharedDescriptor {
+  let sockets: Map<number, SharedDescriptor> | undefined;
+  return (fd) => {
+    sockets ??= new Map(Array.from(binds, ({ socket }) => [socket.fd, socket]));
+    const held = sockets.get(fd);
+    if (held !== undefined) return held.retain();
+    // It was released meanwhile: this answer is its last owner.
+    const released = new SharedDescriptor(new Descriptor(fd));
+    sockets.set(fd, released);
+    return released;
+  };
+}
+
 function adoptBind(state: BindState): Bind {
-  const { fd, host, port, v6only, identity } = state;
+  const { fd, host, port, v6only } = state;
   return {
     address: { kind: "tcp", host, port, v6only },
-    identity,
     socket: new SharedDescriptor(new Descriptor(fd)),
     backlog: state.backlog,
     boundAt: state.bound_at,
     handedOut: state.handed_out,
-    ...(state.last_peer && { lastPeer: state.last_peer }),
+    lastPeer: state.last_peer,
   };
 }
 

@@ -11,8 +11,14 @@ export function listMethod(binds: BindTable): BindDescription[] {
       backlog: bind.backlog,
       ...(bind.address.host.includes(":") && { v6only: bind.address.v6only }),
     },
-    bound_at: bind.boundAt,
+    bound_at: isoTime(bind.boundAt),
     handed_out: bind.handedOut,
-    ...(bind.lastPeer && { last_peer: bind.lastPeer }),
+    ...(bind.lastPeer && {
+      last_peer: { ...bind.lastPeer, at: isoTime(bind.lastPeer.at) },
+    }),
   }));
+}
+
+function isoTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
 }

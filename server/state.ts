@@ -1,7 +1,6 @@
-import { identityOf } from "../address.ts";
 import type { FileIdentity } from "../ffi/file.ts";
-import type { Peer } from "../ffi/socket.ts";
-import { decodeMessage, encodeMessage } from "../protocol.ts";
+import { decodeMessage, DEFAULT_BACKLOG, encodeMessage } from "../protocol.ts";
+import type { HandOver } from "./bind_table.ts";
 
 /**
  * What one generation of the daemon hands to the next: every descriptor by
@@ -22,18 +21,26 @@ export interface State {
   clients: ClientState[];
 }
 
-/** A held socket. */
+/** A held socket. Times are in ms since 1970. */
 export interface BindState {
   fd: number;
+  /** In its canonical form. */
   host: string;
   port: number;
   v6only: boolean;
-  identity: string;
   backlog: number;
-  bound_at: string;
+  bound_at: number;
   handed_out: number;
-  last_peer?: Peer & { at: string };
+  last_peer?: HandOver | undefined;
 }
+
+/** A held socket as it is written: what has its default is left out. */
+export type BindRecord =
+  & Pick<BindState, "fd" | "host" | "port">
+  & { [Field in keyof BindState]?: BindState[Field] | undefined };
+
+/** A state as it is written. */
+export type StateRecord = Omit<State, "binds"> & { binds: BindRecord[] };
 
 /** A connected client. */
 export interface ClientState {
@@ -53,7 +60,7 @@ export class StateError extends Error {
 }
 
 /** The bytes of a state. */
-export function encodeState(state: State): Uint8Array<ArrayBuffer> {
+export function encodeState(state: StateRecord): Uint8Array<ArrayBuffer> {
   return encodeMessage(state);
 }
 
@@ -111,23 +118,17 @@ function descriptorOf(given: { fd?: number }, what: string): number {
   return given.fd;
 }
 
+/** Fills in what is missing; there may be thousands, so nothing is copied. */
 function bindState(given: Partial<BindState>): BindState {
-  const { host, port } = given;
-  if (typeof host !== "string" || typeof port !== "number") {
+  if (typeof given.host !== "string" || typeof given.port !== "number") {
     throw new StateError("a bind of the state has no address");
   }
-  const v6only = given.v6only ?? true;
-  return {
-    fd: descriptorOf(given, "a bind"),
-    host,
-    port,
-    v6only,
-    identity: given.identity ?? identityOf({ kind: "tcp", host, port, v6only }),
-    backlog: given.backlog ?? 0,
-    bound_at: given.bound_at ?? new Date().toISOString(),
-    handed_out: given.handed_out ?? 0,
-    ...(given.last_peer && { last_peer: given.last_peer }),
-  };
+  descriptorOf(given, "a bind");
+  given.v6only ??= true;
+  given.backlog ??= DEFAULT_BACKLOG;
+  given.bound_at ??= Date.now();
+  given.handed_out ??= 0;
+  return given as BindState;
 }
 
 function clientState(given: Partial<ClientState>): ClientState {

@@ -25,7 +25,7 @@ old one, which is ended when the new one is ready.
 
   --ready notify       ready is who sends READY=1 to NOTIFY_SOCKET (sd_notify(3))
   --ready delay:2s     ready is who has run for two seconds
-                       default: notify if COMMAND says anything there within
+  --ready auto:2s      the default: notify if COMMAND says anything there within
                        two seconds, else the delay
   --ready-timeout 60s  who is not ready by then is killed
   --stop-signal TERM   what asks COMMAND to end
@@ -56,15 +56,18 @@ const DEFAULT_DELAY = 2_000;
 const DEFAULT_READY_TIMEOUT = 60_000;
 const DEFAULT_GRACE = 30_000;
 
-function readReady(text: string | undefined): ReadyWhen {
-  if (text === undefined) return { kind: "either", delay: DEFAULT_DELAY };
+function readReady(text: string): ReadyWhen {
   if (text === "notify") return { kind: "notify" };
-  if (text === "delay") return { kind: "delay", delay: DEFAULT_DELAY };
-  if (text.startsWith("delay:")) {
-    const delay = readDuration("ready", text.slice("delay:".length));
-    return { kind: "delay", delay };
+  const [, kind, duration] = /^(auto|delay)(?::(.*))?$/.exec(text) ?? [];
+  if (kind !== "auto" && kind !== "delay") {
+    throw new UsageError(
+      `--ready ${text} is none of notify, delay:2s, auto:2s`,
+    );
   }
-  throw new UsageError(`--ready ${text} is neither notify nor delay:2s`);
+  const delay = duration === undefined
+    ? DEFAULT_DELAY
+    : readDuration("ready", duration);
+  return { kind, delay };
 }
 
 function readSignal(text: string | undefined): Deno.Signal {
@@ -184,7 +187,7 @@ export const runCommand: Command = {
       nonblocking: has("nonblock"),
       watch: all("watch"),
       manner: {
-        ready: readReady(one("ready")),
+        ready: readReady(one("ready") ?? "auto"),
         readyTimeout: duration("ready-timeout") ?? DEFAULT_READY_TIMEOUT,
         grace: duration("grace") ?? DEFAULT_GRACE,
         stopSignal: readSignal(one("stop-signal")),

@@ -3,13 +3,13 @@ import {
   type Ending,
   sendSignal,
 } from "../../ffi/child_process.ts";
-import { signalGroup } from "../../ffi/process_group.ts";
+import { groupRuns, signalGroup } from "../../ffi/process_group.ts";
 import { signalNumber } from "../../ffi/signal_numbers.ts";
 import { type Listener, Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./start.ts";
 
 /** How often those who were left behind are looked for, in ms. */
-const LOOK = 50;
+const LOOK = 100;
 
 /** How a program is started and ended. */
 export interface Manner {
@@ -93,12 +93,13 @@ export class Generation {
    * connections.
    */
   async #endLeftovers(): Promise<void> {
-    let left = signalGroup(this.pid, signalNumber("SIGTERM"));
+    if (!signalGroup(this.pid, signalNumber("SIGTERM"))) return;
     const since = performance.now();
-    while (left) {
+    while (groupRuns(this.pid)) {
+      if (performance.now() - since > this.#manner.grace) {
+        signalGroup(this.pid, signalNumber("SIGKILL"));
+      }
       await new Promise((resolve) => setTimeout(resolve, LOOK));
-      const late = performance.now() - since > this.#manner.grace;
-      left = signalGroup(this.pid, late ? signalNumber("SIGKILL") : 0);
     }
   }
 

@@ -10,7 +10,7 @@ export type ReadyWhen =
   /** It has run for `delay` ms. */
   | { kind: "delay"; delay: number }
   /** As `notify` if it says anything within `delay` ms, else as `delay`. */
-  | { kind: "either"; delay: number };
+  | { kind: "auto"; delay: number };
 
 /** What is to happen as a program tells of itself. */
 export interface Listener {

@@ -71,7 +71,7 @@ export class Supervisor {
       this.#again = true;
       return;
     }
-    if (this.#serving !== undefined) this.#manager.reloading();
+    this.#manager.reloading();
     this.#pause.reset();
     this.#launch();
   }
@@ -129,12 +129,12 @@ export class Supervisor {
   }
 
   #ready(generation: Generation): void {
+    if (this.#stopping) return;
     const before = this.#serving;
     this.#starting = undefined;
     this.#serving = generation;
     this.#report(`generation ${generation.number}: ready`);
     this.#manager.ready(this.#status);
-    if (this.#stopping) return;
     before?.stop();
     this.#continue();
   }

@@ -3,14 +3,29 @@ import { dirname } from "@std/path/posix";
 /** Events that follow each other this closely are one change, in ms. */
 const SETTLE = 100;
 
+/** A path cannot be watched. */
+export class WatchError extends Error {
+  /** `WatchError`. */
+  override readonly name = "WatchError";
+}
+
 interface Watched {
   path: string;
   isFile: boolean;
 }
 
 function watched(path: string): Watched {
-  const real = Deno.realPathSync(path);
-  return { path: real, isFile: !Deno.statSync(real).isDirectory };
+  try {
+    const real = Deno.realPathSync(path);
+    return { path: real, isFile: !Deno.statSync(real).isDirectory };
+  } catch (cause) {
+    const reason = cause instanceof Deno.errors.NotCapable
+      ? "run again with --allow-read"
+      : cause instanceof Deno.errors.NotFound
+      ? "it is not there"
+      : cause;
+    throw new WatchError(`--watch ${path}: ${reason}`, { cause });
+  }
 }
 
 function concerns({ path, isFile }: Watched, changed: string): boolean {
@@ -22,7 +37,7 @@ function concerns({ path, isFile }: Watched, changed: string): boolean {
  * a directory with all it holds. A file is watched by way of its directory:
  * editors put a new one in its place.
  *
- * @throws {Deno.errors.NotFound} for a path that is not there.
+ * @throws {WatchError} for a path that is not there or may not be read.
  */
 export function watchPaths(
   paths: readonly string[],

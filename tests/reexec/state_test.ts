@@ -20,11 +20,10 @@ const STATE: State = {
     host: "::1",
     port: 80,
     v6only: true,
-    identity: "tcp://127.0.0.1:80",
     backlog: 1000,
-    bound_at: "2026-01-01T00:00:01.000Z",
+    bound_at: 1_767_225_601_000,
     handed_out: 3,
-    last_peer: { pid: 1, uid: 2, gid: 3, at: "2026-01-01T00:00:02.000Z" },
+    last_peer: { pid: 1, uid: 2, gid: 3, at: 1_767_225_602_000 },
   }],
   clients: [{
     fd: 8,

@@ -73,15 +73,22 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "SIGTERM in the pause after a crash ends run with the last exit code",
-  ignore,
-  fn: async () => {
-    await using service = await Supervised.start({ name: "v1", crash: 7 });
-    await service.says("starting it again in 1 s");
-    service.program.signal("SIGTERM");
-    assertEquals((await service.program.end()).code, 7);
-  },
+Deno.test("SIGTERM in the pause after a crash ends run with the last exit code", async () => {
+  await using daemon = await Daemon.start();
+  await using scratch = await Scratch.make();
+  // After the first start it cannot be started any more.
+  const script = scratch.join("once");
+  await Deno.writeTextFile(script, '#!/bin/sh\nrm "$0"; exit 7\n');
+  await Deno.chmod(script, 0o755);
+  await using program = startClient(
+    daemon,
+    ["run", "127.0.0.1:0", "--", script],
+  );
+  await program.errors.next("starting it again at once");
+  await program.errors.next(`cannot start ${script}`);
+  await program.errors.next("starting it again in 250 ms");
+  program.signal("SIGTERM");
+  assertEquals((await program.end()).code, 7);
 });
 
 Deno.test({
@@ -110,17 +117,24 @@ Deno.test("a program that SIGTERM ends: run ends by SIGTERM too, which systemd t
 
 Deno.test("SIGTERM ends run while it waits for the daemon", async () => {
   await using scratch = await Scratch.make();
+  const sock = scratch.join("silent.sock");
+  using silent = Deno.listen({ transport: "unix", path: sock });
   await using program = startClient(undefined, [
     "run",
     "--sock",
-    scratch.join("nobody.sock"),
+    sock,
     "--timeout",
-    "1min",
+    "10min",
     "127.0.0.1:0",
     "--",
     "true",
   ]);
-  // Until the handlers are in place SIGTERM ends it just so.
+  using _connection = await silent.accept();
   program.signal("SIGTERM");
-  assertEquals((await program.end()).signal, "SIGTERM");
+  const { signal, output, errors } = await program.end();
+  assertEquals({ signal, output, errors }, {
+    signal: "SIGTERM",
+    output: "",
+    errors: "",
+  });
 });

@@ -185,11 +185,11 @@ Deno.test({
     // More than a socket's queue holds: it would hang if nobody listened.
     await using service = await Supervised.serving(
       { name: "v1", ready: "chatty" },
-      { options: ["--ready-timeout", "5s"] },
+      { options: ["--ready", "auto:1min", "--ready-timeout", "3s"] },
     );
     assertEquals((await service.ask()).name, "v1");
     await service.reload({ name: "v2", ready: "status" });
-    await service.says("generation 2: not ready within 5 s, killed");
+    await service.says("generation 2: not ready within 3 s, killed");
     assertEquals((await service.ask()).name, "v1");
   },
 });

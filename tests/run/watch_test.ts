@@ -56,5 +56,5 @@ Deno.test("a path to watch that is not there is an error", async () => {
     { permissions },
   );
   assertEquals(code, 1);
-  assertStringIncludes(errors, "--watch /no/such/path");
+  assertStringIncludes(errors, "--watch /no/such/path: it is not there");
 });
