@@ -9,6 +9,13 @@
  * createServer((_, answer) => answer.end("hello\n")).listen({ fd: web.dup() });
  * ```
  *
+ * Run directly it is the command line, which starts any other program with
+ * such sockets:
+ *
+ * ```sh
+ * deno run -A jsr:@multibinder/client run 127.0.0.1:8000 -- node server.mjs
+ * ```
+ *
  * @module
  */
 export {

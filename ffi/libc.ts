@@ -432,7 +432,12 @@ function open(): Libc {
       },
     });
   }
-  return functions as Libc;
+  const opened = functions as Libc;
+  // What reads errno must not be opened between the failing call and the read:
+  // to open a function is many calls of its own.
+  void opened.__errno_location;
+  void opened.memcpy_out;
+  return opened;
 }
 
 function openFunction(

@@ -10,9 +10,9 @@ import { VERSION } from "../version.ts";
 import { ControlSocketError } from "./control_socket.ts";
 import { readTcpAddress, TakeoverError } from "./predecessor.ts";
 import { logOf } from "./serve.ts";
-import { ServiceManager, storeName } from "./service_manager.ts";
+import { ServiceManager } from "./service_manager.ts";
 import { holdSignalsBack, SIGNALS } from "./signals.ts";
-import { start, type StartOptions } from "./start.ts";
+import { start, type StartOptions, statusText } from "./start.ts";
 import { StateError } from "./state.ts";
 import { Upgrade } from "./upgrade.ts";
 import { isCheck, passCheck } from "./version_check.ts";
@@ -139,8 +139,7 @@ async function run(options: StartOptions): Promise<void> {
   raiseDescriptorLimit();
   using manager = ServiceManager.fromEnvironment(log);
   const daemon = start(options, log, manager, say);
-  const status = () =>
-    `Listening on ${daemon.control.path}: ${daemon.binds.size} sockets, generation ${daemon.origin.generation}`;
+  const status = () => statusText(daemon);
   const upgrade = new Upgrade(daemon, {
     began: () => {
       say("Respawning...");
@@ -158,18 +157,6 @@ async function run(options: StartOptions): Promise<void> {
     if (signal === "SIGUSR1") upgrade.request();
     else if (signal !== undefined) stop();
   });
-  if (manager !== undefined) {
-    daemon.binds.observer = {
-      bound: ({ address, socket }) => {
-        manager.store(storeName(address), socket.fd);
-        manager.status(status());
-      },
-      released: ({ address }) => {
-        manager.forget(storeName(address));
-        manager.status(status());
-      },
-    };
-  }
   say(`Listening for binds on control socket: ${daemon.control.path}`);
   manager?.ready(status());
   await daemon.run();

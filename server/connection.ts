@@ -110,10 +110,11 @@ export class Connection {
    * @throws {OsError} when the client is gone.
    */
   reply(reply: Reply): boolean {
+    const full = this.#queue.length >= MAX_QUEUED_ANSWERS ||
+      this.#queuedBytes() > MAX_QUEUED_BYTES;
     this.#queue.push(outgoing(reply));
     if (this.#queue.length === 1) this.flush();
-    return this.#queue.length <= MAX_QUEUED_ANSWERS &&
-      this.#queuedBytes() <= MAX_QUEUED_BYTES;
+    return !full;
   }
 
   #queuedBytes(): number {

@@ -202,8 +202,9 @@ export class Daemon {
       try {
         fd = acceptConnection(this.control.descriptor.fd);
       } catch (error) {
-        if (!isOutOfDescriptors(error)) throw error;
-        this.#refuse(error);
+        if (!(error instanceof OsError)) throw error;
+        if (isOutOfDescriptors(error)) this.#refuse(error);
+        else this.#pauseAccepting(error);
         return;
       }
       if (fd === -1) return;
@@ -216,21 +217,24 @@ export class Daemon {
    * and the loop would turn without end: the one in reserve lets it be told.
    */
   #refuse(error: OsError): void {
-    const now = performance.now();
-    if (now - this.#complainedAt > COMPLAINT_INTERVAL) {
-      this.#complainedAt = now;
-      this.log.error("clients are refused", { reason: error.message });
-    }
+    this.#complain("clients are refused", error);
     this.#reserve?.close();
     try {
       const fd = acceptConnection(this.control.descriptor.fd);
       if (fd !== -1) this.#turnAway(new Connection(new Descriptor(fd)), error);
     } catch (error) {
-      if (!isOutOfDescriptors(error)) throw error;
-      this.#pauseAccepting();
+      if (!(error instanceof OsError)) throw error;
+      this.#pauseAccepting(error);
     } finally {
       this.#reserve = spareDescriptor();
     }
+  }
+
+  #complain(message: string, error: OsError): void {
+    const now = performance.now();
+    if (now - this.#complainedAt < COMPLAINT_INTERVAL) return;
+    this.#complainedAt = now;
+    this.log.error(message, { reason: error.message });
   }
 
   #turnAway(connection: Connection, error: OsError): void {
@@ -243,7 +247,9 @@ export class Daemon {
     }
   }
 
-  #pauseAccepting(): void {
+  /** What accept(2) fails with now, it may not fail with a moment later. */
+  #pauseAccepting(error: OsError): void {
+    this.#complain("nobody is accepted for a moment", error);
     const { fd } = this.control.descriptor;
     this.#poller.change(fd, 0);
     this.#acceptPause = setTimeout(() => {

@@ -141,11 +141,16 @@ export function inheritedState(): State | undefined {
 }
 
 /**
- * A daemon that goes on where the last generation stopped.
+ * A daemon that goes on where the last generation stopped. `prepare` has it
+ * before the first client is answered.
  *
  * @throws {OsError} when the state names a descriptor that is not open.
  */
-export function adoptState(state: State, log: Log): Daemon {
+export function adoptState(
+  state: State,
+  log: Log,
+  prepare: (daemon: Daemon) => void,
+): Daemon {
   setAllCloseOnExec();
   const { fd, path, file } = state.control;
   const control = new ControlSocket(new Descriptor(fd), path, file);
@@ -155,6 +160,7 @@ export function adoptState(state: State, log: Log): Daemon {
     startedAt: state.started_at,
     generation: state.generation + 1,
   });
+  prepare(daemon);
   const socketOf = socketsByNumber(binds);
   for (const client of state.clients) {
     daemon.adopt(adoptClient(client, socketOf));

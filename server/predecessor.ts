@@ -21,7 +21,11 @@ import {
   streamSocket,
   tryConnect,
 } from "../ffi/socket.ts";
-import type { UnixAddress } from "../ffi/socket_address.ts";
+import {
+  canonicalHost,
+  localAddress,
+  type UnixAddress,
+} from "../ffi/socket_address.ts";
 import {
   type Answer,
   type BindDescription,
@@ -114,7 +118,7 @@ export class Predecessor implements Disposable {
     return {
       address: {
         kind: "tcp",
-        host: params.address ?? "",
+        host: hostOf(socket, params),
         port: params.port ?? 0,
         v6only: params.v6only ?? true,
       },
@@ -182,6 +186,13 @@ export class Predecessor implements Disposable {
   [Symbol.dispose](): void {
     this.#socket.close();
   }
+}
+
+/** The host as a number: a name is bound to what the other server resolved. */
+function hostOf({ fd }: Descriptor, { address = "" }: BindParams): string {
+  if (canonicalHost(address) !== undefined) return address;
+  const bound = localAddress(fd);
+  return bound.family === "unix" ? address : bound.host;
 }
 
 /** What asks for an address; the Ruby server does not know `v6only`. */

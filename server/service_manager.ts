@@ -108,7 +108,9 @@ export class ServiceManager implements Disposable {
 
   /** Keeps a copy of a socket for the next start, whatever ends this one. */
   store(name: string, fd: number): void {
-    this.#tell(["FDSTORE=1", `FDNAME=${name}`], [fd]);
+    // Without FDPOLL=0 (sd_notify(3)) the manager drops a socket that a holder
+    // has shut down for a moment.
+    this.#tell(["FDSTORE=1", "FDPOLL=0", `FDNAME=${name}`], [fd]);
   }
 
   /** Drops every copy of that name. */

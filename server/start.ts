@@ -38,14 +38,19 @@ export function start(
   say: (line: string) => void,
 ): Daemon {
   const state = inheritedState();
-  if (state !== undefined) return adoptState(state, log);
+  if (state !== undefined) {
+    // What the last generation held is in the store.
+    return adoptState(state, log, (daemon) => keepInStore(daemon, manager));
+  }
   const binds = new BindTable();
   try {
     const control = adoptStoredSockets(options.path, binds, log, manager) ??
       newControlSocket(options, binds, log, say);
     adoptRubyBinds(binds, log);
-    storeAll(control, binds, manager);
-    return firstGeneration(control, binds, log);
+    const daemon = firstGeneration(control, binds, log);
+    keepInStore(daemon, manager);
+    storeAll(daemon, manager);
+    return daemon;
   } catch (error) {
     binds.close();
     throw error;
@@ -66,10 +71,32 @@ function newControlSocket(
   });
 }
 
+/** What the service manager shows of the daemon. */
+export function statusText({ control, binds, origin }: Daemon): string {
+  return `Listening on ${control.path}: ${binds.size} sockets, generation ${origin.generation}`;
+}
+
+/** Keeps the store as the table of binds is from here on. */
+function keepInStore(
+  daemon: Daemon,
+  manager: ServiceManager | undefined,
+): void {
+  if (manager === undefined) return;
+  daemon.binds.observer = {
+    bound: ({ address, socket }) => {
+      manager.store(storeName(address), socket.fd);
+      manager.status(statusText(daemon));
+    },
+    released: ({ address }) => {
+      manager.forget(storeName(address));
+      manager.status(statusText(daemon));
+    },
+  };
+}
+
 /** The store keeps one copy of a socket, however often it is sent. */
 function storeAll(
-  control: ControlSocket,
-  binds: BindTable,
+  { control, binds }: Daemon,
   manager: ServiceManager | undefined,
 ): void {
   if (manager === undefined) return;

@@ -43,6 +43,11 @@ export function adoptStoredSockets(
         control = adoptControl(descriptor, address.path, path, passed.name);
       } else {
         const bind = boundAddress(address, passed);
+        // A .socket unit's port comes from there and from the store.
+        if (binds.get(bind) !== undefined) {
+          descriptor.close();
+          continue;
+        }
         binds.add(newBind(bind, descriptor, DEFAULT_BACKLOG));
         log.info("taken back", {
           address: formatAddress(bind),

@@ -5,6 +5,7 @@
  * @module
  */
 import type { HostAddress } from "../address.ts";
+import { OsError } from "../ffi/errno.ts";
 import { type BindParams, DEFAULT_BACKLOG } from "../protocol.ts";
 import { type BindTable, newBind } from "./bind_table.ts";
 import { ControlSocket } from "./control_socket.ts";
@@ -44,13 +45,31 @@ export function takeOver(
   fetch(predecessor, [...listed ?? [], ...addresses.map(paramsOf)], binds);
   const control = ControlSocket.replace(path, mode);
   // What was bound between the first list and the rename.
-  if (listed !== undefined) fetch(predecessor, predecessor.list()!, binds);
+  if (listed !== undefined) fetchLate(predecessor, binds, log);
   log.warn("took the place of another server, which can be ended now", {
     path,
     binds: binds.size,
     pid: predecessor.peer.pid,
   });
   return control;
+}
+
+/** There is no way back any more: what does not come is left. */
+function fetchLate(
+  predecessor: Predecessor,
+  binds: BindTable,
+  log: Log,
+): void {
+  try {
+    fetch(predecessor, predecessor.list() ?? [], binds);
+  } catch (error) {
+    if (!(error instanceof OsError) && !(error instanceof TakeoverError)) {
+      throw error;
+    }
+    log.warn("the other server's last binds may be missing", {
+      reason: error.message,
+    });
+  }
 }
 
 function fetch(

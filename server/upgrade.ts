@@ -45,7 +45,9 @@ export class Upgrade {
     if (this.#underWay) return;
     this.#underWay = true;
     this.#observer.began();
-    const failure = await this.#attempt();
+    const failure = await this.#attempt().catch((error: unknown) =>
+      error instanceof Error ? error.stack ?? error.message : String(error)
+    );
     this.#underWay = false;
     // The daemon was ended meanwhile, and the check with it.
     if (failure === undefined) return;

@@ -73,18 +73,61 @@ export async function checkNewVersion(
   } catch (error) {
     return `it cannot be started: ${error}`;
   }
-  const kill = () => child.kill("SIGKILL");
+  const kill = () => {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  };
   end.addEventListener("abort", kill);
-  const [{ success, code, signal, stdout, stderr }] = await Promise.all([
-    child.output(),
-    feed(child.stdin, state),
-  ]);
+  const streams = [new LastWords(child.stdout), new LastWords(child.stderr)];
+  feed(child.stdin, state);
+  const { success, code, signal } = await child.status;
   end.removeEventListener("abort", kill);
-  const output = new TextDecoder().decode(stdout);
-  if (success && output.includes(VERDICT)) return undefined;
-  const errors = new TextDecoder().decode(stderr).trim();
-  const written = (errors === "" ? output.trim() : errors).slice(-REPORTED);
+  const [output, errors] = await Promise.all(
+    streams.map((stream) => stream.text()),
+  );
+  if (success && output!.includes(VERDICT)) return undefined;
+  const written = (errors!.trim() === "" ? output!.trim() : errors!.trim())
+    .slice(-REPORTED);
   return `${howItEnded(late, code, signal)}: ${written || "it wrote nothing"}`;
+}
+
+/** How long a stream may go on when the program has ended, in ms. */
+const LINGERING = 200;
+
+/** The end of what a program writes, read without end. */
+class LastWords {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  readonly #end: Promise<void>;
+  #bytes = new Uint8Array(0);
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#reader = stream.getReader();
+    this.#end = this.#read();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (let each; !(each = await this.#reader.read()).done;) {
+        const all = new Uint8Array(this.#bytes.length + each.value.length);
+        all.set(this.#bytes);
+        all.set(each.value, this.#bytes.length);
+        this.#bytes = all.slice(-REPORTED);
+      }
+    } catch {
+      // Nothing more can be read of it.
+    }
+  }
+
+  /** A child that has inherited the stream is not waited for. */
+  async text(): Promise<string> {
+    const timer = setTimeout(() => this.#reader.cancel(), LINGERING);
+    await this.#end;
+    clearTimeout(timer);
+    return new TextDecoder().decode(this.#bytes);
+  }
 }
 
 function howItEnded(

@@ -44,6 +44,12 @@ class Started implements AsyncDisposable {
   }
 }
 
+/** Where nginx keeps files: by default where only root may write. */
+function temporaryPaths(scratch: Scratch): string {
+  return ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((each) => `${each}_temp_path ${scratch.join(each)};`).join(" ");
+}
+
 /** An example as its first lines say, but with port 0, as `run` or `exec`. */
 async function start(
   { file, hasPort }: Example,
@@ -63,7 +69,8 @@ async function start(
     const port = String(await portOf(daemon));
     await Deno.writeTextFile(
       copy,
-      text.replaceAll("8000", port).replace("/run/", `${scratch.path}/`),
+      text.replaceAll("8000", port).replace("/run/", `${scratch.path}/`)
+        .replace("http {", `http { ${temporaryPaths(scratch)}`),
     );
     command = command.replace(`$PWD/${file}`, copy);
   }

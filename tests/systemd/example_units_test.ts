@@ -1,0 +1,186 @@
+import { assert, assertEquals } from "@std/assert";
+import { bind } from "../../client.ts";
+import { stagePackages } from "../../tools/stage_packages.ts";
+import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
+import { lacks } from "../foreign_program.ts";
+import { libcPath, Scratch, treePath } from "../tree.ts";
+import { inside, lacksSystemd, Machine } from "./machine.ts";
+import { Queue } from "./queue.ts";
+import { Service } from "./service.ts";
+
+const withSystemd = { ignore: await lacksSystemd() };
+
+/** The worst exposure that `systemd-analyze security` may find, in tenths. */
+const THRESHOLD = "18";
+
+/** A user that every Debian has; the machine's own /etc is not to be written. */
+const USER = "daemon";
+
+/** An example unit with the paths and the user of the machine. */
+async function exampleUnit(name: string): Promise<string> {
+  const text = await Deno.readTextFile(treePath(`examples/systemd/${name}`));
+  return text.replaceAll("/usr/bin/deno", inside(Deno.execPath()))
+    .replaceAll("/lib/x86_64-linux-gnu/libc.so.6", libcPath)
+    .replaceAll(/^((?:Socket)?(?:User|Group))=multibinder$/gm, `$1=${USER}`);
+}
+
+async function exampleUnits(): Promise<Record<string, string>> {
+  const units: Record<string, string> = {};
+  for (const name of ["multibinder.service", "multibinder.socket"]) {
+    units[name] = await exampleUnit(name);
+  }
+  return units;
+}
+
+/** Puts our packages where the machine sees them; the drop-in that says so. */
+async function withPackages(machine: Machine): Promise<void> {
+  await using scratch = await Scratch.make();
+  await stagePackages(scratch.join("jsr"));
+  const jsr = `${machine.shared}/jsr`;
+  // The @std packages are a link to a folder that the service may not see.
+  const { code } = await new Deno.Command("cp", {
+    args: ["--recursive", "--dereference", scratch.join("jsr"), jsr],
+    stderr: "inherit",
+  }).output();
+  assertEquals(code, 0);
+  await machine.install({
+    "multibinder.service.d/packages.conf":
+      `[Service]\nEnvironment=JSR_URL=file://${jsr}/\n`,
+  });
+}
+
+const CONTROL = "/run/multibinder/control.sock";
+
+async function serviceOfExample(): Promise<Service> {
+  const machine = await Machine.start({ units: await exampleUnits() });
+  try {
+    await withPackages(machine);
+  } catch (error) {
+    await machine[Symbol.asyncDispose]();
+    throw error;
+  }
+  return Service.in(machine, machine.pathOf(CONTROL));
+}
+
+/** A port that takes a privilege, at an address that nobody else uses. */
+function privilegedAddress(): string {
+  const [one, two] = crypto.getRandomValues(new Uint8Array(2));
+  return `127.80.${one}.${two}:80`;
+}
+
+Deno.test(
+  "systemd-analyze verify has nothing to say of the example units",
+  withSystemd,
+  async () => {
+    await using machine = await Machine.start({ units: await exampleUnits() });
+    for (const name of ["multibinder.service", "multibinder.socket"]) {
+      const path = `/etc/systemd/system/${name}`;
+      assertEquals(
+        await machine.run(
+          "systemd-analyze",
+          "verify",
+          "--recursive-errors=no",
+          "--man=no",
+          path,
+        ),
+        { code: 0, output: "", errors: "" },
+      );
+    }
+  },
+);
+
+Deno.test({
+  name: "systemd-analyze security gives multibinder.service at most 1.8",
+  ignore: await lacks("systemd-analyze"),
+  fn: async () => {
+    const { code, stdout } = await new Deno.Command("systemd-analyze", {
+      args: [
+        "security",
+        "--offline=true",
+        `--threshold=${THRESHOLD}`,
+        "--no-pager",
+        treePath("examples/systemd/multibinder.service"),
+      ],
+    }).output();
+    assertEquals(code, 0, new TextDecoder().decode(stdout));
+  },
+});
+
+Deno.test(
+  "the example unit binds port 80 as a plain user, and a reload and kill -9 keep it",
+  withSystemd,
+  async () => {
+    await using service = await serviceOfExample();
+    const { sock } = service;
+    await service.systemctl("start");
+    const address = privilegedAddress();
+    const first = await bind(address, { sock });
+    const socket = socketOf(first);
+    assertEquals(tcpAddress(first).port, 80);
+    first.close();
+    const proc = `/proc/${await service.machine.mainPid(service.unit)}`;
+    const status = await Deno.readTextFile(`${proc}/status`);
+    const uid = /^Uid:\t(\d+)/m.exec(status)?.[1];
+    assert(uid !== undefined && uid !== "0", status);
+    const pid = await service.property("MainPID");
+    await service.systemctl("reload");
+    await service.generation(2);
+    await service.becomes("ActiveState", "active");
+    assertEquals(await service.property("MainPID"), pid);
+    await service.kill();
+    await service.generation(1);
+    using again = await bind(address, { sock, timeout: 60_000 });
+    assertEquals(socketOf(again), socket);
+    (await bind("localhost", 0, { sock })).close();
+    const log = await service.machine.journal(service.unit);
+    assert(!/WARN|ERROR/.test(log), log);
+  },
+);
+
+Deno.test(
+  "the example unit's control socket is its user's and its group's",
+  withSystemd,
+  async () => {
+    await using service = await serviceOfExample();
+    await service.systemctl("start");
+    const { output } = await service.machine.run(
+      "stat",
+      "--format=%U %G %a",
+      CONTROL,
+    );
+    assertEquals(output, `${USER} ${USER} 660`);
+    await service.systemctl("stop");
+    const { code } = await service.machine.run("test", "-e", CONTROL);
+    assertEquals(code, 1);
+  },
+);
+
+Deno.test(
+  "with the example .socket unit the daemon starts for its first client, and its socket outlives all",
+  withSystemd,
+  async () => {
+    await using service = await serviceOfExample();
+    const { machine, sock } = service;
+    const started = await machine.systemctl("start", "multibinder.socket");
+    assertEquals(started.code, 0, started.errors);
+    const shown = await machine.run("stat", "--format=%U %G %a", CONTROL);
+    assertEquals(shown.output, `${USER} ${USER} 660`);
+    const first = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    const { port } = tcpAddress(first);
+    const socket = socketOf(first);
+    first.close();
+    const { ino } = await Deno.lstat(sock);
+    await using queue = new Queue(port);
+    await queue.grows(3);
+    await service.kill();
+    await queue.grows(3);
+    using web = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    assertEquals(socketOf(web), socket);
+    const answers = await queue.serve(web, "served");
+    assertEquals(answers, answers.map(() => "served"));
+    await service.becomes("ActiveState", "active");
+    await service.systemctl("stop");
+    assertEquals((await Deno.lstat(sock)).ino, ino);
+    assertEquals((await service.status()).binds, 0);
+  },
+);

@@ -1,0 +1,129 @@
+import { assert, assertEquals } from "@std/assert";
+import { bind } from "../../client.ts";
+import { lacksIpv6, socketOf, tcpAddress } from "../binds/listening_socket.ts";
+import { RawConnection, requestText } from "../raw_connection.ts";
+import { lacksSystemd } from "./machine.ts";
+import { listenersOn, Queue } from "./queue.ts";
+import { Service } from "./service.ts";
+
+const withSystemd = { ignore: await lacksSystemd() };
+
+Deno.test(
+  "twenty kill -9 of the daemon lose no socket and no connection that waits on it",
+  withSystemd,
+  async () => {
+    await using service = await Service.start();
+    const { sock } = service;
+    const first = await bind("127.0.0.1", 0, { sock });
+    const { port } = tcpAddress(first);
+    const socket = socketOf(first);
+    first.close();
+    const control = (await Deno.lstat(sock)).ino;
+    const pids = new Set([(await service.status()).pid]);
+    for (let kill = 1; kill <= 20; kill++) {
+      await using queue = new Queue(port);
+      await queue.grows(5);
+      await service.kill();
+      await queue.join();
+      using waiting = RawConnection.open(sock);
+      await waiting.send(requestText(kill, "status"));
+      const { id, result } = await waiting.answer();
+      assertEquals(id, kill);
+      assert(result !== undefined);
+      await queue.grows(5);
+      pids.add((await service.status()).pid);
+      using web = await bind("127.0.0.1", 0, { sock });
+      assertEquals(tcpAddress(web).port, port);
+      assertEquals(socketOf(web), socket);
+      assertEquals(await listenersOn(port), 1);
+      assertEquals((await Deno.lstat(sock)).ino, control);
+      const answers = await queue.serve(web, `${kill}`);
+      assertEquals(answers, answers.map(() => `${kill}`));
+    }
+    assertEquals(pids.size, 21);
+    const { binds, generation } = await service.status();
+    assertEquals({ binds, generation }, { binds: 1, generation: 1 });
+    assertEquals(await service.property("NRestarts"), "20");
+    assertEquals(await service.property("NFileDescriptorStore"), "2");
+  },
+);
+
+Deno.test({
+  name:
+    "sockets of every kind of address come back under their own after kill -9",
+  ignore: withSystemd.ignore || lacksIpv6(),
+  fn: async () => {
+    await using service = await Service.start();
+    const { sock } = service;
+    using probe = Deno.listen({ hostname: "127.9.0.3", port: 0 });
+    const { port } = probe.addr;
+    probe.close();
+    const asked = [
+      `127.9.0.3:${port}`,
+      "127.0.0.1:0",
+      "0.0.0.0:0",
+      "[::1]:0",
+      "[::]:0",
+      ":0",
+    ];
+    const ask = async () => {
+      const sockets: Record<string, string> = {};
+      for (const address of asked) {
+        using binding = await bind(address, { sock });
+        sockets[address] = socketOf(binding);
+      }
+      return sockets;
+    };
+    const before = await ask();
+    assertEquals(new Set(Object.values(before)).size, asked.length);
+    for (let kill = 0; kill < 3; kill++) {
+      await service.kill();
+      assertEquals(await ask(), before);
+      assertEquals((await service.status()).binds, asked.length);
+    }
+    const stored = await service.property("NFileDescriptorStore");
+    assertEquals(stored, `${1 + asked.length}`);
+  },
+});
+
+Deno.test(
+  "a control socket whose path is gone is replaced after kill -9, and the binds stay",
+  withSystemd,
+  async () => {
+    await using service = await Service.start();
+    const { sock } = service;
+    const first = await bind("127.0.0.1", 0, { sock });
+    const socket = socketOf(first);
+    first.close();
+    await Deno.rename(sock, `${sock}.away`);
+    await service.kill();
+    using web = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    assertEquals(socketOf(web), socket);
+    const log = await service.machine.journal(service.unit);
+    const line = log.split("\n").find((each) => each.includes("of no use"));
+    assert(line?.includes("leads to it no more"), log);
+    await service.becomes("NFileDescriptorStore", "2");
+  },
+);
+
+Deno.test(
+  "a dead socket at the control socket's path is replaced after kill -9, and the binds stay",
+  withSystemd,
+  async () => {
+    await using service = await Service.start();
+    const { sock } = service;
+    const first = await bind("127.0.0.1", 0, { sock });
+    const socket = socketOf(first);
+    first.close();
+    await Deno.rename(sock, `${sock}.away`);
+    const other = Deno.listen({ transport: "unix", path: `${sock}.other` });
+    await Deno.rename(`${sock}.other`, sock);
+    other.close();
+    await service.kill();
+    using web = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    assertEquals(socketOf(web), socket);
+    const log = await service.machine.journal(service.unit);
+    assert(log.includes("leads to it no more"), log);
+    assert(log.includes("Removed existing control socket"), log);
+  },
+);

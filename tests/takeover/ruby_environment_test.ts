@@ -1,0 +1,153 @@
+import { assert, assertEquals } from "@std/assert";
+import { bind, connect } from "../../client.ts";
+import { lacksIpv6, socketOf } from "../binds/listening_socket.ts";
+import { daemonCommand } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { Program } from "../program.ts";
+import { Scratch, treePath } from "../tree.ts";
+
+const withPython = { ignore: await lacks("python3") };
+
+/** A socket that a Ruby server would leave; see ruby_environment.py. */
+interface Left {
+  /** What follows `MULTIBINDER_BIND__tcp__`. */
+  variable: string;
+  host?: string;
+  listen?: boolean;
+}
+
+/** A daemon that was started in the way of a Ruby server's exec. */
+class Successor implements AsyncDisposable {
+  private constructor(
+    readonly scratch: Scratch,
+    readonly program: Program,
+    /** Port and inode of each socket that was left. */
+    readonly left: { port: number; inode: number }[],
+  ) {}
+
+  static async start(sockets: Left[]): Promise<Successor> {
+    const scratch = await Scratch.make();
+    const program = Program.start("python3", {
+      args: [
+        treePath("tests/takeover/ruby_environment.py"),
+        JSON.stringify(sockets.map((each) => ({ listen: true, ...each }))),
+        ...daemonCommand(scratch.join("control.sock")),
+      ],
+    });
+    const left = JSON.parse(await program.output.next("["));
+    const successor = new Successor(scratch, program, left);
+    await successor.listening();
+    return successor;
+  }
+
+  get sock(): string {
+    return this.scratch.join("control.sock");
+  }
+
+  async listening(): Promise<void> {
+    await this.program.output.next("Listening for binds on control socket: ");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program[Symbol.asyncDispose]();
+    await this.scratch[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test(
+  "binds of a Ruby server's environment are adopted and cross a re-exec",
+  withPython,
+  async () => {
+    await using daemon = await Successor.start([
+      { variable: "127_0.0.1__PORT", host: "127.0.0.1" },
+      { variable: "0_0.0.0__PORT", host: "0.0.0.0" },
+      { variable: "127_0.0.2__0", host: "127.0.0.2" },
+    ]);
+    const { sock } = daemon;
+    const [one, all, zero] = daemon.left;
+    const asked = [
+      ["127.0.0.1", one!.port, one!.inode],
+      ["0.0.0.0", all!.port, all!.inode],
+      ["127.0.0.2", 0, zero!.inode],
+    ] as const;
+    for (const generation of [1, 2]) {
+      using session = await connect({ sock });
+      const status = await session.status();
+      assertEquals(status.generation, generation);
+      assertEquals(status.binds, 3);
+      for (const [host, port, inode] of asked) {
+        using binding = await bind(host, port, { sock });
+        assertEquals(socketOf(binding), `socket:[${inode}]`);
+      }
+      if (generation === 2) break;
+      daemon.program.signal("SIGUSR1");
+      await daemon.listening();
+    }
+    const { errors } = daemon.program;
+    assert(!errors.text.includes("of no use"), errors.text);
+  },
+);
+
+/** What is not what its variable says. */
+const WRONG: [string, Left, RegExp][] = [
+  [
+    "another address",
+    { variable: "127_0.0.1__PORT", host: "127.0.0.2" },
+    /bound to something else/,
+  ],
+  [
+    "another port",
+    { variable: "127_0.0.1__1", host: "127.0.0.1" },
+    /bound to something else/,
+  ],
+  [
+    "a socket that does not listen",
+    { variable: "127_0.0.1__PORT", host: "127.0.0.1", listen: false },
+    /does not listen/,
+  ],
+  [
+    "a descriptor that is not open",
+    { variable: "127_0.0.1__8000" },
+    /Bad file descriptor|EBADF/,
+  ],
+  [
+    "a name that is no address",
+    { variable: "nonsense", host: "127.0.0.1" },
+    /not <address>__<port>=<fd>/,
+  ],
+];
+
+for (const [what, left, reason] of WRONG) {
+  Deno.test(
+    `${what} in a Ruby server's environment is refused with a line in the log`,
+    withPython,
+    async () => {
+      await using daemon = await Successor.start([
+        left,
+        { variable: "127_0.0.3__PORT", host: "127.0.0.3" },
+      ]);
+      const line = await daemon.program.errors.next("of no use");
+      assert(line.includes("MULTIBINDER_BIND__tcp__"), line);
+      assert(reason.test(line), line);
+      using session = await connect({ sock: daemon.sock });
+      assertEquals((await session.status()).binds, 1);
+      const right = daemon.left[1]!;
+      using web = await session.bind("127.0.0.3", right.port);
+      assertEquals(socketOf(web), `socket:[${right.inode}]`);
+    },
+  );
+}
+
+Deno.test({
+  name:
+    "an IPv6 socket under an IPv4 name of a Ruby server's environment is refused",
+  ignore: withPython.ignore || lacksIpv6(),
+  fn: async () => {
+    await using daemon = await Successor.start([
+      { variable: "127_0.0.1__PORT", host: "::1" },
+    ]);
+    await daemon.program.errors.next("of no use");
+    using session = await connect({ sock: daemon.sock });
+    assertEquals((await session.status()).binds, 0);
+  },
+});

@@ -1,0 +1,143 @@
+import { assertEquals } from "@std/assert";
+import { bind } from "../../client.ts";
+import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { BindLoad } from "../upgrade/bind_load.ts";
+import { ControlLoad } from "./control_load.ts";
+import {
+  daemonWithoutList,
+  olderDaemon,
+  type OldServer,
+  rubyServer,
+} from "./old_server.ts";
+import { ServiceLoad } from "./service_load.ts";
+
+const noRuby = await lacks("ruby");
+
+/** A kind of server whose place can be taken. */
+interface Kind {
+  name: string;
+  ignore: boolean;
+  start(): Promise<OldServer>;
+  /** The option, given the addresses that are held. */
+  option(addresses: string[]): string[];
+}
+
+const KINDS: Kind[] = [
+  {
+    name: "an older daemon",
+    ignore: false,
+    start: () => olderDaemon(),
+    option: () => ["--takeover"],
+  },
+  {
+    name: "a daemon that cannot list",
+    ignore: false,
+    start: daemonWithoutList,
+    option: (addresses) => [`--takeover=${addresses.join(",")}`],
+  },
+  {
+    name: "a Ruby server",
+    ignore: noRuby,
+    start: rubyServer,
+    option: (addresses) => [`--takeover=${addresses.join(",")}`],
+  },
+];
+
+for (const { name, ignore, start, option } of KINDS) {
+  Deno.test({
+    name:
+      `the place of ${name} is taken under load: same sockets, nobody refused, and the old one may die`,
+    ignore,
+    fn: async () => {
+      await using old = await start();
+      const { sock } = old;
+      using one = await bind("127.0.0.1", 0, { sock });
+      using two = await bind("127.0.0.2", 0, { sock });
+      const before = [socketOf(one), socketOf(two)];
+      const file = (await Deno.lstat(sock)).ino;
+      const ask = async () => {
+        using first = await bind("127.0.0.1", 0, { sock });
+        using second = await bind("127.0.0.2", 0, { sock });
+        return [socketOf(first), socketOf(second)];
+      };
+      await using binds = new BindLoad(sock, 2);
+      await using control = new ControlLoad(sock, 3, "127.0.0.2", 0);
+      await using service = new ServiceLoad(one, 3);
+      const all = async (count: number) => {
+        await binds.binds(count);
+        await control.answers(count);
+        await service.connections(count);
+      };
+      await all(20);
+      await using daemon = await Daemon.start({
+        sock,
+        args: [
+          ...option(["127.0.0.1:0", "127.0.0.2:0"]),
+          "--log-level",
+          "warn",
+        ],
+      });
+      await all(20);
+      assertEquals((await daemon.status()).pid, daemon.pid);
+      assertEquals((await daemon.status()).binds, 2);
+      assertEquals(await ask(), before);
+      old.program.signal("SIGKILL");
+      await old.program.end();
+      await all(20);
+      await daemon.reexec();
+      await all(20);
+      await Promise.all([binds.stop(), control.stop(), service.stop()]);
+      assertEquals(await ask(), before);
+      assertEquals(binds.sockets, new Set([before[0]!]));
+      const moved = (await Deno.lstat(sock)).ino;
+      assertEquals(moved === file, false);
+      const { code } = await daemon.stop();
+      assertEquals(code, 0);
+      assertEquals(
+        [...Deno.readDirSync(sock.slice(0, sock.lastIndexOf("/")))]
+          .filter(({ name }) => name.startsWith("control.sock")),
+        [],
+      );
+    },
+  });
+}
+
+Deno.test("an older daemon that is ended with SIGTERM after the takeover leaves the path alone", async () => {
+  await using old = await olderDaemon();
+  const { sock } = old;
+  const first = await bind("127.0.0.1", 0, { sock });
+  const socket = socketOf(first);
+  first.close();
+  await using daemon = await Daemon.start({ sock, args: ["--takeover"] });
+  old.program.signal("SIGTERM");
+  assertEquals((await old.program.end()).code, 0);
+  using web = await bind("127.0.0.1", 0, { sock });
+  assertEquals(socketOf(web), socket);
+  assertEquals((await daemon.status()).binds, 1);
+});
+
+Deno.test("--takeover with nobody there starts as without it", async () => {
+  await using daemon = await Daemon.start({ args: ["--takeover"] });
+  assertEquals((await daemon.status()).binds, 0);
+  (await bind("127.0.0.1", 0, { sock: daemon.sock })).close();
+  await daemon.stop();
+});
+
+Deno.test("a chain of takeovers keeps one socket", async () => {
+  await using first = await Daemon.start();
+  const { sock } = first;
+  const web = await bind(":0", { sock });
+  const socket = socketOf(web);
+  const { port } = tcpAddress(web);
+  web.close();
+  await using second = await Daemon.start({ sock, args: ["--takeover"] });
+  await first.stop();
+  await using third = await Daemon.start({ sock, args: ["--takeover"] });
+  await second.stop();
+  using again = await bind(":0", { sock });
+  assertEquals(socketOf(again), socket);
+  (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+  assertEquals((await third.status()).binds, 1);
+});

@@ -1,0 +1,68 @@
+import { assert, assertEquals } from "@std/assert";
+import { residentMemory } from "../process_state.ts";
+import { BindLoad } from "./bind_load.ts";
+import { CopiedDaemon } from "./copied_daemon.ts";
+import { openSockets } from "./open_sockets.ts";
+
+/** More than garbage that waits to be collected, less than a leak of pages. */
+const MEMORY_NOISE_KIB = 48 * 1024;
+
+const SIGNALS = 300;
+const BURST = 10;
+
+for (const checks of [true, false]) {
+  const how = checks ? "with" : "without";
+  Deno.test(`300 SIGUSR1 in bursts, ${how} a check, fail not one bind of eight clients and leave nothing behind`, async () => {
+    await using daemon = await CopiedDaemon.start({
+      checks,
+      args: ["--log-level", "warn"],
+    });
+    await using load = new BindLoad(daemon.sock, 8);
+    await load.binds(100);
+    await daemon.reexec();
+    await load.binds(100);
+    const { generation } = await daemon.status();
+    const memory = await residentMemory(daemon.pid);
+    try {
+      for (let sent = 0; sent < SIGNALS; sent += BURST) {
+        for (let one = 0; one < BURST; one++) {
+          daemon.program.signal("SIGUSR1");
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        await daemon.listening();
+        await load.binds(50);
+      }
+    } catch (cause) {
+      const { output, errors } = daemon.program;
+      const written = `${output.text}\n${errors.text}`;
+      throw new Error(`the daemon wrote:\n${written}`, { cause });
+    }
+    await load.stop();
+    // A signal of the last burst may still have its re-exec before it.
+    await daemon.reexec();
+    const status = await daemon.status();
+    assertEquals(status.pid, daemon.pid);
+    assertEquals(status.binds, 1);
+    assert(
+      status.generation > generation + SIGNALS / BURST,
+      `${status.generation}`,
+    );
+    assertEquals(load.sockets.size, 1);
+    const grown = await residentMemory(daemon.pid) - memory;
+    assert(grown < MEMORY_NOISE_KIB, `${grown} KiB more`);
+    await daemon.hasChildren(0);
+  });
+}
+
+Deno.test("thirty checked generations hold no more descriptors than the second", async () => {
+  await using daemon = await CopiedDaemon.start({
+    args: ["--log-level", "warn"],
+  });
+  await daemon.reexec();
+  const before = await openSockets(daemon);
+  for (let generation = 2; generation < 32; generation++) {
+    await daemon.reexec();
+  }
+  assertEquals((await daemon.status()).generation, 32);
+  assertEquals(await openSockets(daemon), before);
+});

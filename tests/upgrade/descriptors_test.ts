@@ -1,0 +1,99 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { connect } from "../../client.ts";
+import { socketOf } from "../binds/listening_socket.ts";
+import { lacks } from "../foreign_program.ts";
+import { ask, requestText } from "../raw_connection.ts";
+import { CopiedDaemon } from "./copied_daemon.ts";
+
+const withPrlimit = { ignore: await lacks("prlimit") };
+
+/** Binds until `left` descriptors are free; how many were bound. */
+async function fill(daemon: CopiedDaemon, left: number): Promise<number> {
+  using session = await connect({ sock: daemon.sock });
+  for (let count = 0;; count++) {
+    const { open, limit } = (await session.status()).descriptors;
+    if (limit - open <= left) return count;
+    (await session.bind(address(count), 0)).close();
+  }
+}
+
+function address(index: number): string {
+  return `127.3.${index >> 8}.${index & 255}`;
+}
+
+async function release(sock: string, count: number): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const params = [{ address: address(index), port: 0 }];
+    const { result } = await ask(sock, requestText(index, "release", params));
+    assertEquals(result, true);
+  }
+}
+
+for (const checks of [true, false]) {
+  for (const left of [20, 3]) {
+    const how = checks ? "with" : "without";
+    Deno.test({
+      name:
+        `an upgrade ${how} a check and with ${left} descriptors free is refused, and goes when there are more`,
+      ...withPrlimit,
+      fn: async () => {
+        await using daemon = await CopiedDaemon.start({
+          checks,
+          under: ["prlimit", "--nofile=128:128"],
+          args: ["--log-level", "warn"],
+        });
+        const bound = await fill(daemon, left);
+        for (let turn = 0; turn < 3; turn++) await daemon.failingUpgrade();
+        const before = await daemon.status();
+        assertEquals(before.generation, 1);
+        assertEquals(before.binds, bound);
+        await release(daemon.sock, bound);
+        await daemon.reexec();
+        assertEquals((await daemon.status()).generation, 2);
+        assertEquals((await daemon.status()).pid, before.pid);
+      },
+    });
+  }
+}
+
+Deno.test({
+  name: "the log says how many descriptors an upgrade takes",
+  ...withPrlimit,
+  fn: async () => {
+    await using daemon = await CopiedDaemon.start({
+      under: ["prlimit", "--nofile=128:128"],
+      args: ["--log-level", "warn"],
+    });
+    await fill(daemon, 20);
+    const line = await daemon.failingUpgrade();
+    assertMatch(line, /Deno needs \d+ .*descriptors to start.* 128/);
+  },
+});
+
+Deno.test("ten thousand binds cross a re-exec", async () => {
+  await using daemon = await CopiedDaemon.start({
+    args: ["--log-level", "warn"],
+  });
+  using session = await connect({ sock: daemon.sock });
+  const { limit } = (await session.status()).descriptors;
+  const count = Math.min(10_000, limit - 100);
+  if (count < 10_000) console.log(`only ${count}: the limit is ${limit}`);
+  const bindAll = async () => {
+    const sockets: string[] = [];
+    for (let index = 0; index < count; index++) {
+      using binding = await session.bind(address(index), 0);
+      sockets.push(socketOf(binding));
+    }
+    return sockets;
+  };
+  const sockets = await bindAll();
+  assertEquals(new Set(sockets).size, count);
+  await daemon.reexec();
+  const { generation, binds, pid } = await session.status();
+  assertEquals({ generation, binds, pid }, {
+    generation: 2,
+    binds: count,
+    pid: daemon.pid,
+  });
+  assert((await bindAll()).every((socket, index) => socket === sockets[index]));
+});

@@ -1,0 +1,89 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { libcPath } from "../tree.ts";
+import { BindLoad } from "./bind_load.ts";
+import { CopiedDaemon } from "./copied_daemon.ts";
+
+/** Text of a program that goes on when there is a file at `gate`. */
+function waitingFor(gate: string): string {
+  return `
+const { symbols } = Deno.dlopen(${JSON.stringify(libcPath)}, {
+  access: { parameters: ["buffer", "i32"], result: "i32" },
+  usleep: { parameters: ["u32"], result: "i32" },
+});
+const gate = new TextEncoder().encode(${JSON.stringify(`${gate}\0`)});
+while (symbols.access(gate, 0) !== 0) symbols.usleep(5000);
+`;
+}
+
+/** How often a text has a line. */
+function count(text: string, line: string): number {
+  return text.split("\n").filter((each) => each === line).length;
+}
+
+Deno.test("SIGUSR1 while a new version is checked adds nothing", async () => {
+  await using daemon = await CopiedDaemon.start();
+  const gate = daemon.scratch.join("gate");
+  await daemon.source.prepend(waitingFor(gate));
+  daemon.program.signal("SIGUSR1");
+  const checked = await daemon.hasChildren(1);
+  await using load = new BindLoad(daemon.sock, 2);
+  for (let sent = 0; sent < 10; sent++) {
+    daemon.program.signal("SIGUSR1");
+    await load.binds(2);
+  }
+  assertEquals(await daemon.hasChildren(1), checked);
+  await load.stop();
+  await Deno.writeTextFile(gate, "");
+  await daemon.listening();
+  assertEquals((await daemon.status()).generation, 2);
+  const { code, output } = await daemon.stop();
+  assertEquals(code, 0);
+  assertEquals(count(output, "Respawning..."), 1);
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`${signal} while a new version is checked ends the daemon with 0, and the check with it`, async () => {
+    await using daemon = await CopiedDaemon.start();
+    await daemon.source.prepend(waitingFor(daemon.scratch.join("gate")));
+    daemon.program.signal("SIGUSR1");
+    const [checked] = await daemon.hasChildren(1);
+    daemon.program.signal(signal);
+    const { code, errors } = await daemon.program.end();
+    assertEquals(code, 0, errors);
+    assert(!errors.includes("abandoned"), errors);
+    let left: string | undefined;
+    try {
+      const stat = await Deno.readTextFile(`/proc/${checked}/stat`);
+      left = /\) Z /.test(stat) ? undefined : stat;
+    } catch {
+      left = undefined;
+    }
+    assertEquals(left, undefined);
+  });
+}
+
+Deno.test("a daemon that may not run its next version says so once, with the flag", async () => {
+  await using daemon = await CopiedDaemon.start({ checks: false });
+  await daemon.reexec();
+  await daemon.reexec();
+  const { errors } = await daemon.stop();
+  const warnings = errors.split("\n").filter((line) => line.includes("WARN"));
+  assertEquals(warnings.length, 1, errors);
+  assertStringIncludes(warnings[0]!, "not checked before it takes over");
+  assertStringIncludes(warnings[0]!, `--allow-run=${daemon.deno}`);
+});
+
+Deno.test("a daemon that checks its next version warns of nothing", async () => {
+  await using daemon = await CopiedDaemon.start();
+  await daemon.reexec();
+  const { errors } = await daemon.stop();
+  assertEquals(errors, "");
+});
+
+Deno.test("without a check too a deno that is gone leaves the old version serving", async () => {
+  await using daemon = await CopiedDaemon.start({ checks: false });
+  await Deno.remove(daemon.deno);
+  const line = await daemon.failingUpgrade();
+  assertStringIncludes(line, "ENOENT");
+  assertEquals((await daemon.status()).generation, 1);
+});
