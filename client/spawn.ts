@@ -166,7 +166,8 @@ function environmentOf(
  * Sockets at 3, 4, ... without a gap are announced by LISTEN_FDS,
  * LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)), as systemd does. Because
  * LISTEN_PID is the child's own, `/bin/sh` is started, sets it and becomes the
- * command: the PID stays the same.
+ * command: the PID stays the same. Debian's `/bin/sh` passes on no variable
+ * whose name is not made of letters, digits and underscores.
  *
  * It needs `--allow-ffi` for the C library and, unlike `Deno.Command`, no
  * `--allow-run`.

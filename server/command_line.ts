@@ -10,7 +10,7 @@ import { VERSION } from "../version.ts";
 import { ControlSocketError } from "./control_socket.ts";
 import { readTcpAddress, TakeoverError } from "./predecessor.ts";
 import { logOf } from "./serve.ts";
-import { ServiceManager } from "./service_manager.ts";
+import { ServiceManager } from "../ffi/service_manager.ts";
 import { holdSignalsBack, SIGNALS } from "./signals.ts";
 import { start, type StartOptions, statusText } from "./start.ts";
 import { StateError } from "./state.ts";
@@ -137,7 +137,9 @@ async function run(options: StartOptions): Promise<void> {
   setAllCloseOnExec();
   const log = logOf(options);
   raiseDescriptorLimit();
-  using manager = ServiceManager.fromEnvironment(log);
+  using manager = ServiceManager.fromEnvironment((reason) =>
+    log.warn("the service manager was not told", { reason })
+  );
   const daemon = start(options, log, manager, say);
   const status = () => statusText(daemon);
   const upgrade = new Upgrade(daemon, {

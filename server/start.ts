@@ -13,11 +13,8 @@ import { adoptState, inheritedState } from "./handoff.ts";
 import type { Log } from "./log.ts";
 import { adoptRubyBinds } from "./ruby_environment.ts";
 import { DEFAULT_MODE, firstGeneration, type ServerOptions } from "./serve.ts";
-import {
-  controlStoreName,
-  type ServiceManager,
-  storeName,
-} from "./service_manager.ts";
+import { controlStoreName, storeName } from "./store_names.ts";
+import type { ServiceManager } from "../ffi/service_manager.ts";
 import { adoptStoredSockets } from "./stored_sockets.ts";
 import { takeOver } from "./takeover.ts";
 

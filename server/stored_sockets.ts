@@ -17,11 +17,8 @@ import { DEFAULT_BACKLOG } from "../protocol.ts";
 import { type BindTable, newBind } from "./bind_table.ts";
 import { ControlSocket } from "./control_socket.ts";
 import type { Log } from "./log.ts";
-import {
-  addressOfStoreName,
-  controlFileOfStoreName,
-  type ServiceManager,
-} from "./service_manager.ts";
+import { addressOfStoreName, controlFileOfStoreName } from "./store_names.ts";
+import type { ServiceManager } from "../ffi/service_manager.ts";
 
 /**
  * Adds the binds that were passed to `binds` and returns the control socket,

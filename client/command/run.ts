@@ -4,7 +4,7 @@ import { reapWhereInit } from "../run/init.ts";
 import { endLike } from "../run/own_ending.ts";
 import type { ReadyWhen } from "../run/readiness.ts";
 import { report } from "../run/report.ts";
-import { ServiceManager } from "../run/service_manager.ts";
+import { ServiceManager } from "../../ffi/service_manager.ts";
 import { Supervisor } from "../run/supervisor.ts";
 import { watchPaths } from "../run/watched_paths.ts";
 import type { Command } from "./command.ts";
@@ -142,7 +142,9 @@ async function run(options: RunOptions): Promise<number> {
   const fetched = await fetchUnlessStopped(options, early.signal);
   if (fetched instanceof Stopped) return endLike(fetched);
   using _sockets = fetched;
-  using manager = new ServiceManager(report);
+  using manager = ServiceManager.fromEnvironment((reason) =>
+    report(`the service manager is not told: ${reason}`)
+  );
   const service = {
     command,
     descriptors: fetched.descriptors,

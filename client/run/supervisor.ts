@@ -4,7 +4,7 @@ import { StartError } from "../command/start_error.ts";
 import { Generation, type Manner } from "./generation.ts";
 import { formatEnding, type Report } from "./report.ts";
 import { RestartPause } from "./restart_pause.ts";
-import type { ServiceManager } from "./service_manager.ts";
+import type { ServiceManager } from "../../ffi/service_manager.ts";
 import type { Service } from "./start.ts";
 
 /** Keeps a program running, and replaces it without a gap. */
@@ -12,7 +12,7 @@ export class Supervisor {
   readonly #service: Service;
   readonly #manner: Manner;
   readonly #report: Report;
-  readonly #manager: ServiceManager;
+  readonly #manager: ServiceManager | undefined;
   readonly #pause = new RestartPause();
   readonly #finished = Promise.withResolvers<Ending | StartError>();
   /** All that run, or have left processes behind. */
@@ -32,7 +32,7 @@ export class Supervisor {
     service: Service,
     manner: Manner,
     report: Report,
-    manager: ServiceManager,
+    manager: ServiceManager | undefined,
   ) {
     this.#service = service;
     this.#manner = manner;
@@ -71,14 +71,14 @@ export class Supervisor {
       this.#again = true;
       return;
     }
-    this.#manager.reloading();
+    this.#manager?.reloading();
     this.#pause.reset();
     this.#launch();
   }
 
   /** Ends all of them, with another signal than usual if one is given. */
   stop(signal?: Deno.Signal): void {
-    if (!this.#stopping) this.#manager.stopping();
+    if (!this.#stopping) this.#manager?.stopping();
     this.#stopping = true;
     clearTimeout(this.#restart);
     for (const each of this.#all) each.stop(signal);
@@ -97,7 +97,7 @@ export class Supervisor {
           ready: () => this.#ready(generation),
           late: () => this.#late(generation),
           status: (text) => {
-            if (generation === this.#serving) this.#manager.status(text);
+            if (generation === this.#serving) this.#manager?.status(text);
           },
         },
       );
@@ -134,7 +134,7 @@ export class Supervisor {
     this.#starting = undefined;
     this.#serving = generation;
     this.#report(`generation ${generation.number}: ready`);
-    this.#manager.ready(this.#status);
+    this.#manager?.ready(this.#status);
     before?.stop();
     this.#continue();
   }
@@ -172,7 +172,7 @@ export class Supervisor {
       this.#report(
         `the reload failed, generation ${this.#serving.number} goes on`,
       );
-      this.#manager.ready(`${this.#status}; the last reload failed`);
+      this.#manager?.ready(`${this.#status}; the last reload failed`);
       this.#continue();
       return;
     }
@@ -183,7 +183,7 @@ export class Supervisor {
     const pause = this.#pause.after(lifetime);
     const when = pause === 0 ? "at once" : `in ${formatDuration(pause)}`;
     this.#report(`starting it again ${when}`);
-    this.#manager.status(`Crashed; starting it again ${when}`);
+    this.#manager?.status(`Crashed; starting it again ${when}`);
     this.#restart = setTimeout(() => this.#launch(), pause);
   }
 
