@@ -4,6 +4,7 @@ import {
   type Place,
   type Steps,
 } from "../ffi/adopt.ts";
+import { OsError } from "../ffi/errno.ts";
 import { GoingAway, sayingGoodbye } from "./going_away.ts";
 import { nodeServer } from "./node_server.ts";
 import { orStandIn } from "./stand_in.ts";
@@ -40,17 +41,23 @@ class NativeServer implements Deno.HttpServer {
   readonly #server: Deno.HttpServer;
   readonly #leave: () => void;
   readonly #goingAway: GoingAway;
+  readonly #stopped: AbortSignal;
   #shutdown: Promise<void> | undefined;
+  #over = false;
 
   constructor(
     { opened, leave }: Adopted<Deno.HttpServer>,
     addr: Deno.Addr,
     goingAway: GoingAway,
+    stopped: AbortSignal,
   ) {
     this.addr = addr;
     this.#server = opened;
     this.#leave = leave;
     this.#goingAway = goingAway;
+    this.#stopped = stopped;
+    const over = () => this.#over = true;
+    opened.finished.then(over, over);
   }
 
   get finished(): Promise<void> {
@@ -62,7 +69,14 @@ class NativeServer implements Deno.HttpServer {
   }
 
   async #drain(): Promise<void> {
-    this.#leave();
+    // Deno has closed its listener: the number may be somebody else's by now.
+    if (this.#over || this.#stopped.aborted) return await this.finished;
+    try {
+      this.#leave();
+    } catch (error) {
+      // With no descriptor left for the farewell it ends without one.
+      if (!(error instanceof OsError)) throw error;
+    }
     await Promise.race([this.#goingAway.farewell(), this.finished]);
     await this.#server.shutdown();
   }
@@ -149,7 +163,7 @@ export function serveNatively(
   signal?.addEventListener("abort", abort, { once: true });
   const forget = () => signal?.removeEventListener("abort", abort);
   adopted.opened.finished.then(forget, forget);
-  return new NativeServer(adopted, addr, goingAway);
+  return new NativeServer(adopted, addr, goingAway, stop.signal);
 }
 
 /** As {@linkcode Binding.serve}; a test may have a step of the adoption fail. */

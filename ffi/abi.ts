@@ -53,6 +53,8 @@ const COMMON = {
   UINT_MAX: 0xffffffff,
   // close_range(2)
   SYS_close_range: 436,
+  // pidfd_open(2)
+  SYS_pidfd_open: 434,
   CLOSE_RANGE_CLOEXEC: 4,
   EFD_CLOEXEC: 0o2000000,
   EFD_NONBLOCK: 0o4000,

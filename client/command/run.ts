@@ -154,7 +154,11 @@ async function run(options: RunOptions): Promise<number> {
   const supervisor = new Supervisor(service, manner, report, manager);
   later.supervisor = supervisor;
   using _init = reapWhereInit((pid) => supervisor.awaits(pid));
-  using _watching = watchPaths(watch, (path) => reload(`${path} has changed`));
+  using _watching = watchPaths(
+    watch,
+    (path) => reload(`${path} has changed`),
+    (error) => report(`not everything is watched any more: ${error}`),
+  );
   const outcome = await supervisor.run();
   if (outcome instanceof StartError) throw outcome;
   return endLike(outcome);

@@ -3,6 +3,7 @@ import {
   type Ending,
   sendSignal,
 } from "../../ffi/child_process.ts";
+import { OsError } from "../../ffi/errno.ts";
 import { groupRuns, signalGroup } from "../../ffi/process_group.ts";
 import { signalNumber } from "../../ffi/signal_numbers.ts";
 import { type Listener, Readiness, type ReadyWhen } from "./readiness.ts";
@@ -31,6 +32,7 @@ export class Generation {
   /** Resolves when it and every process it has left behind are gone. */
   readonly gone: Promise<void>;
   readonly #manner: Manner;
+  readonly #refused: (reason: string) => void;
   readonly #started = performance.now();
   #over = false;
   #killed: ReturnType<typeof setTimeout> | undefined;
@@ -40,7 +42,9 @@ export class Generation {
     pid: number,
     manner: Manner,
     readiness: Readiness,
+    refused: (reason: string) => void,
   ) {
+    this.#refused = refused;
     this.number = number;
     this.pid = pid;
     this.#manner = manner;
@@ -66,7 +70,13 @@ export class Generation {
         NOTIFY_SOCKET: readiness.notifySocket,
       });
       readiness.listen(pid, listener);
-      return new Generation(number, pid, manner, readiness);
+      return new Generation(
+        number,
+        pid,
+        manner,
+        readiness,
+        (reason) => listener.refused(reason),
+      );
     } catch (error) {
       readiness[Symbol.dispose]();
       throw error;
@@ -93,11 +103,14 @@ export class Generation {
    * connections.
    */
   async #endLeftovers(): Promise<void> {
-    if (!signalGroup(this.pid, signalNumber("SIGTERM"))) return;
+    const asked = this.#allowed(() =>
+      signalGroup(this.pid, signalNumber("SIGTERM"))
+    );
+    if (!asked) return;
     const since = performance.now();
-    while (groupRuns(this.pid)) {
+    while (this.#allowed(() => groupRuns(this.pid))) {
       if (performance.now() - since > this.#manner.grace) {
-        signalGroup(this.pid, signalNumber("SIGKILL"));
+        this.#allowed(() => signalGroup(this.pid, signalNumber("SIGKILL")));
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
@@ -105,7 +118,20 @@ export class Generation {
 
   /** Sends it a signal, if it still runs. */
   signal(signal: Deno.Signal): void {
-    if (!this.#over) sendSignal(this.pid, signalNumber(signal));
+    if (!this.#over) {
+      this.#allowed(() => sendSignal(this.pid, signalNumber(signal)));
+    }
+  }
+
+  /** A program that has become another user's is beyond our reach. */
+  #allowed<T>(send: () => T): T | undefined {
+    try {
+      return send();
+    } catch (error) {
+      if (!(error instanceof OsError) || error.code !== "EPERM") throw error;
+      this.#refused(error.message);
+      return undefined;
+    }
   }
 
   /** Asks it to end; who does not within the grace is killed. */
@@ -116,6 +142,8 @@ export class Generation {
 
   /** Ends it, and every process of its group, at once. */
   kill(): void {
-    if (!this.#over) signalGroup(this.pid, signalNumber("SIGKILL"));
+    if (!this.#over) {
+      this.#allowed(() => signalGroup(this.pid, signalNumber("SIGKILL")));
+    }
   }
 }

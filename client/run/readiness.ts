@@ -20,6 +20,8 @@ export interface Listener {
   late(): void;
   /** STATUS=. */
   status(text: string): void;
+  /** It may not be sent a signal. */
+  refused(reason: string): void;
 }
 
 /** A wait with no other end than its signal, in ms. */
@@ -34,6 +36,7 @@ export class Readiness implements Disposable {
   readonly #when: ReadyWhen;
   readonly #timeout: number;
   readonly #ended = new AbortController();
+  #listening = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #settled = false;
 
@@ -53,6 +56,7 @@ export class Readiness implements Disposable {
 
   /** Begins with the start of the program. */
   listen(pid: number, listener: Listener): void {
+    this.#listening = true;
     const when = this.#when;
     if (when.kind === "notify") this.#settleAfter(this.#timeout, listener.late);
     else this.#settleAfter(when.delay, listener.ready);
@@ -101,6 +105,8 @@ export class Readiness implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#ended.abort();
+    // Else whoever receives closes it, when it has stopped waiting on it.
+    if (!this.#listening) this.#socket?.[Symbol.dispose]();
   }
 }
 

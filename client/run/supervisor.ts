@@ -99,6 +99,9 @@ export class Supervisor {
           status: (text) => {
             if (generation === this.#serving) this.#manager?.status(text);
           },
+          refused: (reason) => {
+            this.#report(`generation ${number}: ${reason}`);
+          },
         },
       );
       this.#count = number;

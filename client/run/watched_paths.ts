@@ -32,16 +32,27 @@ function concerns({ path, isFile }: Watched, changed: string): boolean {
   return changed === path || (!isFile && changed.startsWith(`${path}/`));
 }
 
+/** Watches the paths; the limits of inotify(7) are errors that say so. */
+function watcherOf(paths: string[], recursive: boolean): Deno.FsWatcher {
+  try {
+    return Deno.watchFs(paths, { recursive });
+  } catch (cause) {
+    throw new WatchError(`--watch ${paths.join(" ")}: ${cause}`, { cause });
+  }
+}
+
 /**
  * Calls `changed` after each burst of changes to one of the paths, a file or
  * a directory with all it holds. A file is watched by way of its directory:
- * editors put a new one in its place.
+ * editors put a new one in its place. `failed` hears why something is not
+ * watched any more.
  *
  * @throws {WatchError} for a path that is not there or may not be read.
  */
 export function watchPaths(
   paths: readonly string[],
   changed: (path: string) => void,
+  failed: (error: unknown) => void,
 ): Disposable {
   const all = paths.map(watched);
   const files = all.filter((each) => each.isFile);
@@ -49,10 +60,10 @@ export function watchPaths(
   const watchers: Deno.FsWatcher[] = [];
   if (files.length > 0) {
     const parents = new Set(files.map(({ path }) => dirname(path)));
-    watchers.push(Deno.watchFs([...parents], { recursive: false }));
+    watchers.push(watcherOf([...parents], false));
   }
   if (directories.length > 0) {
-    watchers.push(Deno.watchFs(directories.map(({ path }) => path)));
+    watchers.push(watcherOf(directories.map(({ path }) => path), true));
   }
   let timer: ReturnType<typeof setTimeout> | undefined;
   const follow = async (watcher: Deno.FsWatcher) => {
@@ -66,7 +77,7 @@ export function watchPaths(
       timer = setTimeout(() => changed(path), SETTLE);
     }
   };
-  watchers.forEach(follow);
+  for (const watcher of watchers) follow(watcher).catch(failed);
   return {
     [Symbol.dispose]: () => {
       clearTimeout(timer);

@@ -36,6 +36,7 @@ function heard(readiness: Readiness): string[] {
     ready: () => all.push("ready"),
     late: () => all.push("late"),
     status: (text) => all.push(text),
+    refused: () => {},
   });
   return all;
 }

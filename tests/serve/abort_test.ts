@@ -1,0 +1,52 @@
+import { assertEquals } from "@std/assert";
+import { Binding } from "../../client.ts";
+import { listeningSocket } from "../../server/listening_socket.ts";
+
+/** Opens files until one has the number, or any higher one. */
+async function occupy(fd: number): Promise<Deno.FsFile[]> {
+  const files: Deno.FsFile[] = [];
+  const isTaken = async () => {
+    try {
+      return await Deno.readLink(`/proc/self/fd/${fd}`) === "/dev/null";
+    } catch {
+      return false;
+    }
+  };
+  while (files.length < 64 && !await isTaken()) {
+    files.push(await Deno.open("/dev/null"));
+  }
+  return files;
+}
+
+/** The descriptors that are this socket, by number. */
+async function descriptorsOf(inode: string): Promise<number[]> {
+  const found: number[] = [];
+  for await (const { name } of Deno.readDir("/proc/self/fd")) {
+    try {
+      if (await Deno.readLink(`/proc/self/fd/${name}`) === inode) {
+        found.push(Number(name));
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return found;
+}
+
+Deno.test("shutdown after an abort touches no descriptor that is not its own", async () => {
+  const target = { family: "ipv4", host: "127.0.0.1", port: 0 } as const;
+  using web = Binding.from(listeningSocket(target, true, 16).release());
+  const stop = new AbortController();
+  const inode = await Deno.readLink(`/proc/self/fd/${web.fd}`);
+  const server = web.serve(() => new Response("hello"), {
+    signal: stop.signal,
+  });
+  const [listener] = (await descriptorsOf(inode)).filter((fd) => fd !== web.fd);
+  stop.abort();
+  await server.finished;
+  const files = await occupy(listener!);
+  assertEquals(await Deno.readLink(`/proc/self/fd/${listener}`), "/dev/null");
+  await server.shutdown();
+  assertEquals(await Deno.readLink(`/proc/self/fd/${listener}`), "/dev/null");
+  for (const file of files) file.close();
+});
