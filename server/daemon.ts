@@ -189,7 +189,11 @@ export class Daemon {
     // Closed by an event before this one in the same batch.
     if (connection === undefined) return;
     this.#guard(connection, () => {
-      if ((events & abi.EPOLLOUT) !== 0) connection.flush();
+      // A client that has hung up unread shows no room, only EPOLLHUP: to send
+      // is what tells, or the event would come back for ever.
+      if (connection.writing && (events & ~abi.EPOLLIN) !== 0) {
+        connection.flush();
+      }
       const readable = (events & ~abi.EPOLLOUT) !== 0;
       if (readable && !connection.ended) connection.receive();
       this.#serve(connection);

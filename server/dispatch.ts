@@ -69,20 +69,44 @@ export function errorReply(id: RequestId, error: RequestError): Reply {
   return { message: errorAnswer(id, error), sockets: [] };
 }
 
-async function dispatchBatch(
+function dispatchBatch(
   requests: readonly unknown[],
   peer: () => Peer,
   context: RequestContext,
-): Promise<Reply> {
+): Reply | Promise<Reply> {
   if (requests.length === 0 || requests.length > abi.SCM_MAX_FD) {
     const reason =
       `a batch of ${requests.length} requests, not 1 to ${abi.SCM_MAX_FD}`;
     return replyOf(failed(null, invalidRequest(reason), context));
   }
   const outcomes: Outcome[] = [];
-  for (const request of requests) {
+  for (const [index, request] of requests.entries()) {
+    const outcome = perform(request, peer, context);
+    if (outcome instanceof Promise) {
+      const rest = requests.slice(index + 1);
+      return finishBatch(outcomes, outcome, rest, peer, context);
+    }
+    outcomes.push(outcome);
+  }
+  return batchReply(outcomes);
+}
+
+/** What follows a request that takes time waits for it. */
+async function finishBatch(
+  outcomes: Outcome[],
+  pending: Promise<Outcome>,
+  rest: readonly unknown[],
+  peer: () => Peer,
+  context: RequestContext,
+): Promise<Reply> {
+  outcomes.push(await pending);
+  for (const request of rest) {
     outcomes.push(await perform(request, peer, context));
   }
+  return batchReply(outcomes);
+}
+
+function batchReply(outcomes: readonly Outcome[]): Reply {
   return {
     message: outcomes.map(({ answer }) => answer),
     sockets: outcomes.flatMap(({ socket }) => socket ?? []),

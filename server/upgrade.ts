@@ -25,6 +25,7 @@ export class Upgrade {
   readonly #daemon: Daemon;
   readonly #observer: UpgradeObserver;
   #underWay = false;
+  #again = false;
 
   /** Upgrades `daemon`. */
   constructor(daemon: Daemon, observer: UpgradeObserver) {
@@ -38,10 +39,11 @@ export class Upgrade {
   }
 
   /**
-   * Begins an upgrade. While one is under way another request adds nothing:
-   * what is executed in the end is the newest code anyway.
+   * Begins an upgrade. A request while one is under way has the check begin
+   * anew: what was checked may not be the newest code any more.
    */
   async request(): Promise<void> {
+    this.#again = true;
     if (this.#underWay) return;
     this.#underWay = true;
     this.#observer.began();
@@ -59,7 +61,8 @@ export class Upgrade {
 
   async #attempt(): Promise<string | undefined> {
     const { signal } = this.#daemon;
-    if (mayCheck()) {
+    while (this.#again && mayCheck() && !signal.aborted) {
+      this.#again = false;
       const state = encodeState(stateOf(this.#daemon));
       const failure = await checkNewVersion(state, signal);
       if (failure !== undefined && !signal.aborted) return failure;

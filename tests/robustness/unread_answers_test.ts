@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { bind } from "../../client.ts";
+import { bind, connect } from "../../client.ts";
+import { abi } from "../../ffi/abi.ts";
+import { libc } from "../../ffi/libc.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
@@ -97,3 +99,18 @@ Deno.test(
     );
   },
 );
+
+Deno.test("a client that hangs up unread and keeps its descriptor is dropped", async () => {
+  await using daemon = await Daemon.start();
+  using client = RawConnection.open(daemon.sock);
+  for (let count = 0; count < 5; count++) {
+    await client.send(requestText(`${count}${"x".repeat(60_000)}`, "status"));
+  }
+  using session = await connect({ sock: daemon.sock });
+  assertEquals((await session.status()).clients, 2);
+  libc().shutdown(client.fd, abi.SHUT_RDWR);
+  await eventually(
+    "one client less",
+    async () => (await session.status()).clients === 1,
+  );
+});

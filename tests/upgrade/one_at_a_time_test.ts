@@ -20,7 +20,7 @@ function count(text: string, line: string): number {
   return text.split("\n").filter((each) => each === line).length;
 }
 
-Deno.test("SIGUSR1 while a new version is checked adds nothing", async () => {
+Deno.test("SIGUSR1 while a new version is checked starts no second one beside it", async () => {
   await using daemon = await CopiedDaemon.start();
   const gate = daemon.scratch.join("gate");
   await daemon.source.prepend(waitingFor(gate));
@@ -39,6 +39,23 @@ Deno.test("SIGUSR1 while a new version is checked adds nothing", async () => {
   const { code, output } = await daemon.stop();
   assertEquals(code, 0);
   assertEquals(count(output, "Respawning..."), 1);
+});
+
+Deno.test("what was deployed while another version was checked is checked too", async () => {
+  await using daemon = await CopiedDaemon.start();
+  const gate = daemon.scratch.join("gate");
+  await daemon.source.prepend(waitingFor(gate));
+  daemon.program.signal("SIGUSR1");
+  await daemon.hasChildren(1);
+  await daemon.source.prepend("this is no program");
+  daemon.program.signal("SIGUSR1");
+  await using load = new BindLoad(daemon.sock, 2);
+  await load.binds(2);
+  await load.stop();
+  await Deno.writeTextFile(gate, "");
+  await daemon.program.errors.next("upgrade abandoned");
+  assertEquals((await daemon.status()).generation, 1);
+  assertEquals((await daemon.stop()).code, 0);
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
