@@ -1,4 +1,4 @@
-import { Descriptor } from "../ffi/descriptor.ts";
+import { closeAll, Descriptor } from "../ffi/descriptor.ts";
 import { receiveDescriptors } from "../ffi/descriptor_passing.ts";
 import { Errno, OsError } from "../ffi/errno.ts";
 import { send, streamSocket, tryConnect } from "../ffi/socket.ts";
@@ -193,9 +193,4 @@ function errorOf(answer: Answer): BindError | undefined {
     throw new ProtocolError("the error in the daemon's answer is none");
   }
   return new BindError({ code, message, data });
-}
-
-/** Closes every one. */
-export function closeAll(descriptors: readonly Descriptor[]): void {
-  for (const descriptor of descriptors) descriptor.close();
 }

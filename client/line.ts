@@ -1,15 +1,9 @@
 import { type Address, hasHost } from "../address.ts";
-import type { Descriptor } from "../ffi/descriptor.ts";
+import { closeAll, type Descriptor } from "../ffi/descriptor.ts";
 import type { BindDescription, BindParams, Status } from "../protocol.ts";
 import { Binding } from "./binding.ts";
 import { BindError, ConnectionLost, ProtocolError } from "./errors.ts";
-import {
-  type Call,
-  closeAll,
-  connectTo,
-  exchange,
-  type Success,
-} from "./exchange.ts";
+import { type Call, connectTo, exchange, type Success } from "./exchange.ts";
 import type { SocketOptions } from "./options.ts";
 import type { Steps } from "./waiting.ts";
 

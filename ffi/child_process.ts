@@ -8,6 +8,7 @@ import { abi } from "./abi.ts";
 import { Descriptor, isCloseOnExec } from "./descriptor.ts";
 import { check, Errno, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
+import { signalSet } from "./signal_mask.ts";
 import { cString, NativeMemory } from "./memory.ts";
 import { waitReady } from "./readiness.ts";
 import {
@@ -104,8 +105,7 @@ class Attributes implements Disposable {
   constructor(ownGroup: boolean) {
     const { address } = this.#memory;
     must(libc().posix_spawnattr_init(address), "posix_spawn");
-    const set = new Uint8Array(abi.layouts.sigset_t.size);
-    check(libc().sigemptyset(set), "sigemptyset");
+    const set = signalSet([]);
     must(libc().posix_spawnattr_setsigmask(address, set), "posix_spawn");
     check(libc().sigfillset(set), "sigfillset");
     must(libc().posix_spawnattr_setsigdefault(address, set), "posix_spawn");

@@ -7,6 +7,7 @@
 import { abi } from "./abi.ts";
 import { check, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
+import { signalSet } from "./signal_mask.ts";
 import { signalNumber } from "./signal_numbers.ts";
 
 /** SIGRTMAX. */
@@ -49,9 +50,7 @@ export function withDefaultSignals<T>(action: () => T): T {
     signal,
     handler: setDefaultDisposition(signal),
   }));
-  const none = new Uint8Array(abi.layouts.sigset_t.size);
-  check(libc().sigemptyset(none), "sigemptyset");
-  const mask = setMask(none);
+  const mask = setMask(signalSet([]));
   try {
     return action();
   } finally {

@@ -54,6 +54,11 @@ export class Descriptor implements Disposable {
   }
 }
 
+/** Closes every one. */
+export function closeAll(descriptors: readonly Descriptor[]): void {
+  for (const descriptor of descriptors) descriptor.close();
+}
+
 /** Sets or clears FD_CLOEXEC (fcntl(2)): whether an exec closes the descriptor. */
 export function setCloseOnExec(fd: number, on: boolean): void {
   check(libc().fcntl(fd, abi.F_SETFD, on ? abi.FD_CLOEXEC : 0), "fcntl");

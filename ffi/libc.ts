@@ -317,7 +317,6 @@ const SYMBOLS = {
     parameters: ["i32", /* fd */ "buffer", /* mask */ "i32" /* flags */],
     result: "i32",
   },
-  sigemptyset: { parameters: ["buffer" /* set */], result: "i32" },
   getrlimit: {
     parameters: ["i32", /* resource */ "buffer" /* rlim */],
     result: "i32",

@@ -10,7 +10,7 @@ import {
   type HostAddress,
   parseAddress,
 } from "../address.ts";
-import { Descriptor } from "../ffi/descriptor.ts";
+import { closeAll, Descriptor } from "../ffi/descriptor.ts";
 import { receiveDescriptors } from "../ffi/descriptor_passing.ts";
 import { waitReadySync } from "../ffi/readiness.ts";
 import {
@@ -212,8 +212,4 @@ export function readTcpAddress(text: string): HostAddress {
   throw new TakeoverError(
     `${formatAddress(address)} cannot be taken over: only tcp is served`,
   );
-}
-
-function closeAll(descriptors: readonly Descriptor[]): void {
-  for (const descriptor of descriptors) descriptor.close();
 }

@@ -1,10 +1,7 @@
 import type { BindDescription } from "../../protocol.ts";
 import { columns } from "./columns.ts";
 import type { Command } from "./command.ts";
-import { readOptions } from "./options.ts";
-import { say } from "./output.ts";
-import { connect } from "../session.ts";
-import { UsageError } from "./usage_error.ts";
+import { queryCommand } from "./query.ts";
 
 const USAGE = `Usage: multibinder-client list [--json] [--sock PATH]
 
@@ -35,24 +32,10 @@ function row(bind: BindDescription): string[] {
   ];
 }
 
-async function list(sock: string | undefined, json: boolean): Promise<number> {
-  using session = await connect(sock === undefined ? {} : { sock });
-  const binds = await session.list();
-  if (json) say(JSON.stringify(binds, undefined, 2));
-  else say(...columns(HEADING, binds.map(row), Deno.stdout.isTerminal()));
-  return 0;
-}
-
 /** The command `list`. */
-export const listCommand: Command = {
+export const listCommand: Command = queryCommand({
   name: "list",
   usage: USAGE,
-  read: (args) => {
-    const { words, asks, has, one } = readOptions(args, { flags: ["json"] });
-    if (asks !== undefined) return { show: asks };
-    if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
-    const sock = one("sock");
-    const json = has("json");
-    return { run: () => list(sock, json) };
-  },
-};
+  ask: (session) => session.list(),
+  lines: (binds) => columns(HEADING, binds.map(row), Deno.stdout.isTerminal()),
+});

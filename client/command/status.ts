@@ -1,9 +1,7 @@
-import { connect } from "../session.ts";
+import type { Status } from "../../protocol.ts";
 import { columns } from "./columns.ts";
 import type { Command } from "./command.ts";
-import { readOptions } from "./options.ts";
-import { say } from "./output.ts";
-import { UsageError } from "./usage_error.ts";
+import { queryCommand } from "./query.ts";
 
 const USAGE = `Usage: multibinder-client status [--json] [--sock PATH]
 
@@ -22,35 +20,19 @@ function text(value: unknown): string {
     .join(", ");
 }
 
-async function status(
-  sock: string | undefined,
-  json: boolean,
-): Promise<number> {
-  using session = await connect(sock === undefined ? {} : { sock });
-  const answer = await session.status();
-  if (json) {
-    say(JSON.stringify(answer, undefined, 2));
-    return 0;
-  }
+function lines(answer: Status): string[] {
   const rows = Object.entries(answer).map(([name, value]) => [
     name.replaceAll("_", " "),
     text(value),
   ]);
   const [first = [], ...rest] = rows;
-  say(...columns(first, rest, true));
-  return 0;
+  return columns(first, rest, true);
 }
 
 /** The command `status`. */
-export const statusCommand: Command = {
+export const statusCommand: Command = queryCommand({
   name: "status",
   usage: USAGE,
-  read: (args) => {
-    const { words, asks, has, one } = readOptions(args, { flags: ["json"] });
-    if (asks !== undefined) return { show: asks };
-    if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
-    const sock = one("sock");
-    const json = has("json");
-    return { run: () => status(sock, json) };
-  },
-};
+  ask: (session) => session.status(),
+  lines,
+});
