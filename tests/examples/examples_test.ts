@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
 import { Daemon } from "../daemon.ts";
-import { descriptorCount } from "../process_state.ts";
+import { eventually } from "../eventually.ts";
+import { descriptorCount, isSettled } from "../process_state.ts";
 import { Program, within } from "../program.ts";
 import { libcPath, treePath } from "../tree.ts";
 
@@ -88,6 +89,10 @@ Deno.test("reexec.ts: the same process serves generation after generation on the
     assertEquals(
       await get(url),
       `generation ${generation} of ${service.pid}\n`,
+    );
+    await eventually(
+      "Deno's own handler of SIGUSR1",
+      () => isSettled(service.pid),
     );
     descriptors.push(await descriptorCount(service.pid));
   }
