@@ -29,6 +29,8 @@ export interface HostAddress {
   port: number;
   /** Whether an IPv6 socket refuses IPv4. Default: true. */
   v6only: boolean;
+  /** The network interface it is bound to. Default: all of them. */
+  device?: string;
 }
 
 /** A path, or `@name` in the abstract namespace. */
@@ -116,21 +118,22 @@ function bracketed({ host, v6only }: HostAddress): string {
 
 /**
  * What two requests for the same socket have in common: kind, canonical
- * address, port and, for IPv6, whether IPv4 is refused. A name stays a name:
- * it has to be resolved first.
+ * address, port, interface and, for IPv6, whether IPv4 is refused. A name stays
+ * a name: it has to be resolved first.
  */
 export function identityOf(address: Address): string {
-  if (!hasHost(address)) return `${address.kind}:${address.path}`;
+  if (!hasHost(address)) return canonicalIdentity(address);
   const numeric = canonicalHost(address.host);
   const host = numeric?.host ?? address.host.toLowerCase();
   return canonicalIdentity({ ...address, host });
 }
 
 /** {@linkcode identityOf} an address whose host is canonical already. */
-export function canonicalIdentity(
-  { kind, host, port, v6only }: HostAddress,
-): string {
-  return host.includes(":")
+export function canonicalIdentity(address: Address): string {
+  if (!hasHost(address)) return `${address.kind}:${address.path}`;
+  const { kind, host, port, v6only, device } = address;
+  const identity = host.includes(":")
     ? `${kind}://[${host}]:${port}${v6only ? "" : "+ipv4"}`
     : `${kind}://${host}:${port}`;
+  return device === undefined ? identity : `${identity}%${device}`;
 }

@@ -30,8 +30,15 @@ export {
   type PathKind,
 } from "./address.ts";
 export { bind, type BindOptions, bindSync } from "./client/bind.ts";
+export { bindAll, type SocketRequest } from "./client/bind_all.ts";
 export { Binding } from "./client/binding.ts";
 export { BindError, ProtocolError, TimeoutError } from "./client/errors.ts";
+export {
+  type Holder,
+  type HolderOptions,
+  holdersOf,
+  type SocketHolders,
+} from "./client/holders.ts";
 export { inherited, type InheritedOptions } from "./client/inherited.ts";
 export type { SharedConn, SharedListener } from "./client/listen.ts";
 export type {
@@ -40,7 +47,11 @@ export type {
   SocketOptions,
 } from "./client/options.ts";
 export { reexec, type ReexecOptions } from "./client/reexec.ts";
-export { connect, type Session } from "./client/session.ts";
+export {
+  connect,
+  type ReleaseOptions,
+  type Session,
+} from "./client/session.ts";
 export type { ServeHandler, ServeOptions } from "./client/serve.ts";
 export {
   type ChildStream,
@@ -57,7 +68,15 @@ export {
   type MaskedSignal,
   unblockSignals,
 } from "./ffi/signal_mask.ts";
-export type { BindDescription, ErrorObject, Status } from "./protocol.ts";
+export type {
+  BindDescription,
+  ErrorObject,
+  Refusals,
+  RequestCount,
+  Status,
+  StatusLimits,
+  WireOptions,
+} from "./protocol.ts";
 
 if (import.meta.main) {
   const { main } = await import("./client/command_line.ts");

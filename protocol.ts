@@ -24,6 +24,8 @@ export const ErrorCode = {
   DENIED: 10001,
   /** The daemon has no descriptor left. */
   NO_DESCRIPTORS: 10002,
+  /** One of the daemon's own limits is reached. */
+  LIMIT_REACHED: 10003,
   /** Nothing is bound to that address. */
   NO_SUCH_BIND: 10004,
 } as const;
@@ -37,20 +39,52 @@ export const DEFAULT_BACKLOG = 1000;
 /** What ties an answer to its request. */
 export type RequestId = string | number | null;
 
-/** The first parameter of `bind`. */
-export interface BindParams {
+/**
+ * How a socket shall be, beside what it is bound to. Each kind of socket takes
+ * its own; what is left out is as the kernel has it. A repeated `bind` applies
+ * what it names to the socket that is there.
+ */
+export interface WireOptions {
+  /** How many connections may wait to be accepted (listen(2)). Default: 1000. */
+  backlog?: number;
+  /** SO_REUSEPORT, socket(7). */
+  reuse_port?: boolean;
+  /** IP_FREEBIND, ip(7): also an address that this machine does not have. */
+  free_bind?: boolean;
+  /** IP_TRANSPARENT, ip(7); needs CAP_NET_ADMIN. */
+  transparent?: boolean;
+  /** TCP_DEFER_ACCEPT, tcp(7), in s. */
+  defer_accept?: number;
+  /** TCP_FASTOPEN, tcp(7): how many may wait that have sent data with a SYN. */
+  fast_open?: number;
+  /** SO_MARK, socket(7); needs CAP_NET_ADMIN. */
+  mark?: number;
+  /** SO_RCVBUF, socket(7), in bytes; the kernel doubles it. */
+  recv_buffer?: number;
+  /** SO_SNDBUF, socket(7), in bytes; the kernel doubles it. */
+  send_buffer?: number;
+  /** Permissions of the path, in octal. Default: `"0660"`. */
+  mode?: string;
+  /** The path's user, a name or a number. Default: the daemon's. */
+  owner?: string | number;
+  /** The path's group, a name or a number. Default: the daemon's. */
+  group?: string | number;
+}
+
+/** The first parameter of `bind` and `release`. */
+export interface BindParams extends WireOptions {
   /** A numeric address or a name. */
   address?: string;
   /** 0 to 65535; 0 lets the kernel choose. */
   port?: number;
-  /** The path of a UNIX socket, in place of address and port. */
+  /** The path of a UNIX socket, or `@name`, in place of address and port. */
   path?: string;
   /** Default: `tcp`, with a path `unix`. */
   kind?: Kind;
-  /** How many connections may wait to be accepted. Default: 1000. */
-  backlog?: number;
   /** Whether an IPv6 socket refuses IPv4. Default: true. */
   v6only?: boolean;
+  /** SO_BINDTODEVICE, socket(7): a network interface. */
+  device?: string;
 }
 
 /** What failed in the kernel, in the `data` of an error answer. */
@@ -89,19 +123,57 @@ export interface Answer {
 export interface BindDescription {
   /** As `parseAddress` of address.ts reads it. */
   address: string;
-  /** `tcp`. */
+  /** What kind of socket it is. */
   kind: Kind;
   /** What `bind` was asked for beside the address. */
-  options: { backlog: number; v6only?: boolean };
+  options: WireOptions & { v6only?: boolean; device?: string };
   /** When it was bound, ISO 8601. */
   bound_at: string;
   /** How many times it was handed out. */
   handed_out: number;
   /** Who got it last. */
   last_peer?: { pid: number; uid: number; gid: number; at: string };
+  /** The socket's inode, by which /proc/PID/fd names it (proc_pid_fd(5)). */
+  inode: string;
+  /** Connections that wait to be accepted; missing where nobody can tell. */
+  waiting?: number;
 }
 
-/** The answer to `status`. */
+/** How often a method was asked for. */
+export interface RequestCount {
+  /** All of them. */
+  requests: number;
+  /** Those that were answered with an error. */
+  errors: number;
+}
+
+/** Limits that the daemon was given; 0 is none. */
+export interface StatusLimits {
+  /** `--max-clients`. */
+  clients: number;
+  /** `--max-binds`. */
+  binds: number;
+  /** `--request-timeout`, in ms. */
+  request_timeout: number;
+}
+
+/** Who was turned away, and why. */
+export interface Refusals {
+  /** Clients, for `--max-clients`. */
+  clients: number;
+  /** Binds, for `--max-binds`. */
+  binds: number;
+  /** Clients whose request did not come to its end in time. */
+  timeouts: number;
+  /** Clients that did not read their answers. */
+  unread: number;
+  /** Requests that the policy denied. */
+  denied: number;
+  /** Clients, for want of descriptors. */
+  descriptors: number;
+}
+
+/** The answer to `status`. Counters begin with each generation. */
 export interface Status {
   /** The daemon's version. */
   version: string;
@@ -111,6 +183,8 @@ export interface Status {
   deno: string;
   /** When the first generation began, ISO 8601. */
   started_at: string;
+  /** How long that is ago, in s. */
+  uptime: number;
   /** When this one began. */
   generation_started_at: string;
   /** 1, and one more with every re-exec. */
@@ -123,6 +197,16 @@ export interface Status {
   clients: number;
   /** How many descriptors are open, and how many may be. */
   descriptors: { open: number; limit: number };
+  /** By method; `other` is what names no method of ours. */
+  requests: Record<string, RequestCount>;
+  /** The daemon's own limits. */
+  limits: StatusLimits;
+  /** How often they, and others, were reached. */
+  refused: Refusals;
+  /** In bytes: resident in all, and the part of it that is JavaScript's. */
+  memory: { resident: number; heap: number };
+  /** The policy in force; missing without one. */
+  policy?: { path: string; rules: number; loaded_at: string };
 }
 
 /** Bytes that cannot be a sequence of JSON-RPC messages. */

@@ -18,9 +18,22 @@ export { UnsupportedPlatformError } from "./ffi/abi.ts";
 export { OsError } from "./ffi/errno.ts";
 export { MissingPermissionError } from "./ffi/libc.ts";
 export { SocketAddressError } from "./ffi/socket_address.ts";
-export type { Status } from "./protocol.ts";
+export type {
+  Refusals,
+  RequestCount,
+  Status,
+  StatusLimits,
+} from "./protocol.ts";
 export { ControlSocketError } from "./server/control_socket.ts";
 export type { LogFormat, LogLevel } from "./server/log.ts";
+export {
+  type Decision,
+  type Policy,
+  PolicyError,
+  type Requester,
+  type Wish,
+} from "./server/policy/policy.ts";
+export { loadPolicy } from "./server/policy_in_force.ts";
 export { serve, type Server, type ServerOptions } from "./server/serve.ts";
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,5 +1,6 @@
 import { Descriptor, duplicate, setCloseOnExec } from "../ffi/descriptor.ts";
-import { isListening } from "../ffi/socket.ts";
+import type { Kind } from "../address.ts";
+import { servingKind } from "../ffi/socket.ts";
 import { localAddress } from "../ffi/socket_address.ts";
 import { denoAddr } from "./deno_addr.ts";
 import { listen, type SharedListener } from "./listen.ts";
@@ -21,6 +22,9 @@ import { serve, type ServeHandler, type ServeOptions } from "./serve.ts";
 export class Binding implements Disposable {
   readonly #descriptor: Descriptor;
 
+  /** What kind of socket it is. */
+  readonly kind: Kind;
+
   /** What the socket is bound to, as the kernel reports it (getsockname(2)). */
   readonly addr: Deno.Addr;
 
@@ -29,10 +33,12 @@ export class Binding implements Disposable {
 
   private constructor(
     descriptor: Descriptor,
+    kind: Kind,
     addr: Deno.Addr,
     name: string | undefined,
   ) {
     this.#descriptor = descriptor;
+    this.kind = kind;
     this.addr = addr;
     this.name = name;
   }
@@ -52,9 +58,10 @@ export class Binding implements Disposable {
    * ```
    */
   static from(fd: number, options: { name?: string } = {}): Binding {
-    const addr = listeningAddress(fd);
+    const kind = kindOf(fd);
+    const addr = denoAddr(localAddress(fd), kind);
     setCloseOnExec(fd, true);
-    return new Binding(new Descriptor(fd), addr, options.name);
+    return new Binding(new Descriptor(fd), kind, addr, options.name);
   }
 
   /**
@@ -104,7 +111,8 @@ export class Binding implements Disposable {
    * The socket becomes non-blocking, for every process that holds it: none of
    * them may make it blocking again.
    *
-   * @throws {TypeError} once closed; for `cert` without `key`.
+   * @throws {TypeError} once closed; for another kind than `tcp` and `unix`;
+   * for `cert` without `key`.
    *
    * @example
    * ```ts no-eval
@@ -127,7 +135,7 @@ export class Binding implements Disposable {
    * the permission connections are accepted by accept(2) and carried by
    * `node:net`.
    *
-   * @throws {TypeError} once closed.
+   * @throws {TypeError} once closed; for another kind than `tcp` and `unix`.
    *
    * @example
    * ```ts no-eval
@@ -144,6 +152,11 @@ export class Binding implements Disposable {
   }
 
   get #shared(): { fd: number; addr: Deno.Addr } {
+    if (this.kind !== "tcp" && this.kind !== "unix") {
+      throw new TypeError(
+        `a socket of kind ${this.kind} has no connections that Deno can serve: pass its fd on`,
+      );
+    }
     return { fd: this.#descriptor.fd, addr: this.addr };
   }
 
@@ -163,9 +176,8 @@ export class Binding implements Disposable {
   }
 }
 
-function listeningAddress(fd: number): Deno.Addr {
-  if (!isListening(fd)) {
-    throw new TypeError(`the socket of descriptor ${fd} does not listen`);
-  }
-  return denoAddr(localAddress(fd));
+function kindOf(fd: number): Kind {
+  const kind = servingKind(fd);
+  if (kind !== undefined) return kind;
+  throw new TypeError(`the socket of descriptor ${fd} does not listen`);
 }

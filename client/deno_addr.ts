@@ -1,9 +1,19 @@
+import type { ServingKind } from "../ffi/socket.ts";
 import type { SocketAddress } from "../ffi/socket_address.ts";
 
-/** A socket address as Deno writes it. */
-export function denoAddr(address: SocketAddress): Deno.Addr {
+/**
+ * A socket address as Deno writes it. `unixpacket` is what Deno calls a
+ * datagram socket of unix(7); it has no word for seqpacket, which has
+ * connections as `unix` has.
+ */
+export function denoAddr(
+  address: SocketAddress,
+  kind: ServingKind = address.family === "unix" ? "unix" : "tcp",
+): Deno.Addr {
   if (address.family === "unix") {
-    return { transport: "unix", path: address.path };
+    const transport = kind === "unixgram" ? "unixpacket" : "unix";
+    return { transport, path: address.path };
   }
-  return { transport: "tcp", hostname: address.host, port: address.port };
+  const transport = kind === "udp" ? "udp" : "tcp";
+  return { transport, hostname: address.host, port: address.port };
 }

@@ -69,19 +69,81 @@ export interface Success {
  */
 export function* exchange(socket: Descriptor, call: Call): Steps<Success> {
   const id = crypto.randomUUID();
-  try {
-    yield* sendAll(socket.fd, encodeMessage({ jsonrpc: "2.0", id, ...call }));
-  } catch (error) {
-    // A daemon that refuses us answers before it has read the request.
-    if (!(error instanceof ConnectionLost)) throw error;
-  }
-  const { message, descriptors } = yield* receiveAnswer(socket.fd);
+  const request = { jsonrpc: "2.0", id, ...call };
+  const { message, descriptors } = yield* answerTo(socket.fd, request);
   try {
     return { result: resultOf(message, id), descriptors };
   } catch (error) {
     closeAll(descriptors);
     throw error;
   }
+}
+
+/**
+ * Sends several requests as one message: the descriptors that came with the
+ * answers, which the caller owns.
+ *
+ * @throws as {@linkcode exchange}, for the request that failed by itself.
+ */
+export function* exchangeBatch(
+  socket: Descriptor,
+  calls: readonly Call[],
+): Steps<Descriptor[]> {
+  const requests = calls.map((call) => ({
+    jsonrpc: "2.0",
+    id: crypto.randomUUID(),
+    ...call,
+  }));
+  const { message, descriptors } = yield* answerTo(socket.fd, requests);
+  try {
+    checkAnswers(message, requests.map(({ id }) => id));
+    return descriptors;
+  } catch (error) {
+    closeAll(descriptors);
+    throw error;
+  }
+}
+
+function* answerTo(
+  fd: number,
+  request: unknown,
+): Steps<{ message: unknown; descriptors: Descriptor[] }> {
+  try {
+    yield* sendAll(fd, encodeMessage(request));
+  } catch (error) {
+    // A daemon that refuses us answers before it has read the request.
+    if (!(error instanceof ConnectionLost)) throw error;
+  }
+  return yield* receiveAnswer(fd);
+}
+
+/** Those of the same batch fail with one: what failed by itself is thrown. */
+function checkAnswers(message: unknown, ids: readonly string[]): void {
+  // One refusal of all of it, such as a message that is too long.
+  if (!Array.isArray(message)) {
+    resultOf(message, ids[0]!);
+    throw new ProtocolError("the daemon's answer to a batch is no array");
+  }
+  if (message.length !== ids.length) {
+    throw new ProtocolError(
+      `the daemon answered ${message.length} of ${ids.length} requests`,
+    );
+  }
+  const failures = ids.flatMap((id, index) => {
+    try {
+      resultOf(message[index], id);
+      return [];
+    } catch (error) {
+      return [error];
+    }
+  });
+  const own = failures.find((each) => !isUndone(each)) ?? failures[0];
+  if (own !== undefined) throw own;
+}
+
+function isUndone(error: unknown): boolean {
+  return error instanceof BindError && typeof error.data === "object" &&
+    error.data !== null && "undone" in error.data;
 }
 
 function* sendAll(fd: number, bytes: Uint8Array<ArrayBuffer>): Steps<void> {

@@ -1,13 +1,30 @@
 import { type Address, hasHost } from "../address.ts";
 import { closeAll, type Descriptor } from "../ffi/descriptor.ts";
-import type { BindDescription, BindParams, Status } from "../protocol.ts";
+import {
+  type BindDescription,
+  type BindParams,
+  ErrorCode,
+  type Status,
+} from "../protocol.ts";
 import { Binding } from "./binding.ts";
 import { BindError, ConnectionLost, ProtocolError } from "./errors.ts";
-import { type Call, connectTo, exchange, type Success } from "./exchange.ts";
-import type { SocketOptions } from "./options.ts";
+import {
+  type Call,
+  connectTo,
+  exchange,
+  exchangeBatch,
+  type Success,
+} from "./exchange.ts";
+import { type SocketOptions, wireOptions } from "./options.ts";
 import type { Steps } from "./waiting.ts";
 
 const RETRY_PAUSE = 10;
+
+/** A socket that is to be asked for. */
+export interface WantedSocket {
+  address: Address;
+  options: SocketOptions;
+}
 
 /** A connection to the daemon, made anew when the daemon has dropped it. */
 export class Line implements Disposable {
@@ -25,10 +42,14 @@ export class Line implements Disposable {
    * Asks the daemon. Every method may be repeated with the same effect, so a
    * request whose connection is lost before the answer is sent again.
    */
-  *ask(call: Call): Steps<Success> {
+  ask(call: Call): Steps<Success> {
+    return this.#ask((socket) => exchange(socket, call));
+  }
+
+  *#ask<T>(exchanged: (socket: Descriptor) => Steps<T>): Steps<T> {
     while (true) {
       try {
-        return yield* exchange(yield* this.open(), call);
+        return yield* exchanged(yield* this.open());
       } catch (error) {
         // After anything but an answer nobody knows where the next one begins.
         if (!(error instanceof BindError)) this.close();
@@ -42,7 +63,48 @@ export class Line implements Disposable {
   *bind(address: Address, options: SocketOptions): Steps<Binding> {
     const params = [bindParams(address, options)];
     const { descriptors } = yield* this.ask({ method: "bind", params });
-    return bindingFrom(descriptors);
+    return bindingsFrom(descriptors, 1)[0]!;
+  }
+
+  /**
+   * Asks for several sockets: all of them or none. A Ruby server, which knows
+   * no batches, is asked for one after the other; what it bound before one
+   * failed it keeps.
+   */
+  *bindAll(wanted: readonly WantedSocket[]): Steps<Binding[]> {
+    if (wanted.length === 0) return [];
+    if (!(yield* this.#knowsBatches())) return yield* this.#bindEach(wanted);
+    const calls = wanted.map(({ address, options }) => ({
+      method: "bind",
+      params: [bindParams(address, options)],
+    }));
+    const descriptors = yield* this.#ask((socket) =>
+      exchangeBatch(socket, calls)
+    );
+    return bindingsFrom(descriptors, wanted.length);
+  }
+
+  *#knowsBatches(): Steps<boolean> {
+    try {
+      yield* this.status();
+      return true;
+    } catch (error) {
+      if (!(error instanceof BindError)) throw error;
+      return error.code !== ErrorCode.METHOD_NOT_FOUND;
+    }
+  }
+
+  *#bindEach(wanted: readonly WantedSocket[]): Steps<Binding[]> {
+    const bindings: Binding[] = [];
+    try {
+      for (const { address, options } of wanted) {
+        bindings.push(yield* this.bind(address, options));
+      }
+      return bindings;
+    } catch (error) {
+      for (const binding of bindings) binding.close();
+      throw error;
+    }
   }
 
   /** Asks what the daemon holds. */
@@ -56,8 +118,11 @@ export class Line implements Disposable {
   }
 
   /** Has the daemon close its copy of a socket. */
-  *release(address: Address): Steps<void> {
-    const params = [bindParams(address, {})];
+  *release(
+    address: Address,
+    options: Pick<SocketOptions, "v6only" | "device">,
+  ): Steps<void> {
+    const params = [bindParams(address, options)];
     const { descriptors } = yield* this.ask({ method: "release", params });
     closeAll(descriptors);
   }
@@ -85,22 +150,28 @@ export class Line implements Disposable {
 }
 
 /**
- * The one listening socket that came with an answer; anything else is a
- * mistake of the daemon's, and closed.
+ * The sockets that came with an answer, as many as were asked for; anything
+ * else is a mistake of the daemon's, and closed.
  */
-function bindingFrom(descriptors: readonly Descriptor[]): Binding {
-  const [descriptor, ...surplus] = descriptors;
+function bindingsFrom(
+  descriptors: readonly Descriptor[],
+  count: number,
+): Binding[] {
+  const bindings: Binding[] = [];
   try {
-    if (descriptor === undefined || surplus.length > 0) {
+    if (descriptors.length !== count) {
       throw new ProtocolError(
-        `the daemon sent ${descriptors.length} descriptors with its answer, not 1`,
+        `the daemon sent ${descriptors.length} descriptors with its answer, not ${count}`,
       );
     }
-    const binding = Binding.from(descriptor.fd);
-    descriptor.release();
-    return binding;
+    for (const descriptor of descriptors) {
+      bindings.push(Binding.from(descriptor.fd));
+      descriptor.release();
+    }
+    return bindings;
   } catch (cause) {
-    closeAll(descriptors);
+    for (const binding of bindings) binding.close();
+    closeAll(descriptors.filter(({ closed }) => !closed));
     if (cause instanceof ProtocolError) throw cause;
     throw new ProtocolError(
       `the daemon sent something else than a listening socket: ${cause}`,
@@ -114,18 +185,18 @@ function bindingFrom(descriptors: readonly Descriptor[]): Binding {
  * out: it knows neither `kind` nor `v6only`.
  */
 function bindParams(address: Address, options: SocketOptions): BindParams {
-  const backlog = options.backlog === undefined
-    ? {}
-    : { backlog: options.backlog };
+  const others = wireOptions(options);
   if (!hasHost(address)) {
-    return { kind: address.kind, path: address.path, ...backlog };
+    return { kind: address.kind, path: address.path, ...others };
   }
   const v6only = options.v6only ?? address.v6only;
+  const device = options.device ?? address.device;
   return {
     ...(address.kind !== "tcp" && { kind: address.kind }),
     address: address.host,
     port: address.port,
     ...(!v6only && { v6only }),
-    ...backlog,
+    ...(device !== undefined && { device }),
+    ...others,
   };
 }

@@ -1,5 +1,6 @@
 import type { BindDescription, Status } from "../protocol.ts";
 import type { Binding } from "./binding.ts";
+import { readRequests, type SocketRequest } from "./bind_all.ts";
 import { Line } from "./line.ts";
 import {
   type CallOptions,
@@ -10,6 +11,10 @@ import {
 import { socketPath } from "./socket_path.ts";
 import { type AfterAddress, readTarget } from "./target.ts";
 import { run, type Steps } from "./waiting.ts";
+
+/** Options of {@linkcode Session.release}: which socket of an address it is. */
+export interface ReleaseOptions
+  extends CallOptions, Pick<SocketOptions, "v6only" | "device"> {}
 
 /**
  * One connection for any number of calls, which go out one after the other.
@@ -46,7 +51,32 @@ export class Session implements Disposable {
     return this.#call(this.#line.bind(target, options), options);
   }
 
-  /** What the daemon holds, in the order it was bound. */
+  /** As the function {@linkcode bindAll}. */
+  bindAll(
+    requests: readonly (string | SocketRequest)[],
+    options: CallOptions = {},
+  ): Promise<Binding[]> {
+    return this.#call(this.#line.bindAll(readRequests(requests)), options);
+  }
+
+  /**
+   * What the daemon holds, in the order it was bound: `kind` says what it is,
+   * `waiting` how many connections wait to be accepted now. An older daemon
+   * leaves out `inode` and `waiting`. Who else holds the sockets is not the
+   * daemon's to know: see {@linkcode holdersOf}.
+   *
+   * @throws {BindError} 10001 when the policy says no.
+   *
+   * @example
+   * ```ts no-eval
+   * import { connect } from "jsr:@multibinder/client";
+   *
+   * using session = await connect();
+   * for (const { address, kind, waiting } of await session.list()) {
+   *   console.log(kind, address, waiting ?? "-");
+   * }
+   * ```
+   */
   list(options: CallOptions = {}): Promise<BindDescription[]> {
     return this.#call(this.#line.list(), options);
   }
@@ -55,24 +85,49 @@ export class Session implements Disposable {
    * The daemon closes its copy of a socket. Whoever was handed one keeps it:
    * the address is free when the last has closed it.
    *
-   * @throws {BindError} 10004 when nothing is bound to that address.
+   * @throws {BindError} 10004 when nothing is bound to that address; 10001 when
+   * the policy says no.
+   *
+   * @example
+   * ```ts no-eval
+   * import { connect } from "jsr:@multibinder/client";
+   *
+   * using session = await connect();
+   * await session.release("127.0.0.1:8000");
+   * await session.release("unix:/run/web.sock");
+   * ```
    */
   release(
     address: string,
     port: number,
-    options?: CallOptions,
+    options?: ReleaseOptions,
   ): Promise<void>;
   /** The same with the address in one text. */
-  release(address: string, options?: CallOptions): Promise<void>;
+  release(address: string, options?: ReleaseOptions): Promise<void>;
   release(
     address: string,
-    ...rest: AfterAddress<CallOptions>
+    ...rest: AfterAddress<ReleaseOptions>
   ): Promise<void> {
     const { target, options } = readTarget(address, rest);
-    return this.#call(this.#line.release(target), options);
+    return this.#call(this.#line.release(target, options), options);
   }
 
-  /** How the daemon is: version, generation, what it holds. */
+  /**
+   * How the daemon is: version, generation, what it holds of what it may,
+   * requests and errors by method, who was turned away, memory, policy. The
+   * counters begin with each generation. An older daemon leaves fields out.
+   *
+   * @throws {BindError} 10001 when the policy says no.
+   *
+   * @example
+   * ```ts no-eval
+   * import { connect } from "jsr:@multibinder/client";
+   *
+   * using session = await connect();
+   * const { generation, descriptors } = await session.status();
+   * console.log(generation, descriptors.limit - descriptors.open, "left");
+   * ```
+   */
   status(options: CallOptions = {}): Promise<Status> {
     return this.#call(this.#line.status(), options);
   }

@@ -1,9 +1,20 @@
-import { type Address, hostAddress, parseAddress } from "../address.ts";
+import {
+  type Address,
+  hostAddress,
+  type InternetKind,
+  parseAddress,
+} from "../address.ts";
 
 /** What stands behind the address of a bind: a port, options, both, neither. */
 export type AfterAddress<Options> = [port: number, options?: Options] | [
   options?: Options,
 ];
+
+const HOST = /^(?:(tcp|udp):\/\/)?(.*)$/s;
+
+function unbracketed(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
+}
 
 /**
  * Reads both forms of a bind: host and port, or one text.
@@ -16,8 +27,11 @@ export function readTarget<Options extends object>(
 ): { target: Address; options: Partial<Options> } {
   const [first, second] = rest;
   if (typeof first === "number") {
-    const host = address.replace(/^\[(.*)\]$/, "$1");
-    return { target: hostAddress("tcp", host, first), options: second ?? {} };
+    const [, kind = "tcp", host = ""] = HOST.exec(address) ?? [];
+    return {
+      target: hostAddress(kind as InternetKind, unbracketed(host), first),
+      options: second ?? {},
+    };
   }
   return { target: parseAddress(address), options: first ?? {} };
 }

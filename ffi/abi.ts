@@ -12,19 +12,37 @@ const COMMON = {
   AF_UNIX: 1,
   AF_INET: 2,
   AF_INET6: 10,
+  AF_NETLINK: 16,
   SOCK_STREAM: 1,
   SOCK_DGRAM: 2,
+  SOCK_RAW: 3,
+  SOCK_SEQPACKET: 5,
   SOCK_NONBLOCK: 0o4000,
   SOCK_CLOEXEC: 0o2000000,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
+  SO_TYPE: 3,
+  SO_SNDBUF: 7,
+  SO_RCVBUF: 8,
+  SO_REUSEPORT: 15,
   SO_PASSCRED: 16,
   SO_PEERCRED: 17,
+  SO_BINDTODEVICE: 25,
   SO_ACCEPTCONN: 30,
+  SO_MARK: 36,
+  SO_DOMAIN: 39,
+  SO_PEERGROUPS: 59,
+  IPPROTO_IP: 0,
+  IP_FREEBIND: 15,
+  IP_TRANSPARENT: 19,
   IPPROTO_TCP: 6,
+  TCP_DEFER_ACCEPT: 9,
   TCP_INFO: 11,
+  TCP_FASTOPEN: 23,
   IPPROTO_IPV6: 41,
   IPV6_V6ONLY: 26,
+  IPV6_TRANSPARENT: 75,
+  IPV6_FREEBIND: 78,
   SCM_RIGHTS: 1,
   SCM_CREDENTIALS: 2,
   MSG_DONTWAIT: 0x40,
@@ -34,11 +52,22 @@ const COMMON = {
   SHUT_RDWR: 2,
   /** The kernel's limit of descriptors in one message, `SCM_MAX_FD`. */
   SCM_MAX_FD: 253,
+  // netlink(7), sock_diag(7)
+  NETLINK_SOCK_DIAG: 4,
+  NLM_F_REQUEST: 0x001,
+  NLM_F_DUMP: 0x300,
+  SOCK_DIAG_BY_FAMILY: 20,
+  UDIAG_SHOW_RQLEN: 0x10,
+  UNIX_DIAG_RQLEN: 4,
+  /** The state of a listening socket, of UNIX ones too. */
+  TCP_LISTEN: 10,
   // open(2), fcntl(2), flock(2), memfd_create(2), eventfd(2)
   O_RDONLY: 0,
   O_RDWR: 2,
   O_NONBLOCK: 0o4000,
   O_CLOEXEC: 0o2000000,
+  O_PATH: 0o10000000,
+  PATH_MAX: 4096,
   X_OK: 1,
   FIONREAD: 0x541b,
   F_DUPFD_CLOEXEC: 1030,
@@ -71,6 +100,9 @@ const COMMON = {
   // poll(2), epoll(7)
   POLLIN: 0x001,
   POLLOUT: 0x004,
+  POLLERR: 0x008,
+  POLLHUP: 0x010,
+  POLLNVAL: 0x020,
   EPOLL_CLOEXEC: 0o2000000,
   EPOLL_CTL_ADD: 1,
   EPOLL_CTL_DEL: 2,
@@ -128,7 +160,17 @@ const COMMON_LAYOUTS = {
   },
   /** `size` is `CMSG_LEN(0)`; the data follows at that offset. */
   cmsghdr: { size: 16, cmsg_len: 0, cmsg_level: 8, cmsg_type: 12, align: 8 },
-  tcp_info: { size: 136, tcpi_bytes_received: 128 },
+  tcp_info: { size: 136, tcpi_unacked: 24, tcpi_bytes_received: 128 },
+  nlmsghdr: { size: 16, nlmsg_len: 0, nlmsg_type: 4, nlmsg_flags: 6 },
+  unix_diag_req: {
+    size: 24,
+    sdiag_family: 0,
+    udiag_states: 4,
+    udiag_show: 12,
+  },
+  unix_diag_msg: { size: 16, udiag_ino: 4 },
+  rtattr: { size: 4, rta_len: 0, rta_type: 2 },
+  unix_diag_rqlen: { size: 8, udiag_rqueue: 0 },
   pollfd: { size: 8, fd: 0, events: 4, revents: 6 },
   rlimit: { size: 16, rlim_cur: 0, rlim_max: 8 },
   timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },
@@ -148,6 +190,8 @@ const COMMON_LAYOUTS = {
     ai_canonname: 32,
     ai_next: 40,
   },
+  passwd: { size: 48, pw_name: 0, pw_uid: 16 },
+  group: { size: 32, gr_name: 0, gr_gid: 16 },
   linux_dirent64: { d_ino: 0, d_reclen: 16, d_type: 18, d_name: 19 },
   statx: {
     size: 256,
@@ -161,6 +205,7 @@ const COMMON_LAYOUTS = {
 /** What differs from target to target. */
 interface Target {
   readonly O_DIRECTORY: number;
+  readonly O_NOFOLLOW: number;
   readonly layouts: {
     /** Packed on x86_64 (`EPOLL_PACKED`), naturally aligned elsewhere. */
     readonly epoll_event: {
@@ -176,6 +221,7 @@ interface Target {
 const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
   x86_64: {
     O_DIRECTORY: 0o200000,
+    O_NOFOLLOW: 0o400000,
     layouts: { epoll_event: { size: 12, events: 0, data: 4 } },
     libc: [
       "/lib/x86_64-linux-gnu/libc.so.6",
@@ -187,6 +233,7 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
   },
   aarch64: {
     O_DIRECTORY: 0o40000,
+    O_NOFOLLOW: 0o100000,
     layouts: { epoll_event: { size: 16, events: 0, data: 8 } },
     libc: [
       "/lib/aarch64-linux-gnu/libc.so.6",
@@ -207,6 +254,7 @@ export class UnsupportedPlatformError extends Error {
 /** The table of one target. */
 export type Abi = typeof COMMON & {
   readonly O_DIRECTORY: number;
+  readonly O_NOFOLLOW: number;
   readonly layouts: typeof COMMON_LAYOUTS & Target["layouts"];
   readonly libc: readonly string[];
 };

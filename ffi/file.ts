@@ -10,6 +10,8 @@ import { libc } from "./libc.ts";
 import { cString, viewOf } from "./memory.ts";
 import { sleepSync } from "./readiness.ts";
 
+const decoder = new TextDecoder();
+
 /** open(2) for reading, close-on-exec. */
 export function openFile(path: string, flags = 0): Descriptor {
   const fd = libc().open(
@@ -108,12 +110,27 @@ export interface FileStatus extends FileIdentity {
  * is there. statx(2) has one layout on every target, unlike stat(2).
  */
 export function statusOf(path: string): FileStatus | undefined {
+  return status(abi.AT_FDCWD, path, abi.AT_SYMLINK_NOFOLLOW);
+}
+
+/** The status of what a descriptor refers to. */
+export function statusOfDescriptor(fd: number): FileStatus {
+  const found = status(fd, "", abi.AT_EMPTY_PATH);
+  if (found === undefined) throw new OsError("statx", Errno.ENOENT, `${fd}`);
+  return found;
+}
+
+function status(
+  directory: number,
+  path: string,
+  flags: number,
+): FileStatus | undefined {
   const layout = abi.layouts.statx;
   const bytes = new Uint8Array(layout.size);
   const result = libc().statx(
-    abi.AT_FDCWD,
+    directory,
     cString(path),
-    abi.AT_SYMLINK_NOFOLLOW,
+    flags,
     abi.STATX_BASIC_STATS,
     bytes,
   );
@@ -137,6 +154,83 @@ export function statusOf(path: string): FileStatus | undefined {
 /** Whether two are the same file. */
 export function sameFile(one: FileIdentity, other: FileIdentity): boolean {
   return one.device === other.device && one.inode === other.inode;
+}
+
+/** What stands for an owner or a group that stays (chown(2)). */
+const UNCHANGED = 0xffffffff;
+
+/** Who may use a file; what is left out stays as it is. */
+export interface FileAccess {
+  /** Permission bits. */
+  mode?: number;
+  /** The user it belongs to. */
+  uid?: number;
+  /** The group it belongs to. */
+  gid?: number;
+}
+
+/**
+ * Sets who may use the file at a path, if it is still that file: also where
+ * others may write the directory nothing else is touched.
+ *
+ * @throws {OsError} EPERM, and ENOENT when it is another file by now.
+ */
+export function setAccess(
+  path: string,
+  file: FileIdentity,
+  { mode, uid, gid }: FileAccess,
+): void {
+  using opened = openFile(path, abi.O_PATH | abi.O_NOFOLLOW);
+  if (!sameFile(statusOfDescriptor(opened.fd), file)) {
+    throw new OsError("open", Errno.ENOENT, path);
+  }
+  // chown(2) may clear bits of the mode, so it comes first.
+  if (uid !== undefined || gid !== undefined) {
+    check(
+      libc().fchownat(
+        opened.fd,
+        cString(""),
+        uid ?? UNCHANGED,
+        gid ?? UNCHANGED,
+        abi.AT_EMPTY_PATH,
+      ),
+      "fchownat",
+      path,
+    );
+  }
+  if (mode !== undefined) {
+    // fchmod(2) refuses an O_PATH descriptor; its path in /proc leads to it.
+    const link = cString(`/proc/self/fd/${opened.fd}`);
+    check(libc().chmod(link, mode), "chmod", path);
+  }
+}
+
+const target = new Uint8Array(abi.PATH_MAX);
+
+/**
+ * Where a symbolic link leads (readlink(2)), such as `socket:[123]` for a
+ * descriptor in /proc/PID/fd.
+ *
+ * @throws {OsError} ENOENT, EACCES, EINVAL.
+ */
+export function readLink(path: string): string {
+  const room = BigInt(target.length);
+  const length = libc().readlink(cString(path), target, room);
+  return decoder.decode(target.subarray(0, check(length, "readlink", path)));
+}
+
+const resolved = new Uint8Array(abi.PATH_MAX);
+
+/**
+ * realpath(3): the path without links, `.` and `..`.
+ *
+ * @throws {OsError} ENOENT, EACCES, ENOTDIR, ELOOP.
+ */
+export function realPath(path: string): string {
+  if (libc().realpath(cString(path), resolved) === 0n) {
+    throw new OsError("realpath", lastErrno(), path);
+  }
+  return decoder.decode(resolved.subarray(0, resolved.indexOf(0)));
 }
 
 /** Runs `action` with another file mode creation mask (umask(2)). */
@@ -214,7 +308,6 @@ export function readMemoryFile(fd: number): Uint8Array<ArrayBuffer> {
 }
 
 const DIRENT_BUFFER = 32 * 1024;
-const decoder = new TextDecoder();
 
 /** The names in a directory, without `.` and `..` (getdents64(2)). */
 export function namesIn(path: string): string[] {

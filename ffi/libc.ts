@@ -15,6 +15,15 @@ const SYMBOLS = {
     parameters: ["i32", /* domain */ "i32", /* type */ "i32" /* protocol */],
     result: "i32",
   },
+  socketpair: {
+    parameters: [
+      "i32", /* domain */
+      "i32", /* type */
+      "i32", /* protocol */
+      "buffer", /* sv */
+    ],
+    result: "i32",
+  },
   bind: {
     parameters: ["i32", /* sockfd */ "buffer", /* addr */ "u32" /* addrlen */],
     result: "i32",
@@ -144,6 +153,32 @@ const SYMBOLS = {
       "i64", /* offset */
     ],
     result: "isize",
+  },
+  readlink: {
+    parameters: [
+      "buffer", /* pathname */
+      "buffer", /* buf */
+      "usize", /* bufsiz */
+    ],
+    result: "isize",
+  },
+  realpath: {
+    parameters: ["buffer", /* path */ "buffer" /* resolved_path */],
+    result: "usize",
+  },
+  chmod: {
+    parameters: ["buffer", /* path */ "u32" /* mode */],
+    result: "i32",
+  },
+  fchownat: {
+    parameters: [
+      "i32", /* dirfd */
+      "buffer", /* path */
+      "u32", /* owner */
+      "u32", /* group */
+      "i32", /* flags */
+    ],
+    result: "i32",
   },
   rename: {
     parameters: ["buffer", /* oldpath */ "buffer" /* newpath */],
@@ -356,6 +391,72 @@ const SYMBOLS = {
   },
   freeaddrinfo: { parameters: ["usize" /* res */], result: "void" },
   gai_strerror: { parameters: ["i32" /* errcode */], result: "usize" },
+
+  // Users and groups. The result is the error's number, on any thread.
+  getpwnam_r: {
+    parameters: [
+      "usize", /* name */
+      "usize", /* pwd */
+      "usize", /* buffer */
+      "usize", /* bufsize */
+      "usize", /* result */
+    ],
+    result: "i32",
+  },
+  getpwnam_r_on_thread: {
+    name: "getpwnam_r",
+    parameters: [
+      "usize", /* name */
+      "usize", /* pwd */
+      "usize", /* buffer */
+      "usize", /* bufsize */
+      "usize", /* result */
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
+  getpwuid_r: {
+    parameters: [
+      "u32", /* uid */
+      "usize", /* pwd */
+      "usize", /* buffer */
+      "usize", /* bufsize */
+      "usize", /* result */
+    ],
+    result: "i32",
+  },
+  getgrnam_r: {
+    parameters: [
+      "usize", /* name */
+      "usize", /* grp */
+      "usize", /* buffer */
+      "usize", /* bufsize */
+      "usize", /* result */
+    ],
+    result: "i32",
+  },
+  getgrnam_r_on_thread: {
+    name: "getgrnam_r",
+    parameters: [
+      "usize", /* name */
+      "usize", /* grp */
+      "usize", /* buffer */
+      "usize", /* bufsize */
+      "usize", /* result */
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
+  getgrgid_r: {
+    parameters: [
+      "u32", /* gid */
+      "usize", /* grp */
+      "usize", /* buffer */
+      "usize", /* bufsize */
+      "usize", /* result */
+    ],
+    result: "i32",
+  },
 
   // Native memory
   malloc: { parameters: ["usize" /* size */], result: "usize" },

@@ -12,9 +12,13 @@ import { environmentVariable, monotonicMicroseconds } from "./process.ts";
 import { waitReadySync } from "./readiness.ts";
 import { send, tryConnect, unixDatagramSocket } from "./socket.ts";
 import type { UnixAddress } from "./socket_address.ts";
+import { socketPair } from "./socket_pair.ts";
 
 /** How long a message may wait for a manager that is busy, in ms. */
 const PATIENCE = 5_000;
+
+/** How long it may take to drop a socket, in ms: clients wait meanwhile. */
+const BARRIER_PATIENCE = 1_000;
 
 const encoder = new TextEncoder();
 
@@ -77,9 +81,34 @@ export class ServiceManager implements Disposable {
     this.#tell(["FDSTORE=1", "FDPOLL=0", `FDNAME=${name}`], [fd]);
   }
 
-  /** Drops every copy of that name. */
+  /**
+   * Drops every copy of that name. When this returns they are closed, so that
+   * the address is free as far as the manager is concerned.
+   */
   forget(name: string): void {
     this.#tell(["FDSTOREREMOVE=1", `FDNAME=${name}`]);
+    this.#awaitManager();
+  }
+
+  /**
+   * The manager closes the descriptor of a BARRIER=1 when it has acted on all
+   * that came before (sd_notify_barrier(3)).
+   */
+  #awaitManager(): void {
+    using ends = new DisposableStack();
+    try {
+      const [ours, theirs] = socketPair();
+      ends.use(ours);
+      ends.use(theirs);
+      this.#tell(["BARRIER=1"], [theirs.fd]);
+      theirs.close();
+      if (!waitReadySync(ours.fd, "read", BARRIER_PATIENCE)) {
+        this.#failed(`BARRIER=1: no sign of it for ${BARRIER_PATIENCE} ms`);
+      }
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      this.#failed(`BARRIER=1: ${error.message}`);
+    }
   }
 
   #tell(assignments: readonly string[], descriptors: number[] = []): void {

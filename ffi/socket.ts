@@ -8,7 +8,7 @@ import { abi } from "./abi.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, lastErrno, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
-import { viewOf } from "./memory.ts";
+import { cString, viewOf } from "./memory.ts";
 import {
   domainOf,
   encodeSocketAddress,
@@ -16,22 +16,39 @@ import {
   type SocketAddress,
 } from "./socket_address.ts";
 
+/** How a socket carries what is sent (socket(2)). */
+export type SocketType = "stream" | "datagram" | "seqpacket";
+
+const TYPES: Readonly<Record<SocketType, number>> = {
+  stream: abi.SOCK_STREAM,
+  datagram: abi.SOCK_DGRAM,
+  seqpacket: abi.SOCK_SEQPACKET,
+};
+
+/** A new socket for an address of that family, close-on-exec. */
+export function newSocket(
+  { family }: Pick<SocketAddress, "family">,
+  type: SocketType,
+  options: { nonblocking?: boolean } = {},
+): Descriptor {
+  const flags = abi.SOCK_CLOEXEC |
+    (options.nonblocking ? abi.SOCK_NONBLOCK : 0);
+  return new Descriptor(
+    check(libc().socket(domainOf(family), TYPES[type] | flags, 0), "socket"),
+  );
+}
+
 /** A new stream socket, close-on-exec. */
 export function streamSocket(
   address: SocketAddress,
   options: { nonblocking?: boolean } = {},
 ): Descriptor {
-  const type = abi.SOCK_STREAM | abi.SOCK_CLOEXEC |
-    (options.nonblocking ? abi.SOCK_NONBLOCK : 0);
-  return new Descriptor(
-    check(libc().socket(domainOf(address), type, 0), "socket"),
-  );
+  return newSocket(address, "stream", options);
 }
 
 /** A new datagram socket of unix(7), close-on-exec and blocking. */
 export function unixDatagramSocket(): Descriptor {
-  const type = abi.SOCK_DGRAM | abi.SOCK_CLOEXEC;
-  return new Descriptor(check(libc().socket(abi.AF_UNIX, type, 0), "socket"));
+  return newSocket({ family: "unix" }, "datagram");
 }
 
 /** bind(2): gives the socket its address. */
@@ -116,6 +133,61 @@ export function getOption(fd: number, level: number, optname: number): number {
 /** Whether the socket listens (SO_ACCEPTCONN). */
 export function isListening(fd: number): boolean {
   return getOption(fd, abi.SOL_SOCKET, abi.SO_ACCEPTCONN) === 1;
+}
+
+/** Binds the socket to a network interface (SO_BINDTODEVICE, socket(7)). */
+export function bindToDevice(fd: number, device: string): void {
+  const name = cString(device);
+  const { SOL_SOCKET, SO_BINDTODEVICE } = abi;
+  check(
+    libc().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length),
+    "setsockopt",
+    `SO_BINDTODEVICE ${device}`,
+  );
+}
+
+const deviceName = new Uint8Array(16);
+const decoder = new TextDecoder();
+
+/** The network interface that the socket is bound to, if to one. */
+export function boundDevice(fd: number): string | undefined {
+  optionLength[0] = deviceName.length;
+  const { SOL_SOCKET, SO_BINDTODEVICE } = abi;
+  check(
+    libc().getsockopt(
+      fd,
+      SOL_SOCKET,
+      SO_BINDTODEVICE,
+      deviceName,
+      optionLengthBytes,
+    ),
+    "getsockopt",
+    "SO_BINDTODEVICE",
+  );
+  const name = decoder.decode(deviceName.subarray(0, optionLength[0]));
+  return name.replace(/\0.*$/s, "") || undefined;
+}
+
+/** Kinds of socket that can be served on. */
+export type ServingKind = "tcp" | "udp" | "unix" | "seqpacket" | "unixgram";
+
+/**
+ * What can be served on a socket; `undefined` when it is of another family, or
+ * has connections and does not listen.
+ *
+ * @throws {OsError} ENOTSOCK, EBADF.
+ */
+export function servingKind(fd: number): ServingKind | undefined {
+  const type = getOption(fd, abi.SOL_SOCKET, abi.SO_TYPE);
+  const domain = getOption(fd, abi.SOL_SOCKET, abi.SO_DOMAIN);
+  const isUnix = domain === abi.AF_UNIX;
+  if (!isUnix && domain !== abi.AF_INET && domain !== abi.AF_INET6) {
+    return undefined;
+  }
+  if (type === abi.SOCK_DGRAM) return isUnix ? "unixgram" : "udp";
+  if (!isListening(fd)) return undefined;
+  if (type === abi.SOCK_STREAM) return isUnix ? "unix" : "tcp";
+  return isUnix && type === abi.SOCK_SEQPACKET ? "seqpacket" : undefined;
 }
 
 /** Who is at the other end of a UNIX socket. */

@@ -42,8 +42,8 @@ export class SocketAddressError extends Error {
 }
 
 /** AF_INET, AF_INET6 or AF_UNIX. */
-export function domainOf(address: SocketAddress): number {
-  switch (address.family) {
+export function domainOf(family: SocketAddress["family"]): number {
+  switch (family) {
     case "ipv4":
       return abi.AF_INET;
     case "ipv6":
@@ -89,7 +89,7 @@ export function encodeSocketAddress(
   const layout = address.family === "ipv4" ? sockaddr_in : sockaddr_in6;
   const bytes = new Uint8Array(layout.size);
   const view = viewOf(bytes);
-  view.setUint16(0, domainOf(address), true);
+  view.setUint16(0, domainOf(address.family), true);
   view.setUint16(2, address.port, false);
   const at = address.family === "ipv4"
     ? sockaddr_in.sin_addr
@@ -97,7 +97,8 @@ export function encodeSocketAddress(
   const host = bytes.subarray(at, at + (address.family === "ipv4" ? 4 : 16));
   if (
     address.host.includes("\0") ||
-    libc().inet_pton(domainOf(address), cString(address.host), host) !== 1
+    libc().inet_pton(domainOf(address.family), cString(address.host), host) !==
+      1
   ) {
     throw new SocketAddressError(
       `${JSON.stringify(address.host)} is no ${address.family} address`,

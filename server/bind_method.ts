@@ -1,42 +1,126 @@
-import { formatAddress, type HostAddress } from "../address.ts";
+import { type Address, formatAddress, hasHost } from "../address.ts";
 import { OsError } from "../ffi/errno.ts";
-import { listenOn, type Peer } from "../ffi/socket.ts";
-import { DEFAULT_BACKLOG } from "../protocol.ts";
-import { numericAddresses, readBindParams } from "./bind_params.ts";
+import type { FileAccess } from "../ffi/file.ts";
+import type { Peer } from "../ffi/socket.ts";
+import { DEFAULT_BACKLOG, ErrorCode, type WireOptions } from "../protocol.ts";
+import type { Authorization, Client } from "./authorization.ts";
+import { changedOptions, hasBacklog } from "./bind_options.ts";
+import {
+  canonicalAddresses,
+  numericAddresses,
+  readBindParams,
+} from "./bind_params.ts";
 import { type Bind, type BindTable, newBind } from "./bind_table.ts";
-import { listeningSocket, numericTarget } from "./listening_socket.ts";
+import type { Counters } from "./counters.ts";
+import { fileAccess } from "./file_access.ts";
+import type { Limits } from "./limits.ts";
+import { boundSocket, changeSocket } from "./listening_socket.ts";
 import type { Log } from "./log.ts";
 import { bindError, RequestError } from "./request_error.ts";
+import type { SharedDescriptor } from "./shared_descriptor.ts";
 
-/** What `bind` needs of the daemon. */
+/** What a request needs of the daemon. */
 export interface BindContext {
   /** The sockets that are held. */
   readonly binds: BindTable;
+  /** Who may do what. */
+  readonly authorization: Authorization;
+  /** How many sockets may be held. */
+  readonly limits: Limits;
+  /** What was refused. */
+  readonly counters: Counters;
   /** Where each bind is written. */
   readonly log: Log;
 }
 
+/** A `bind` for which nothing has to be waited for any more. */
+export interface PreparedBind {
+  /** Hosts are numeric, in the order they are tried. */
+  readonly addresses: readonly Address[];
+  readonly options: WireOptions;
+  readonly access: FileAccess;
+}
+
 /**
- * The method `bind`: the socket of an address, made at the first request and
- * the same one at every later.
+ * Reads the params of `bind` and finds out what the names in it stand for.
  *
  * @throws {RequestError} at once or through the promise, which is for names.
  */
-export function bindMethod(
+export function prepareBind(
   params: unknown,
-  peer: Peer,
-  context: BindContext,
-): Bind | Promise<Bind> {
-  const { address, backlog } = readBindParams(params);
-  const handOutFirst = (addresses: readonly HostAddress[]) => {
-    const held = addresses.find((each) => context.binds.get(each));
-    const inOrder = held === undefined ? addresses : [held];
-    return firstOf(inOrder, (each) => handOut(each, backlog, peer, context));
-  };
+): PreparedBind | Promise<PreparedBind> {
+  const { address, options } = readBindParams(params);
   const addresses = numericAddresses(address);
-  return addresses instanceof Promise
-    ? addresses.then(handOutFirst)
-    : handOutFirst(addresses);
+  const access = fileAccess(options);
+  if (addresses instanceof Promise || access instanceof Promise) {
+    return Promise.all([addresses, access]).then(([addresses, access]) => ({
+      addresses,
+      options,
+      access,
+    }));
+  }
+  return { addresses, options, access };
+}
+
+/** A socket that is going to be handed out. */
+export interface Grant {
+  readonly bind: Bind;
+  /** An owner of its own: who sends it lets it go. */
+  readonly socket: SharedDescriptor;
+  /** Whether it was bound for this request. */
+  readonly isNew: boolean;
+  /** Who gets it. */
+  readonly peer: Peer;
+  /** What has allowed it. */
+  readonly rule: string;
+}
+
+/**
+ * The method `bind`: the socket of an address, made at the first request and
+ * the same one at every later. It counts as handed out with
+ * {@linkcode handOver}, or is taken back with {@linkcode undo}.
+ *
+ * @throws {RequestError}
+ */
+export function grantBind(
+  { addresses, options, access }: PreparedBind,
+  client: Client,
+  context: BindContext,
+): Grant {
+  const { binds, authorization } = context;
+  const { peer } = client;
+  if (binds.closed) throw bindError(new Error("the daemon is ending"));
+  const candidates = canonicalAddresses(addresses);
+  const held = candidates.map((each) => binds.get(each))
+    .find((bind) => bind !== undefined);
+  const named = Object.keys(options);
+  if (held !== undefined) {
+    const rule = authorization.allow(client, wish(held.address, named));
+    change(held, options, access);
+    return {
+      bind: held,
+      socket: held.socket.retain(),
+      isNew: false,
+      peer,
+      rule,
+    };
+  }
+  return firstOf(candidates, (address) => {
+    const rule = authorization.allow(client, wish(address, named));
+    refuseTooMany(context);
+    const bind = create(address, options, access);
+    binds.add(bind);
+    return { bind, socket: bind.socket.retain(), isNew: true, peer, rule };
+  });
+}
+
+function wish(address: Address, options: readonly string[]) {
+  const hasDevice = hasHost(address) && address.device !== undefined;
+  return {
+    method: "bind",
+    address,
+    options: hasDevice ? [...options, "device"] : options,
+  };
 }
 
 /**
@@ -44,10 +128,10 @@ export function bindMethod(
  * the next address taken instead, the same request would get another socket
  * later, when the first one is free.
  */
-function firstOf(
-  addresses: readonly HostAddress[],
-  attempt: (address: HostAddress) => Bind,
-): Bind {
+function firstOf<T>(
+  addresses: readonly Address[],
+  attempt: (address: Address) => T,
+): T {
   let failure: RequestError | undefined;
   for (const address of addresses) {
     try {
@@ -69,49 +153,63 @@ function isForeignAddress({ data }: RequestError): boolean {
     typeof data.code === "string" && FOREIGN.has(data.code);
 }
 
-function handOut(
-  address: HostAddress,
-  backlog: number | undefined,
-  peer: Peer,
-  { binds, log }: BindContext,
+function refuseTooMany({ binds, limits, counters }: BindContext): void {
+  if (binds.size < limits.binds) return;
+  counters.refused.binds++;
+  throw new RequestError(
+    ErrorCode.LIMIT_REACHED,
+    `Limit reached: ${binds.size} sockets are held (--max-binds)`,
+  );
+}
+
+function create(
+  address: Address,
+  options: WireOptions,
+  access: FileAccess,
 ): Bind {
-  if (binds.closed) throw bindError(new Error("the daemon is ending"));
-  const held = binds.get(address);
-  const bind = held ?? create(address, backlog ?? DEFAULT_BACKLOG);
-  if (held === undefined) {
-    binds.add(bind);
-  } else if (backlog !== undefined && backlog !== held.backlog) {
-    changeBacklog(held, backlog);
+  const complete = hasBacklog(address.kind)
+    ? { backlog: DEFAULT_BACKLOG, ...options }
+    : options;
+  try {
+    return newBind(address, boundSocket(address, options, access), complete);
+  } catch (error) {
+    if (error instanceof OsError) throw bindError(error);
+    throw error;
   }
+}
+
+function change(bind: Bind, options: WireOptions, access: FileAccess): void {
+  const changed = changedOptions(bind.options, options);
+  if (Object.keys(changed).length === 0) return;
+  try {
+    changeSocket(bind.socket.fd, bind.address, bind.file, changed, access);
+  } catch (error) {
+    if (error instanceof OsError) throw bindError(error);
+    throw error;
+  }
+  bind.options = { ...bind.options, ...changed };
+}
+
+/** The socket goes out. */
+export function handOver(
+  { bind, isNew, peer, rule }: Grant,
+  { log }: BindContext,
+): void {
   bind.handedOut++;
   bind.lastPeer = { ...peer, at: Date.now() };
   log.info("bind", {
-    address: formatAddress(address),
-    new: held === undefined,
+    address: formatAddress(bind.address),
+    new: isNew,
     pid: peer.pid,
     uid: peer.uid,
     gid: peer.gid,
+    decision: "granted",
+    rule,
   });
-  return bind;
 }
 
-function create(address: HostAddress, backlog: number): Bind {
-  try {
-    const target = numericTarget(address);
-    const socket = listeningSocket(target, address.v6only, backlog);
-    return newBind(address, socket, backlog);
-  } catch (error) {
-    if (error instanceof OsError) throw bindError(error);
-    throw error;
-  }
-}
-
-function changeBacklog(bind: Bind, backlog: number): void {
-  try {
-    listenOn(bind.socket.fd, backlog);
-  } catch (error) {
-    if (error instanceof OsError) throw bindError(error);
-    throw error;
-  }
-  bind.backlog = backlog;
+/** The socket does not go out; one that was bound for that is released. */
+export function undo({ bind, socket, isNew }: Grant, binds: BindTable): void {
+  socket.release();
+  if (isNew && binds.get(bind.address) === bind) binds.release(bind);
 }

@@ -1,27 +1,43 @@
-import { AddressError, type HostAddress, hostAddress } from "../address.ts";
+import {
+  type Address,
+  AddressError,
+  hasHost,
+  type HostAddress,
+  hostAddress,
+  type Kind,
+  type PathAddress,
+  type PathKind,
+} from "../address.ts";
+import { OsError } from "../ffi/errno.ts";
 import { NameError } from "../ffi/resolver.ts";
-import { canonicalHost } from "../ffi/socket_address.ts";
+import {
+  canonicalHost,
+  encodeSocketAddress,
+  SocketAddressError,
+} from "../ffi/socket_address.ts";
+import type { WireOptions } from "../protocol.ts";
+import { isOption, readBindOptions } from "./bind_options.ts";
 import { lookUp } from "./lookups.ts";
 import { bindError, invalidParams } from "./request_error.ts";
+import { canonicalPath } from "./socket_file.ts";
 
 /** What `bind` and `release` are asked for. */
 export interface BindRequest {
-  /** The host may be a name. */
-  readonly address: HostAddress;
-  /** Undefined where the request names none. */
-  readonly backlog: number | undefined;
+  /** The host may be a name, the path in any spelling. */
+  readonly address: Address;
+  /** As given, and of use for that kind. */
+  readonly options: WireOptions;
 }
 
-const PARAMS: ReadonlySet<string> = new Set([
+const KINDS: readonly Kind[] = ["tcp", "udp", "unix", "seqpacket", "unixgram"];
+const OF_THE_ADDRESS: ReadonlySet<string> = new Set([
   "address",
   "port",
+  "path",
   "kind",
-  "backlog",
   "v6only",
+  "device",
 ]);
-
-// listen(2) takes an int; the kernel caps it at net.core.somaxconn.
-const MAX_BACKLOG = 0x7fffffff;
 
 /**
  * Reads the params of `bind` and `release`.
@@ -33,59 +49,120 @@ export function readBindParams(params: unknown): BindRequest {
     ? params[0]
     : undefined;
   if (typeof first !== "object" || first === null || Array.isArray(first)) {
-    throw invalidParams('bind takes [{"address": ..., "port": ...}]');
+    throw invalidParams(
+      'bind takes [{"address": ..., "port": ...}] or [{"path": ...}]',
+    );
   }
   const given = first as Record<string, unknown>;
   for (const name of Object.keys(given)) {
-    if (name === "path") throw invalidParams("path: only kind tcp is served");
-    if (!PARAMS.has(name)) throw invalidParams(`unknown option ${name}`);
+    if (!OF_THE_ADDRESS.has(name) && !isOption(name)) {
+      throw invalidParams(`unknown option ${name}`);
+    }
   }
-  if (given.kind !== undefined && given.kind !== "tcp") {
-    throw invalidParams("kind: only tcp is served");
-  }
-  return { address: readAddress(given), backlog: readBacklog(given.backlog) };
+  const kind = readKind(given);
+  const address = kind === "tcp" || kind === "udp"
+    ? readHost(kind, given)
+    : readPath(kind, given);
+  return { address, options: readBindOptions(given, kind) };
 }
 
-function readAddress(given: Record<string, unknown>): HostAddress {
-  const { address, port, v6only } = given;
-  if (typeof address !== "string" || address === "" || address.includes("\0")) {
+function readKind({ kind, path }: Record<string, unknown>): Kind {
+  if (kind === undefined) return path === undefined ? "tcp" : "unix";
+  const known = KINDS.find((each) => each === kind);
+  if (known !== undefined) return known;
+  throw invalidParams(`kind is one of ${KINDS.join(", ")}`);
+}
+
+function refuse(
+  given: Record<string, unknown>,
+  what: string,
+  names: readonly string[],
+): void {
+  const found = names.find((name) => given[name] !== undefined);
+  if (found === undefined) return;
+  throw invalidParams(`${found} is not for ${what}`);
+}
+
+function readHost(
+  kind: "tcp" | "udp",
+  given: Record<string, unknown>,
+): HostAddress {
+  const { address, port, v6only, device } = given;
+  refuse(given, `kind ${kind}`, ["path"]);
+  if (
+    typeof address !== "string" || address === "" || address.includes("\0")
+  ) {
     throw invalidParams("address is a host, such as 127.0.0.1, ::1 or a name");
   }
   if (address.includes("%")) {
-    throw invalidParams("address names an interface, which is not served");
+    throw invalidParams("address names an interface: say which as device");
   }
   if (typeof port !== "number") throw invalidParams("port is 0 to 65535");
   if (v6only !== undefined && typeof v6only !== "boolean") {
     throw invalidParams("v6only is true or false");
   }
   try {
-    return { ...hostAddress("tcp", address, port), v6only: v6only ?? true };
+    return {
+      ...hostAddress(kind, address, port),
+      v6only: v6only ?? true,
+      ...(device !== undefined && { device: readDevice(device) }),
+    };
   } catch (error) {
     if (error instanceof AddressError) throw invalidParams(error.message);
     throw error;
   }
 }
 
-function readBacklog(backlog: unknown): number | undefined {
-  if (backlog === undefined) return undefined;
-  if (
-    typeof backlog !== "number" || !Number.isInteger(backlog) || backlog < 0 ||
-    backlog > MAX_BACKLOG
-  ) {
-    throw invalidParams(`backlog is a whole number, 0 to ${MAX_BACKLOG}`);
+// IFNAMSIZ of netdevice(7) is 16 with its NUL.
+const DEVICE = /^[^\s\0/]{1,15}$/;
+
+function readDevice(device: unknown): string {
+  if (typeof device === "string" && DEVICE.test(device)) return device;
+  throw invalidParams("device is a network interface, such as eth0");
+}
+
+function readPath(
+  kind: PathKind,
+  given: Record<string, unknown>,
+): PathAddress {
+  const { path } = given;
+  refuse(given, `kind ${kind}`, ["address", "port", "v6only", "device"]);
+  if (typeof path !== "string" || !path.isWellFormed()) {
+    throw invalidParams("path is a path, or @ and an abstract name");
   }
-  return backlog;
+  if (path.startsWith("@")) {
+    refuse(given, "an abstract name", ["mode", "owner", "group"]);
+    if (path === "@") throw invalidParams("the abstract name is empty");
+  } else if (!path.startsWith("/")) {
+    throw invalidParams(`path ${path} is not absolute`);
+  } else if (/\/(\.{0,2})$/.test(path)) {
+    throw invalidParams(`path ${path} is a directory's`);
+  }
+  checkLength(path);
+  return { kind, path };
+}
+
+function checkLength(path: string): void {
+  try {
+    encodeSocketAddress({ family: "unix", path });
+  } catch (error) {
+    if (error instanceof SocketAddressError) {
+      throw invalidParams(error.message);
+    }
+    throw error;
+  }
 }
 
 /**
- * The numeric addresses that are meant, in the order they are tried: IPv4
- * first. A promise for a name.
+ * The addresses that are meant, IPv4 first: hosts are numeric. A promise for a
+ * name.
  *
  * @throws {RequestError} 10000 through the promise for a name without any.
  */
 export function numericAddresses(
-  address: HostAddress,
-): HostAddress[] | Promise<HostAddress[]> {
+  address: Address,
+): Address[] | Promise<Address[]> {
+  if (!hasHost(address)) return [address];
   const numeric = canonicalHost(address.host);
   return numeric === undefined
     ? resolvedAddresses(address)
@@ -100,6 +177,28 @@ async function resolvedAddresses(
     return found.map(({ host }) => ({ ...address, host }));
   } catch (error) {
     if (error instanceof NameError) throw bindError(error);
+    throw error;
+  }
+}
+
+/**
+ * The same with paths as they really are at this moment.
+ *
+ * @throws {RequestError} for a path that leads in circles or is too long.
+ */
+export function canonicalAddresses(addresses: readonly Address[]): Address[] {
+  return addresses.map((each) =>
+    hasHost(each) || each.path.startsWith("@") ? each : canonicalFile(each)
+  );
+}
+
+function canonicalFile({ kind, path }: PathAddress): PathAddress {
+  try {
+    const canonical = canonicalPath(path);
+    checkLength(canonical);
+    return { kind, path: canonical };
+  } catch (error) {
+    if (error instanceof OsError) throw bindError(error);
     throw error;
   }
 }

@@ -1,10 +1,14 @@
 import {
+  type Address,
   canonicalIdentity,
   formatAddress,
-  type HostAddress,
+  hasHost,
 } from "../address.ts";
-import type { Descriptor } from "../ffi/descriptor.ts";
+import type { FileIdentity } from "../ffi/file.ts";
 import type { Peer } from "../ffi/socket.ts";
+import type { WireOptions } from "../protocol.ts";
+import type { BoundSocket } from "./listening_socket.ts";
+import { removeIfStill } from "./socket_file.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 
 /** Who got a socket, and when. */
@@ -16,11 +20,13 @@ export interface HandOver extends Peer {
 /** A socket that the daemon holds. */
 export interface Bind {
   /** The address in its canonical form. */
-  readonly address: HostAddress;
+  readonly address: Address;
   /** The daemon's own copy, close-on-exec. */
   readonly socket: SharedDescriptor;
-  /** As last asked for; the kernel may have capped it. */
-  backlog: number;
+  /** The file at its path, where it has one. */
+  readonly file: FileIdentity | undefined;
+  /** As last asked for; the kernel may have capped some of it. */
+  options: WireOptions;
   /** When it was bound, in ms since 1970. */
   readonly boundAt: number;
   /** How many times it was handed out. */
@@ -55,7 +61,7 @@ export class BindTable implements Iterable<Bind> {
   }
 
   /** The one bound to an address. */
-  get(address: HostAddress): Bind | undefined {
+  get(address: Address): Bind | undefined {
     return this.#binds.get(canonicalIdentity(address));
   }
 
@@ -69,10 +75,15 @@ export class BindTable implements Iterable<Bind> {
     this.observer?.bound(bind);
   }
 
-  /** Closes the daemon's copy of a socket; whoever was handed one keeps it. */
+  /**
+   * Closes the daemon's copy of a socket and removes its path; whoever was
+   * handed one keeps it.
+   */
   release(bind: Bind): void {
     this.#binds.delete(canonicalIdentity(bind.address));
     this.observer?.released(bind);
+    const { address, file } = bind;
+    if (file && !hasHost(address)) removeIfStill(address.path, file);
     bind.socket.release();
   }
 
@@ -91,14 +102,15 @@ export class BindTable implements Iterable<Bind> {
 
 /** A socket that nobody was handed yet, ready to be added. */
 export function newBind(
-  address: HostAddress,
-  socket: Descriptor,
-  backlog: number,
+  address: Address,
+  { socket, file }: BoundSocket,
+  options: WireOptions,
 ): Bind {
   return {
     address,
     socket: new SharedDescriptor(socket),
-    backlog,
+    file,
+    options,
     boundAt: Date.now(),
     handedOut: 0,
     lastPeer: undefined,

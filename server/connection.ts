@@ -1,6 +1,7 @@
 import type { Descriptor } from "../ffi/descriptor.ts";
 import { sendDescriptors } from "../ffi/descriptor_passing.ts";
 import { Errno, OsError } from "../ffi/errno.ts";
+import { supplementaryGroups } from "../ffi/peer_groups.ts";
 import { type Peer, peerOf, receive, send } from "../ffi/socket.ts";
 import {
   encodeMessage,
@@ -9,6 +10,7 @@ import {
   MAX_REQUEST,
   type RequestId,
 } from "../protocol.ts";
+import type { Client } from "./authorization.ts";
 import { errorReply, type Reply } from "./dispatch.ts";
 import { isOutOfDescriptors, RequestError } from "./request_error.ts";
 import type { SharedDescriptor } from "./shared_descriptor.ts";
@@ -32,10 +34,11 @@ export interface Outgoing {
 const received = new Uint8Array(64 * 1024);
 
 /** One client: what came from it and what has to go back. */
-export class Connection {
+export class Connection implements Client {
   readonly #descriptor: Descriptor;
   readonly #queue: Outgoing[] = [];
   #peer: Peer | undefined;
+  #groups: readonly number[] | undefined;
   /** Cuts what came into requests. */
   readonly framing: Framing = new Framing(MAX_REQUEST);
   /** The request that is being answered, where that takes time. */
@@ -89,6 +92,11 @@ export class Connection {
   /** Who connected. */
   get peer(): Peer {
     return this.#peer ??= peerOf(this.fd);
+  }
+
+  /** The groups of who connected, beside the peer's own. */
+  get groups(): readonly number[] {
+    return this.#groups ??= supplementaryGroups(this.fd);
   }
 
   /**

@@ -1,27 +1,25 @@
 import { dirname } from "@std/path/posix/dirname";
 import type { Descriptor } from "../ffi/descriptor.ts";
-import { Errno, OsError } from "../ffi/errno.ts";
 import {
   type FileIdentity,
-  type FileStatus,
   rename,
-  sameFile,
-  statusOf,
   unlink,
   withDirectoryLock,
-  withUmask,
 } from "../ffi/file.ts";
 import { processId } from "../ffi/process.ts";
-import {
-  bindSocket,
-  listenOn,
-  streamSocket,
-  tryConnect,
-} from "../ffi/socket.ts";
-import type { UnixAddress } from "../ffi/socket_address.ts";
+import { listenOn, streamSocket } from "../ffi/socket.ts";
+import { bindFile, occupantOf, removeIfStill } from "./socket_file.ts";
 
 // The kernel caps it at net.core.somaxconn: as many as may wait do.
 const BACKLOG = 4096;
+
+/** Who may connect to the control socket. */
+export interface ControlAccess {
+  /** Permission bits. */
+  mode: number;
+  /** The group it belongs to. Default: the daemon's. */
+  gid?: number;
+}
 
 /** The control socket's path is taken by somebody or something else. */
 export class ControlSocketError extends Error {
@@ -50,15 +48,15 @@ export class ControlSocket {
   }
 
   /**
-   * Listens at `path` with permissions `mode` from the first moment on. A
-   * dead socket there is replaced: `onReplaced` hears of it.
+   * Listens at `path` with these permissions from the first moment on. A dead
+   * socket there is replaced: `onReplaced` hears of it.
    *
    * @throws {ControlSocketError} when a live server or no socket is there.
    * @throws {OsError} when the path cannot be bound.
    */
   static listen(
     path: string,
-    mode: number,
+    access: ControlAccess,
     onReplaced: () => void,
   ): ControlSocket {
     if (path.startsWith("@")) {
@@ -70,7 +68,7 @@ export class ControlSocket {
     // and the slower one would remove the faster one's.
     return withDirectoryLock(dirname(path), () => {
       if (removeDead(path)) onReplaced();
-      const { socket, file } = bindAt(path, mode);
+      const { socket, file } = bindAt(path, access);
       return new ControlSocket(socket, path, file);
     });
   }
@@ -82,10 +80,10 @@ export class ControlSocket {
    *
    * @throws {OsError} when the path cannot be bound.
    */
-  static replace(path: string, mode: number): ControlSocket {
+  static replace(path: string, access: ControlAccess): ControlSocket {
     const beside = `${path}.${processId()}`;
     return withDirectoryLock(dirname(path), () => {
-      const { socket, file } = bindAt(beside, mode);
+      const { socket, file } = bindAt(beside, access);
       try {
         rename(beside, path);
       } catch (error) {
@@ -108,17 +106,12 @@ export class ControlSocket {
 
 function bindAt(
   path: string,
-  mode: number,
-): { socket: Descriptor; file: FileStatus } {
-  const address: UnixAddress = { family: "unix", path };
-  const socket = streamSocket(address, { nonblocking: true });
+  access: ControlAccess,
+): { socket: Descriptor; file: FileIdentity } {
+  const socket = streamSocket({ family: "unix", path }, { nonblocking: true });
   try {
-    withUmask(0o777 & ~mode, () => bindSocket(socket.fd, address));
+    const file = bindFile(socket.fd, path, access);
     listenOn(socket.fd, BACKLOG);
-    const file = statusOf(path);
-    if (file === undefined) {
-      throw new ControlSocketError(`${path} was removed while it was bound`);
-    }
     return { socket, file };
   } catch (error) {
     socket.close();
@@ -126,35 +119,21 @@ function bindAt(
   }
 }
 
-function removeIfStill(path: string, file: FileIdentity): void {
-  try {
-    const found = statusOf(path);
-    if (found !== undefined && sameFile(found, file)) unlink(path);
-  } catch (error) {
-    // Where the directory is gone or closed to us, nothing is left to do.
-    if (!(error instanceof OsError)) throw error;
-  }
-}
-
 /** Removes what a server that is gone has left; whether there was any. */
 function removeDead(path: string): boolean {
-  const found = statusOf(path);
-  if (found === undefined) return false;
-  if (!found.isSocket) {
-    throw new ControlSocketError(
-      `${path} exists and is no socket: remove it or choose another path`,
-    );
+  switch (occupantOf(path)) {
+    case "nothing":
+      return false;
+    case "dead socket":
+      unlink(path);
+      return true;
+    case "live socket":
+      throw new ControlSocketError(
+        `a server is listening on ${path}: stop it, take its place with --takeover, or choose another path`,
+      );
+    case "other file":
+      throw new ControlSocketError(
+        `${path} exists and is no socket: remove it or choose another path`,
+      );
   }
-  const address: UnixAddress = { family: "unix", path };
-  using probe = streamSocket(address, { nonblocking: true });
-  const errno = tryConnect(probe.fd, address);
-  // A backlog that is full (EAGAIN) is somebody's.
-  if (errno === 0 || errno === Errno.EAGAIN) {
-    throw new ControlSocketError(
-      `a server is listening on ${path}: stop it, take its place with --takeover, or choose another path`,
-    );
-  }
-  if (errno !== Errno.ECONNREFUSED) throw new OsError("connect", errno, path);
-  unlink(path);
-  return true;
 }

@@ -8,18 +8,30 @@ import {
   processId,
 } from "../ffi/process.ts";
 import { acceptConnection } from "../ffi/socket.ts";
-import { FramingError, type Status } from "../protocol.ts";
+import { formatDuration } from "../duration.ts";
+import {
+  ErrorCode,
+  FramingError,
+  type Status,
+  type StatusLimits,
+} from "../protocol.ts";
 import { VERSION } from "../version.ts";
+import { Authorization } from "./authorization.ts";
 import type { BindTable } from "./bind_table.ts";
 import { Connection, isClientGone } from "./connection.ts";
 import type { ControlSocket } from "./control_socket.ts";
+import { Counters } from "./counters.ts";
 import { dispatch, errorReply, type Reply } from "./dispatch.ts";
+import { IncompleteRequests } from "./incomplete_requests.ts";
+import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
+import type { Policy } from "./policy/policy.ts";
 import {
   bindError,
   isOutOfDescriptors,
   RequestError,
 } from "./request_error.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** Connections taken in one turn, so that a flood of them is no standstill. */
 const ACCEPTS_A_TURN = 64;
@@ -48,6 +60,19 @@ export interface Origin {
   readonly generation: number;
 }
 
+/** What a daemon is made of. */
+export interface DaemonParts {
+  readonly control: ControlSocket;
+  readonly binds: BindTable;
+  readonly log: Log;
+  readonly origin: Origin;
+  readonly limits: Limits;
+  /** Default: whoever may connect may ask. */
+  readonly policy: Policy | undefined;
+  /** Default: nowhere. */
+  readonly tracing: Tracing | undefined;
+}
+
 /**
  * Deno opens a file when a stack is asked for the first time, and panics where
  * it cannot: with the last descriptor gone that would be the end of all.
@@ -68,6 +93,10 @@ export class Daemon {
   readonly binds: BindTable;
   readonly log: Log;
   readonly origin: Origin;
+  readonly limits: Limits;
+  readonly authorization: Authorization;
+  readonly tracing: Tracing | undefined;
+  readonly counters: Counters = new Counters();
   readonly #generationStartedAt = new Date().toISOString();
   readonly #poller = new Poller();
   readonly #connections = new Map<number, Connection>();
@@ -75,19 +104,23 @@ export class Daemon {
   #acceptPause: ReturnType<typeof setTimeout> | undefined;
   #complainedAt = -Infinity;
   readonly #watched = new Map<number, () => void>();
+  readonly #incomplete: IncompleteRequests;
   readonly #stopping = new AbortController();
 
   /** Takes over the sockets. */
-  constructor(
-    control: ControlSocket,
-    binds: BindTable,
-    log: Log,
-    origin: Origin,
-  ) {
+  constructor(parts: DaemonParts) {
+    const { control, binds, log, origin, limits, policy, tracing } = parts;
     this.control = control;
     this.binds = binds;
     this.log = log;
     this.origin = origin;
+    this.limits = limits;
+    this.authorization = new Authorization(log, policy);
+    this.tracing = tracing;
+    this.#incomplete = new IncompleteRequests(
+      limits.requestTimeout,
+      (connection) => this.#dropLate(connection),
+    );
     try {
       this.#poller.add(control.descriptor.fd, Interest.READ);
     } catch (error) {
@@ -110,11 +143,14 @@ export class Daemon {
 
   /** The answer to the method `status`. */
   status(): Status {
+    const { rss, heapUsed } = Deno.memoryUsage();
+    const { policy } = this.authorization;
     return {
       version: VERSION,
       pid: processId(),
       deno: Deno.version.deno,
       started_at: this.origin.startedAt,
+      uptime: (Date.now() - Date.parse(this.origin.startedAt)) / 1000,
       generation_started_at: this.#generationStartedAt,
       generation: this.origin.generation,
       control_socket: this.control.path,
@@ -124,6 +160,27 @@ export class Daemon {
         open: openDescriptorCount(),
         limit: descriptorLimit().soft,
       },
+      requests: this.counters.requests,
+      limits: this.#statusLimits(),
+      refused: this.counters.refused,
+      memory: { resident: rss, heap: heapUsed },
+      ...(policy && {
+        policy: {
+          path: policy.path,
+          rules: policy.size,
+          loaded_at: policy.loadedAt,
+        },
+      }),
+    };
+  }
+
+  #statusLimits(): StatusLimits {
+    const { clients, binds, requestTimeout } = this.limits;
+    const orNone = (limit: number) => limit === Infinity ? 0 : limit;
+    return {
+      clients: orNone(clients),
+      binds: orNone(binds),
+      request_timeout: orNone(requestTimeout),
     };
   }
 
@@ -212,8 +269,21 @@ export class Daemon {
         return;
       }
       if (fd === -1) return;
-      this.adopt(new Connection(new Descriptor(fd)));
+      const connection = new Connection(new Descriptor(fd));
+      if (this.#connections.size < this.limits.clients) this.adopt(connection);
+      else this.#refuseClient(connection);
     }
+  }
+
+  #refuseClient(connection: Connection): void {
+    const { clients } = this.limits;
+    this.counters.refused.clients++;
+    this.#complain(`clients are refused: ${clients} are connected`);
+    const reason = `Limit reached: ${clients} clients are connected`;
+    this.#turnAway(
+      connection,
+      new RequestError(ErrorCode.LIMIT_REACHED, `${reason} (--max-clients)`),
+    );
   }
 
   /**
@@ -222,10 +292,14 @@ export class Daemon {
    */
   #refuse(error: OsError): void {
     this.#complain("clients are refused", error);
+    this.counters.refused.descriptors++;
     this.#reserve?.close();
     try {
       const fd = acceptConnection(this.control.descriptor.fd);
-      if (fd !== -1) this.#turnAway(new Connection(new Descriptor(fd)), error);
+      if (fd !== -1) {
+        const connection = new Connection(new Descriptor(fd));
+        this.#turnAway(connection, bindError(error));
+      }
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
       this.#pauseAccepting(error);
@@ -234,16 +308,16 @@ export class Daemon {
     }
   }
 
-  #complain(message: string, error: OsError): void {
+  #complain(message: string, error?: OsError): void {
     const now = performance.now();
     if (now - this.#complainedAt < COMPLAINT_INTERVAL) return;
     this.#complainedAt = now;
-    this.log.error(message, { reason: error.message });
+    this.log.error(message, error && { reason: error.message });
   }
 
-  #turnAway(connection: Connection, error: OsError): void {
+  #turnAway(connection: Connection, error: RequestError): void {
     try {
-      connection.reply(errorReply(null, bindError(error)));
+      connection.reply(errorReply(null, error));
     } catch (error) {
       if (!isClientGone(error)) throw error;
     } finally {
@@ -265,6 +339,7 @@ export class Daemon {
   #serve(connection: Connection): void {
     if (connection.inHand === undefined) this.#answer(connection);
     if (connection.closed) return;
+    this.#incomplete.note(connection);
     if (connection.finished) this.#drop(connection);
     else this.#watch(connection);
   }
@@ -279,12 +354,14 @@ export class Daemon {
         connection.endInput();
         const { code, message } = error;
         this.log.info("refused", { code, reason: message });
+        this.counters.count(undefined, true);
         const refusal = new RequestError(code, message);
         this.#reply(connection, errorReply(null, refusal));
         return;
       }
       if (request === undefined) return;
-      const reply = dispatch(request, () => connection.peer, this);
+      this.#incomplete.forget(connection);
+      const reply = dispatch(request, connection, this);
       if (reply instanceof Promise) {
         connection.inHand = request;
         this.#replyLater(connection, reply);
@@ -311,6 +388,7 @@ export class Daemon {
 
   #reply(connection: Connection, reply: Reply): boolean {
     if (connection.reply(reply)) return true;
+    this.counters.refused.unread++;
     this.log.warn("client dropped: it does not read its answers", {
       ...connection.peer,
     });
@@ -346,14 +424,32 @@ export class Daemon {
     }
   }
 
+  #dropLate(connection: Connection): void {
+    const { requestTimeout } = this.limits;
+    const within = formatDuration(requestTimeout);
+    this.counters.refused.timeouts++;
+    this.log.warn("client dropped: its request did not come to its end", {
+      within,
+      ...connection.peer,
+    });
+    const reason = `Invalid request: not complete within ${within}`;
+    const refusal = new RequestError(ErrorCode.INVALID_REQUEST, reason);
+    this.#guard(connection, () => {
+      connection.reply(errorReply(null, refusal));
+      this.#drop(connection);
+    });
+  }
+
   #drop(connection: Connection): void {
     if (connection.closed) return;
+    this.#incomplete.forget(connection);
     this.#connections.delete(connection.fd);
     connection.close();
   }
 
   #close(): void {
     clearTimeout(this.#acceptPause);
+    this.#incomplete[Symbol.dispose]();
     for (const connection of this.#connections.values()) connection.close();
     this.#connections.clear();
     this.control.close();

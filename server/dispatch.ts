@@ -1,5 +1,4 @@
 import { abi } from "../ffi/abi.ts";
-import type { Peer } from "../ffi/socket.ts";
 import {
   type Answer,
   decodeMessage,
@@ -7,11 +6,17 @@ import {
   type RequestId,
   type Status,
 } from "../protocol.ts";
-import { type BindContext, bindMethod } from "./bind_method.ts";
-import type { Bind } from "./bind_table.ts";
+import type { Client } from "./authorization.ts";
+import {
+  type BindContext,
+  type Grant,
+  grantBind,
+  handOver,
+  prepareBind,
+  undo,
+} from "./bind_method.ts";
 import { listMethod } from "./list_method.ts";
-import { releaseMethod } from "./release_method.ts";
-import type { SharedDescriptor } from "./shared_descriptor.ts";
+import { prepareRelease, release } from "./release_method.ts";
 import {
   bindError,
   errorObject,
@@ -19,11 +24,15 @@ import {
   isOutOfDescriptors,
   RequestError,
 } from "./request_error.ts";
+import type { SharedDescriptor } from "./shared_descriptor.ts";
+import type { RequestTrace, Tracing } from "./tracing.ts";
 
 /** What a request needs of the daemon. */
 export interface RequestContext extends BindContext {
   /** The answer to `status`. */
   status(): Status;
+  /** Where each request is traced. Default: nowhere. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** What goes back for one message. */
@@ -34,9 +43,24 @@ export interface Reply {
   readonly sockets: readonly SharedDescriptor[];
 }
 
+/** A request for which nothing has to be waited for any more. */
+interface Task {
+  readonly id: RequestId;
+  /** Undefined where the request does not say. */
+  readonly method: string | undefined;
+  readonly trace: RequestTrace | undefined;
+  /** Does it; throws where it is to be answered with an error. */
+  perform(): Done;
+}
+
+/** What a request has come to. */
+type Done = { result: unknown } | { grant: Grant };
+
+/** How a request ended. */
 interface Outcome {
-  readonly answer: Answer;
-  readonly socket?: SharedDescriptor;
+  readonly task: Task;
+  readonly done?: Done;
+  readonly error?: unknown;
 }
 
 /**
@@ -45,7 +69,7 @@ interface Outcome {
  */
 export function dispatch(
   message: Uint8Array<ArrayBuffer>,
-  peer: () => Peer,
+  client: Client,
   context: RequestContext,
 ): Reply | Promise<Reply> {
   let decoded: unknown;
@@ -53,15 +77,17 @@ export function dispatch(
     decoded = decodeMessage(message);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const refusal = new RequestError(
-      ErrorCode.PARSE_ERROR,
-      `Parse error: ${reason}`,
+    return refusal(
+      new RequestError(ErrorCode.PARSE_ERROR, `Parse error: ${reason}`),
+      client,
+      context,
     );
-    return replyOf(failed(null, refusal, context));
   }
-  if (Array.isArray(decoded)) return dispatchBatch(decoded, peer, context);
-  const outcome = perform(decoded, peer, context);
-  return outcome instanceof Promise ? outcome.then(replyOf) : replyOf(outcome);
+  if (Array.isArray(decoded)) return dispatchBatch(decoded, client, context);
+  const task = prepare(decoded, client, context);
+  return task instanceof Promise
+    ? task.then((task) => single(task, context))
+    : single(task, context);
 }
 
 /** A reply that says why not. */
@@ -69,127 +95,221 @@ export function errorReply(id: RequestId, error: RequestError): Reply {
   return { message: errorAnswer(id, error), sockets: [] };
 }
 
+/** The reply to what is no request, or none that is served. */
+function refusal(
+  error: RequestError,
+  { peer }: Client,
+  context: RequestContext,
+): Reply {
+  const trace = context.tracing?.begin(undefined, peer);
+  const answer = failed(null, error, context);
+  context.counters.count(undefined, true);
+  trace?.failed(answer.error!);
+  return { message: answer, sockets: [] };
+}
+
+function single(task: Task, context: RequestContext): Reply {
+  const [answered] = answerAll([attempt(task)], context);
+  const { answer, socket } = answered!;
+  return { message: answer, sockets: socket === undefined ? [] : [socket] };
+}
+
 function dispatchBatch(
   requests: readonly unknown[],
-  peer: () => Peer,
+  client: Client,
   context: RequestContext,
 ): Reply | Promise<Reply> {
   if (requests.length === 0 || requests.length > abi.SCM_MAX_FD) {
     const reason =
       `a batch of ${requests.length} requests, not 1 to ${abi.SCM_MAX_FD}`;
-    return replyOf(failed(null, invalidRequest(reason), context));
+    return refusal(invalidRequest(reason), client, context);
   }
-  const outcomes: Outcome[] = [];
-  for (const [index, request] of requests.entries()) {
-    const outcome = perform(request, peer, context);
-    if (outcome instanceof Promise) {
-      const rest = requests.slice(index + 1);
-      return finishBatch(outcomes, outcome, rest, peer, context);
-    }
-    outcomes.push(outcome);
-  }
-  return batchReply(outcomes);
+  const tasks = requests.map((request) => prepare(request, client, context));
+  return tasks.some((task) => task instanceof Promise)
+    ? Promise.all(tasks).then((tasks) => batch(tasks, context))
+    : batch(tasks as Task[], context);
 }
 
-/** What follows a request that takes time waits for it. */
-async function finishBatch(
-  outcomes: Outcome[],
-  pending: Promise<Outcome>,
-  rest: readonly unknown[],
-  peer: () => Peer,
+/**
+ * Nobody else has a turn while the requests of a batch are performed: either
+ * all of its binds are granted, or what they have bound is undone.
+ */
+function batch(
+  tasks: readonly Task[],
   context: RequestContext,
-): Promise<Reply> {
-  outcomes.push(await pending);
-  for (const request of rest) {
-    outcomes.push(await perform(request, peer, context));
-  }
-  return batchReply(outcomes);
-}
-
-function batchReply(outcomes: readonly Outcome[]): Reply {
+): Reply {
+  const outcomes = tasks.map(attempt);
+  const allGranted = outcomes.every(({ task, error }) =>
+    task.method !== "bind" || error === undefined
+  );
+  const answered = answerAll(
+    allGranted ? outcomes : outcomes.map((each) => undone(each, context)),
+    context,
+  );
   return {
-    message: outcomes.map(({ answer }) => answer),
-    sockets: outcomes.flatMap(({ socket }) => socket ?? []),
+    message: answered.map(({ answer }) => answer),
+    sockets: answered.flatMap(({ socket }) => socket ?? []),
   };
 }
 
-function perform(
-  request: unknown,
-  peer: () => Peer,
-  context: RequestContext,
-): Outcome | Promise<Outcome> {
-  const id = idOf(request);
+function undone(outcome: Outcome, { binds }: RequestContext): Outcome {
+  const { task, done } = outcome;
+  if (done === undefined || !("grant" in done)) return outcome;
+  undo(done.grant, binds);
+  const error = new RequestError(
+    ErrorCode.COULD_NOT_BIND,
+    "Could not bind: another bind of the batch failed, and it is all or nothing",
+    { undone: true },
+  );
+  return { task, error };
+}
+
+function attempt(task: Task): Outcome {
   try {
-    const { method, params } = readRequest(request);
-    switch (method) {
-      case "bind": {
-        const bind = bindMethod(params, peer(), context);
-        return bind instanceof Promise
-          ? bind.then(
-            (bind) => bound(id, bind),
-            (error) => failed(id, error, context),
-          )
-          : bound(id, bind);
-      }
-      case "list":
-        refuseParams(method, params);
-        return {
-          answer: { jsonrpc: "2.0", id, result: listMethod(context.binds) },
-        };
-      case "release": {
-        const done = { answer: { jsonrpc: "2.0", id, result: true } } as const;
-        const released = releaseMethod(params, peer(), context);
-        return released instanceof Promise
-          ? released.then(() => done, (error) => failed(id, error, context))
-          : done;
-      }
-      case "status":
-        refuseParams(method, params);
-        return { answer: { jsonrpc: "2.0", id, result: context.status() } };
-      default:
-        throw new RequestError(
-          ErrorCode.METHOD_NOT_FOUND,
-          `Method not found: ${method}`,
-        );
-    }
+    return { task, done: task.perform() };
   } catch (error) {
-    return failed(id, error, context);
+    return { task, error };
   }
 }
 
-function bound(id: RequestId, bind: Bind): Outcome {
-  return {
-    answer: { jsonrpc: "2.0", id, result: true },
-    socket: bind.socket.retain(),
-  };
+interface Answered {
+  answer: Answer;
+  socket?: SharedDescriptor;
 }
 
+function answerAll(
+  outcomes: readonly Outcome[],
+  context: RequestContext,
+): Answered[] {
+  return outcomes.map(({ task, done, error }): Answered => {
+    const { id, method, trace } = task;
+    context.counters.count(method, done === undefined);
+    if (done === undefined) {
+      const answer = failed(id, error, context);
+      trace?.failed(answer.error!);
+      return { answer };
+    }
+    if (!("grant" in done)) {
+      trace?.succeeded();
+      return { answer: { jsonrpc: "2.0", id, result: done.result } };
+    }
+    handOver(done.grant, context);
+    trace?.granted(done.grant.bind.address, done.grant.isNew);
+    return {
+      answer: { jsonrpc: "2.0", id, result: true },
+      socket: done.grant.socket,
+    };
+  });
+}
+
+/** Reads one request and finds out what the names in it stand for. */
+function prepare(
+  request: unknown,
+  client: Client,
+  context: RequestContext,
+): Task | Promise<Task> {
+  const id = idOf(request);
+  let method: string | undefined;
+  let trace: RequestTrace | undefined;
+  const task = (perform: () => Done): Task => ({ id, method, trace, perform });
+  const refused = (error: unknown) =>
+    task(() => {
+      throw error;
+    });
+  try {
+    const read = readRequest(request);
+    method = read.method;
+    trace = context.tracing?.begin(method, client.peer);
+    const performed = performer(read, client, context);
+    return performed instanceof Promise
+      ? performed.then(task, refused)
+      : task(performed);
+  } catch (error) {
+    trace ??= context.tracing?.begin(method, client.peer);
+    return refused(error);
+  }
+}
+
+function performer(
+  { method, params }: { method: string; params: unknown },
+  client: Client,
+  context: RequestContext,
+): (() => Done) | Promise<() => Done> {
+  switch (method) {
+    case "bind":
+      return whenPrepared(
+        prepareBind(params),
+        (bind) => ({ grant: grantBind(bind, client, context) }),
+      );
+    case "list":
+      refuseParams(method, params);
+      return () => {
+        allowReading(method, client, context);
+        return { result: listMethod(context.binds) };
+      };
+    case "release":
+      return whenPrepared(prepareRelease(params), (prepared) => {
+        release(prepared, client, context);
+        return { result: true };
+      });
+    case "status":
+      refuseParams(method, params);
+      return () => {
+        allowReading(method, client, context);
+        return { result: context.status() };
+      };
+    default:
+      throw new RequestError(
+        ErrorCode.METHOD_NOT_FOUND,
+        `Method not found: ${method}`,
+      );
+  }
+}
+
+function whenPrepared<T>(
+  prepared: T | Promise<T>,
+  perform: (prepared: T) => Done,
+): (() => Done) | Promise<() => Done> {
+  return prepared instanceof Promise
+    ? prepared.then((prepared) => () => perform(prepared))
+    : () => perform(prepared);
+}
+
+/** Looking is granted too often for a line of the log at its usual level. */
+function allowReading(
+  method: string,
+  client: Client,
+  { authorization, log }: RequestContext,
+): void {
+  const rule = authorization.allow(client, { method });
+  log.debug(method, { ...client.peer, decision: "granted", rule });
+}
+
+/** The answer to a request that failed, written down. */
 function failed(
   id: RequestId,
   error: unknown,
-  { log }: Pick<RequestContext, "log">,
-): Outcome {
+  { log, counters }: Pick<RequestContext, "log" | "counters">,
+): Answer {
   if (error instanceof RequestError) {
-    log.info("refused", { code: error.code, reason: error.message });
-    return { answer: errorAnswer(id, error) };
+    // The audit has its line already.
+    if (error.code === ErrorCode.DENIED) counters.refused.denied++;
+    else log.info("refused", { code: error.code, reason: error.message });
+    return errorAnswer(id, error);
   }
-  if (isOutOfDescriptors(error)) return failed(id, bindError(error), { log });
+  if (isOutOfDescriptors(error)) {
+    return failed(id, bindError(error), { log, counters });
+  }
   const reason = error instanceof Error ? error.stack : String(error);
   log.error("internal error", { reason });
-  return {
-    answer: errorAnswer(
-      id,
-      new RequestError(ErrorCode.INTERNAL_ERROR, "Internal error: see the log"),
-    ),
-  };
+  return errorAnswer(
+    id,
+    new RequestError(ErrorCode.INTERNAL_ERROR, "Internal error: see the log"),
+  );
 }
 
 function errorAnswer(id: RequestId, error: RequestError): Answer {
   return { jsonrpc: "2.0", id, error: errorObject(error) };
-}
-
-function replyOf({ answer, socket }: Outcome): Reply {
-  return { message: answer, sockets: socket === undefined ? [] : [socket] };
 }
 
 /** The id to answer with, also when the rest of the request is no good. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Address, hasHost } from "../address.ts";
 import { Descriptor, setCloseOnExec } from "../ffi/descriptor.ts";
 import { memoryFile, readMemoryFile } from "../ffi/file.ts";
 import { LISTEN_VARIABLES } from "../ffi/listen_fds.ts";
@@ -19,11 +20,11 @@ import {
 } from "../ffi/process.ts";
 import { DEFAULT_BACKLOG } from "../protocol.ts";
 import { VERSION } from "../version.ts";
+import { hasBacklog } from "./bind_options.ts";
 import { type Bind, BindTable } from "./bind_table.ts";
 import { Connection } from "./connection.ts";
 import { ControlSocket } from "./control_socket.ts";
-import { Daemon } from "./daemon.ts";
-import type { Log } from "./log.ts";
+import { Daemon, type DaemonParts } from "./daemon.ts";
 import { RUBY_PREFIX } from "./ruby_environment.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 import {
@@ -85,19 +86,38 @@ export function stateOf(daemon: Daemon): StateRecord {
         file: { device: control.file.device, inode: control.file.inode },
       }),
     },
-    binds: Array.from(binds, (bind): BindRecord => ({
-      fd: bind.socket.fd,
-      host: bind.address.host,
-      port: bind.address.port,
-      // What has its default is left out: the gap of a re-exec with many binds
-      // is made of this text.
-      v6only: bind.address.v6only ? undefined : false,
-      backlog: bind.backlog === DEFAULT_BACKLOG ? undefined : bind.backlog,
-      bound_at: bind.boundAt,
-      handed_out: bind.handedOut,
-      last_peer: bind.lastPeer,
-    })),
+    binds: Array.from(binds, bindRecord),
     clients: Array.from(connections, clientState),
+    policy: daemon.authorization.policy?.text,
+  };
+}
+
+/**
+ * What has its default is left out: the gap of a re-exec with many binds is
+ * made of this text.
+ */
+function bindRecord(bind: Bind): BindRecord {
+  const { address, file, options: { backlog, ...options } } = bind;
+  const { kind } = address;
+  return {
+    fd: bind.socket.fd,
+    kind: kind === "tcp" ? undefined : kind,
+    ...(hasHost(address)
+      ? {
+        host: address.host,
+        port: address.port,
+        v6only: address.v6only ? undefined : false,
+        device: address.device,
+      }
+      : {
+        path: address.path,
+        file: file && { device: file.device, inode: file.inode },
+      }),
+    backlog: backlog === DEFAULT_BACKLOG ? undefined : backlog,
+    options: Object.keys(options).length === 0 ? undefined : options,
+    bound_at: bind.boundAt,
+    handed_out: bind.handedOut,
+    last_peer: bind.lastPeer,
   };
 }
 
@@ -148,7 +168,7 @@ export function inheritedState(): State | undefined {
  */
 export function adoptState(
   state: State,
-  log: Log,
+  parts: Pick<DaemonParts, "log" | "limits" | "policy" | "tracing">,
   prepare: (daemon: Daemon) => void,
 ): Daemon {
   setAllCloseOnExec();
@@ -156,9 +176,14 @@ export function adoptState(
   const control = new ControlSocket(new Descriptor(fd), path, file);
   const binds = new BindTable();
   for (const bind of state.binds) binds.add(adoptBind(bind));
-  const daemon = new Daemon(control, binds, log, {
-    startedAt: state.started_at,
-    generation: state.generation + 1,
+  const daemon = new Daemon({
+    ...parts,
+    control,
+    binds,
+    origin: {
+      startedAt: state.started_at,
+      generation: state.generation + 1,
+    },
   });
   prepare(daemon);
   const socketOf = socketsByNumber(binds);
@@ -183,15 +208,25 @@ function socketsByNumber(binds: BindTable): (fd: number) => SharedDescriptor {
 }
 
 function adoptBind(state: BindState): Bind {
-  const { fd, host, port, v6only } = state;
   return {
-    address: { kind: "tcp", host, port, v6only },
-    socket: new SharedDescriptor(new Descriptor(fd)),
-    backlog: state.backlog,
+    address: addressOf(state),
+    socket: new SharedDescriptor(new Descriptor(state.fd)),
+    file: state.file,
+    options: hasBacklog(state.kind)
+      ? { backlog: state.backlog, ...state.options }
+      : { ...state.options },
     boundAt: state.bound_at,
     handedOut: state.handed_out,
     lastPeer: state.last_peer,
   };
+}
+
+function addressOf(
+  { kind, host = "", port = 0, v6only, device, path = "" }: BindState,
+): Address {
+  return kind === "tcp" || kind === "udp"
+    ? { kind, host, port, v6only, ...(device !== undefined && { device }) }
+    : { kind, path };
 }
 
 function adoptClient(

@@ -1,22 +1,44 @@
-import { formatAddress } from "../address.ts";
+import { type Address, formatAddress, hasHost } from "../address.ts";
+import { AcceptQueues, socketInode } from "../ffi/accept_queue.ts";
 import type { BindDescription } from "../protocol.ts";
-import type { BindTable } from "./bind_table.ts";
+import type { Bind, BindTable } from "./bind_table.ts";
 
 /** The method `list`: every held socket, in the order they were bound. */
 export function listMethod(binds: BindTable): BindDescription[] {
+  const queues = new AcceptQueues();
   return Array.from(binds, (bind): BindDescription => ({
     address: formatAddress(bind.address),
     kind: bind.address.kind,
-    options: {
-      backlog: bind.backlog,
-      ...(bind.address.host.includes(":") && { v6only: bind.address.v6only }),
-    },
+    options: { ...bind.options, ...addressOptions(bind.address) },
     bound_at: isoTime(bind.boundAt),
     handed_out: bind.handedOut,
     ...(bind.lastPeer && {
       last_peer: { ...bind.lastPeer, at: isoTime(bind.lastPeer.at) },
     }),
+    inode: socketInode(bind.socket.fd),
+    ...waiting(bind, queues),
   }));
+}
+
+function addressOptions(
+  address: Address,
+): Pick<BindDescription["options"], "v6only" | "device"> {
+  if (!hasHost(address)) return {};
+  const { host, v6only, device } = address;
+  return {
+    ...(host.includes(":") && { v6only }),
+    ...(device !== undefined && { device }),
+  };
+}
+
+function waiting(
+  { address: { kind }, socket }: Bind,
+  queues: AcceptQueues,
+): Pick<BindDescription, "waiting"> {
+  const count = kind === "udp" || kind === "unixgram"
+    ? undefined
+    : queues.waiting(socket.fd, kind);
+  return count === undefined ? {} : { waiting: count };
 }
 
 function isoTime(milliseconds: number): string {

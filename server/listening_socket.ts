@@ -1,45 +1,156 @@
-import { formatAddress, type HostAddress } from "../address.ts";
+import {
+  type Address,
+  formatAddress,
+  hasHost,
+  type HostAddress,
+  type PathAddress,
+} from "../address.ts";
 import { abi } from "../ffi/abi.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
+import { Errno, OsError } from "../ffi/errno.ts";
+import { type FileAccess, type FileIdentity, setAccess } from "../ffi/file.ts";
 import {
   bindSocket,
+  bindToDevice,
   listenOn,
+  newSocket,
   setOption,
-  streamSocket,
+  type SocketType,
 } from "../ffi/socket.ts";
 import { canonicalHost, type InternetAddress } from "../ffi/socket_address.ts";
+import { DEFAULT_BACKLOG, type WireOptions } from "../protocol.ts";
+import { hasBacklog, setSocketOptions } from "./bind_options.ts";
+import { bindError } from "./request_error.ts";
+import {
+  bindFile,
+  canonicalPath,
+  occupantOf,
+  removeDeadSocket,
+  removeIfStill,
+} from "./socket_file.ts";
+
+/** Permissions of a UNIX socket's file: its owner and its group. */
+export const DEFAULT_FILE_MODE = 0o660;
+
+const TYPES: Readonly<Record<Address["kind"], SocketType>> = {
+  tcp: "stream",
+  udp: "datagram",
+  unix: "stream",
+  seqpacket: "seqpacket",
+  unixgram: "datagram",
+};
+
+/** A socket that is bound, and listens where its kind can. */
+export interface BoundSocket {
+  readonly socket: Descriptor;
+  /** The file at its path, where it has one. */
+  readonly file?: FileIdentity;
+}
 
 /**
- * A bound, listening, blocking TCP socket. SO_REUSEADDR (socket(7)) lets a
- * port be bound again while connections of its last holder are in TIME_WAIT.
+ * Makes the socket of a canonical address: blocking, close-on-exec.
  *
  * @throws {OsError} EADDRINUSE, EACCES, EADDRNOTAVAIL, ... or EMFILE.
  */
-export function listeningSocket(
-  target: InternetAddress,
-  v6only: boolean,
-  backlog: number,
+export function boundSocket(
+  address: Address,
+  options: WireOptions,
+  access: FileAccess,
+): BoundSocket {
+  return hasHost(address)
+    ? { socket: internetSocket(address, options) }
+    : unixSocket(address, options, access);
+}
+
+function internetSocket(
+  address: HostAddress,
+  options: WireOptions,
 ): Descriptor {
-  const socket = streamSocket(target);
+  const { kind, v6only, device } = address;
+  const target = numericTarget(address);
+  const socket = newSocket(target, TYPES[kind]);
   try {
-    setOption(socket.fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1, "SO_REUSEADDR");
-    if (target.family === "ipv6") {
-      const value = v6only ? 1 : 0;
-      setOption(
-        socket.fd,
-        abi.IPPROTO_IPV6,
-        abi.IPV6_V6ONLY,
-        value,
-        "IPV6_V6ONLY",
-      );
+    // SO_REUSEADDR lets a TCP port be bound again while connections of its
+    // last holder are in TIME_WAIT; a UDP port it would share with others.
+    if (kind === "tcp") {
+      setOption(socket.fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1, "SO_REUSEADDR");
     }
+    if (target.family === "ipv6") {
+      const { IPPROTO_IPV6, IPV6_V6ONLY } = abi;
+      const value = v6only ? 1 : 0;
+      setOption(socket.fd, IPPROTO_IPV6, IPV6_V6ONLY, value, "IPV6_V6ONLY");
+    }
+    setSocketOptions(socket.fd, target.family, options);
+    if (device !== undefined) bindToDevice(socket.fd, device);
     bindSocket(socket.fd, target);
-    listenOn(socket.fd, backlog);
+    listenIfQueued(socket.fd, address, options);
     return socket;
   } catch (error) {
     socket.close();
     throw error;
   }
+}
+
+function unixSocket(
+  address: PathAddress,
+  options: WireOptions,
+  access: FileAccess,
+): BoundSocket {
+  const { kind, path } = address;
+  const socket = newSocket({ family: "unix" }, TYPES[kind]);
+  let file: FileIdentity | undefined;
+  try {
+    setSocketOptions(socket.fd, "unix", options);
+    if (path.startsWith("@")) {
+      bindSocket(socket.fd, { family: "unix", path });
+    } else {
+      makeRoom(path);
+      file = bindFile(socket.fd, path, { mode: DEFAULT_FILE_MODE, ...access });
+      refuseMoved(path);
+    }
+    listenIfQueued(socket.fd, address, options);
+    return { socket, ...(file && { file }) };
+  } catch (error) {
+    if (file !== undefined) removeIfStill(path, file);
+    socket.close();
+    throw error;
+  }
+}
+
+function makeRoom(path: string): void {
+  switch (occupantOf(path)) {
+    case "nothing":
+      return;
+    case "dead socket":
+      removeDeadSocket(path);
+      return;
+    case "live socket":
+      throw new OsError("bind", Errno.EADDRINUSE, path);
+    case "other file":
+      throw new OsError(
+        "bind",
+        Errno.EADDRINUSE,
+        `${path}, which is no socket`,
+      );
+  }
+}
+
+/**
+ * Who may write one of the directories above could have put another in its
+ * place between the look at the path and bind(2).
+ */
+function refuseMoved(path: string): void {
+  if (canonicalPath(path) !== path) {
+    throw bindError(new Error(`${path} leads somewhere else by now`));
+  }
+}
+
+function listenIfQueued(
+  fd: number,
+  { kind }: Address,
+  { backlog = DEFAULT_BACKLOG }: WireOptions,
+): void {
+  if (hasBacklog(kind)) listenOn(fd, backlog);
 }
 
 /** The numeric address that bind(2) takes; throws a TypeError for a name. */
@@ -49,4 +160,25 @@ export function numericTarget(address: HostAddress): InternetAddress {
     throw new TypeError(`${formatAddress(address)} is not numeric`);
   }
   return { ...numeric, port: address.port };
+}
+
+/**
+ * Applies options to a socket that is bound: they take effect as far as the
+ * kernel lets them.
+ *
+ * @throws {OsError} EPERM and the like.
+ */
+export function changeSocket(
+  fd: number,
+  address: Address,
+  file: FileIdentity | undefined,
+  changed: WireOptions,
+  access: FileAccess,
+): void {
+  const family = hasHost(address) ? numericTarget(address).family : "unix";
+  setSocketOptions(fd, family, changed);
+  if (changed.backlog !== undefined) listenOn(fd, changed.backlog);
+  if (Object.keys(access).length > 0 && !hasHost(address) && file) {
+    setAccess(address.path, file, access);
+  }
 }

@@ -5,19 +5,22 @@
  * @module
  */
 import {
+  type Address,
   formatAddress,
   hasHost,
   type HostAddress,
+  type Kind,
   parseAddress,
 } from "../address.ts";
 import { closeAll, Descriptor } from "../ffi/descriptor.ts";
 import { receiveDescriptors } from "../ffi/descriptor_passing.ts";
+import { type FileIdentity, statusOf } from "../ffi/file.ts";
 import { waitReadySync } from "../ffi/readiness.ts";
 import {
-  isListening,
   type Peer,
   peerOf,
   send,
+  servingKind,
   streamSocket,
   tryConnect,
 } from "../ffi/socket.ts";
@@ -34,13 +37,16 @@ import {
   encodeMessage,
   ErrorCode,
   Framing,
+  type WireOptions,
 } from "../protocol.ts";
+import { readBindOptions } from "./bind_options.ts";
 
 /** What was taken over of one bind. */
 export interface TakenBind {
-  readonly address: HostAddress;
+  readonly address: Address;
   readonly socket: Descriptor;
-  readonly backlog?: number;
+  readonly file: FileIdentity | undefined;
+  readonly options: WireOptions;
 }
 
 /** The server that is there does not give what it was asked for. */
@@ -88,7 +94,7 @@ export class Predecessor implements Disposable {
     if (answer.error?.code === ErrorCode.METHOD_NOT_FOUND) return undefined;
     if (answer.error !== undefined) throw this.#refused("list", answer);
     return (answer.result as BindDescription[]).map(({ address, options }) => ({
-      ...paramsOf(readTcpAddress(address)),
+      ...paramsOf(parseAddress(address)),
       ...options,
     }));
   }
@@ -100,7 +106,8 @@ export class Predecessor implements Disposable {
       params: [params],
     });
     const [socket, ...surplus] = descriptors;
-    const subject = `${params.address}:${params.port}`;
+    const asked = addressOf(params);
+    const subject = formatAddress(asked);
     try {
       if (answer.error !== undefined) throw this.#refused(subject, answer);
       if (socket === undefined || surplus.length > 0) {
@@ -108,23 +115,23 @@ export class Predecessor implements Disposable {
           `${this.#path} sent ${descriptors.length} descriptors for ${subject}, not 1`,
         );
       }
-      if (!isListening(socket.fd)) {
-        throw new TakeoverError(`the socket for ${subject} does not listen`);
+      if (servingKind(socket.fd) !== asked.kind) {
+        throw new TakeoverError(
+          `the socket for ${subject} is of another kind or does not listen`,
+        );
       }
+      const address = hasHost(asked) ? numericOf(asked, socket) : asked;
+      const file = fileOf(address);
+      return {
+        address,
+        socket,
+        file,
+        options: optionsOf(params, address.kind),
+      };
     } catch (error) {
       closeAll(descriptors);
       throw error;
     }
-    return {
-      address: {
-        kind: "tcp",
-        host: hostOf(socket, params),
-        port: params.port ?? 0,
-        v6only: params.v6only ?? true,
-      },
-      socket,
-      ...(params.backlog !== undefined && { backlog: params.backlog }),
-    };
   }
 
   #refused(subject: string, { error }: Answer): TakeoverError {
@@ -188,28 +195,41 @@ export class Predecessor implements Disposable {
   }
 }
 
-/** The host as a number: a name is bound to what the other server resolved. */
-function hostOf({ fd }: Descriptor, { address = "" }: BindParams): string {
-  if (canonicalHost(address) !== undefined) return address;
+/** A name is bound to what the other server has resolved it to. */
+function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
+  const numeric = canonicalHost(address.host);
+  if (numeric !== undefined) return { ...address, host: numeric.host };
   const bound = localAddress(fd);
-  return bound.family === "unix" ? address : bound.host;
+  return bound.family === "unix" ? address : { ...address, host: bound.host };
 }
 
-/** What asks for an address; the Ruby server does not know `v6only`. */
-export function paramsOf({ host, port, v6only }: HostAddress): BindParams {
-  return { address: host, port, ...(!v6only && { v6only }) };
+function fileOf(address: Address): FileIdentity | undefined {
+  if (hasHost(address) || address.path.startsWith("@")) return undefined;
+  return statusOf(address.path);
 }
 
-/**
- * The address of a socket that can be taken over.
- *
- * @throws {TakeoverError} for one of a kind that this daemon does not serve.
- * @throws {AddressError} for a text that is none.
- */
-export function readTcpAddress(text: string): HostAddress {
-  const address = parseAddress(text);
-  if (hasHost(address) && address.kind === "tcp") return address;
-  throw new TakeoverError(
-    `${formatAddress(address)} cannot be taken over: only tcp is served`,
-  );
+/** A newer release may have options that we do not know. */
+function optionsOf(params: BindParams, kind: Kind): WireOptions {
+  return readBindOptions({ ...params }, kind);
+}
+
+/** What asks for an address; the Ruby server knows an address and a port. */
+export function paramsOf(address: Address): BindParams {
+  if (!hasHost(address)) return { kind: address.kind, path: address.path };
+  const { kind, host, port, v6only, device } = address;
+  return {
+    ...(kind !== "tcp" && { kind }),
+    address: host,
+    port,
+    ...(!v6only && { v6only }),
+    ...(device !== undefined && { device }),
+  };
+}
+
+function addressOf(params: BindParams): Address {
+  const { kind = "tcp", address: host = "", port = 0, path = "" } = params;
+  if (kind !== "tcp" && kind !== "udp") return { kind, path };
+  const { v6only = true, device } = params;
+  const on = device === undefined ? {} : { device };
+  return { kind, host, port, v6only, ...on };
 }

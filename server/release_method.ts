@@ -1,36 +1,65 @@
-import { formatAddress, type HostAddress } from "../address.ts";
-import type { Peer } from "../ffi/socket.ts";
+import { type Address, formatAddress } from "../address.ts";
 import { ErrorCode } from "../protocol.ts";
+import type { Client } from "./authorization.ts";
 import type { BindContext } from "./bind_method.ts";
-import { numericAddresses, readBindParams } from "./bind_params.ts";
+import {
+  canonicalAddresses,
+  numericAddresses,
+  readBindParams,
+} from "./bind_params.ts";
 import { RequestError } from "./request_error.ts";
 
+/** A `release` for which nothing has to be waited for any more. */
+export interface PreparedRelease {
+  /** As it was asked for. */
+  readonly asked: Address;
+  /** What it may stand for. */
+  readonly addresses: readonly Address[];
+}
+
 /**
- * The method `release`: the daemon closes its copy of a socket. Whoever was
- * handed one keeps it.
+ * Reads the params of `release` and finds out what the names in it stand for.
+ *
+ * @throws {RequestError} at once or through the promise, which is for names.
+ */
+export function prepareRelease(
+  params: unknown,
+): PreparedRelease | Promise<PreparedRelease> {
+  const { address: asked } = readBindParams(params);
+  const addresses = numericAddresses(asked);
+  return addresses instanceof Promise
+    ? addresses.then((addresses) => ({ asked, addresses }))
+    : { asked, addresses };
+}
+
+/**
+ * The method `release`: the daemon closes its copy of a socket and removes its
+ * path. Whoever was handed one keeps it.
  *
  * @throws {RequestError} 10004 when nothing is bound to that address.
  */
-export function releaseMethod(
-  params: unknown,
-  peer: Peer,
-  { binds, log }: BindContext,
-): void | Promise<void> {
-  const { address } = readBindParams(params);
-  const release = (addresses: readonly HostAddress[]) => {
-    const bind = addresses.map((each) => binds.get(each))
-      .find((bind) => bind !== undefined);
-    if (bind === undefined) {
-      throw new RequestError(
-        ErrorCode.NO_SUCH_BIND,
-        `No such bind: ${formatAddress(address)}`,
-      );
-    }
-    binds.release(bind);
-    log.info("release", { address: formatAddress(bind.address), ...peer });
-  };
-  const addresses = numericAddresses(address);
-  return addresses instanceof Promise
-    ? addresses.then(release)
-    : release(addresses);
+export function release(
+  { asked, addresses }: PreparedRelease,
+  client: Client,
+  { binds, authorization, log }: BindContext,
+): void {
+  const candidates = canonicalAddresses(addresses);
+  const bind = candidates.map((each) => binds.get(each))
+    .find((bind) => bind !== undefined);
+  // Who may not release an address is not told whether it is bound either.
+  const address = bind?.address ?? candidates[0] ?? asked;
+  const rule = authorization.allow(client, { method: "release", address });
+  if (bind === undefined) {
+    throw new RequestError(
+      ErrorCode.NO_SUCH_BIND,
+      `No such bind: ${formatAddress(asked)}`,
+    );
+  }
+  binds.release(bind);
+  log.info("release", {
+    address: formatAddress(bind.address),
+    ...client.peer,
+    decision: "granted",
+    rule,
+  });
 }

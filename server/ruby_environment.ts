@@ -24,7 +24,11 @@ export function adoptRubyBinds(binds: BindTable, log: Log): void {
     if (!entry.startsWith(RUBY_PREFIX)) continue;
     try {
       const { address, fd } = readEntry(entry);
-      binds.add(newBind(address, new Descriptor(fd), DEFAULT_BACKLOG));
+      binds.add(
+        newBind(address, { socket: new Descriptor(fd) }, {
+          backlog: DEFAULT_BACKLOG,
+        }),
+      );
       log.info("taken over", { address: formatAddress(address), from: entry });
     } catch (error) {
       if (!(error instanceof OsError) && !(error instanceof TypeError)) {

@@ -1,8 +1,10 @@
 import type { Status } from "../protocol.ts";
 import { BindTable } from "./bind_table.ts";
-import { ControlSocket } from "./control_socket.ts";
-import { Daemon } from "./daemon.ts";
+import { type ControlAccess, ControlSocket } from "./control_socket.ts";
+import { Daemon, type DaemonParts } from "./daemon.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { createLog, type Log, type LogFormat, type LogLevel } from "./log.ts";
+import type { Policy } from "./policy/policy.ts";
 
 /** Permissions of the control socket: its owner only. */
 export const DEFAULT_MODE = 0o600;
@@ -13,6 +15,18 @@ export interface ServerOptions {
   path: string;
   /** Permissions of the control socket: who may connect. Default: `0o600`. */
   mode?: number;
+  /**
+   * The group of the control socket, by number. Default: this program's.
+   */
+  gid?: number;
+  /** Who may do what; see {@linkcode loadPolicy}. Default: whoever may connect. */
+  policy?: Policy;
+  /** How many clients may be connected. Default: no limit. */
+  maxClients?: number;
+  /** How many sockets may be held. Default: no limit. */
+  maxBinds?: number;
+  /** How long a request may be on its way, in ms. Default: 30000. */
+  requestTimeout?: number;
   /** From which severity on standard error is written. Default: `"info"`. */
   logLevel?: LogLevel;
   /** `"json"` writes one JSON object a line. Default: `"text"`. */
@@ -43,17 +57,30 @@ export function logOf({ logLevel, logFormat }: ServerOptions): Log {
   });
 }
 
+/** The limits that the options ask for. */
+export function limitsOf(
+  { maxClients, maxBinds, requestTimeout }: ServerOptions,
+): Limits {
+  return {
+    clients: maxClients ?? DEFAULT_LIMITS.clients,
+    binds: maxBinds ?? DEFAULT_LIMITS.binds,
+    requestTimeout: requestTimeout ?? DEFAULT_LIMITS.requestTimeout,
+  };
+}
+
+/** Who may connect to the control socket. */
+export function accessOf(
+  { mode = DEFAULT_MODE, gid }: ServerOptions,
+): ControlAccess {
+  return gid === undefined ? { mode } : { mode, gid };
+}
+
 /** A daemon of the first generation. */
-export function firstGeneration(
-  control: ControlSocket,
-  binds: BindTable,
-  log: Log,
-): Daemon {
+export function firstGeneration(parts: Omit<DaemonParts, "origin">): Daemon {
+  const { control, binds } = parts;
+  const origin = { startedAt: new Date().toISOString(), generation: 1 };
   try {
-    return new Daemon(control, binds, log, {
-      startedAt: new Date().toISOString(),
-      generation: 1,
-    });
+    return new Daemon({ ...parts, origin });
   } catch (error) {
     control.close();
     binds.close();
@@ -79,11 +106,18 @@ export function firstGeneration(
  * ```
  */
 export function serve(options: ServerOptions): Server {
-  const { path, mode = DEFAULT_MODE, signal } = options;
+  const { path, signal } = options;
   signal?.throwIfAborted();
   const replaced = () => options.onReplaced?.(path);
-  const control = ControlSocket.listen(path, mode, replaced);
-  const daemon = firstGeneration(control, new BindTable(), logOf(options));
+  const control = ControlSocket.listen(path, accessOf(options), replaced);
+  const daemon = firstGeneration({
+    control,
+    binds: new BindTable(),
+    log: logOf(options),
+    limits: limitsOf(options),
+    policy: options.policy,
+    tracing: undefined,
+  });
   const stop = () => daemon.stop();
   signal?.addEventListener("abort", stop, { once: true });
   const finished = daemon.run().finally(() =>

@@ -23,6 +23,7 @@ import {
 
 /** The signals that the daemon acts on. */
 export const SIGNALS: readonly MaskedSignal[] = [
+  "SIGHUP",
   "SIGUSR1",
   "SIGTERM",
   "SIGINT",

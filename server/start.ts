@@ -8,18 +8,21 @@
 import type { HostAddress } from "../address.ts";
 import { BindTable } from "./bind_table.ts";
 import { ControlSocket } from "./control_socket.ts";
-import type { Daemon } from "./daemon.ts";
-import { adoptState, inheritedState } from "./handoff.ts";
+import type { Daemon, DaemonParts } from "./daemon.ts";
+import { adoptState } from "./handoff.ts";
 import type { Log } from "./log.ts";
 import { adoptRubyBinds } from "./ruby_environment.ts";
-import { DEFAULT_MODE, firstGeneration, type ServerOptions } from "./serve.ts";
+import { accessOf, firstGeneration, type ServerOptions } from "./serve.ts";
+import type { State } from "./state.ts";
 import { controlStoreName, storeName } from "./store_names.ts";
 import type { ServiceManager } from "../ffi/service_manager.ts";
 import { adoptStoredSockets } from "./stored_sockets.ts";
 import { takeOver } from "./takeover.ts";
 
 /** What the command line says. */
-export interface StartOptions extends ServerOptions {
+export interface StartOptions extends Omit<ServerOptions, "policy"> {
+  /** The path of the policy. Default: none. */
+  policyPath?: string | undefined;
   /**
    * Take the place of a server that listens on the path; one that cannot list
    * its binds is asked for these. Default: such a server is an error.
@@ -30,21 +33,22 @@ export interface StartOptions extends ServerOptions {
 /** A daemon that listens, with everything that was left for it. */
 export function start(
   options: StartOptions,
-  log: Log,
+  state: State | undefined,
+  parts: Pick<DaemonParts, "log" | "limits" | "policy" | "tracing">,
   manager: ServiceManager | undefined,
   say: (line: string) => void,
 ): Daemon {
-  const state = inheritedState();
   if (state !== undefined) {
     // What the last generation held is in the store.
-    return adoptState(state, log, (daemon) => keepInStore(daemon, manager));
+    return adoptState(state, parts, (daemon) => keepInStore(daemon, manager));
   }
+  const { log } = parts;
   const binds = new BindTable();
   try {
     const control = adoptStoredSockets(options.path, binds, log, manager) ??
       newControlSocket(options, binds, log, say);
     adoptRubyBinds(binds, log);
-    const daemon = firstGeneration(control, binds, log);
+    const daemon = firstGeneration({ ...parts, control, binds });
     keepInStore(daemon, manager);
     storeAll(daemon, manager);
     return daemon;
@@ -55,15 +59,17 @@ export function start(
 }
 
 function newControlSocket(
-  { path, mode = DEFAULT_MODE, takeover }: StartOptions,
+  options: StartOptions,
   binds: BindTable,
   log: Log,
   say: (line: string) => void,
 ): ControlSocket {
+  const { path, takeover } = options;
+  const access = accessOf(options);
   const taken = takeover === undefined
     ? undefined
-    : takeOver({ path, mode, addresses: takeover }, binds, log);
-  return taken ?? ControlSocket.listen(path, mode, () => {
+    : takeOver({ path, access, addresses: takeover }, binds, log);
+  return taken ?? ControlSocket.listen(path, access, () => {
     say(`Removed existing control socket: ${path}`);
   });
 }
@@ -80,12 +86,12 @@ function keepInStore(
 ): void {
   if (manager === undefined) return;
   daemon.binds.observer = {
-    bound: ({ address, socket }) => {
-      manager.store(storeName(address), socket.fd);
+    bound: (bind) => {
+      manager.store(storeName(bind), bind.socket.fd);
       manager.status(statusText(daemon));
     },
-    released: ({ address }) => {
-      manager.forget(storeName(address));
+    released: (bind) => {
+      manager.forget(storeName(bind));
       manager.status(statusText(daemon));
     },
   };
@@ -100,7 +106,5 @@ function storeAll(
   if (control.file !== undefined) {
     manager.store(controlStoreName(control.file), control.descriptor.fd);
   }
-  for (const { address, socket } of binds) {
-    manager.store(storeName(address), socket.fd);
-  }
+  for (const bind of binds) manager.store(storeName(bind), bind.socket.fd);
 }

@@ -1,5 +1,11 @@
+import type { Kind } from "../address.ts";
 import type { FileIdentity } from "../ffi/file.ts";
-import { decodeMessage, DEFAULT_BACKLOG, encodeMessage } from "../protocol.ts";
+import {
+  decodeMessage,
+  DEFAULT_BACKLOG,
+  encodeMessage,
+  type WireOptions,
+} from "../protocol.ts";
 import type { HandOver } from "./bind_table.ts";
 
 /**
@@ -19,16 +25,32 @@ export interface State {
   control: { fd: number; path: string; file?: FileIdentity };
   binds: BindState[];
   clients: ClientState[];
+  /** The text of the policy in force, where there is one. */
+  policy?: string | undefined;
 }
 
-/** A held socket. Times are in ms since 1970. */
+/**
+ * A held socket, with a host and a port or with a path. Times are in ms since
+ * 1970.
+ */
 export interface BindState {
   fd: number;
+  /** Default: `tcp`. */
+  kind: Kind;
   /** In its canonical form. */
-  host: string;
-  port: number;
+  host?: string | undefined;
+  port?: number | undefined;
+  /** Default: true. */
   v6only: boolean;
+  device?: string | undefined;
+  /** In its canonical form. */
+  path?: string | undefined;
+  /** The file at the path. */
+  file?: FileIdentity | undefined;
+  /** Default: 1000. */
   backlog: number;
+  /** The other options. */
+  options?: WireOptions | undefined;
   bound_at: number;
   handed_out: number;
   last_peer?: HandOver | undefined;
@@ -36,7 +58,7 @@ export interface BindState {
 
 /** A held socket as it is written: what has its default is left out. */
 export type BindRecord =
-  & Pick<BindState, "fd" | "host" | "port">
+  & Pick<BindState, "fd">
   & { [Field in keyof BindState]?: BindState[Field] | undefined };
 
 /** A state as it is written. */
@@ -98,6 +120,7 @@ export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
     control,
     binds: listOf(state.binds, "binds").map(bindState),
     clients: listOf(state.clients, "clients").map(clientState),
+    ...(typeof state.policy === "string" && { policy: state.policy }),
   };
 }
 
@@ -120,10 +143,13 @@ function descriptorOf(given: { fd?: number }, what: string): number {
 
 /** Fills in what is missing; there may be thousands, so nothing is copied. */
 function bindState(given: Partial<BindState>): BindState {
-  if (typeof given.host !== "string" || typeof given.port !== "number") {
+  const hasHost = typeof given.host === "string" &&
+    typeof given.port === "number";
+  if (!hasHost && typeof given.path !== "string") {
     throw new StateError("a bind of the state has no address");
   }
   descriptorOf(given, "a bind");
+  given.kind ??= hasHost ? "tcp" : "unix";
   given.v6only ??= true;
   given.backlog ??= DEFAULT_BACKLOG;
   given.bound_at ??= Date.now();

@@ -5,20 +5,26 @@
  *
  * @module
  */
-import { formatAddress, type HostAddress } from "../address.ts";
+import { type Address, formatAddress, type Kind } from "../address.ts";
 import { abi } from "../ffi/abi.ts";
 import { Descriptor, setNonblocking } from "../ffi/descriptor.ts";
 import { OsError } from "../ffi/errno.ts";
-import { sameFile, statusOf } from "../ffi/file.ts";
+import { type FileIdentity, sameFile, statusOf } from "../ffi/file.ts";
 import { type PassedDescriptor, passedDescriptors } from "../ffi/listen_fds.ts";
-import { getOption, isListening } from "../ffi/socket.ts";
-import { localAddress, type SocketAddress } from "../ffi/socket_address.ts";
+import type { ServiceManager } from "../ffi/service_manager.ts";
+import { boundDevice, getOption, servingKind } from "../ffi/socket.ts";
+import { type InternetAddress, localAddress } from "../ffi/socket_address.ts";
 import { DEFAULT_BACKLOG } from "../protocol.ts";
+import { hasBacklog } from "./bind_options.ts";
 import { type BindTable, newBind } from "./bind_table.ts";
 import { ControlSocket } from "./control_socket.ts";
 import type { Log } from "./log.ts";
-import { addressOfStoreName, controlFileOfStoreName } from "./store_names.ts";
-import type { ServiceManager } from "../ffi/service_manager.ts";
+import {
+  addressOfStoreName,
+  bindFileOfStoreName,
+  controlFileOfStoreName,
+  isPathStoreName,
+} from "./store_names.ts";
 
 /**
  * Adds the binds that were passed to `binds` and returns the control socket,
@@ -35,22 +41,27 @@ export function adoptStoredSockets(
   for (const passed of passedDescriptors({ clear: true })) {
     const descriptor = new Descriptor(passed.fd);
     try {
-      const address = listeningAddress(passed);
-      if (address.family === "unix") {
-        control = adoptControl(descriptor, address.path, path, passed.name);
-      } else {
-        const bind = boundAddress(address, passed);
-        // A .socket unit's port comes from there and from the store.
-        if (binds.get(bind) !== undefined) {
-          descriptor.close();
-          continue;
-        }
-        binds.add(newBind(bind, descriptor, DEFAULT_BACKLOG));
-        log.info("taken back", {
-          address: formatAddress(bind),
-          name: passed.name,
-        });
+      const kind = kindOf(passed);
+      const bound = localAddress(passed.fd);
+      if (bound.family === "unix" && isControl(kind, passed)) {
+        control = adoptControl(descriptor, bound.path, path, passed.name);
+        continue;
       }
+      const { address, file } = bound.family === "unix"
+        ? boundPath(kind, bound.path, passed)
+        : { address: boundAddress(kind, bound, passed), file: undefined };
+      // A .socket unit's port comes from there and from the store.
+      if (binds.get(address) !== undefined) {
+        descriptor.close();
+        continue;
+      }
+      const socket = { socket: descriptor, ...(file && { file }) };
+      const backlog = hasBacklog(kind) ? { backlog: DEFAULT_BACKLOG } : {};
+      binds.add(newBind(address, socket, backlog));
+      log.info("taken back", {
+        address: formatAddress(address),
+        name: passed.name,
+      });
     } catch (error) {
       if (!(error instanceof OsError) && !(error instanceof TypeError)) {
         throw error;
@@ -66,9 +77,15 @@ export function adoptStoredSockets(
   return control;
 }
 
-function listeningAddress({ fd }: PassedDescriptor): SocketAddress {
-  if (!isListening(fd)) throw new TypeError("it does not listen");
-  return localAddress(fd);
+function kindOf({ fd }: PassedDescriptor): Kind {
+  const kind = servingKind(fd);
+  if (kind === undefined) throw new TypeError("it does not listen");
+  return kind;
+}
+
+/** A unit passes one UNIX stream socket, and the store calls the others ours. */
+function isControl(kind: Kind, { name }: PassedDescriptor): boolean {
+  return kind === "unix" && !isPathStoreName(name);
 }
 
 function adoptControl(
@@ -91,23 +108,50 @@ function adoptControl(
   return new ControlSocket(descriptor, path, file);
 }
 
+/** The path of a bind, if it still leads to the socket. */
+function boundPath(
+  kind: Kind,
+  path: string,
+  { name }: PassedDescriptor,
+): { address: Address; file: FileIdentity | undefined } {
+  if (kind === "tcp" || kind === "udp" || path === "") {
+    throw new TypeError("it is bound to nothing");
+  }
+  const file = bindFileOfStoreName(name);
+  if (file !== undefined) {
+    const found = statusOf(path);
+    if (found === undefined || !sameFile(found, file)) {
+      throw new TypeError(`${path} leads to it no more`);
+    }
+  }
+  return { address: { kind, path }, file };
+}
+
 /**
  * The identity of a bind: that of the store, where port 0 stays port 0, if the
  * socket agrees, else what the kernel says.
  */
 function boundAddress(
-  address: Exclude<SocketAddress, { family: "unix" }>,
+  kind: Kind,
+  { family, host, port }: InternetAddress,
   { fd, name }: PassedDescriptor,
-): HostAddress {
-  const { host, port } = address;
+): Address {
+  if (kind !== "tcp" && kind !== "udp") {
+    throw new TypeError("it is no socket of that kind");
+  }
+  const device = boundDevice(fd);
+  const on = device === undefined ? {} : { device };
   const stored = addressOfStoreName(name);
   if (stored !== undefined) {
-    if (stored.host !== host || (stored.port !== 0 && stored.port !== port)) {
+    if (
+      stored.kind !== kind || stored.host !== host ||
+      (stored.port !== 0 && stored.port !== port)
+    ) {
       throw new TypeError(`it is bound to ${host} port ${port}`);
     }
-    return stored;
+    return { ...stored, ...on };
   }
-  const v6only = address.family === "ipv4" ||
+  const v6only = family === "ipv4" ||
     getOption(fd, abi.IPPROTO_IPV6, abi.IPV6_V6ONLY) === 1;
-  return { kind: "tcp", host, port, v6only };
+  return { kind, host, port, v6only, ...on };
 }

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import type { HostAddress } from "../address.ts";
+import type { Address } from "../address.ts";
 import { OsError } from "../ffi/errno.ts";
 import { type BindParams, DEFAULT_BACKLOG } from "../protocol.ts";
+import { hasBacklog } from "./bind_options.ts";
 import { type BindTable, newBind } from "./bind_table.ts";
-import { ControlSocket } from "./control_socket.ts";
+import { type ControlAccess, ControlSocket } from "./control_socket.ts";
 import type { Log } from "./log.ts";
 import { paramsOf, Predecessor, TakeoverError } from "./predecessor.ts";
 
@@ -16,10 +17,10 @@ import { paramsOf, Predecessor, TakeoverError } from "./predecessor.ts";
 export interface TakeoverOptions {
   /** The path of both servers' control socket. */
   path: string;
-  /** Permissions of the new one. */
-  mode: number;
+  /** Who may connect to the new one. */
+  access: ControlAccess;
   /** What to ask a server for that cannot list what it holds (Ruby). */
-  addresses: readonly HostAddress[];
+  addresses: readonly Address[];
 }
 
 /**
@@ -30,7 +31,7 @@ export interface TakeoverOptions {
  * changed.
  */
 export function takeOver(
-  { path, mode, addresses }: TakeoverOptions,
+  { path, access, addresses }: TakeoverOptions,
   binds: BindTable,
   log: Log,
 ): ControlSocket | undefined {
@@ -43,7 +44,7 @@ export function takeOver(
     );
   }
   fetch(predecessor, [...listed ?? [], ...addresses.map(paramsOf)], binds);
-  const control = ControlSocket.replace(path, mode);
+  const control = ControlSocket.replace(path, access);
   // What was bound between the first list and the rename.
   if (listed !== undefined) fetchLate(predecessor, binds, log);
   log.warn("took the place of another server, which can be ended now", {
@@ -83,8 +84,10 @@ function fetch(
       taken.socket.close();
       continue;
     }
-    binds.add(
-      newBind(taken.address, taken.socket, taken.backlog ?? DEFAULT_BACKLOG),
-    );
+    const { address, socket, file, options } = taken;
+    const complete = hasBacklog(address.kind)
+      ? { backlog: DEFAULT_BACKLOG, ...options }
+      : options;
+    binds.add(newBind(address, { socket, ...(file && { file }) }, complete));
   }
 }

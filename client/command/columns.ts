@@ -1,19 +1,43 @@
-/**
- * Lines of columns: aligned under a heading for people, separated by tabs and
- * without a heading for programs.
- */
+import { cutToWidth, printable, textWidth } from "./text_width.ts";
+
+/** A column of a table. */
+export interface Column {
+  /** What stands above it. */
+  heading: string;
+  /** Whether it is aligned to the right, as numbers are. Default: false. */
+  right?: boolean;
+}
+
+/** Lines of aligned columns under their headings, none longer than `width`. */
 export function columns(
-  heading: readonly string[],
+  heads: readonly Column[],
   rows: readonly (readonly string[])[],
-  forPeople: boolean,
+  width = Infinity,
 ): string[] {
-  if (!forPeople) return rows.map((row) => row.join("\t"));
-  const all = [heading, ...rows];
-  const widths = heading.map((_, column) =>
-    Math.max(...all.map((row) => row[column]?.length ?? 0))
+  const all = [heads.map(({ heading }) => heading), ...rows].map((row) =>
+    row.map(printable)
   );
-  return all.map((row) =>
-    row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")
-      .trimEnd()
+  const widths = heads.map(() => 0);
+  for (const row of all) {
+    row.forEach((cell, column) => {
+      widths[column] = Math.max(widths[column] ?? 0, textWidth(cell));
+    });
+  }
+  return all.map((row) => {
+    const cells = row.map((cell, column) => {
+      const space = " ".repeat((widths[column] ?? 0) - textWidth(cell));
+      return heads[column]?.right ? space + cell : cell + space;
+    });
+    return cutToWidth(cells.join("  ").trimEnd(), width);
+  });
+}
+
+/** Lines of a name and what there is to say of it, one below the other. */
+export function entries(
+  rows: readonly (readonly [name: string, text: string])[],
+): string[] {
+  const longest = Math.max(0, ...rows.map(([name]) => name.length));
+  return rows.map(([name, text]) =>
+    `${name.padEnd(longest)}  ${printable(text)}`
   );
 }

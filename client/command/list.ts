@@ -1,41 +1,137 @@
-import type { BindDescription } from "../../protocol.ts";
-import { columns } from "./columns.ts";
+import { formatDuration } from "../../duration.ts";
+import type { CallOptions } from "../options.ts";
+import { connect, type Session } from "../session.ts";
 import type { Command } from "./command.ts";
-import { queryCommand } from "./query.ts";
+import { readDuration } from "./duration.ts";
+import { type ListedSocket, listing } from "./listing.ts";
+import { listTable } from "./list_table.ts";
+import { readOptions } from "./options.ts";
+import { sayToReader } from "./output.ts";
+import { cutToWidth } from "./text_width.ts";
+import { UsageError } from "./usage_error.ts";
+import { watch } from "./watch.ts";
 
-const USAGE = `Usage: multibinder-client list [--json] [--sock PATH]
+const USAGE = `Usage: multibinder-client list [options]
 
-Lists the sockets that the daemon holds: address, backlog, since when, how many
-times it was handed out, and to whom last. Columns on a terminal; otherwise a
-line each, with tabs and no heading.
+Lists the sockets that the daemon holds: address, kind, backlog, how many
+connections wait to be accepted now, how many times it was handed out and to
+whom last, how long ago it was bound, and which processes hold it (pid, command,
+user). Who may not look at the processes of others is told of how many.
 
-  --json               as JSON
+  --json               for programs: an array of what the daemon answers, each
+                       with holders ({pid, uid, user, command, descriptors})
+                       and unreadable, the number of processes not looked at
+  --watch [SECONDS]    again and again, every two seconds or as said, until
+                       SIGINT or SIGTERM; with --json an array a line
+  --no-holders         do not look which processes hold them
   --sock PATH          the control socket; default: the variable MULTIBINDER_SOCK
   -h, --help           this text
   -V, --version        the version
 
+Lines are cut to the width of a terminal, and elsewhere not.
+
 Exit status: 0 done, 1 failed, 2 wrong usage.`;
 
-const HEADING = ["ADDRESS", "BACKLOG", "BOUND", "HANDED OUT", "LAST TO"];
+const DEFAULT_INTERVAL = 2_000;
+const SHORTEST_INTERVAL = 100;
 
-function row(bind: BindDescription): string[] {
-  const { address, options, bound_at, handed_out, last_peer } = bind;
-  const last = last_peer === undefined
-    ? "-"
-    : `pid ${last_peer.pid} uid ${last_peer.uid}`;
-  return [
-    address,
-    String(options.backlog),
-    bound_at,
-    String(handed_out),
-    last,
-  ];
+/** From the home position on everything is drawn anew. */
+const CLEAR = "\x1b[H\x1b[2J";
+
+interface ListOptions {
+  sock: string | undefined;
+  json: boolean;
+  holders: boolean;
+}
+
+function table(
+  sockets: readonly ListedSocket[],
+  holders: boolean,
+): string[] {
+  const width = terminal()?.columns;
+  return listTable(sockets, Date.now(), { holders, width });
+}
+
+function terminal(): { columns: number; rows: number } | undefined {
+  return Deno.stdout.isTerminal() ? Deno.consoleSize() : undefined;
+}
+
+async function list({ sock, json, holders }: ListOptions): Promise<number> {
+  using session = await connect(sock === undefined ? {} : { sock });
+  const sockets = await listing(session, holders);
+  if (json) sayToReader(JSON.stringify(sockets, undefined, 2));
+  else sayToReader(...table(sockets, holders));
+  return 0;
+}
+
+async function follow(
+  { sock, json, holders }: ListOptions,
+  interval: number,
+): Promise<number> {
+  let turn = 0;
+  const look = async (session: Session, options: CallOptions) => {
+    const sockets = await listing(session, holders, options);
+    if (json) return `${JSON.stringify(sockets)}\n`;
+    const lines = table(sockets, holders);
+    const screen = terminal();
+    if (screen !== undefined) {
+      return CLEAR + frame(lines, sockets.length, interval, screen).join("\n");
+    }
+    const block = lines.map((line) => `${line}\n`).join("");
+    return turn++ === 0 ? block : `\n${block}`;
+  };
+  return await watch({ sock, interval, look });
+}
+
+/** What fits on the screen, under a line that says when it was so. */
+function frame(
+  lines: readonly string[],
+  count: number,
+  interval: number,
+  { columns, rows }: { columns: number; rows: number },
+): string[] {
+  const sockets = count === 1 ? "1 socket" : `${count} sockets`;
+  const title = `${sockets}, every ${formatDuration(interval)}, ${
+    new Date().toISOString()
+  }`;
+  // The cursor's line stays free for what standard error has to say.
+  const room = Math.max(rows - 3, 1);
+  const more = lines.length - room;
+  const shown = more > 0
+    ? [...lines.slice(0, room - 1), `... and ${more + 1} lines more`]
+    : lines;
+  return [cutToWidth(title, columns), "", ...shown, ""];
+}
+
+function readInterval(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const interval = text === "" ? DEFAULT_INTERVAL : readDuration("watch", text);
+  if (interval >= SHORTEST_INTERVAL) return interval;
+  throw new UsageError(
+    `--watch ${text} is less than ${formatDuration(SHORTEST_INTERVAL)}`,
+  );
 }
 
 /** The command `list`. */
-export const listCommand: Command = queryCommand({
+export const listCommand: Command = {
   name: "list",
   usage: USAGE,
-  ask: (session) => session.list(),
-  lines: (binds) => columns(HEADING, binds.map(row), Deno.stdout.isTerminal()),
-});
+  read: (args) => {
+    const { words, asks, has, one } = readOptions(args, {
+      optional: ["watch"],
+      flags: ["json", "no-holders"],
+    });
+    if (asks !== undefined) return { show: asks };
+    if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
+    const interval = readInterval(one("watch"));
+    const options: ListOptions = {
+      sock: one("sock"),
+      json: has("json"),
+      holders: !has("no-holders"),
+    };
+    return {
+      run: () =>
+        interval === undefined ? list(options) : follow(options, interval),
+    };
+  },
+};

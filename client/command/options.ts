@@ -5,6 +5,8 @@ import { UsageError } from "./usage_error.ts";
 export interface KnownOptions<Value extends string, Flag extends string> {
   /** With a value. */
   values?: readonly Value[];
+  /** With a value that may be left out, which is empty then. */
+  optional?: readonly Value[];
   /** Without one. */
   flags?: readonly Flag[];
 }
@@ -37,9 +39,10 @@ export function readOptions<
   Flag extends string = never,
 >(
   args: readonly string[],
-  { values = [], flags = [] }: KnownOptions<Value, Flag> = {},
+  { values = [], optional = [], flags = [] }: KnownOptions<Value, Flag> = {},
 ): Options<Value, Flag> {
-  const named = [...values, "sock"];
+  const valued = [...values, "sock"];
+  const named = [...valued, ...optional];
   const read: Record<string, unknown> = parseArgs([...args], {
     boolean: [...flags, "help", "version"],
     string: ["_", ...named],
@@ -51,7 +54,7 @@ export function readOptions<
   });
   const all = (option: string): string[] =>
     [read[option] ?? []].flat().map(String);
-  for (const option of named) {
+  for (const option of valued) {
     if (all(option).includes("")) {
       throw new UsageError(`the value of --${option} is missing`);
     }

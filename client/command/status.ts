@@ -1,11 +1,15 @@
-import type { Status } from "../../protocol.ts";
-import { columns } from "./columns.ts";
+import { connect } from "../session.ts";
 import type { Command } from "./command.ts";
-import { queryCommand } from "./query.ts";
+import { readOptions } from "./options.ts";
+import { sayToReader } from "./output.ts";
+import { statusLines } from "./status_lines.ts";
+import { UsageError } from "./usage_error.ts";
 
 const USAGE = `Usage: multibinder-client status [--json] [--sock PATH]
 
-Shows how the daemon is: version, process, generation, what it holds.
+Shows how the daemon is: version, process, generation and uptime, what it holds
+of what it may, memory, policy, who was turned away and why, and how many
+requests were made and failed since this generation began.
 
   --json               as JSON
   --sock PATH          the control socket; default: the variable MULTIBINDER_SOCK
@@ -14,25 +18,27 @@ Shows how the daemon is: version, process, generation, what it holds.
 
 Exit status: 0 done, 1 failed, 2 wrong usage.`;
 
-function text(value: unknown): string {
-  if (typeof value !== "object" || value === null) return String(value);
-  return Object.entries(value).map(([name, each]) => `${each} ${name}`)
-    .join(", ");
-}
-
-function lines(answer: Status): string[] {
-  const rows = Object.entries(answer).map(([name, value]) => [
-    name.replaceAll("_", " "),
-    text(value),
-  ]);
-  const [first = [], ...rest] = rows;
-  return columns(first, rest, true);
+async function status(
+  sock: string | undefined,
+  json: boolean,
+): Promise<number> {
+  using session = await connect(sock === undefined ? {} : { sock });
+  const answer = await session.status();
+  if (json) sayToReader(JSON.stringify(answer, undefined, 2));
+  else sayToReader(...statusLines(answer, Date.now()));
+  return 0;
 }
 
 /** The command `status`. */
-export const statusCommand: Command = queryCommand({
+export const statusCommand: Command = {
   name: "status",
   usage: USAGE,
-  ask: (session) => session.status(),
-  lines,
-});
+  read: (args) => {
+    const { words, asks, has, one } = readOptions(args, { flags: ["json"] });
+    if (asks !== undefined) return { show: asks };
+    if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
+    const sock = one("sock");
+    const json = has("json");
+    return { run: () => status(sock, json) };
+  },
+};

@@ -4,13 +4,11 @@ import {
   sendSignal,
 } from "../../ffi/child_process.ts";
 import { OsError } from "../../ffi/errno.ts";
-import { groupRuns, signalGroup } from "../../ffi/process_group.ts";
+import { signalGroup } from "../../ffi/process_group.ts";
 import { signalNumber } from "../../ffi/signal_numbers.ts";
+import { endLeftovers } from "./leftovers.ts";
 import { type Listener, Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./start.ts";
-
-/** How often those who were left behind are looked for, in ms. */
-const LOOK = 100;
 
 /** How a program is started and ended. */
 export interface Manner {
@@ -102,18 +100,12 @@ export class Generation {
    * Workers that outlive the program they belong to would go on taking
    * connections.
    */
-  async #endLeftovers(): Promise<void> {
-    const asked = this.#allowed(() =>
-      signalGroup(this.pid, signalNumber("SIGTERM"))
+  #endLeftovers(): Promise<void> {
+    return endLeftovers(
+      this.pid,
+      this.#manner.grace,
+      (action) => this.#allowed(action),
     );
-    if (!asked) return;
-    const since = performance.now();
-    while (this.#allowed(() => groupRuns(this.pid))) {
-      if (performance.now() - since > this.#manner.grace) {
-        this.#allowed(() => signalGroup(this.pid, signalNumber("SIGKILL")));
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK));
-    }
   }
 
   /** Sends it a signal, if it still runs. */

@@ -7,13 +7,18 @@ export type Report = (line: string) => void;
 const encoder = new TextEncoder();
 
 /** Writes lines to standard error, whose reader may be gone. */
-export const report: Report = (line) => {
-  try {
-    Deno.stderr.writeSync(encoder.encode(`multibinder-client run: ${line}\n`));
-  } catch {
-    // Nobody reads it any more; the service goes on.
-  }
-};
+export function reporter(program: string): Report {
+  return (line) => {
+    try {
+      Deno.stderr.writeSync(encoder.encode(`${program}: ${line}\n`));
+    } catch {
+      // Nobody reads it any more; the service goes on.
+    }
+  };
+}
+
+/** Writes lines of the command `run`. */
+export const report: Report = reporter("multibinder-client run");
 
 /** How a program ended, as a person says it. */
 export function formatEnding(ending: Ending): string {

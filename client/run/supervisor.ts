@@ -1,5 +1,5 @@
 import type { Ending } from "../../ffi/child_process.ts";
-import { formatDuration } from "../command/duration.ts";
+import { formatDuration } from "../../duration.ts";
 import { StartError } from "../command/start_error.ts";
 import { Generation, type Manner } from "./generation.ts";
 import { formatEnding, type Report } from "./report.ts";

@@ -9,13 +9,14 @@ import { Scratch, treePath } from "../tree.ts";
 const ISO_8601 = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
 const US = `pid=${Deno.pid} uid=${Deno.uid()} gid=${Deno.gid()}`;
+const GRANTED = 'decision=granted rule="no policy"';
 
 Deno.test("each bind is a line on standard error with who asked", async () => {
   await using daemon = await Daemon.start();
   for (const isNew of [true, false]) {
     using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
     const line = await daemon.program.errors.next("bind");
-    const said = `INFO bind address=127.0.0.1:0 new=${isNew} ${US}`;
+    const said = `INFO bind address=127.0.0.1:0 new=${isNew} ${US} ${GRANTED}`;
     assertMatch(line, new RegExp(`^${ISO_8601} ${said}$`));
   }
 });
@@ -34,6 +35,8 @@ Deno.test("with --log-format json each bind is a JSON object a line", async () =
     pid: Deno.pid,
     uid: Deno.uid(),
     gid: Deno.gid(),
+    decision: "granted",
+    rule: "no policy",
   });
 });
 

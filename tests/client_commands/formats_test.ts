@@ -1,17 +1,47 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { columns } from "../../client/command/columns.ts";
-import { formatDuration, readDuration } from "../../client/command/duration.ts";
+import { formatAge, readDuration } from "../../client/command/duration.ts";
 import { UsageError } from "../../client/command/usage_error.ts";
+import { formatDuration } from "../../duration.ts";
 
-Deno.test("columns are aligned under a heading for people, and tabs for programs", () => {
-  const heading = ["ADDRESS", "N"];
+Deno.test("columns are aligned under a heading, numbers to the right", () => {
+  const heads = [{ heading: "ADDRESS" }, { heading: "N", right: true }];
   const rows = [["127.0.0.1:80", "1"], [":1", "1000"]];
-  assertEquals(columns(heading, rows, true), [
-    "ADDRESS       N",
-    "127.0.0.1:80  1",
+  assertEquals(columns(heads, rows), [
+    "ADDRESS          N",
+    "127.0.0.1:80     1",
     ":1            1000",
   ]);
-  assertEquals(columns(heading, rows, false), ["127.0.0.1:80\t1", ":1\t1000"]);
+});
+
+Deno.test("lines of columns are cut to a width, counted as a terminal draws them", () => {
+  const heads = [{ heading: "A" }, { heading: "B" }];
+  const rows = [["天地", "玄黃宇宙"], ["e\u0301a", "🦕x"]];
+  assertEquals(columns(heads, rows), [
+    "A     B",
+    "天地  玄黃宇宙",
+    "e\u0301a    🦕x",
+  ]);
+  assertEquals(columns(heads, rows, 9), [
+    "A     B",
+    "天地  玄…",
+    "e\u0301a    🦕x",
+  ]);
+});
+
+Deno.test("nothing in a cell can steer the terminal", () => {
+  const rows = [["\x1b[2Jx\n\u202ey"]];
+  assertEquals(columns([{ heading: "A" }], rows), ["A", "?[2Jx??y"]);
+});
+
+Deno.test("ages are said in their largest unit, or in two", () => {
+  const ages = [-5, 0, 999, 59_999, 60_000, 3_599_999, 7_200_000, 200_000_000];
+  assertEquals(ages.map((age) => formatAge(age)), [
+    ...["0s", "0s", "0s", "59s", "1m", "59m", "2h", "2d"],
+  ]);
+  assertEquals(ages.map((age) => formatAge(age, 2)), [
+    ...["0s", "0s", "0s", "59s", "1m", "59m 59s", "2h", "2d 7h"],
+  ]);
 });
 
 Deno.test("durations are read as people write them", () => {

@@ -9,9 +9,11 @@ import { lacks } from "../foreign_program.ts";
 import { Scratch } from "../tree.ts";
 
 const HEADERS = `
-  dirent errno fcntl limits netdb poll sched signal spawn stddef stdio time unistd
+  dirent errno fcntl grp limits netdb poll pwd sched signal spawn stddef stdio time unistd
   sys/signalfd sys/syscall sys/socket sys/un sys/epoll sys/eventfd sys/mman sys/stat sys/file
   sys/resource sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
+  linux/netlink linux/rtnetlink linux/sock_diag linux/unix_diag
+  linux/bpf
 `.trim().split(/\s+/);
 
 // Not in any header: passing 254 descriptors shows it, see
@@ -19,6 +21,8 @@ const HEADERS = `
 const OF_THE_KERNEL: ReadonlySet<string> = new Set(["SCM_MAX_FD"]);
 
 const EXPRESSIONS: Readonly<Record<string, string>> = {
+  // <netinet/tcp.h> has it, which cannot stand beside <linux/tcp.h>.
+  TCP_LISTEN: "BPF_TCP_LISTEN",
   "cmsghdr.size": "CMSG_LEN(0)",
   "cmsghdr.align": "sizeof(size_t)",
   // It grows from kernel to kernel: what is read ends with the last field.
@@ -42,7 +46,7 @@ function entriesOf(table: Abi): Entry[] {
   const entries: Entry[] = [];
   for (const [name, value] of Object.entries(table)) {
     if (typeof value !== "number" || OF_THE_KERNEL.has(name)) continue;
-    entries.push({ name, expression: name, value });
+    entries.push({ name, expression: EXPRESSIONS[name] ?? name, value });
   }
   for (const [struct, layout] of Object.entries(table.layouts)) {
     const type = typeOf(struct);

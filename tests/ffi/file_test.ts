@@ -4,6 +4,7 @@ import {
   memoryFile,
   namesIn,
   readFile,
+  readLink,
   readMemoryFile,
   sameFile,
   statusOf,
@@ -87,4 +88,13 @@ Deno.test("unlink() removes a file, and says what it could not remove", async ()
   unlink(path);
   assertEquals(statusOf(path), undefined);
   assertEquals(assertThrows(() => unlink(path), OsError, path).code, "ENOENT");
+});
+
+Deno.test("readLink() says where a link leads, and of what is none that it is none", async () => {
+  await using scratch = await Scratch.make();
+  const link = scratch.join("link");
+  await Deno.symlink("somewhere/else ü", link);
+  assertEquals(readLink(link), "somewhere/else ü");
+  const error = assertThrows(() => readLink(scratch.path), OsError);
+  assertEquals(error.code, "EINVAL");
 });

@@ -6,7 +6,7 @@ import { libcPath, Scratch, treePath } from "../tree.ts";
 const noPython = await lacks("python3");
 
 interface Report {
-  bindings: { name: string; addr: Deno.Addr }[];
+  bindings: { name: string; kind: string; addr: Deno.Addr }[];
   closeOnExec: boolean[];
   same: boolean;
   variables: string[];
@@ -105,13 +105,38 @@ test("nothing, without any variable", async () => {
   assertEquals(JSON.parse(new TextDecoder().decode(stdout)).bindings, []);
 });
 
-test("what is no listening socket is left alone", async () => {
+test("what nobody can be served on is left alone", async () => {
   const { bindings, numbers } = await report({
-    sockets: "udp,tcp,pipe",
-    names: "dns:web:pipe",
+    sockets: "idle,tcp,pipe",
+    names: "idle:web:pipe",
   });
   assertEquals(bindings.map(({ name }) => name), ["web"]);
   assertEquals(numbers, [4]);
+});
+
+test("datagram and seqpacket sockets among them, each with its kind", async () => {
+  await using scratch = await Scratch.make();
+  const [unix, gram, packet] = ["unix", "gram", "packet"].map((name) =>
+    scratch.join(name)
+  );
+  const { bindings, numbers } = await report({
+    sockets: `udp,unix:${unix},unixgram:${gram},seqpacket:${packet}`,
+    names: "dns:web:log:bus",
+  });
+  assertEquals(numbers, [3, 4, 5, 6]);
+  assertEquals(bindings.map(({ kind }) => kind), [
+    "udp",
+    "unix",
+    "unixgram",
+    "seqpacket",
+  ]);
+  const [udp, ...paths] = bindings.map(({ addr }) => addr);
+  assertEquals(udp?.transport, "udp");
+  assertEquals(paths as unknown, [
+    { transport: "unix", path: unix },
+    { transport: "unixpacket", path: gram },
+    { transport: "unix", path: packet },
+  ]);
 });
 
 test("the variables stay, unless they are to be cleared", async () => {

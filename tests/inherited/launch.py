@@ -1,6 +1,7 @@
 """Starts a program as sd_listen_fds(3) has it: launch.py SOCKETS PID NAMES CMD...
 
-SOCKETS: comma-separated, from descriptor 3 on: tcp, unix:PATH, udp, pipe, none
+SOCKETS: comma-separated, from descriptor 3 on: tcp, udp, unix:PATH, unixgram:PATH, seqpacket:PATH,
+         idle (a TCP socket that does not listen), pipe, none
 PID:     own, none or a number
 NAMES:   LISTEN_FDNAMES, or - for none
 """
@@ -10,16 +11,25 @@ import socket
 import sys
 
 sockets, pid, names, *command = sys.argv[1:]
+TYPES = {
+    "unix": socket.SOCK_STREAM,
+    "unixgram": socket.SOCK_DGRAM,
+    "seqpacket": socket.SOCK_SEQPACKET,
+}
 kinds = [] if sockets == "none" else sockets.split(",")
 
 
 def opened(kind):
     if kind == "tcp":
         listener = socket.create_server(("127.0.0.1", 0))
-    elif kind.startswith("unix:"):
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(kind[5:])
-        listener.listen()
+    elif ":" in kind:
+        name, path = kind.split(":", 1)
+        listener = socket.socket(socket.AF_UNIX, TYPES[name])
+        listener.bind(path)
+        if name != "unixgram":
+            listener.listen()
+    elif kind == "idle":
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     elif kind == "udp":
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         listener.bind(("127.0.0.1", 0))

@@ -13,7 +13,7 @@ const name = Deno.args[0];
 const options = { clear: Deno.args[1] === "clear" };
 const bindings = name ? inherited(name, options) : inherited(options);
 const report = {
-  bindings: bindings.map(({ name, addr }) => ({ name, addr })),
+  bindings: bindings.map(({ name, kind, addr }) => ({ name, kind, addr })),
   closeOnExec: bindings.map((_, index) => isCloseOnExec(FIRST + index)),
   same: (name ? inherited(name) : inherited()).every((each, index) =>
     each === bindings[index]

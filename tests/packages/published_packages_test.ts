@@ -34,8 +34,8 @@ Deno.test("each package has its own side only, and no import that needs our impo
     for (
       const [name, rooms] of [
         ["server", ["ffi", "server"]],
-        ["client", ["client", "ffi"]],
-        ["multibinder", ["client", "ffi", "server"]],
+        ["client", ["client", "ffi", "haproxy"]],
+        ["multibinder", ["client", "ffi", "haproxy", "server"]],
       ] as const
     ) {
       const version = `${directory}/jsr/@multibinder/${name}/${VERSION}`;
@@ -46,7 +46,7 @@ Deno.test("each package has its own side only, and no import that needs our impo
       assertEquals(folders.sort(), [...rooms], name);
       for (const path of await filesBelow(version)) {
         if (!path.endsWith(".ts")) continue;
-        const bare = /^(?:import|export)\b[^;"]*\bfrom "(?!jsr:|node:|\.)/m
+        const bare = /^(?:import|export)\b[^;"]*\bfrom "(?!jsr:|npm:|node:|\.)/m
           .exec(await Deno.readTextFile(path));
         assertEquals(bare?.[0], undefined, path);
       }

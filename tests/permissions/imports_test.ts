@@ -23,12 +23,12 @@ const RULES: [rule: string, from: RegExp, allowed: RegExp][] = [
   [
     "server/ imports nothing of client/",
     /^server\//,
-    /^(server|ffi)\/|^(protocol|address|version)\.ts$|^@std\//,
+    /^(server|ffi)\/|^(protocol|address|duration|version)\.ts$|^(@std\/|npm:)/,
   ],
   [
     "client/ imports nothing of server/",
     /^client\//,
-    /^(client|ffi)\/|^(protocol|address|version)\.ts$|^(@std\/|node:)/,
+    /^(client|ffi)\/|^(protocol|address|duration|version)\.ts$|^(@std\/|node:)/,
   ],
 ];
 

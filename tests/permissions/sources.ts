@@ -11,7 +11,14 @@ export interface Source {
 
 const ROOT = treePath("");
 const FOLDERS = ["ffi", "server", "client", "haproxy"];
-const FACES = ["mod.ts", "server.ts", "client.ts", "protocol.ts", "address.ts"];
+const FACES = [
+  "mod.ts",
+  "server.ts",
+  "client.ts",
+  "protocol.ts",
+  "address.ts",
+  "duration.ts",
+];
 
 async function* filesUnder(folder: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {

@@ -52,12 +52,12 @@ Deno.test("a batch is answered by one line with the answers and descriptors in o
   );
 });
 
-Deno.test("a member of a batch that fails leaves the others their answers", async () => {
+Deno.test("what is no bind and fails leaves the binds of its batch alone", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const { answers, descriptors } = await askBatch(connection, [
     bindRequest(1, "127.0.0.2"),
-    bindRequest(2, "192.0.2.1"),
+    requestText(2, "release", [{ address: "127.0.0.9", port: 1 }]),
     requestText(3, "nothing"),
     "17",
     "[]",
@@ -67,7 +67,7 @@ Deno.test("a member of a batch that fails leaves the others their answers", asyn
   assert(Array.isArray(answers));
   assertEquals(answers.map(({ id, error }) => [id, error?.code]), [
     [1, undefined],
-    [2, ErrorCode.COULD_NOT_BIND],
+    [2, ErrorCode.NO_SUCH_BIND],
     [3, ErrorCode.METHOD_NOT_FOUND],
     [null, ErrorCode.INVALID_REQUEST],
     [null, ErrorCode.INVALID_REQUEST],

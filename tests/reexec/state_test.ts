@@ -17,6 +17,7 @@ const STATE: State = {
   control: CONTROL,
   binds: [{
     fd: 6,
+    kind: "tcp",
     host: "::1",
     port: 80,
     v6only: true,

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Binding } from "../../client.ts";
-import { listeningSocket } from "../../server/listening_socket.ts";
+import { hostAddress } from "../../address.ts";
+import { boundSocket } from "../../server/listening_socket.ts";
 
 /** Opens files until one has the number, or any higher one. */
 async function occupy(fd: number): Promise<Deno.FsFile[]> {
@@ -34,8 +35,9 @@ async function descriptorsOf(inode: string): Promise<number[]> {
 }
 
 Deno.test("shutdown after an abort touches no descriptor that is not its own", async () => {
-  const target = { family: "ipv4", host: "127.0.0.1", port: 0 } as const;
-  using web = Binding.from(listeningSocket(target, true, 16).release());
+  const address = hostAddress("tcp", "127.0.0.1", 0);
+  const { socket } = boundSocket(address, { backlog: 16 }, {});
+  using web = Binding.from(socket.release());
   const stop = new AbortController();
   const inode = await Deno.readLink(`/proc/self/fd/${web.fd}`);
   const server = web.serve(() => new Response("hello"), {

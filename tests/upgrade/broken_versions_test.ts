@@ -87,7 +87,11 @@ const BROKEN: BrokenVersion[] = [
   {
     kind: "knows no option of the command line that was given",
     break: source((source) =>
-      source.edit("server/command_line.ts", '"log-level", ', "")
+      source.edit(
+        "server/options.ts",
+        '"log-level",\n      "log-format"',
+        '"log-format"',
+      )
     ),
     reason: /exited with status 2: .*log-level/s,
   },

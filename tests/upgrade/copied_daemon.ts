@@ -19,6 +19,7 @@ const SOURCES = [
   "protocol.ts",
   "address.ts",
   "version.ts",
+  "duration.ts",
   "imports.json",
   "deno.json",
 ];

@@ -1,0 +1,44 @@
+/**
+ * What keeps HAProxy from running in the foreground, and what becomes of it.
+ *
+ * On the command line it is taken out. In the configuration `-db` disables
+ * `daemon` (configuration.txt, section 3.1), but not `master-worker`: there
+ * our child is the master, which passes SIGUSR1 and SIGTERM on to its workers
+ * and ends after them (management.txt, section 4).
+ *
+ * @module
+ */
+
+const NAMES = "daemon|master-worker";
+const SECTION =
+  /^(global|defaults|frontend|backend|listen|peers|resolvers|userlist|program|cache|mailers|ring|log-forward|http-errors|fcgi-app|crt-store|traces|log-profile|acme)\b/;
+
+/** The lines of a `global` section that would send HAProxy to the background. */
+export function backgroundKeywords(config: string): string[] {
+  let isGlobal = false;
+  const found = new Set<string>();
+  for (const line of config.split("\n").map((each) => each.trim())) {
+    const section = SECTION.exec(line)?.[1];
+    if (section !== undefined) isGlobal = section === "global";
+    const keyword = new RegExp(`^(${NAMES})(\\s|$)`).exec(line)?.[1];
+    if (isGlobal && keyword !== undefined) found.add(keyword);
+  }
+  return [...found];
+}
+
+/** Says each thing once. */
+export class SaidOnce {
+  readonly #said = new Set<string>();
+  readonly #report: (line: string) => void;
+
+  constructor(report: (line: string) => void) {
+    this.#report = report;
+  }
+
+  /** Says it, unless it was said. */
+  say(line: string): void {
+    if (this.#said.has(line)) return;
+    this.#said.add(line);
+    this.#report(line);
+  }
+}

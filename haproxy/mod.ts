@@ -1,0 +1,31 @@
+/**
+ * HAProxy on sockets that a multibinder daemon holds: templates with
+ * `<%= bind_tcp('0.0.0.0', 80) %>` become configurations, and HAProxy is
+ * replaced without a refused connection.
+ *
+ * Run directly it is the command line, which takes those of the Ruby tools
+ * `multibinder-haproxy-erb` and `multibinder-haproxy-wrapper`:
+ *
+ * ```sh
+ * deno run -A jsr:@multibinder/client/haproxy haproxy -f /etc/haproxy/web.cfg.erb
+ * ```
+ *
+ * @module
+ */
+export { render, type Rendering, type RenderOptions } from "./render.ts";
+export {
+  type HaproxyEnding,
+  supervise,
+  type SuperviseOptions,
+  type Supervision,
+} from "./supervise.ts";
+export {
+  TemplateError,
+  type TemplateProblem,
+} from "./template/template_error.ts";
+export type { CallOptions, ConnectOptions } from "../client/options.ts";
+
+if (import.meta.main) {
+  const { main } = await import("./command_line.ts");
+  Deno.exit(await main(Deno.args));
+}

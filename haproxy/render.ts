@@ -1,0 +1,218 @@
+import type { Address } from "../address.ts";
+import { adviceFor } from "../client/command/advice.ts";
+import { BindError } from "../client/errors.ts";
+import { Line } from "../client/line.ts";
+import {
+  type ConnectOptions,
+  limitsOf,
+  type SocketOptions,
+} from "../client/options.ts";
+import { SOCKET_VARIABLE } from "../client/socket_path.ts";
+import { run } from "../client/waiting.ts";
+import { Descriptor } from "../ffi/descriptor.ts";
+import { report } from "./report.ts";
+import { bindFunctions } from "./template/bind_functions.ts";
+import { environment } from "./template/environment.ts";
+import { evaluate } from "./template/evaluate.ts";
+import { plainAddress } from "./template/plain_address.ts";
+import type { Tag } from "./template/tags.ts";
+import { TemplateError } from "./template/template_error.ts";
+
+/** The number of the first socket in HAProxy: behind the three standard ones. */
+export const FIRST_DESCRIPTOR = 3;
+
+/** Options of {@linkcode render}. */
+export interface RenderOptions extends ConnectOptions {
+  /** What the template is called in errors. Default: `template`. */
+  name?: string;
+  /** What `ENV` is in the template. Default: this program's environment. */
+  env?: Readonly<Record<string, string>>;
+  /** Takes the one warning there is. Default: standard error. */
+  warn?: (line: string) => void;
+}
+
+/** A template, by name. */
+export interface NamedTemplate {
+  name: string;
+  text: string;
+}
+
+/** A call of a bind function, and where it was made. */
+interface Request {
+  file: string;
+  tag: Tag;
+  address: Address;
+  options: SocketOptions;
+}
+
+/** What templates were rendered to, and the sockets that go with it. */
+export class Rendered implements Disposable {
+  readonly #sockets: Descriptor[] = [];
+
+  /** `texts` are in the order of the templates. */
+  constructor(readonly texts: readonly string[]) {}
+
+  /** Our descriptors; the first is 3 in HAProxy, the next 4, and so on. */
+  get descriptors(): number[] {
+    return this.#sockets.map(({ fd }) => fd);
+  }
+
+  /** Takes over one more. */
+  add(socket: Descriptor): void {
+    this.#sockets.push(socket);
+  }
+
+  /** Closes our copies of the sockets. */
+  [Symbol.dispose](): void {
+    for (const socket of this.#sockets) socket.close();
+  }
+}
+
+/** The control socket's path; none is no mistake here. */
+function socketPath({ sock, env }: RenderOptions): string | undefined {
+  const path = sock ?? (env ?? Deno.env.toObject())[SOCKET_VARIABLE];
+  return path === "" ? undefined : path;
+}
+
+/**
+ * Renders templates, whose sockets are numbered through in the order of the
+ * calls. The daemon is asked when all of it is rendered, so that nothing is
+ * asked for a template with a mistake, and so that the wait can be ended.
+ *
+ * @throws {TemplateError}
+ * @throws {TimeoutError}
+ */
+export async function renderAll(
+  templates: readonly NamedTemplate[],
+  options: RenderOptions,
+): Promise<Rendered> {
+  const sock = socketPath(options);
+  const variables = options.env ?? Deno.env.toObject();
+  const ENV = environment(variables);
+  const requests: Request[] = [];
+  const texts: string[] = [];
+  for (const { name, text } of templates) {
+    texts.push(
+      await evaluate({
+        file: name,
+        text,
+        scope: (tag) => ({
+          ENV,
+          env: ENV,
+          ...bindFunctions((address, options) => {
+            requests.push({ file: name, tag: tag(), address, options });
+            return sock === undefined
+              ? plainAddress(address, options)
+              : `fd@${FIRST_DESCRIPTOR + requests.length - 1}`;
+          }),
+        }),
+      }),
+    );
+  }
+  if (sock !== undefined) {
+    return await fetchSockets(texts, requests, sock, options);
+  }
+  if (requests.length > 0) {
+    (options.warn ?? report)(
+      `${SOCKET_VARIABLE} is not set: HAProxy binds its addresses itself, and a reload may refuse connections`,
+    );
+  }
+  return new Rendered(texts);
+}
+
+async function fetchSockets(
+  texts: readonly string[],
+  requests: readonly Request[],
+  sock: string,
+  options: ConnectOptions,
+): Promise<Rendered> {
+  const rendered = new Rendered(texts);
+  try {
+    using line = new Line(sock);
+    for (const request of requests) {
+      rendered.add(await fetchSocket(line, request, options));
+    }
+    return rendered;
+  } catch (error) {
+    rendered[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function fetchSocket(
+  line: Line,
+  { file, tag, address, options }: Request,
+  limits: ConnectOptions,
+): Promise<Descriptor> {
+  try {
+    const work = line.bind(address, options);
+    using binding = await run(work, limitsOf(limits));
+    return new Descriptor(binding.dup());
+  } catch (error) {
+    if (!(error instanceof BindError)) throw error;
+    throw new TemplateError({
+      file,
+      line: tag.line,
+      expression: tag.source,
+      reason: error.message,
+      hint: adviceFor(error),
+    }, error);
+  }
+}
+
+/**
+ * What {@linkcode render} gives: the configuration, and the sockets that
+ * `fd@3`, `fd@4`, ... in it stand for.
+ */
+export interface Rendering extends Disposable {
+  /** The configuration. */
+  readonly text: string;
+  /**
+   * The sockets, which belong to the Rendering and are close-on-exec: the
+   * first has to be 3 in HAProxy, the next 4, and so on. `stdio` of
+   * `node:child_process` does that.
+   */
+  readonly descriptors: readonly number[];
+}
+
+/**
+ * Renders a HAProxy configuration template: `<%= bind_tcp('0.0.0.0', 80) %>`
+ * becomes `fd@3`, which HAProxy takes for a socket that it was started with
+ * (configuration.txt, `bind`). Also there: `bind_udp(host, port)`,
+ * `bind_unix(path)`, each with an object of the daemon's options as last
+ * argument, `ENV`, and the rest of JavaScript. The backlog is 10240 unless
+ * the options say otherwise.
+ *
+ * Without a control socket, neither as option nor in `MULTIBINDER_SOCK`, the
+ * addresses themselves come out, with a warning.
+ *
+ * @throws {TemplateError} for a mistake in the template and for a socket that
+ * the daemon refuses, with the line and the tag.
+ * @throws {TimeoutError} when there was no daemon within `timeout`.
+ *
+ * @example
+ * ```ts no-eval
+ * import { spawn } from "node:child_process";
+ * import { render } from "jsr:@multibinder/client/haproxy";
+ *
+ * using rendering = await render("listen web\n  bind <%= bind_tcp('::', 8080) %>\n");
+ * await Deno.writeTextFile("web.cfg", rendering.text);
+ * spawn("haproxy", ["-db", "-f", "web.cfg"], {
+ *   stdio: ["ignore", "inherit", "inherit", ...rendering.descriptors],
+ * });
+ * ```
+ */
+export async function render(
+  template: string,
+  options: RenderOptions = {},
+): Promise<Rendering> {
+  const { name = "template" } = options;
+  const rendered = await renderAll([{ name, text: template }], options);
+  return {
+    text: rendered.texts[0]!,
+    get descriptors() {
+      return rendered.descriptors;
+    },
+    [Symbol.dispose]: () => rendered[Symbol.dispose](),
+  };
+}

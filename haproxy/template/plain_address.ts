@@ -1,0 +1,18 @@
+import { type Address, hasHost } from "../../address.ts";
+import type { SocketOptions } from "../../client/options.ts";
+
+/**
+ * An address as HAProxy's `bind` and `dgram-bind` take it (configuration.txt,
+ * section 4.2), for who has no daemon. An IPv6 address takes IPv4 connections
+ * as well where the system says so, unless the template says which.
+ */
+export function plainAddress(address: Address, options: SocketOptions): string {
+  if (!hasHost(address)) return address.path.replace(/^@/, "abns@");
+  const { kind, host, port } = address;
+  const prefix = kind === "udp" ? "udp@" : "";
+  const v6only = options.v6only ?? (address.v6only ? undefined : false);
+  const suffix = v6only === undefined ? "" : v6only ? " v6only" : " v4v6";
+  return host.includes(":")
+    ? `${prefix}[${host}]:${port}${suffix}`
+    : `${prefix}${host}:${port}`;
+}

@@ -1,0 +1,64 @@
+import { formatAddress } from "../address.ts";
+import type { Peer } from "../ffi/socket.ts";
+import { ErrorCode } from "../protocol.ts";
+import type { Log } from "./log.ts";
+import type { Policy, Wish } from "./policy/policy.ts";
+import { RequestError } from "./request_error.ts";
+
+/** Who asks, as the kernel recorded it when he connected. */
+export interface Client {
+  /** SO_PEERCRED, unix(7). */
+  readonly peer: Peer;
+  /** SO_PEERGROUPS: the groups beside the peer's own. */
+  readonly groups: readonly number[];
+}
+
+/** What decides where there is no policy: whoever may connect may ask. */
+const NO_POLICY = "no policy";
+
+/** Asks the policy, if there is one, and writes down what it denies. */
+export class Authorization {
+  /** In force from the next request on. */
+  policy: Policy | undefined;
+  readonly #log: Log;
+
+  constructor(log: Log, policy: Policy | undefined) {
+    this.#log = log;
+    this.policy = policy;
+  }
+
+  /**
+   * The rule that allows it.
+   *
+   * @throws {RequestError} 10001 naming the rule that does not, or that there
+   * is none.
+   */
+  allow(client: Client, wish: Wish): string {
+    if (this.policy === undefined) return NO_POLICY;
+    const { pid, uid, gid } = client.peer;
+    const { groups } = client;
+    const decision = this.policy.decide({ pid, uid, gid, groups }, wish);
+    const { allowed, rule } = decision;
+    if (allowed) return rule;
+    const { method, address } = wish;
+    const what = address === undefined ? {} : {
+      address: formatAddress(address),
+    };
+    this.#log.warn("denied", {
+      method,
+      ...what,
+      decision: "denied",
+      rule,
+      pid,
+      uid,
+      gid,
+    });
+    const subject = address === undefined
+      ? method
+      : `${method} of ${formatAddress(address)}`;
+    throw new RequestError(
+      ErrorCode.DENIED,
+      `Denied by policy: ${subject} for uid ${uid}, by ${rule}`,
+    );
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * Reads policy files. Nothing else of the policy needs the JSON parser: this
+ * is loaded only where there is a file to read.
+ *
+ * @module
+ */
+import { groupId, userId } from "../../ffi/accounts.ts";
+import { OsError } from "../../ffi/errno.ts";
+import { readFile } from "../../ffi/file.ts";
+import { isOption } from "../bind_options.ts";
+import { type AddressMatcher, addressPattern } from "./address_pattern.ts";
+import { type IdRange, IdRanges } from "./id_ranges.ts";
+import { lineAt, LineError, type Located, readJson } from "./located_json.ts";
+import { PatternError } from "./pattern_error.ts";
+import { type Effect, type Policy, PolicyError } from "./policy.ts";
+import { type Rule, RuleList } from "./rule.ts";
+
+const METHODS: readonly string[] = ["bind", "list", "release", "status"];
+const WITH_ADDRESS: readonly string[] = ["bind", "release"];
+/** Without those that need privileges or reach beyond the socket. */
+const USUAL_OPTIONS: readonly string[] = [
+  "backlog",
+  "reuse_port",
+  "defer_accept",
+  "fast_open",
+  "recv_buffer",
+  "send_buffer",
+  "mode",
+];
+const KEYS: readonly string[] = [
+  "name",
+  "user",
+  "group",
+  "methods",
+  "addresses",
+  "options",
+  "decision",
+];
+/** The largest number: chown(2) and its like take the next one for nobody. */
+const MAX_ID = 0xfffffffe;
+
+/**
+ * Reads the policy in a file.
+ *
+ * @throws {PolicyError} for a file that is none.
+ * @throws {OsError} ENOENT, EACCES, ...
+ */
+export function readPolicy(path: string): Policy {
+  const bytes = readFile(path);
+  try {
+    return parsePolicy(
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+      path,
+    );
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const text = new TextDecoder().decode(bytes);
+    const line = lineAt(text, text.indexOf("\ufffd"));
+    throw new PolicyError(path, line, "no UTF-8", { cause: error });
+  }
+}
+
+/**
+ * Reads a policy that was read from `path` before. The names of users and
+ * groups become numbers now.
+ *
+ * @throws {PolicyError} for a text that is none.
+ */
+export function parsePolicy(text: string, path: string): Policy {
+  try {
+    return new RuleList(path, text, readRules(readJson(text)));
+  } catch (error) {
+    if (!(error instanceof LineError)) throw error;
+    throw new PolicyError(path, error.line, error.message, { cause: error });
+  }
+}
+
+function readRules(root: Located): Rule[] {
+  const what = "a policy";
+  const { rules } = membersOf(root, what, ["rules"]);
+  if (rules === undefined) {
+    throw new LineError(root.line, 'a policy is { "rules": [...] }');
+  }
+  return itemsOf(rules, "rules").map(readRule);
+}
+
+function readRule(value: Located): Rule {
+  const { name, user, group, methods, addresses, options, decision } =
+    membersOf(value, "a rule", KEYS);
+  const effect = decision === undefined
+    ? "allow"
+    : oneOf(decision, ["allow", "deny"], "decision") as Effect;
+  const usualMethods = addresses === undefined ? METHODS : WITH_ADDRESS;
+  return {
+    name: name && readName(name),
+    effect,
+    users: user && readAccounts(user, "user", userId),
+    groups: group && readAccounts(group, "group", groupId),
+    methods: new Set(
+      methods === undefined ? usualMethods : readMethods(methods),
+    ),
+    addresses: addresses && readAddresses(addresses, effect),
+    options: readOptions(options),
+  };
+}
+
+function readName(value: Located): string {
+  const name = stringOf(value, "name");
+  if (name === "") throw new LineError(value.line, "name is empty");
+  return name;
+}
+
+function readAccounts(
+  value: Located,
+  kind: "user" | "group",
+  numberOf: (name: string) => number | undefined,
+): IdRanges {
+  const accounts = value.type === "array" ? someOf(value, kind) : [value];
+  return new IdRanges(
+    accounts.map((each) => readAccount(each, kind, numberOf)),
+  );
+}
+
+function readAccount(
+  located: Located,
+  kind: "user" | "group",
+  numberOf: (name: string) => number | undefined,
+): IdRange {
+  const { line } = located;
+  const value = located.type === "scalar" ? located.value : undefined;
+  if (typeof value !== "string" && typeof value !== "number") {
+    throw new LineError(
+      line,
+      `${kind} is a name, a number, a range "1000-1999", or an array of them`,
+    );
+  }
+  const range = /^(\d+)-(\d+)$/.exec(String(value));
+  const digits = /^\d+$/.test(String(value));
+  if (typeof value === "string" && range === null && !digits) {
+    const id = named(value, kind, numberOf, line);
+    return { from: id, to: id };
+  }
+  const from = Number(range === null ? value : range[1]);
+  const to = Number(range === null ? value : range[2]);
+  if (
+    ![from, to].every((id) => Number.isInteger(id) && id >= 0 && id <= MAX_ID)
+  ) {
+    throw new LineError(line, `${kind} ${value} is not within 0 to ${MAX_ID}`);
+  }
+  if (from > to) {
+    throw new LineError(line, `the range ${value} of ${kind}s is empty`);
+  }
+  return { from, to };
+}
+
+function named(
+  name: string,
+  kind: "user" | "group",
+  numberOf: (name: string) => number | undefined,
+  line: number,
+): number {
+  let id: number | undefined;
+  try {
+    id = numberOf(name);
+  } catch (cause) {
+    if (!(cause instanceof OsError)) throw cause;
+    throw new LineError(line, cause.message, { cause });
+  }
+  if (id !== undefined) return id;
+  throw new LineError(line, `there is no ${kind} ${JSON.stringify(name)}`);
+}
+
+function readMethods(value: Located): string[] {
+  return someOf(value, "methods").map((each) =>
+    oneOf(each, METHODS, "methods")
+  );
+}
+
+function readAddresses(value: Located, effect: Effect): AddressMatcher[] {
+  return someOf(value, "addresses").map((each) => {
+    try {
+      return addressPattern(stringOf(each, "addresses"), effect);
+    } catch (cause) {
+      if (!(cause instanceof PatternError)) throw cause;
+      throw new LineError(each.line, cause.message, { cause });
+    }
+  });
+}
+
+function readOptions(
+  value: Located | undefined,
+): ReadonlySet<string> | undefined {
+  if (value === undefined) return new Set(USUAL_OPTIONS);
+  if (value.type === "scalar" && value.value === "*") return undefined;
+  const names = someOf(value, "options").map((each) => {
+    const name = stringOf(each, "options");
+    if (name === "*" || name === "device" || isOption(name)) return name;
+    throw new LineError(
+      each.line,
+      `there is no option ${JSON.stringify(name)}`,
+    );
+  });
+  return names.includes("*") ? undefined : new Set(names);
+}
+
+function membersOf(
+  value: Located,
+  what: string,
+  keys: readonly string[],
+): Partial<Record<string, Located>> {
+  if (value.type !== "object") {
+    throw new LineError(value.line, `${what} is an object`);
+  }
+  const found = new Map<string, Located>();
+  for (const { name, line, value: member } of value.members) {
+    const key = JSON.stringify(name);
+    if (!keys.includes(name)) {
+      throw new LineError(
+        line,
+        `${what} has no ${key}, only ${keys.join(", ")}`,
+      );
+    }
+    if (found.has(name)) throw new LineError(line, `${key} is there twice`);
+    found.set(name, member);
+  }
+  return Object.fromEntries(found);
+}
+
+function itemsOf(value: Located, what: string): readonly Located[] {
+  if (value.type === "array") return value.items;
+  throw new LineError(value.line, `${what} is an array`);
+}
+
+function someOf(value: Located, what: string): readonly Located[] {
+  const items = itemsOf(value, what);
+  if (items.length > 0) return items;
+  throw new LineError(value.line, `${what} is empty: it would match nothing`);
+}
+
+function stringOf(value: Located, what: string): string {
+  if (value.type === "scalar" && typeof value.value === "string") {
+    return value.value;
+  }
+  throw new LineError(value.line, `${what} takes text in quotes`);
+}
+
+function oneOf(
+  value: Located,
+  known: readonly string[],
+  what: string,
+): string {
+  const text = stringOf(value, what);
+  if (known.includes(text)) return text;
+  throw new LineError(
+    value.line,
+    `${what} takes ${known.join(", ")}, not ${JSON.stringify(text)}`,
+  );
+}

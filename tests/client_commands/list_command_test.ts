@@ -1,0 +1,154 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { bind } from "../../client.ts";
+import { tcpAddress } from "../binds/listening_socket.ts";
+import { FakeServer } from "../client/fake_server.ts";
+import { clientCommand, runClient } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { Program } from "../program.ts";
+import { Scratch } from "../tree.ts";
+
+async function listed(daemon: Daemon, ...args: string[]): Promise<string> {
+  const { code, output, errors } = await runClient(daemon, ["list", ...args]);
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+  return output;
+}
+
+Deno.test("list of a daemon that holds nothing says so, and is [] as JSON", async () => {
+  await using daemon = await Daemon.start();
+  assertEquals(await listed(daemon), "The daemon holds no socket.");
+  assertEquals(await listed(daemon, "--json"), "[]");
+});
+
+Deno.test("list is a line a socket under a heading, with who waits, who holds it and who got it last", async () => {
+  await using daemon = await Daemon.start();
+  const { sock } = daemon;
+  using web = await bind("127.0.0.1", 0, { sock, backlog: 50 });
+  using _first = await Deno.connect(tcpAddress(web));
+  using _second = await Deno.connect(tcpAddress(web));
+  (await bind("127.0.0.2", 0, { sock })).close();
+  const [heading = "", first = "", second = ""] = (await listed(daemon))
+    .split("\n");
+  const columns = "ADDRESS KIND BACKLOG WAITING AGE HANDED OUT HOLDERS LAST TO";
+  assertEquals(heading.split(/ +/).join(" "), columns);
+  const last = `pid ${Deno.pid} uid ${Deno.uid()} \\d+[smh] ago`;
+  assertMatch(
+    first,
+    new RegExp(
+      `^127\\.0\\.0\\.1:0 +tcp +50 +2 +\\d+[smh] +1 +${Deno.pid} deno.*  ${last}$`,
+    ),
+  );
+  assertMatch(
+    second,
+    new RegExp(
+      `^127\\.0\\.0\\.2:0 +tcp +1000 +0 +\\d+[smh] +1 +daemon only\\?? +${last}$`,
+    ),
+  );
+  const at = heading.indexOf("BACKLOG") + "BACKLOG".length;
+  assertEquals([first.slice(at - 2, at), second.slice(at - 4, at)], [
+    "50",
+    "1000",
+  ]);
+});
+
+Deno.test("list --json has the daemon's answer with the holders added", async () => {
+  await using daemon = await Daemon.start();
+  const { sock } = daemon;
+  using web = await bind("127.0.0.1", 0, { sock });
+  const [held, ...more] = JSON.parse(await listed(daemon, "--json"));
+  assertEquals(more, []);
+  const { address, kind, options, handed_out, waiting, inode } = held;
+  assertEquals({ address, kind, handed_out, waiting }, {
+    address: "127.0.0.1:0",
+    kind: "tcp",
+    handed_out: 1,
+    waiting: 0,
+  });
+  assertEquals(options.backlog, 1000);
+  assertMatch(inode, /^\d+$/);
+  assert(Number.isInteger(held.unreadable));
+  const [{ pid, uid, user, command, descriptors }] = held.holders;
+  assertEquals({ pid, uid, descriptors, holders: held.holders.length }, {
+    pid: Deno.pid,
+    uid: Deno.uid(),
+    descriptors: [web.fd],
+    holders: 1,
+  });
+  assertEquals(typeof user, "string");
+  assert(command.includes("deno"), command);
+});
+
+Deno.test("list --no-holders does not look for them", async () => {
+  await using daemon = await Daemon.start();
+  using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
+  const [held] = JSON.parse(await listed(daemon, "--json", "--no-holders"));
+  assertEquals([held.holders, held.unreadable], [undefined, undefined]);
+  const table = await listed(daemon, "--no-holders");
+  assert(!table.includes("HOLDERS") && !table.includes("looked at"), table);
+});
+
+Deno.test({
+  name: "on a terminal no line of list is longer than the terminal is wide",
+  ignore: await lacks("script"),
+  fn: async () => {
+    await using daemon = await Daemon.start();
+    using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
+    const command = clientCommand(["list"]).join(" ");
+    await using program = Program.start("script", {
+      args: ["-qec", `stty cols 60 rows 20; ${command}`, "/dev/null"],
+      env: { MULTIBINDER_SOCK: daemon.sock },
+    });
+    const { code, output } = await program.end();
+    assertEquals(code, 0);
+    // Deno clears its progress bar before anything is printed.
+    const lines = output.replaceAll("\r", "").slice(output.indexOf("ADDRESS"))
+      .split("\n");
+    const [heading = "", first = ""] = lines;
+    assert(heading.startsWith("ADDRESS"), output);
+    assert(first.startsWith("127.0.0.1:0"), output);
+    assertEquals([heading.length, heading.at(-1)], [60, "…"]);
+    for (const line of lines) assert([...line].length <= 60, line);
+    assert((await listed(daemon)).split("\n")[1]!.length > 60);
+  },
+});
+
+/** What a daemon without options, inodes and queues answers. */
+const OLDER = [
+  {
+    address: "127.0.0.1:80",
+    kind: "tcp",
+    options: { backlog: 5 },
+    bound_at: "2026-01-01T00:00:00.000Z",
+    handed_out: 0,
+  },
+  { address: "[::1]:80" },
+];
+
+Deno.test("of an older daemon list shows what there is", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  await using _server = new FakeServer(sock, async (connection) => {
+    for (let request; (request = await connection.request());) {
+      const { id, method } = request;
+      const answer = method === "list"
+        ? { result: OLDER }
+        : { error: { code: -32601, message: "no such method" } };
+      connection.send(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
+    }
+  });
+  const env = { MULTIBINDER_SOCK: sock };
+  const { code, output, errors } = await runClient(undefined, ["list"], {
+    env,
+  });
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+  const rows = output.split("\n").slice(1).map((row) => row.split(/ +/));
+  assertEquals(rows[0]!.toSpliced(4, 1), [
+    ..."127.0.0.1:80 tcp 5 - 0 - -".split(" "),
+  ]);
+  assertMatch(rows[0]![4]!, /^\d+d$/);
+  assertEquals(rows[1], "[::1]:80 - - - - - - -".split(" "));
+  const { output: json } = await runClient(undefined, ["list", "--json"], {
+    env,
+  });
+  assertEquals(JSON.parse(json), OLDER);
+});

@@ -1,0 +1,105 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { Holder } from "../../client.ts";
+import { listTable } from "../../client/command/list_table.ts";
+import type { ListedSocket } from "../../client/command/listing.ts";
+
+const BOUND = "2026-01-02T03:04:05.000Z";
+const NOW = new Date(BOUND).getTime() + 180_000;
+
+function socket(more: Partial<ListedSocket>): ListedSocket {
+  return {
+    address: "127.0.0.1:80",
+    kind: "tcp",
+    options: { backlog: 1000 },
+    bound_at: BOUND,
+    handed_out: 0,
+    inode: "1",
+    waiting: 0,
+    ...more,
+  };
+}
+
+function holder(pid: number, command: string, user: string): Holder {
+  return { pid, uid: 1, user, command, descriptors: [3] };
+}
+
+/** The cells under HOLDERS. */
+function holdersOf(...sockets: ListedSocket[]): string[] {
+  const [heading = "", ...rows] = listTable(sockets, NOW, { holders: true });
+  const start = heading.indexOf("HOLDERS");
+  const end = heading.indexOf("LAST TO");
+  return rows.map((row) => row.slice(start, end).trim());
+}
+
+Deno.test("every kind of socket has its line", () => {
+  const at = new Date(NOW - 40_000).toISOString();
+  const sockets = [
+    socket({ waiting: 12, options: { backlog: 50, device: "eth0" } }),
+    socket({
+      address: "unix:/run/web.sock",
+      kind: "unix",
+      handed_out: 120,
+      last_peer: { pid: 42, uid: 1000, gid: 7, at },
+    }),
+  ];
+  const { waiting: _, ...datagram } = socket({
+    address: "udp://[::1]:53",
+    kind: "udp",
+    options: {},
+  });
+  assertEquals(listTable([...sockets, datagram], NOW, { holders: false }), [
+    "ADDRESS             KIND  BACKLOG  WAITING  AGE  HANDED OUT  LAST TO",
+    "127.0.0.1:80%eth0   tcp        50       12   3m           0  -",
+    "unix:/run/web.sock  unix     1000        0   3m         120  pid 42 uid 1000 40s ago",
+    "udp://[::1]:53      udp         -        -   3m           0  -",
+  ]);
+});
+
+Deno.test("a device that is in the address already is not said twice", () => {
+  const options = { device: "eth0" };
+  const [, row = ""] = listTable(
+    [socket({ address: "127.0.0.1:80%eth0", options })],
+    NOW,
+    { holders: false },
+  );
+  assertEquals(row.split(" ")[0], "127.0.0.1:80%eth0");
+});
+
+Deno.test("holders are told by command and user, workers of one kind together", () => {
+  const workers = [1, 2, 3, 4, 5].map((pid) =>
+    holder(pid, "nginx: worker process", "www")
+  );
+  assertEquals(
+    holdersOf(
+      socket({ holders: [holder(7, "/usr/bin/python3 app.py", "web")] }),
+      socket({ holders: [holder(9, "nginx: master", "root"), ...workers] }),
+      socket({ holders: workers.slice(0, 2) }),
+      socket({ holders: [] }),
+      socket({}),
+    ),
+    [
+      "7 python3 app.py (web)",
+      "9 nginx: master (root), 1+2+3+2 more nginx: worker process (www)",
+      "1+2 nginx: worker process (www)",
+      "daemon only",
+      "-",
+    ],
+  );
+});
+
+Deno.test("what nobody was seen to hold is in doubt where not everybody was looked at", () => {
+  const doubtful = (unreadable: number) => {
+    const lines = listTable(
+      [socket({ holders: [], unreadable })],
+      NOW,
+      { holders: true, width: 75 },
+    );
+    return [lines[1]!.includes("daemon only?"), lines[2]];
+  };
+  assertEquals(doubtful(0), [false, undefined]);
+  assertEquals(doubtful(1), [
+    true,
+    "1 process could not be looked at and may hold them too; root may look at m…",
+  ]);
+  assertMatch(String(doubtful(12)[1]), /^12 processes could not be looked at/);
+});

@@ -1,0 +1,167 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { bind } from "../../client.ts";
+import { FakeServer } from "../client/fake_server.ts";
+import { clientCommand, startClient } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { Program } from "../program.ts";
+import { Scratch } from "../tree.ts";
+
+const OFTEN = ["list", "--watch", "0.1", "--no-holders"];
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`list --watch prints a block a turn until ${signal}, and ends with 0`, async () => {
+    await using daemon = await Daemon.start();
+    const { sock } = daemon;
+    (await bind("127.0.0.1", 0, { sock })).close();
+    await using program = startClient(daemon, OFTEN);
+    await program.output.next("127.0.0.1:0");
+    (await bind("127.0.0.2", 0, { sock })).close();
+    await program.output.next("127.0.0.2:0");
+    program.signal(signal);
+    const { code, output, errors } = await program.end();
+    assertEquals({ code, errors }, { code: 0, errors: "" });
+    const blocks = output.split("\n\n").map((block) => block.split("\n"));
+    for (const [heading, first] of blocks) {
+      assert(heading!.startsWith("ADDRESS"), output);
+      assert(first!.startsWith("127.0.0.1:0"), output);
+    }
+  });
+}
+
+Deno.test("list --watch --json prints a document a line", async () => {
+  await using daemon = await Daemon.start();
+  const { sock } = daemon;
+  await using program = startClient(daemon, ["list", "--json", "--watch=0.1"]);
+  await program.output.next("[]");
+  using web = await bind("127.0.0.1", 0, { sock });
+  const line = await program.output.next("127.0.0.1:0");
+  const [{ holders }] = JSON.parse(line);
+  assertEquals(holders[0].descriptors, [web.fd]);
+  program.signal("SIGTERM");
+  assertEquals((await program.end()).code, 0);
+});
+
+/** Starts a watch whose output `reader` gets; its status goes to our output. */
+function startPiped(sock: string, reader: string): Program {
+  const command = clientCommand(OFTEN).join(" ");
+  return Program.start("sh", {
+    args: ["-c", `{ { ${command}; echo "ended $?" >&3; } | ${reader}; } 3>&1`],
+    env: { MULTIBINDER_SOCK: sock },
+  });
+}
+
+Deno.test("list --watch ends with 0 when its reader does", async () => {
+  await using daemon = await Daemon.start();
+  await using program = startPiped(daemon.sock, "head -n 1 >&2");
+  await program.output.next("ended 0");
+  const { errors } = await program.end();
+  assertEquals(errors, "The daemon holds no socket.");
+});
+
+Deno.test("list --watch ends when its reader does also while it waits for a daemon", async () => {
+  await using scratch = await Scratch.make();
+  await using program = startPiped(scratch.join("none.sock"), "true");
+  await program.output.next("ended 0");
+});
+
+Deno.test("list --watch waits for a daemon, says so, and follows it through a re-exec and a restart", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  await using program = startClient(undefined, OFTEN, {
+    env: { MULTIBINDER_SOCK: sock },
+  });
+  const waits = `waiting for the daemon at ${sock}`;
+  await program.errors.next(waits);
+  {
+    await using daemon = await Daemon.start({ sock });
+    (await bind("127.0.0.1", 0, { sock })).close();
+    await program.output.next("127.0.0.1:0");
+    await daemon.reexec();
+    (await bind("127.0.0.2", 0, { sock })).close();
+    await program.output.next("127.0.0.2:0");
+    await daemon.stop();
+  }
+  await program.errors.next(waits);
+  await using _daemon = await Daemon.start({ sock });
+  await program.output.next("The daemon holds no socket.");
+  program.signal("SIGTERM");
+  const { code, errors } = await program.end();
+  assertEquals(code, 0);
+  assert(errors.split("\n").every((line) => line === waits), errors);
+});
+
+Deno.test("SIGTERM ends a watch that waits for a daemon", async () => {
+  await using scratch = await Scratch.make();
+  await using program = startClient(undefined, OFTEN, {
+    env: { MULTIBINDER_SOCK: scratch.join("none.sock") },
+  });
+  await program.errors.next("waiting for the daemon");
+  program.signal("SIGTERM");
+  assertEquals((await program.end()).code, 0);
+});
+
+Deno.test("an answer that ends in the middle is asked for again", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  await using _server = new FakeServer(sock, async (connection, number) => {
+    for (let request; (request = await connection.request());) {
+      const { id } = request;
+      const answer = JSON.stringify({ jsonrpc: "2.0", id, result: [] });
+      connection.send(number === 0 ? answer.slice(0, 10) : answer);
+      if (number === 0) return;
+    }
+  });
+  await using program = startClient(undefined, OFTEN, {
+    env: { MULTIBINDER_SOCK: sock },
+  });
+  await program.output.next("The daemon holds no socket.");
+  program.signal("SIGTERM");
+  assertEquals((await program.end()).code, 0);
+});
+
+Deno.test("what the daemon refuses ends a watch with 1", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  await using _server = new FakeServer(sock, async (connection) => {
+    for (let request; (request = await connection.request());) {
+      const { id } = request;
+      const error = { code: 10001, message: "Denied: no rule" };
+      connection.send(JSON.stringify({ jsonrpc: "2.0", id, error }));
+    }
+  });
+  await using program = startClient(undefined, OFTEN, {
+    env: { MULTIBINDER_SOCK: sock },
+  });
+  const { code, errors } = await program.end();
+  assertEquals(code, 1);
+  assert(errors.includes("Denied: no rule"), errors);
+});
+
+Deno.test({
+  name:
+    "on a terminal list --watch draws the same screen again, no higher than it is",
+  ignore: await lacks("script"),
+  fn: async () => {
+    await using daemon = await Daemon.start();
+    const { sock } = daemon;
+    for (let host = 1; host <= 9; host++) {
+      (await bind(`127.0.0.${host}`, 0, { sock })).close();
+    }
+    const command = clientCommand(OFTEN).join(" ");
+    await using program = Program.start("script", {
+      args: ["-qec", `stty cols 60 rows 10; exec ${command}`, "/dev/null"],
+      env: { MULTIBINDER_SOCK: sock },
+    });
+    const next = () => program.output.next("\x1b[H\x1b[2J");
+    const title = await next();
+    assertMatch(title, /9 sockets, every 100 ms, /);
+    await next();
+    const more = program.output.text.replaceAll("\r", "");
+    const [, first = ""] = more.split("\x1b[H\x1b[2J");
+    const lines = first.split("\n");
+    assertEquals(lines.slice(-2), ["... and 4 lines more", ""]);
+    assert(lines.length <= 10, first);
+    for (const line of lines) assert([...line].length <= 60, line);
+  },
+});

@@ -1,0 +1,81 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { statusLines } from "../../client/command/status_lines.ts";
+import { runClient } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+
+const AT = "2026-01-02T03:04:05.000Z";
+const NOW = new Date(AT).getTime() + 93_780_000;
+
+Deno.test("status is a line a subject and a table of requests", () => {
+  const lines = statusLines({
+    version: "1.2.3",
+    pid: 42,
+    deno: "2.9.6",
+    started_at: AT,
+    uptime: 93_780,
+    generation_started_at: AT,
+    generation: 3,
+    control_socket: "/run/mb.sock",
+    binds: 7,
+    clients: 2,
+    descriptors: { open: 40, limit: 1024 },
+    requests: {
+      bind: { requests: 1200, errors: 1 },
+      list: { requests: 3, errors: 0 },
+    },
+    limits: { clients: 0, binds: 500, request_timeout: 30_000 },
+    refused: {
+      clients: 0,
+      binds: 4,
+      timeouts: 1,
+      unread: 0,
+      denied: 0,
+      descriptors: 0,
+    },
+    memory: { resident: 50 * 1024 * 1024, heap: 1024 * 1024 },
+    policy: { path: "/etc/mb.jsonc", rules: 12, loaded_at: AT },
+  }, NOW);
+  assertEquals(lines, [
+    "version          1.2.3",
+    "deno             2.9.6",
+    "pid              42",
+    "control socket   /run/mb.sock",
+    "uptime           1d 2h",
+    `started          ${AT}, 1d 2h ago`,
+    `generation       3, since ${AT}, 1d 2h ago`,
+    "binds            7 of at most 500",
+    "clients          2",
+    "descriptors      40 of at most 1024",
+    "request timeout  30 s",
+    "memory           50.0 MiB, JavaScript 1.0 MiB",
+    "turned away      4 binds over the limit, 1 requests not finished in time",
+    `policy           /etc/mb.jsonc, 12 rules, loaded ${AT}, 1d 2h ago`,
+    "",
+    "METHOD  REQUESTS  ERRORS",
+    "bind        1200       1",
+    "list           3       0",
+  ]);
+});
+
+Deno.test("status of an older daemon is what there is, of a newer one also what is not known", () => {
+  assertEquals(statusLines({ version: "0.1.0", pid: 42 }, NOW), [
+    "version  0.1.0",
+    "pid      42",
+  ]);
+  const newer = { pid: 42, colour_scheme: { sky: "blue" } };
+  assertEquals(statusLines(newer, NOW), [
+    "pid            42",
+    'colour scheme  {"sky":"blue"}',
+  ]);
+  assertEquals(statusLines({ requests: {} }, NOW), ["policy  none"]);
+});
+
+Deno.test("the command status prints them, or JSON", async () => {
+  await using daemon = await Daemon.start();
+  const { code, output } = await runClient(daemon, ["status"]);
+  assertEquals(code, 0);
+  assertMatch(output, new RegExp(`^pid +${daemon.pid}$`, "m"));
+  assertMatch(output, /^descriptors +\d+ of at most \d+$/m);
+  const { output: json } = await runClient(daemon, ["status", "--json"]);
+  assertEquals(JSON.parse(json).pid, daemon.pid);
+});

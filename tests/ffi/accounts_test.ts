@@ -1,0 +1,85 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  groupId,
+  groupName,
+  lookUpGroup,
+  lookUpUser,
+  userId,
+  userName,
+} from "../../ffi/accounts.ts";
+import { libc } from "../../ffi/libc.ts";
+
+type Lookup = (name: string) => number | undefined;
+type LookupOnThread = (name: string) => Promise<number | undefined>;
+
+const DATABASES: [
+  kind: string,
+  file: string,
+  id: Lookup,
+  onThread: LookupOnThread,
+  name: (id: number) => string | undefined,
+][] = [
+  ["user", "/etc/passwd", userId, lookUpUser, userName],
+  ["group", "/etc/group", groupId, lookUpGroup, groupName],
+];
+
+/** Names and numbers in a file such as /etc/passwd, each once. */
+async function entriesOf(file: string): Promise<[string, number][]> {
+  const lines = (await Deno.readTextFile(file)).split("\n")
+    .filter((line) => /^\w[^:]*:[^:]*:\d+:/.test(line));
+  const entries = lines.map((line): [string, number] => {
+    const [name, , id] = line.split(":") as [string, string, string];
+    return [name, Number(id)];
+  });
+  const ids = entries.map(([, id]) => id);
+  return entries.filter(([, id]) => ids.indexOf(id) === ids.lastIndexOf(id));
+}
+
+for (const [kind, file, id, onThread, name] of DATABASES) {
+  Deno.test(`every ${kind} of ${file} has its number and its name`, async () => {
+    const entries = await entriesOf(file);
+    assert(entries.length > 0);
+    for (const [known, number] of entries) {
+      assertEquals(id(known), number);
+      assertEquals(await onThread(known), number);
+      assertEquals(name(number), known);
+    }
+  });
+
+  Deno.test(`there is no ${kind} of an unknown name`, async () => {
+    const unknown = ["nobody-has-this-name", "", "a\0b", "x".repeat(5000)];
+    for (const each of unknown) {
+      assertEquals(id(each), undefined);
+      assertEquals(await onThread(each), undefined);
+    }
+    assertEquals(name(3_999_999_999), undefined);
+  });
+
+  Deno.test(`a ${kind} of nothing but digits is a number`, async () => {
+    const numbers: [string, number | undefined][] = [
+      ["0", 0],
+      ["0042", 42],
+      ["3999999999", 3999999999],
+      ["4294967294", 4294967294],
+      ["4294967295", undefined],
+      ["9".repeat(40), undefined],
+    ];
+    for (const [text, number] of numbers) {
+      assertEquals(id(text), number);
+      assertEquals(await onThread(text), number);
+    }
+  });
+
+  Deno.test(`many are looked up as a ${kind} at once`, async () => {
+    const names = Array.from({ length: 100 }, (_, at) => at % 2 ? "root" : "-");
+    assertEquals(
+      await Promise.all(names.map(onThread)),
+      names.map((each) => each === "root" ? 0 : undefined),
+    );
+  });
+}
+
+Deno.test("the number has 32 bits without a sign", () => {
+  assertEquals(userName(-1 >>> 0), undefined);
+  assertEquals(typeof libc().getpwuid_r, "function");
+});

@@ -1,0 +1,192 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { eventually } from "../eventually.ts";
+import { lacks } from "../foreign_program.ts";
+import { Scratch } from "../tree.ts";
+import { runs, startWrapper, template, Wrapped } from "./wrapped.ts";
+
+const ignore = await lacks("haproxy");
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test({
+    name:
+      `${signal} lets the request under way be answered and leaves nothing behind`,
+    ignore,
+    fn: async () => {
+      await using haproxy = await Wrapped.serving(template("v1"));
+      const { pid } = await haproxy.ask();
+      const half = await haproxy.beginRequest();
+      haproxy.program.signal(signal);
+      await haproxy.says("Proxy web stopped");
+      assertEquals((await half.end()).trim(), `v1 ${pid}`);
+      assertEquals((await haproxy.program.end()).code, 0);
+      assert(!await runs(pid));
+      const files = Array.from(Deno.readDirSync(haproxy.scratch.path));
+      assertEquals(files.map(({ name }) => name).sort(), [
+        "web.cfg",
+        "web.cfg.erb",
+      ]);
+    },
+  });
+}
+
+Deno.test({
+  name: "after the grace connections are closed, and the ending is HAProxy's",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(
+      template("v1"),
+      [],
+      { options: ["--grace", "100ms"] },
+    );
+    const { pid } = await haproxy.ask();
+    await haproxy.beginRequest();
+    haproxy.program.signal("SIGTERM");
+    // HAProxy ends by the SIGTERM that it gets then.
+    assertEquals((await haproxy.program.end()).signal, "SIGTERM");
+    assert(!await runs(pid));
+  },
+});
+
+Deno.test({
+  name: "a second SIGTERM is the end of the grace",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(
+      template("v1"),
+      [],
+      { options: ["--grace", "10min"] },
+    );
+    await haproxy.beginRequest();
+    haproxy.program.signal("SIGTERM");
+    await haproxy.says("Proxy web stopped");
+    haproxy.program.signal("SIGINT");
+    assertEquals((await haproxy.program.end()).signal, "SIGTERM");
+  },
+});
+
+Deno.test({
+  name: "SIGTERM ends those that still drain after a reload as well",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(
+      template("v1"),
+      [],
+      { options: ["--grace", "100ms"] },
+    );
+    const { pid: old } = await haproxy.ask();
+    await haproxy.beginRequest();
+    await haproxy.reload(template("v2"));
+    await haproxy.says(`still draining: ${old}`);
+    haproxy.program.signal("SIGTERM");
+    const { code } = await haproxy.program.end();
+    assertEquals(code, 0);
+    assert(!await runs(old));
+  },
+});
+
+Deno.test({
+  name: "SIGTERM ends the wrapper while it waits for the daemon",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    await Deno.writeTextFile(scratch.join("a.cfg.erb"), template("v1"));
+    const sock = scratch.join("silent.sock");
+    using silent = Deno.listen({ transport: "unix", path: sock });
+    await using program = startWrapper(undefined, [
+      "-f",
+      scratch.join("a.cfg.erb"),
+    ], { options: ["--sock", sock, "--timeout", "10min"] });
+    using _connection = await silent.accept();
+    program.signal("SIGTERM");
+    const { signal, errors } = await program.end();
+    assertEquals([signal, errors], ["SIGTERM", ""]);
+  },
+});
+
+Deno.test({
+  name: "a pid file that somebody else has written meanwhile stays",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    const other = haproxy.scratch.join("other");
+    await Deno.writeTextFile(other, "1\n");
+    await Deno.rename(other, haproxy.pidFile);
+    haproxy.program.signal("SIGTERM");
+    assertEquals((await haproxy.program.end()).code, 0);
+    assertEquals(await Deno.readTextFile(haproxy.pidFile), "1\n");
+  },
+});
+
+Deno.test({
+  name:
+    "a HAProxy that dies is started again, as it was, whatever the files say",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    const { pid } = await haproxy.ask();
+    await haproxy.daemon.stop();
+    await Deno.writeTextFile(haproxy.template, template("v2"));
+    await Deno.writeTextFile(haproxy.scratch.join("web.cfg"), "nonsense");
+    Deno.kill(pid, "SIGKILL");
+    await haproxy.says(`HAProxy ${pid} ended with SIGKILL`);
+    await haproxy.says("starting it again at once");
+    const after = await haproxy.ask();
+    assertEquals(after.text, "v1");
+    assertNotEquals(after.pid, pid);
+    await haproxy.says("is ready");
+    assertEquals(await Deno.readTextFile(haproxy.pidFile), `${after.pid}\n`);
+  },
+});
+
+Deno.test({
+  name: "a HAProxy that goes on dying is started after growing pauses",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    let { pid } = await haproxy.ask();
+    for (const when of ["at once", "in 250 ms", "in 500 ms"]) {
+      Deno.kill(pid, "SIGKILL");
+      await haproxy.says(`starting it again ${when}`);
+      await haproxy.says("is ready");
+      pid = (await haproxy.ask()).pid;
+    }
+  },
+});
+
+Deno.test({
+  name: "a HAProxy that cannot be started again is tried again",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const command = scratch.join("haproxy");
+    await Deno.writeTextFile(command, '#!/bin/sh\nexec haproxy "$@"\n');
+    await Deno.chmod(command, 0o755);
+    await using haproxy = await Wrapped.serving(template("v1"), [], {
+      command,
+    });
+    const { pid } = await haproxy.ask();
+    await Deno.rename(command, `${command}.away`);
+    Deno.kill(pid, "SIGKILL");
+    await haproxy.says("starting it again at once");
+    await haproxy.says(`cannot start ${command}`);
+    await haproxy.says("starting it again in");
+    await Deno.rename(`${command}.away`, command);
+    await haproxy.says("is ready");
+    assertEquals((await haproxy.ask()).text, "v1");
+  },
+});
+
+Deno.test({
+  name:
+    "a wrapper that is killed leaves no sentinel behind, and HAProxy serves on",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    const { pid } = await haproxy.ask();
+    haproxy.program.signal("SIGKILL");
+    await haproxy.program.end().catch(() => {});
+    assertEquals((await haproxy.ask()).pid, pid);
+    Deno.kill(pid, "SIGTERM");
+    await eventually("its end", async () => !await runs(pid));
+  },
+});

@@ -1,0 +1,222 @@
+import {
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { eventually } from "../eventually.ts";
+import { lacks } from "../foreign_program.ts";
+import { descriptorCount, isSettled } from "../process_state.ts";
+import { childrenOf, runs, template, Wrapped } from "./wrapped.ts";
+
+const ignore = await lacks("haproxy");
+
+Deno.test({
+  name:
+    "a reload replaces HAProxy, and the request under way is answered by the old one",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    const { pid: old } = await haproxy.ask();
+    const half = await haproxy.beginRequest();
+    await Deno.remove(haproxy.pidFile);
+    await haproxy.reload(template("v2"));
+    await haproxy.says(`is ready; still draining: ${old}`);
+    const { text, pid } = await haproxy.ask();
+    assertEquals(text, "v2");
+    assertEquals(await Deno.readTextFile(haproxy.pidFile), `${pid}\n`);
+    assertEquals(
+      (await childrenOf(haproxy.program.pid)).sort(),
+      [old, pid].sort(),
+    );
+    assertEquals((await half.end()).trim(), `v1 ${old}`);
+    await haproxy.says(`HAProxy ${old} ended with exit code 0`);
+    assertEquals(await childrenOf(haproxy.program.pid), [pid]);
+  },
+});
+
+Deno.test({
+  name: "SIGHUP is a reload too, and the wrapper's descriptors do not pile up",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    const { pid } = haproxy.program;
+    await eventually("Deno has settled", () => isSettled(pid));
+    let before: number | undefined;
+    for (let turn = 0; turn < 5; turn++) {
+      const old = (await haproxy.ask()).pid;
+      haproxy.program.signal("SIGHUP");
+      await haproxy.says(`HAProxy ${old} ended`);
+      await eventually(
+        "one child",
+        async () => (await childrenOf(pid)).length === 1,
+      );
+      assertNotEquals((await haproxy.ask()).pid, old);
+      before ??= await descriptorCount(pid);
+    }
+    await eventually(
+      "no more than after the first reload",
+      async () => await descriptorCount(pid) === before,
+    );
+  },
+});
+
+const BROKEN: [what: string, text: string, says: string][] = [
+  ["a mistake in the template", "\n<%= nope %>", "nope is not defined"],
+  ["a rejected configuration", template("v2") + "  nonsense\n", "web.cfg:14"],
+  [
+    "a socket that the daemon refuses",
+    template("v2", { bind: "<%= bind_tcp('192.0.2.1', 1) %>" }),
+    "Could not bind",
+  ],
+];
+
+for (const [what, text, says] of BROKEN) {
+  Deno.test({
+    name: `${what} leaves the running HAProxy and its configuration untouched`,
+    ignore,
+    fn: async () => {
+      await using haproxy = await Wrapped.serving(template("v1"));
+      const before = await haproxy.ask();
+      const config = await haproxy.config();
+      await haproxy.reload(text);
+      await haproxy.says("the reload failed: ");
+      await haproxy.says(`HAProxy ${before.pid} goes on as it was`);
+      assertStringIncludes(haproxy.program.errors.text, says);
+      assertEquals(await haproxy.ask(), before);
+      assertEquals(await haproxy.config(), config);
+      assertEquals(await childrenOf(haproxy.program.pid), [before.pid]);
+      await haproxy.reload(template("v3"));
+      await haproxy.says("is ready");
+      assertEquals((await haproxy.ask()).text, "v3");
+    },
+  });
+}
+
+Deno.test({
+  name:
+    "a HAProxy that ends before it is ready leaves the old one and its configuration",
+  ignore,
+  fn: async () => {
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    await using haproxy = await Wrapped.serving(template("v1"));
+    const before = await haproxy.ask();
+    const config = await haproxy.config();
+    const bind = `<%= bind_tcp('127.0.0.1', 0) %>\n  bind 127.0.0.1:${port}`;
+    await haproxy.reload(template("v2", { bind }));
+    await haproxy.says("cannot bind socket");
+    await haproxy.says("ended with exit code 1 before it was ready");
+    assertEquals(await haproxy.ask(), before);
+    assertEquals(await haproxy.config(), config);
+    await haproxy.reload(template("v3"));
+    await haproxy.says("is ready");
+    assertEquals((await haproxy.ask()).text, "v3");
+  },
+});
+
+Deno.test({
+  name:
+    "a HAProxy binary that is gone, and a daemon that is gone, fail a reload",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(
+      template("v1"),
+      [],
+      { options: ["--timeout", "100ms"] },
+    );
+    const before = await haproxy.ask();
+    await haproxy.daemon.stop();
+    await haproxy.reload(template("v2"));
+    await haproxy.says("the reload failed: gave up after 100 ms");
+    assertEquals(await haproxy.ask(), before);
+  },
+});
+
+Deno.test({
+  name: "a new HAProxy that is not ready in time is killed",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(
+      template("v1"),
+      [],
+      // While it cannot have a port HAProxy tries for two seconds.
+      { options: ["--ready-timeout", "1s"] },
+    );
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    const before = await haproxy.ask();
+    await haproxy.reload(template("v2", { bind: `127.0.0.1:${port}` }));
+    await haproxy.says("was not ready within 1 s and was killed");
+    assertEquals(await haproxy.ask(), before);
+  },
+});
+
+Deno.test({
+  name: "however many signals come during a reload, one more follows",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    // What stops the daemon holds the reload up.
+    haproxy.daemon.program.signal("SIGSTOP");
+    haproxy.program.signal("SIGHUP");
+    for (const signal of ["SIGUSR2", "SIGHUP", "SIGUSR2"] as const) {
+      await haproxy.says("reload: ");
+      haproxy.program.signal(signal);
+    }
+    await haproxy.says("reload: ");
+    haproxy.daemon.program.signal("SIGCONT");
+    await haproxy.says("is ready");
+    await haproxy.says("is ready");
+    await haproxy.says("ended with exit code 0");
+    haproxy.program.signal("SIGTERM");
+    const { errors } = await haproxy.program.end();
+    assertEquals(errors.match(/is ready/g)?.length, 3, errors);
+  },
+});
+
+for (const global of ["daemon", "master-worker", "daemon\n  master-worker"]) {
+  const what = global.replaceAll("\n ", " and");
+  Deno.test({
+    name:
+      `${what} in the configuration: said once, reloaded, and nothing is left`,
+    ignore,
+    fn: async () => {
+      await using haproxy = await Wrapped.serving(template("v1", { global }));
+      const { pid: first } = await haproxy.ask();
+      await haproxy.reload(template("v2", { global }));
+      await haproxy.says("is ready");
+      await haproxy.says("ended with");
+      const { text, pid: second } = await haproxy.ask();
+      assertEquals(text, "v2");
+      assertEquals((await childrenOf(haproxy.program.pid)).length, 1);
+      haproxy.program.signal("SIGTERM");
+      const { code, errors } = await haproxy.program.end();
+      assertEquals(code, 0);
+      for (const pid of [first, second]) {
+        await eventually("its end", async () => !await runs(pid));
+      }
+      for (const keyword of global.match(/\S+/g)!) {
+        const said = `\`${keyword}\` in the configuration`;
+        assertEquals(errors.split(said).length, 2, errors);
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: "SIGUSR1 to the wrapper does nothing",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    const before = await haproxy.ask();
+    haproxy.program.signal("SIGUSR1");
+    await haproxy.reload(template("v2"));
+    await haproxy.says("is ready");
+    assertNotEquals((await haproxy.ask()).pid, before.pid);
+    assertMatch(
+      await Deno.readTextFile(`/proc/${haproxy.program.pid}/status`),
+      /^ShdPnd:\s*0+200$/m,
+    );
+  },
+});

@@ -1,0 +1,381 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { descriptorsOf } from "../process_state.ts";
+import { Scratch, treePath } from "../tree.ts";
+import { runWrapper, startWrapper, template, Wrapped } from "./wrapped.ts";
+
+const ignore = await lacks("haproxy");
+
+Deno.test({
+  name: "HAProxy serves on the daemon's sockets, from 3 on, and has no others",
+  ignore,
+  fn: async () => {
+    const bind =
+      "<%= bind_tcp('127.0.0.1', 0) %>\n  bind <%= bind_tcp('::1', 0) %>";
+    await using haproxy = await Wrapped.serving(template("v1", { bind }));
+    const { text, pid } = await haproxy.ask();
+    assertEquals(text, "v1");
+    assertStringIncludes(await haproxy.config(), "bind fd@3\n  bind fd@4\n");
+    const open = await descriptorsOf(pid);
+    const held = new Set((await descriptorsOf(haproxy.daemon.pid)).values());
+    assert(held.has(open.get(3)!) && held.has(open.get(4)!));
+    const sockets = [...open].filter(([, target]) =>
+      target.startsWith("socket:")
+    );
+    assertEquals(sockets.map(([fd]) => fd).sort(), [3, 4]);
+    assertEquals(open.get(0), "/dev/null");
+    assertEquals(await Deno.readTextFile(haproxy.pidFile), `${pid}\n`);
+    const status = await Deno.readTextFile(`/proc/${pid}/status`);
+    const blocked = /^SigBlk:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+    assertEquals(BigInt(`0x${blocked}`), 0n);
+  },
+});
+
+Deno.test({
+  name: "the configuration has the template's mode and takes its place at once",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const path = scratch.join("web.cfg.mb");
+    await Deno.writeTextFile(path, template("v1"));
+    await Deno.chmod(path, 0o640);
+    const rendered = scratch.join("web.cfg");
+    await Deno.writeTextFile(rendered, "an older one");
+    await using before = await Deno.open(rendered) as Deno.FsFile & {
+      [Symbol.asyncDispose](): Promise<void>;
+    };
+    const { code, output } = await runWrapper(undefined, ["-f", path], {
+      options: ["--write-only"],
+    });
+    assertEquals([code, output], [0, `Wrote ${rendered}`]);
+    assertEquals((await Deno.stat(rendered)).mode! & 0o7777, 0o640);
+    assertStringIncludes(await Deno.readTextFile(rendered), "127.0.0.1:0");
+    assertEquals(
+      await new Response(before.readable).text(),
+      "an older one",
+      "who had it open reads what was there",
+    );
+    const names = Array.from(
+      Deno.readDirSync(scratch.path),
+      ({ name }) => name,
+    );
+    assertEquals(names.sort(), ["web.cfg", "web.cfg.mb"]);
+  },
+});
+
+for (
+  const options of [
+    { before: [], after: ["--erb-write-only"] },
+    { before: ["--erb-write-only"], after: [] },
+    { before: [], after: ["--write-only"] },
+  ]
+) {
+  const { before, after } = options;
+  Deno.test({
+    name: `${
+      [...before, "haproxy -f FILE", ...after].join(" ")
+    } starts nothing`,
+    ignore,
+    fn: async () => {
+      await using daemon = await Daemon.start();
+      await using scratch = await Scratch.make();
+      await Deno.writeTextFile(scratch.join("a.cfg.erb"), template("v1"));
+      const { code } = await runWrapper(
+        daemon.sock,
+        ["-f", "a.cfg.erb", ...after],
+        { options: before, cwd: scratch.path, command: "no-such-haproxy" },
+      );
+      assertEquals(code, 0);
+      const written = await Deno.readTextFile(scratch.join("a.cfg"));
+      assertStringIncludes(written, "bind fd@3\n");
+    },
+  });
+}
+
+Deno.test({
+  name: "-c checks, writes what passes, and ends with HAProxy's exit code",
+  ignore,
+  fn: async () => {
+    await using daemon = await Daemon.start();
+    await using scratch = await Scratch.make();
+    const cwd = scratch.path;
+    await Deno.writeTextFile(scratch.join("a.cfg.erb"), template("v1"));
+    const args = ["-f", "a.cfg.erb", "-c"];
+    const good = await runWrapper(daemon.sock, args, { cwd });
+    assertEquals(good.code, 0, good.errors);
+    assertMatch(good.output, /valid/);
+    const written = await Deno.readTextFile(scratch.join("a.cfg"));
+    await Deno.writeTextFile(scratch.join("a.cfg.erb"), "nonsense");
+    const bad = await runWrapper(daemon.sock, args, { cwd });
+    assertEquals(bad.code, 1);
+    assertMatch(bad.errors, /parsing \[a\.cfg:1\]/);
+    assertEquals(await Deno.readTextFile(scratch.join("a.cfg")), written);
+  },
+});
+
+Deno.test({
+  name: "several files, as options and behind --, share one row of numbers",
+  ignore,
+  fn: async () => {
+    await using daemon = await Daemon.start();
+    await using scratch = await Scratch.make();
+    await Deno.writeTextFile(
+      scratch.join("1.cfg.erb"),
+      "global\ndefaults\n mode http\n timeout client 1s\n timeout connect 1s\n timeout server 1s\n",
+    );
+    for (const name of ["2", "3"]) {
+      await Deno.writeTextFile(
+        scratch.join(`${name}.cfg.erb`),
+        `frontend f${name}\n bind <%= bind_tcp('127.0.0.1', 0) %>\n`,
+      );
+    }
+    await Deno.writeTextFile(
+      scratch.join("4.cfg"),
+      `frontend f4\n bind ${scratch.join("4.sock")}\n`,
+    );
+    const words = ["-C", scratch.path, "-f", "1.cfg.erb", "-f", "2.cfg.erb"];
+    const args = [...words, "-c", "--", "3.cfg.erb", "4.cfg"];
+    const { code, errors } = await runWrapper(daemon.sock, args);
+    assertEquals(code, 0, errors);
+    for (const [name, fd] of [["2", 3], ["3", 4]]) {
+      const text = await Deno.readTextFile(scratch.join(`${name}.cfg`));
+      assertStringIncludes(text, `bind fd@${fd}\n`);
+    }
+  },
+});
+
+for (
+  const [args, said] of [
+    [["-D"], "-D"],
+    [["-Ds"], "-Ds"],
+    [["-W", "-D"], "-W, -D"],
+    [["-Ws", "-S", "127.0.0.1:0"], "-Ws, -S 127.0.0.1:0"],
+  ] as const
+) {
+  Deno.test({
+    name: `${args.join(" ")}: HAProxy stays in the foreground`,
+    ignore,
+    fn: async () => {
+      await using haproxy = await Wrapped.serving(template("v1"), args);
+      const { pid } = await haproxy.ask();
+      const status = await Deno.readTextFile(`/proc/${pid}/status`);
+      assertMatch(status, new RegExp(`^PPid:\\s${haproxy.program.pid}$`, "m"));
+      haproxy.program.signal("SIGTERM");
+      const { code, errors } = await haproxy.program.end();
+      assertEquals(code, 0);
+      const line = `HAProxy stays in the foreground, without ${said}`;
+      assertEquals(errors.split(line).length, 2, errors);
+    },
+  });
+}
+
+Deno.test({
+  name: "-sf and -st are left out, and it is said",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"), [
+      "-sf",
+      "1",
+      "2",
+      "-q",
+    ]);
+    assertEquals((await haproxy.ask()).text, "v1");
+    assertStringIncludes(haproxy.program.errors.text, "-sf 1 2 is left out");
+  },
+});
+
+Deno.test({
+  name: "two instances serve side by side on one socket",
+  ignore,
+  fn: async () => {
+    await using one = await Wrapped.serving(template("one"));
+    await using scratch = await Scratch.make();
+    await Deno.writeTextFile(scratch.join("b.cfg.erb"), template("two"));
+    await using other = startWrapper(one.daemon.sock, [
+      "-f",
+      scratch.join("b.cfg.erb"),
+    ]);
+    await other.errors.next("is ready");
+    const seen = new Set<string>();
+    for (let turn = 0; turn < 2000 && seen.size < 2; turn++) {
+      seen.add((await one.ask()).text);
+    }
+    assertEquals([...seen].sort(), ["one", "two"]);
+    other.signal("SIGTERM");
+    assertEquals((await other.end()).code, 0);
+  },
+});
+
+interface Failure {
+  what: string;
+  text?: string;
+  args?: readonly string[];
+  options?: readonly string[];
+  command?: string;
+  code: number;
+  says: RegExp;
+}
+
+const FAILURES: Failure[] = [
+  {
+    what: "a mistake in the template",
+    text: "\n<%= nope %>",
+    code: 1,
+    says: /a\.cfg\.erb:2: ReferenceError: nope is not defined\n {2}in <%= nope/,
+  },
+  {
+    what: "a configuration that HAProxy rejects",
+    text: "nonsense",
+    code: 1,
+    says: /HAProxy rejects the configuration:\n[\s\S]*parsing \[a\.cfg:1\]/,
+  },
+  {
+    what: "a HAProxy that is not there",
+    command: "no-such-haproxy",
+    code: 127,
+    says: /cannot start no-such-haproxy: there is no such program in PATH/,
+  },
+  {
+    what: "a HAProxy that cannot be executed",
+    command: "/etc/passwd",
+    code: 126,
+    says: /cannot start \/etc\/passwd: .*EACCES/,
+  },
+  {
+    what: "a template that is not there",
+    args: ["-f", "b.cfg.erb"],
+    code: 1,
+    says: /cannot read b\.cfg\.erb: No such file/,
+  },
+  {
+    what: "no daemon",
+    options: ["--sock", "nobody.sock", "--timeout", "50ms"],
+    code: 1,
+    says: /nobody\.sock/,
+  },
+  {
+    what: "no configuration",
+    args: ["-q"],
+    code: 2,
+    says: /-f FILE\.cfg\.erb/,
+  },
+  {
+    what: "an option that there is not",
+    options: ["--frobnicate"],
+    code: 2,
+    says: /no option --frobnicate/,
+  },
+  {
+    what: "no duration",
+    options: ["--grace", "x"],
+    code: 2,
+    says: /--grace x/,
+  },
+];
+
+for (const { what, code, says, ...failure } of FAILURES) {
+  Deno.test({
+    name: `${what}: exit status ${code}, and it is said`,
+    ignore,
+    fn: async () => {
+      await using scratch = await Scratch.make();
+      const { text = template("v1"), args = ["-f", "a.cfg.erb"] } = failure;
+      await Deno.writeTextFile(scratch.join("a.cfg.erb"), text);
+      const { command, options } = failure;
+      const ended = await runWrapper(undefined, args, {
+        cwd: scratch.path,
+        ...(command !== undefined && { command }),
+        ...(options !== undefined && { options }),
+      });
+      assertEquals(ended.code, code, ended.errors);
+      assertMatch(ended.errors, says);
+      const names = Array.from(Deno.readDirSync(scratch.path));
+      assertEquals(names.map(({ name }) => name), ["a.cfg.erb"]);
+    },
+  });
+}
+
+Deno.test({
+  name: "a port that somebody else has: HAProxy's exit code, and what it says",
+  ignore,
+  fn: async () => {
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    await using haproxy = await Wrapped.start(
+      template("v1", { bind: `127.0.0.1:${port}` }),
+    );
+    const { code, errors } = await haproxy.program.end();
+    assertEquals(code, 1);
+    assertMatch(errors, /cannot bind socket/);
+    assertMatch(errors, /ended with exit code 1 before it was ready/);
+  },
+});
+
+Deno.test({
+  name: "a command line without a template is run, and it is said",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const text = template("v1", { bind: scratch.join("web.sock") });
+    await Deno.writeTextFile(scratch.join("a.cfg"), text);
+    await using program = startWrapper(undefined, [
+      "-f",
+      scratch.join("a.cfg"),
+    ]);
+    await program.errors.next("nothing is rendered");
+    await program.errors.next("is ready");
+    program.signal("SIGTERM");
+    assertEquals((await program.end()).code, 0);
+  },
+});
+
+Deno.test({
+  name: "-v is HAProxy's to answer",
+  ignore,
+  fn: async () => {
+    const { code, output } = await runWrapper(undefined, ["-v"]);
+    assertEquals(code, 0);
+    assertMatch(output, /HAProxy version|HA-Proxy version/);
+  },
+});
+
+Deno.test("-h and -V are our own", async () => {
+  const help = await runWrapper(undefined, [], { command: "-h" });
+  assertEquals(help.code, 0);
+  assertMatch(help.output, /^Usage: multibinder-haproxy/);
+  const version = await runWrapper(undefined, [], { command: "-V" });
+  const { version: expected } = JSON.parse(
+    await Deno.readTextFile(treePath("deno.json")),
+  );
+  assertEquals([version.code, version.output], [0, expected]);
+});
+
+Deno.test({
+  name: "without a daemon HAProxy binds its addresses itself, with one warning",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const bind = `<%= bind_unix('${scratch.join("web.sock")}') %>`;
+    await Deno.writeTextFile(
+      scratch.join("a.cfg.erb"),
+      template("v1", { bind }),
+    );
+    await using program = startWrapper(undefined, [
+      "-f",
+      scratch.join("a.cfg.erb"),
+    ]);
+    await program.errors.next("is ready");
+    program.signal("SIGHUP");
+    await program.errors.next("is ready");
+    program.signal("SIGTERM");
+    const { code, errors } = await program.end();
+    assertEquals(code, 0);
+    assertEquals(errors.match(/MULTIBINDER_SOCK is not set/g)?.length, 1);
+  },
+});

@@ -1,0 +1,197 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { render, TemplateError } from "../../haproxy/mod.ts";
+
+/** What a template becomes without a daemon. */
+async function plain(
+  template: string,
+  env: Record<string, string> = {},
+): Promise<string> {
+  using rendering = await render(template, { env, warn: () => {} });
+  assertEquals(rendering.descriptors, []);
+  return rendering.text;
+}
+
+const RENDERED: [what: string, template: string, expected: string][] = [
+  [
+    "single quotes, as the Ruby tool's users write them",
+    "bind <%= bind_tcp('0.0.0.0', 80) %>\n",
+    "bind 0.0.0.0:80\n",
+  ],
+  ["double quotes", 'bind <%= bind_tcp("0.0.0.0", 80) %>', "bind 0.0.0.0:80"],
+  ["a port in quotes", "<%= bind_tcp('0.0.0.0', '80') %>", "0.0.0.0:80"],
+  ["a star is every IPv4 address", "<%= bind_tcp('*', 80) %>", "0.0.0.0:80"],
+  ["IPv6", "<%= bind_tcp('::', 80) %>", "[::]:80"],
+  ["IPv6 in brackets", "<%= bind_tcp('[::1]', 80) %>", "[::1]:80"],
+  [
+    "options that are part of the address",
+    "<%= bind_tcp('::', 80, { v6only: false }) %>",
+    "[::]:80 v4v6",
+  ],
+  ["no host is every address", "<%= bind_tcp('', 80) %>", "[::]:80 v4v6"],
+  ["UDP", "dgram-bind <%= bind_udp('::1', 514) %>", "dgram-bind udp@[::1]:514"],
+  ["a path", "<%= bind_unix('/run/x.sock') %>", "/run/x.sock"],
+  ["an abstract name", "<%= bind_unix('@x') %>", "abns@x"],
+  [
+    "an abstract name as HAProxy has it",
+    "<%= bind_unix('abns@x') %>",
+    "abns@x",
+  ],
+  [
+    "a loop",
+    "<% for (const port of [80, 81]) { -%>\nbind <%= bind_tcp('::1', port) %>\n<% } -%>\nend",
+    "bind [::1]:80\nbind [::1]:81\nend",
+  ],
+  [
+    "a choice",
+    "<% if (ENV['A']) { %>a<% } else { %>b<% } %>",
+    "a",
+  ],
+  ["the environment", "<%= ENV['A'] %><%= env.A %>", "11"],
+  ["a variable that is not there", "<%= ENV['constructor'] %>", ""],
+  ["a default", "<%= ENV.fetch('A', 'x') %><%= ENV.fetch('B', 'x') %>", "1x"],
+  ["no escaping: this is no HTML", "<%= '<&\"\\'>' %>", "<&\"'>"],
+  ["a comment", "a<%# bind_tcp( %>b", "ab"],
+  ["a literal delimiter", "<%% x %>", "<% x %>"],
+  ["a comment in JavaScript", "<%= 1 // one %>", "1"],
+  ["a semicolon", "<%= 1; %>", "1"],
+  ["space that is not wanted", "a\n  <%_ let b = 1 _%>\nb", "a\nb"],
+];
+
+for (const [what, template, expected] of RENDERED) {
+  Deno.test(`rendered: ${what}`, async () => {
+    assertEquals(await plain(template, { A: "1" }), expected);
+  });
+}
+
+const RUBY = /this looks like Ruby/;
+
+const MISTAKES: [
+  what: string,
+  template: string,
+  line: number,
+  expression: string,
+  message: RegExp,
+][] = [
+  [
+    "a name that is not there",
+    "a\n<%= 1 %> <%= nope %>",
+    2,
+    "<%= nope %>",
+    /^web\.cfg\.erb:2: ReferenceError: nope is not defined/,
+  ],
+  ["no port", "\n\n<%= bind_tcp('::') %>", 3, "<%= bind_tcp('::') %>", /port/],
+  ["a port of words", "<%= bind_tcp('::', 'http') %>", 1, "", /"http"/],
+  ["a port out of range", "<%= bind_tcp('::', 65536) %>", 1, "", /65536/],
+  ["no host", "<%= bind_tcp(80) %>", 1, "", /the host is number/],
+  [
+    "an option that there is not",
+    "<%= bind_tcp('::', 80, { backlogg: 1 }) %>",
+    1,
+    "",
+    /no option backlogg; there are backlog/,
+  ],
+  ["no variable", "<%= ENV.fetch('B') %>", 1, "", /no variable B/],
+  ["no path", "<%= bind_unix('x') %>", 1, "", /"x" is no path/],
+  [
+    "an exception in a loop",
+    "<% for (;;) { %>\n<%= b() %>\n<% } %>",
+    2,
+    "<%= b() %>",
+    /b is not defined/,
+  ],
+  [
+    "what is thrown is no error",
+    "a\n<% throw 'x' %>",
+    2,
+    "<% throw 'x' %>",
+    /thrown: x/,
+  ],
+  [
+    "broken syntax",
+    "a\n<%= foo( %>\n<%= 1 %>",
+    2,
+    "<%= foo( %>",
+    /syntax error/,
+  ],
+  [
+    "broken syntax on the last line",
+    "a\n<%= 1 %>\n<%= 1 + %>",
+    3,
+    "<%= 1 + %>",
+    /syntax error/,
+  ],
+  [
+    "broken syntax within a long tag",
+    "a\n<%\n let a = 1;\n let b = ;\n%>\n",
+    4,
+    "<%\n let a = 1;\n let b = ;\n%>",
+    /syntax error/,
+  ],
+  [
+    "broken syntax within a loop",
+    "<% for (const a of [1]) { %>\n<%= a b %>\n<% } %>",
+    2,
+    "<%= a b %>",
+    /syntax error/,
+  ],
+  [
+    "a loop that is never closed",
+    "a\n<% for (const a of [1]) { %>\n<%= a %>\n",
+    2,
+    "<% for (const a of [1]) { %>",
+    /the block that begins here is never closed/,
+  ],
+  ["one brace too many", "a\n<% } %>\nb", 2, "<% } %>", /syntax error/],
+  ["a tag that is never closed", "a\n<%= 1\nb", 2, "<%= 1", /never closed/],
+  ["an empty tag", "a\n<%=%>", 2, "<%=%>", /empty/],
+  [
+    "Ruby: a block",
+    "<% [1].each do |a| %>\n<% end %>",
+    1,
+    "<% [1].each do |a| %>",
+    RUBY,
+  ],
+  ["Ruby: a hash", "<%= bind_tcp('::', 80, :backlog => 1) %>", 1, "", RUBY],
+  ["Ruby: keywords", "<%= bind_tcp('::', 80, backlog: 1) %>", 1, "", RUBY],
+  ["Ruby: no brackets", "<%= bind_tcp '::', 80 %>", 1, "", RUBY],
+  [
+    "Ruby: a condition",
+    "<% if ENV['A'] %>\na\n<% end %>",
+    1,
+    "<% if ENV['A'] %>",
+    RUBY,
+  ],
+  [
+    "Ruby: a string with something in it, which JavaScript would take",
+    "a\n<%= \"#{ENV['A']}\" %>",
+    2,
+    "<%= \"#{ENV['A']}\" %>",
+    /#\{\} in a string is Ruby\n.*\n.*backquotes/,
+  ],
+];
+
+for (const [what, template, line, expression, message] of MISTAKES) {
+  Deno.test(`refused: ${what}`, async () => {
+    const error = await assertRejects(
+      () => render(template, { name: "web.cfg.erb", warn: () => {} }),
+      TemplateError,
+    );
+    assertEquals([error.file, error.line], ["web.cfg.erb", line]);
+    assertEquals(error.expression, expression === "" ? template : expression);
+    assertMatch(error.message, message);
+    assertMatch(error.message, new RegExp(`^web\\.cfg\\.erb:${line}: `));
+  });
+}
+
+Deno.test("without a daemon there is one warning, and none without a bind", async () => {
+  const warnings: string[] = [];
+  const options = { env: {}, warn: (line: string) => warnings.push(line) };
+  using _without = await render("nothing", options);
+  assertEquals(warnings, []);
+  using _with = await render(
+    "<%= bind_tcp('::', 1) %><%= bind_tcp('::', 2) %>",
+    options,
+  );
+  assertEquals(warnings.length, 1);
+  assertMatch(warnings[0]!, /MULTIBINDER_SOCK is not set/);
+});
