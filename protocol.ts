@@ -51,13 +51,13 @@ export interface WireOptions {
   reuse_port?: boolean;
   /** IP_FREEBIND, ip(7): also an address that this machine does not have. */
   free_bind?: boolean;
-  /** IP_TRANSPARENT, ip(7); needs CAP_NET_ADMIN. */
+  /** IP_TRANSPARENT, ip(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   transparent?: boolean;
   /** TCP_DEFER_ACCEPT, tcp(7), in s. */
   defer_accept?: number;
   /** TCP_FASTOPEN, tcp(7): how many may wait that have sent data with a SYN. */
   fast_open?: number;
-  /** SO_MARK, socket(7); needs CAP_NET_ADMIN. */
+  /** SO_MARK, socket(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   mark?: number;
   /** SO_RCVBUF, socket(7), in bytes; the kernel doubles it. */
   recv_buffer?: number;

@@ -14,6 +14,14 @@
  */
 import { main } from "./server/command_line.ts";
 
+export type {
+  Address,
+  HostAddress,
+  InternetKind,
+  Kind,
+  PathAddress,
+  PathKind,
+} from "./address.ts";
 export { UnsupportedPlatformError } from "./ffi/abi.ts";
 export { OsError } from "./ffi/errno.ts";
 export { MissingPermissionError } from "./ffi/libc.ts";

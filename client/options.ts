@@ -45,8 +45,8 @@ export interface SocketOptions {
    */
   freeBind?: boolean;
   /**
-   * IP_TRANSPARENT, ip(7): the daemon needs CAP_NET_ADMIN. For TCP and UDP.
-   * Default: false.
+   * IP_TRANSPARENT, ip(7): the daemon needs CAP_NET_ADMIN or CAP_NET_RAW. For
+   * TCP and UDP. Default: false.
    */
   transparent?: boolean;
   /**
@@ -60,8 +60,8 @@ export interface SocketOptions {
    */
   fastOpen?: number;
   /**
-   * SO_MARK, socket(7): the daemon needs CAP_NET_ADMIN. For TCP and UDP.
-   * Default: 0.
+   * SO_MARK, socket(7): the daemon needs CAP_NET_ADMIN or CAP_NET_RAW. For TCP
+   * and UDP. Default: 0.
    */
   mark?: number;
   /** SO_RCVBUF, socket(7), in bytes; the kernel doubles it. */

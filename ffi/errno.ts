@@ -98,6 +98,7 @@ export function check(
 
 /** errno(3) numbers that callers decide on. */
 export const Errno = {
+  EPERM: 1,
   ENOENT: 2,
   ESRCH: 3,
   EINTR: 4,

@@ -10,7 +10,8 @@ import { libc } from "./libc.ts";
 import { cString, viewOf } from "./memory.ts";
 import { sleepSync } from "./readiness.ts";
 
-const decoder = new TextDecoder();
+// U+FEFF is a character like any other where it begins a name.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** open(2) for reading, close-on-exec. */
 export function openFile(path: string, flags = 0): Descriptor {

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { Errno, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
 
 /** A block from malloc(3), freed exactly once. */
@@ -15,11 +16,15 @@ export class NativeMemory implements Disposable {
   readonly size: number;
   #freed = false;
 
-  /** Allocates `size` bytes; their content is undefined. */
+  /**
+   * Allocates `size` bytes; their content is undefined.
+   *
+   * @throws {OsError} ENOMEM.
+   */
   constructor(size: number) {
     this.address = libc().malloc(BigInt(size));
     if (this.address === 0n) {
-      throw new Error(`malloc: no memory for ${size} bytes`);
+      throw new OsError("malloc", Errno.ENOMEM, `${size} bytes`);
     }
     this.size = size;
   }

@@ -9,7 +9,8 @@ import { libc } from "./libc.ts";
 import { cString, viewOf } from "./memory.ts";
 
 const { sockaddr_in, sockaddr_in6, sockaddr_un } = abi.layouts;
-const decoder = new TextDecoder();
+// U+FEFF is a character like any other where it begins a name.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** An IPv4 or IPv6 address with its port. */

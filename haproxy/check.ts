@@ -93,7 +93,8 @@ export async function validate(
   configuration: Configuration,
   signal?: AbortSignal,
 ): Promise<void> {
-  const verdict = await check(program, configuration, signal, ["-c"]);
+  // With -q it would say nothing; -V is the opposite.
+  const verdict = await check(program, configuration, signal, ["-V", "-c"]);
   const { ending, errors, output } = verdict;
   if ("code" in ending && ending.code === 0) return;
   throw new RejectedError(ending, errors + output);

@@ -113,7 +113,7 @@ export class HaproxyProcess {
    * ones pause (SIGTTOU), and one that is killed meanwhile leaves them so.
    */
   resume(): void {
-    this.#signal("SIGTTIN");
+    if (!this.finishing) this.#signal("SIGTTIN");
   }
 
   /** Has it close its connections and end. */

@@ -277,8 +277,8 @@ export class Supervisor {
         return;
       }
       this.#serving = next;
-      this.#report(`HAProxy ${next.pid} is ready${this.#stillDraining}`);
       this.#tryTo(() => this.#pidFile?.write(next.pid));
+      this.#report(`HAProxy ${next.pid} is ready${this.#stillDraining}`);
     } finally {
       await sentinel.dismiss();
     }

@@ -179,15 +179,16 @@ function create(
 }
 
 function change(bind: Bind, options: WireOptions, access: FileAccess): void {
-  const changed = changedOptions(bind.options, options);
-  if (Object.keys(changed).length === 0) return;
-  try {
-    changeSocket(bind.socket.fd, bind.address, bind.file, changed, access);
-  } catch (error) {
-    if (error instanceof OsError) throw bindError(error);
-    throw error;
+  for (const changed of changedOptions(bind.options, options)) {
+    try {
+      changeSocket(bind, changed, access);
+    } catch (error) {
+      if (error instanceof OsError) throw bindError(error);
+      throw error;
+    }
+    // One by one: where the kernel refuses the next, this one has changed.
+    bind.options = { ...bind.options, ...changed };
   }
-  bind.options = { ...bind.options, ...changed };
 }
 
 /** The socket goes out. */

@@ -194,15 +194,12 @@ export function setSocketOptions(
   }
 }
 
-/** Those of `wanted` that are not as in `held`. */
+/** Those of `wanted` that are not as in `held`, each by itself. */
 export function changedOptions(
   held: WireOptions,
   wanted: WireOptions,
-): WireOptions {
-  const changed: Record<string, unknown> = {};
-  for (const name of NAMES) {
-    const value = wanted[name];
-    if (value !== undefined && value !== held[name]) changed[name] = value;
-  }
-  return changed;
+): WireOptions[] {
+  return NAMES.filter((name) =>
+    wanted[name] !== undefined && wanted[name] !== held[name]
+  ).map((name) => ({ [name]: wanted[name] }));
 }

@@ -62,7 +62,7 @@ async function run(options: StartOptions): Promise<void> {
     tracing: await openTracing(),
   };
   if (state === undefined) warnOfOpenDoor(options, log);
-  const daemon = start(options, state, parts, manager, say);
+  using daemon = start(options, state, parts, manager, say);
   using signals = new SignalDescriptor(SIGNALS);
   const act = signalActions(daemon, manager);
   daemon.watch(signals.fd, () => act(signals.take()));

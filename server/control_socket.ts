@@ -109,11 +109,13 @@ function bindAt(
   access: ControlAccess,
 ): { socket: Descriptor; file: FileIdentity } {
   const socket = streamSocket({ family: "unix", path }, { nonblocking: true });
+  let file: FileIdentity | undefined;
   try {
-    const file = bindFile(socket.fd, path, access);
+    file = bindFile(socket.fd, path, access);
     listenOn(socket.fd, BACKLOG);
     return { socket, file };
   } catch (error) {
+    if (file !== undefined) removeIfStill(path, file);
     socket.close();
     throw error;
   }

@@ -88,7 +88,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** The daemon: one event loop over the control socket and its clients. */
-export class Daemon {
+export class Daemon implements Disposable {
   readonly control: ControlSocket;
   readonly binds: BindTable;
   readonly log: Log;
@@ -103,6 +103,7 @@ export class Daemon {
   #reserve: Descriptor | undefined = spareDescriptor();
   #acceptPause: ReturnType<typeof setTimeout> | undefined;
   #complainedAt = -Infinity;
+  #closed = false;
   readonly #watched = new Map<number, () => void>();
   readonly #incomplete: IncompleteRequests;
   readonly #stopping = new AbortController();
@@ -199,7 +200,7 @@ export class Daemon {
     try {
       await this.#loop();
     } finally {
-      this.#close();
+      this.close();
     }
   }
 
@@ -447,7 +448,10 @@ export class Daemon {
     connection.close();
   }
 
-  #close(): void {
+  /** Closes everything; a second call does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     clearTimeout(this.#acceptPause);
     this.#incomplete[Symbol.dispose]();
     for (const connection of this.#connections.values()) connection.close();
@@ -457,5 +461,10 @@ export class Daemon {
     this.#reserve?.close();
     this.#poller[Symbol.dispose]();
     this.log.flush();
+  }
+
+  /** Same as {@linkcode Daemon.close}. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 }

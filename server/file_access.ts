@@ -1,6 +1,6 @@
-import { lookUpGroup, lookUpUser } from "../ffi/accounts.ts";
 import type { FileAccess } from "../ffi/file.ts";
 import type { WireOptions } from "../protocol.ts";
+import { lookUpOwner, lookUpOwningGroup } from "./lookups.ts";
 import { invalidParams } from "./request_error.ts";
 
 type Account = string | number | undefined;
@@ -47,13 +47,13 @@ async function named(owner: Account, group: Account): Promise<FileAccess> {
 }
 
 async function user(name: string): Promise<number> {
-  const uid = await lookUpUser(name);
+  const uid = await lookUpOwner(name);
   if (uid === undefined) throw invalidParams(`owner: there is no user ${name}`);
   return uid;
 }
 
 async function members(name: string): Promise<number> {
-  const gid = await lookUpGroup(name);
+  const gid = await lookUpOwningGroup(name);
   if (gid === undefined) {
     throw invalidParams(`group: there is no group ${name}`);
   }

@@ -162,6 +162,13 @@ export function numericTarget(address: HostAddress): InternetAddress {
   return { ...numeric, port: address.port };
 }
 
+/** A socket that is bound, and what it is bound to. */
+interface Changeable {
+  readonly address: Address;
+  readonly socket: { readonly fd: number };
+  readonly file: FileIdentity | undefined;
+}
+
 /**
  * Applies options to a socket that is bound: they take effect as far as the
  * kernel lets them.
@@ -169,16 +176,15 @@ export function numericTarget(address: HostAddress): InternetAddress {
  * @throws {OsError} EPERM and the like.
  */
 export function changeSocket(
-  fd: number,
-  address: Address,
-  file: FileIdentity | undefined,
+  { address, socket, file }: Changeable,
   changed: WireOptions,
-  access: FileAccess,
+  { mode, uid, gid }: FileAccess,
 ): void {
   const family = hasHost(address) ? numericTarget(address).family : "unix";
-  setSocketOptions(fd, family, changed);
-  if (changed.backlog !== undefined) listenOn(fd, changed.backlog);
-  if (Object.keys(access).length > 0 && !hasHost(address) && file) {
-    setAccess(address.path, file, access);
-  }
+  setSocketOptions(socket.fd, family, changed);
+  if (changed.backlog !== undefined) listenOn(socket.fd, changed.backlog);
+  if (hasHost(address) || file === undefined) return;
+  if (changed.mode !== undefined) setAccess(address.path, file, { mode });
+  if (changed.owner !== undefined) setAccess(address.path, file, { uid });
+  if (changed.group !== undefined) setAccess(address.path, file, { gid });
 }

@@ -1,9 +1,10 @@
+import { lookUpGroup, lookUpUser } from "../ffi/accounts.ts";
 import { resolveHost } from "../ffi/resolver.ts";
 import type { InternetAddress } from "../ffi/socket_address.ts";
 
 /**
- * getaddrinfo(3) blocks a thread, and the event loop waits on one of the same
- * 32: names that resolve slowly must not take them all.
+ * getaddrinfo(3) and its like block a thread, and the event loop waits on one
+ * of the same 32: names that resolve slowly must not take them all.
  */
 const MOST_AT_ONCE = 4;
 
@@ -25,6 +26,16 @@ export function lookUp(host: string, port: number): Promise<InternetAddress[]> {
     .finally(() => underWay.delete(key));
   underWay.set(key, lookup);
   return lookup;
+}
+
+/** The number of a user; `undefined` when there is none of that name. */
+export function lookUpOwner(name: string): Promise<number | undefined> {
+  return inTurn(() => lookUpUser(name));
+}
+
+/** The number of a group; `undefined` when there is none of that name. */
+export function lookUpOwningGroup(name: string): Promise<number | undefined> {
+  return inTurn(() => lookUpGroup(name));
 }
 
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { OsError } from "../ffi/errno.ts";
 import type { Daemon } from "./daemon.ts";
 import type { Log } from "./log.ts";
-import { type Policy, PolicyError } from "./policy/policy.ts";
+import type { Policy } from "./policy/policy.ts";
 
 /**
  * Reads a policy. What reads it is loaded only here, for who has one.
@@ -41,21 +40,20 @@ export async function initialPolicy(
   inherited: string | undefined,
   log: Log,
 ): Promise<Policy> {
+  if (inherited === undefined) return await loadPolicy(path);
   try {
     return await loadPolicy(path);
   } catch (error) {
-    if (inherited === undefined || !isRefusal(error)) throw error;
     log.error("policy refused, the last generation's stays", {
-      reason: error.message,
+      reason: reasonOf(error),
     });
   }
   const { parsePolicy } = await import("./policy/policy_file.ts");
   try {
     return parsePolicy(inherited, path);
   } catch (error) {
-    if (!isRefusal(error)) throw error;
     log.error("the last generation's policy is refused too: all is denied", {
-      reason: error.message,
+      reason: reasonOf(error),
     });
     return parsePolicy('{ "rules": [] }', path);
   }
@@ -75,11 +73,10 @@ export async function rereadPolicy(
     const { path, size } = authorization.policy;
     log.info("policy read", { path, rules: size });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    log.error("policy refused, the old one stays", { reason });
+    log.error("policy refused, the old one stays", { reason: reasonOf(error) });
   }
 }
 
-function isRefusal(error: unknown): error is PolicyError | OsError {
-  return error instanceof PolicyError || error instanceof OsError;
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -20,6 +20,7 @@ import type { UnixAddress } from "../ffi/socket_address.ts";
 import { basename } from "@std/path/posix/basename";
 import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
+import { normalize } from "@std/path/posix/normalize";
 
 /** What is at a path. */
 export type Occupant = "nothing" | "dead socket" | "live socket" | "other file";
@@ -31,6 +32,15 @@ export function occupantOf(path: string): Occupant {
   return found.isSocket ? socketAt(path) : "other file";
 }
 
+const LIVE: ReadonlySet<number> = new Set([
+  0,
+  Errno.EPROTOTYPE,
+  // A datagram socket that takes from one sender only.
+  Errno.EPERM,
+  // Its queue is full.
+  Errno.EAGAIN,
+]);
+
 function socketAt(path: string): "dead socket" | "live socket" {
   const address: UnixAddress = { family: "unix", path };
   // A datagram socket gets no connection to a stream socket that lives, only
@@ -38,7 +48,7 @@ function socketAt(path: string): "dead socket" | "live socket" {
   using probe = newSocket(address, "datagram", { nonblocking: true });
   const errno = tryConnect(probe.fd, address);
   if (errno === Errno.ECONNREFUSED) return "dead socket";
-  if (errno === 0 || errno === Errno.EPROTOTYPE) return "live socket";
+  if (LIVE.has(errno)) return "live socket";
   throw new OsError("connect", errno, path);
 }
 
@@ -65,8 +75,7 @@ export function bindFile(
   const changesHands = owners.uid !== undefined || owners.gid !== undefined;
   const mask = changesHands ? 0o777 : 0o777 & ~mode;
   withUmask(mask, () => bindSocket(fd, { family: "unix", path }));
-  const file = statusOf(path);
-  if (file === undefined) throw new OsError("bind", Errno.ENOENT, path);
+  const file = statusOfNew(path);
   if (changesHands) {
     try {
       setAccess(path, file, { mode, ...owners });
@@ -76,6 +85,19 @@ export function bindFile(
     }
   }
   return { device: file.device, inode: file.inode };
+}
+
+function statusOfNew(path: string): FileIdentity {
+  let file: FileIdentity | undefined;
+  try {
+    file = statusOf(path);
+  } catch (error) {
+    // It was made a moment ago, and nobody else would remove it.
+    unlink(path);
+    throw error;
+  }
+  if (file === undefined) throw new OsError("bind", Errno.ENOENT, path);
+  return file;
 }
 
 /** Removes what is at a path, if it is still that file. */
@@ -97,18 +119,18 @@ const UNREACHABLE: ReadonlySet<number> = new Set([
 
 /**
  * The path with its directory as it really is, without links and `..`: one
- * spelling for one place. Of a directory that cannot be reached only the text
- * is tidied; bind(2) will say what is wrong with it.
+ * spelling for one place. A plain path into a directory that cannot be reached
+ * stays as it is: a socket may be held that was bound there.
+ *
+ * @throws {OsError} ENOENT, EACCES, ... for one that is not plain.
  */
 export function canonicalPath(path: string): string {
-  const directory = dirname(path);
-  const name = basename(path);
   try {
-    return join(realPath(directory), name);
+    return join(realPath(dirname(path)), basename(path));
   } catch (error) {
-    if (!(error instanceof OsError) || !UNREACHABLE.has(error.errno)) {
-      throw error;
-    }
-    return join(directory, name);
+    const unreachable = error instanceof OsError &&
+      UNREACHABLE.has(error.errno);
+    if (unreachable && normalize(path) === path) return path;
+    throw error;
   }
 }

@@ -44,8 +44,9 @@ export function start(
   }
   const { log } = parts;
   const binds = new BindTable();
+  let control: ControlSocket | undefined;
   try {
-    const control = adoptStoredSockets(options.path, binds, log, manager) ??
+    control = adoptStoredSockets(options.path, binds, log, manager) ??
       newControlSocket(options, binds, log, say);
     adoptRubyBinds(binds, log);
     const daemon = firstGeneration({ ...parts, control, binds });
@@ -53,6 +54,7 @@ export function start(
     storeAll(daemon, manager);
     return daemon;
   } catch (error) {
+    control?.close();
     binds.close();
     throw error;
   }

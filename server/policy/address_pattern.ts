@@ -20,7 +20,7 @@ export type AddressMatcher = (address: Address) => boolean;
 
 const PATH = /^(unix|seqpacket|unixgram):(.+)$/s;
 const HOST =
-  /^(?:(tcp|udp):\/\/)?(?:\[([^\]]+)\]|([^:[\]]*)):(\*|\d{1,5}(?:-\d{1,5})?)$/;
+  /^(?:(tcp|udp):\/\/)?(?:\[([^\]*]+)\]|([^:[\]]*)):(\*|\d{1,5}(?:-\d{1,5})?)$/;
 const EXAMPLES =
   "write 127.0.0.1:8000, 127.0.0.1:8000-8999, [::1]:*, 10.0.0.0/8:80, *:80, :80, udp://..., unix:/run/*.sock or unix:@name";
 

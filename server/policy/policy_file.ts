@@ -1,6 +1,5 @@
 /**
- * Reads policy files. Nothing else of the policy needs the JSON parser: this
- * is loaded only where there is a file to read.
+ * Reads policy files. It is loaded only where there is one.
  *
  * @module
  */

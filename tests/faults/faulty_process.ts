@@ -92,7 +92,6 @@ export class FaultyProcess implements AsyncDisposable {
 
   #write(faults: readonly Fault[], traced: boolean): void {
     const plan = { serial: ++this.#serial, traced, faults: [...faults] };
-    this.#plan.seekSync(0, Deno.SeekMode.Start);
     const bytes = encodePlan(plan);
     const written = this.#plan.writeSync(bytes);
     if (written !== bytes.length) throw new Error("the plan was cut");

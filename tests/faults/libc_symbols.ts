@@ -201,6 +201,12 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
   malloc: { failing: "NULL", reasons: ["ENOMEM"] },
 };
 
+/** Where a call cannot fail that may elsewhere: the file that makes it. */
+export const SAFE_AT: Readonly<Record<string, string>> = {
+  // An eventfd(2) that is not full takes its 8 bytes and gives them.
+  write: "poller.ts",
+};
+
 /** What cannot fail: it works in memory, or its manual knows no error. */
 export const UNFAILING: readonly string[] = [
   "__errno_location",

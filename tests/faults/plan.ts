@@ -9,7 +9,7 @@ import type { Reason } from "./libc_symbols.ts";
 /** A call that goes wrong. */
 export interface Fault {
   symbol: string;
-  /** The callers, as a {@linkcode Call} names them. Default: any. */
+  /** How the callers begin, as a {@linkcode Call} names them. Default: any. */
   site?: string;
   /** Only in that image of the program, from 1 on. Default: in any. */
   image?: number;
@@ -45,22 +45,23 @@ export type Report =
   /** A fault of the plan happened. */
   | { event: "fault"; serial: number; symbol: string };
 
-/** The file of a plan has this size always: it is written in one piece. */
+/**
+ * Plans are written one behind the other, each of this size: a reader sees
+ * all of one or nothing, which it would not where one is written over another.
+ */
 export const PLAN_SIZE = 4096;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** The plan's file: the serial number at both ends shows that it is whole. */
+/** A plan as it is written. */
 export function encodePlan(plan: Plan): Uint8Array<ArrayBuffer> {
-  const text = `${plan.serial}\n${JSON.stringify(plan)}\n${plan.serial}\n`;
-  const bytes = encoder.encode(text.padEnd(PLAN_SIZE));
+  const bytes = encoder.encode(JSON.stringify(plan).padEnd(PLAN_SIZE));
   if (bytes.length > PLAN_SIZE) throw new RangeError("the plan is too long");
   return bytes;
 }
 
-/** The plan, or `undefined` where it is being written. */
-export function decodePlan(bytes: Uint8Array<ArrayBuffer>): Plan | undefined {
-  const [first, json, last] = decoder.decode(bytes).split("\n");
-  return first === last && json !== undefined ? JSON.parse(json) : undefined;
+/** A plan that was written. */
+export function decodePlan(bytes: Uint8Array<ArrayBuffer>): Plan {
+  return JSON.parse(decoder.decode(bytes));
 }

@@ -24,10 +24,12 @@ const KEPT = ["127.0.0.7", 0] as const;
 
 /** A daemon that other faults were tried on before. */
 class Stage implements AsyncDisposable {
+  /** The fewest it was seen with: Deno opens some for a moment. */
+  #descriptors = Infinity;
+
   private constructor(
     readonly scratch: Scratch,
     readonly process: FaultyProcess,
-    readonly descriptors: number,
   ) {}
 
   static async open(): Promise<Stage> {
@@ -36,8 +38,9 @@ class Stage implements AsyncDisposable {
     using session = await connect({ sock: process.sock });
     (await session.bind(...KEPT)).close();
     await process.settled();
-    const { descriptors: { open } } = await session.status();
-    return new Stage(scratch, process, open);
+    const stage = new Stage(scratch, process);
+    await stage.#settled(session);
+    return stage;
   }
 
   get acts(): Act[] {
@@ -91,32 +94,39 @@ class Stage implements AsyncDisposable {
   /** Releases everything; nothing else is left of what was done. */
   async clear(): Promise<void> {
     using session = await connect({ sock: this.process.sock });
-    const kept = `${KEPT[0]}:${KEPT[1]}`;
-    let found = false;
-    for (const { address, options } of await session.list()) {
-      if (address === kept) found = true;
-      else await session.release(address, options);
-    }
-    assert(found, "another socket was lost");
     await this.#settled(session);
     const left = [...Deno.readDirSync(this.scratch.path)];
     assertEquals(left.map(({ name }) => name), []);
   }
 
+  /** A bind may come late: its client had gone while a name was looked up. */
   async #settled(session: Session): Promise<void> {
     let seen = "";
-    const wanted = `1 clients, 1 binds, ${this.descriptors} descriptors`;
-    await eventually(() => `${wanted}, but ${seen}`, async () => {
-      const { clients, binds, descriptors } = await session.status();
-      seen =
-        `${clients} clients, ${binds} binds, ${descriptors.open} descriptors`;
-      return seen === wanted;
+    const missing = () => `${this.#descriptors} descriptors, but ${seen}`;
+    await eventually(missing, async () => {
+      await releaseOthers(session);
+      const { clients, binds, descriptors: { open } } = await session.status();
+      seen = JSON.stringify({ clients, binds, open });
+      if (clients !== 1 || binds !== 1) return false;
+      if (open > this.#descriptors) return false;
+      this.#descriptors = open;
+      return true;
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.process[Symbol.asyncDispose]();
     await this.scratch[Symbol.asyncDispose]();
+  }
+}
+
+async function releaseOthers(session: Session): Promise<void> {
+  const [host, port] = KEPT;
+  const binds = await session.list();
+  const others = binds.filter(({ address }) => address !== `${host}:${port}`);
+  assertEquals(others.length, binds.length - 1, "another socket was lost");
+  for (const { address, options } of others) {
+    await session.release(address, options);
   }
 }
 

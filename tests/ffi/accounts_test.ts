@@ -7,7 +7,9 @@ import {
   userId,
   userName,
 } from "../../ffi/accounts.ts";
-import { libc } from "../../ffi/libc.ts";
+import { lacks } from "../foreign_program.ts";
+import { Program } from "../program.ts";
+import { Scratch, treePath } from "../tree.ts";
 
 type Lookup = (name: string) => number | undefined;
 type LookupOnThread = (name: string) => Promise<number | undefined>;
@@ -79,7 +81,43 @@ for (const [kind, file, id, onThread, name] of DATABASES) {
   });
 }
 
-Deno.test("the number has 32 bits without a sign", () => {
-  assertEquals(userName(-1 >>> 0), undefined);
-  assertEquals(typeof libc().getpwuid_r, "function");
+const WITH_ANOTHER_FILE = `
+  mount --bind "$1" /etc/group || exit
+  shift
+  exec "$@"
+`;
+const LOOK_UP = `
+  import { groupId, groupName, lookUpGroup } from "${new URL(
+  "ffi/accounts.ts",
+  `file://${treePath("")}`,
+)}";
+  const id = await lookUpGroup("crowd");
+  console.log(JSON.stringify([groupId("crowd"), id, groupName(id)]));
+`;
+
+Deno.test({
+  name: "a group of many members is found",
+  ignore: Deno.uid() !== 0 || await lacks("unshare"),
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const members = Array.from({ length: 20_000 }, (_, at) => `member${at}`);
+    const file = scratch.join("group");
+    await Deno.writeTextFile(file, `crowd:x:4242:${members.join(",")}\n`);
+    await using program = Program.start("unshare", {
+      args: [
+        "--mount",
+        "sh",
+        "-c",
+        WITH_ANOTHER_FILE,
+        "sh",
+        file,
+        Deno.execPath(),
+        "eval",
+        LOOK_UP,
+      ],
+    });
+    const { code, output, errors } = await program.end();
+    assertEquals({ code, errors }, { code: 0, errors: "" });
+    assertEquals(JSON.parse(output), [4242, 4242, "crowd"]);
+  },
 });

@@ -177,16 +177,77 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "a wrapper that is killed leaves no sentinel behind, and HAProxy serves on",
+  name: "HAProxy serves on when the wrapper is killed",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
     const { pid } = await haproxy.ask();
     haproxy.program.signal("SIGKILL");
-    await haproxy.program.end().catch(() => {});
+    await eventually(
+      "the wrapper's end",
+      async () => !await runs(haproxy.program.pid),
+    );
     assertEquals((await haproxy.ask()).pid, pid);
+    // It holds the wrapper's standard error open.
     Deno.kill(pid, "SIGTERM");
-    await eventually("its end", async () => !await runs(pid));
+    assertEquals((await haproxy.program.end()).signal, "SIGKILL");
+  },
+});
+
+Deno.test({
+  name:
+    "a HAProxy that dies while a reload waits for the daemon is started again at once",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    const { pid } = await haproxy.ask();
+    haproxy.daemon.program.signal("SIGSTOP");
+    await haproxy.reload(template("v2"));
+    await haproxy.says("reload: SIGUSR2");
+    Deno.kill(pid, "SIGKILL");
+    await haproxy.says("starting it again at once");
+    await haproxy.says("is ready");
+    assertEquals((await haproxy.ask()).text, "v1");
+    haproxy.daemon.program.signal("SIGCONT");
+    await haproxy.says("is ready");
+    await haproxy.askFor("v2");
+  },
+});
+
+/** Dies the second time, when it has told those before it to finish. */
+const FALSE_START = `#!/bin/sh
+case "$*" in *" -c "*|-c*) exit 0 ;; esac
+case "$(cat "$0.starts" 2>/dev/null)" in
+  x)
+    echo xx >"$0.starts"
+    while [ "$1" != -sf ]; do shift; done
+    shift
+    kill -USR1 "$@"
+    exit 3
+    ;;
+  *) echo x"$(cat "$0.starts" 2>/dev/null)" >"$0.starts" ;;
+esac
+exec haproxy "$@"
+`;
+
+Deno.test({
+  name:
+    "a HAProxy that dies when it has told the old one to finish is started again",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const command = scratch.join("haproxy");
+    await Deno.writeTextFile(command, FALSE_START);
+    await Deno.chmod(command, 0o755);
+    await using haproxy = await Wrapped.serving(template("v1"), [], {
+      command,
+    });
+    const half = await haproxy.beginRequest();
+    await haproxy.reload(template("v2"));
+    await haproxy.says("ended with exit code 3");
+    await haproxy.says("starting it again at once");
+    await haproxy.says("is ready");
+    await haproxy.askFor("v2");
+    assertEquals((await half.end()).split(" ")[0], "v1");
   },
 });

@@ -2,13 +2,21 @@ import {
   assert,
   assertEquals,
   assertMatch,
+  assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
 import { Daemon } from "../daemon.ts";
+import { eventually } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
 import { descriptorsOf } from "../process_state.ts";
 import { Scratch, treePath } from "../tree.ts";
-import { runWrapper, startWrapper, template, Wrapped } from "./wrapped.ts";
+import {
+  runs,
+  runWrapper,
+  startWrapper,
+  template,
+  Wrapped,
+} from "./wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -191,6 +199,24 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the example of the Ruby project's README, with a user of its own",
+  ignore: ignore || Deno.uid() !== 0,
+  fn: async () => {
+    const global = "user nobody\n  daemon";
+    await using haproxy = await Wrapped.serving(template("v1", { global }), [
+      "-Ds",
+    ]);
+    const { pid } = await haproxy.ask();
+    const { uid } = await Deno.stat(`/proc/${pid}`);
+    assertNotEquals(uid, 0);
+    await haproxy.reload(template("v2", { global }));
+    await haproxy.says("is ready");
+    await haproxy.askFor("v2");
+    await eventually("the old one's end", async () => !await runs(pid));
+  },
+});
+
+Deno.test({
   name: "two instances serve side by side on one socket",
   ignore,
   fn: async () => {
@@ -234,6 +260,13 @@ const FAILURES: Failure[] = [
     text: "nonsense",
     code: 1,
     says: /HAProxy rejects the configuration:\n[\s\S]*parsing \[a\.cfg:1\]/,
+  },
+  {
+    what: "a configuration that a quiet HAProxy rejects",
+    text: "nonsense",
+    args: ["-q", "-f", "a.cfg.erb"],
+    code: 1,
+    says: /parsing \[a\.cfg:1\]/,
   },
   {
     what: "a HAProxy that is not there",

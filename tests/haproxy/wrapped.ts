@@ -5,6 +5,7 @@
  */
 import { portOf } from "../client_program.ts";
 import { Daemon } from "../daemon.ts";
+import { eventually } from "../eventually.ts";
 import { Program, within } from "../program.ts";
 import { Scratch, treePath } from "../tree.ts";
 
@@ -156,6 +157,18 @@ export class Wrapped implements AsyncDisposable {
     const answer = await within(half.end(), "an answer");
     const [text = "", pid] = answer.split(" ");
     return { text, pid: Number(pid) };
+  }
+
+  /**
+   * Who answers with that text; until it has ended, an old one may answer too.
+   */
+  async askFor(text: string): Promise<number> {
+    let answer = await this.ask();
+    await eventually(
+      () => `an answer of ${text}, but ${answer.text}`,
+      async () => (answer = await this.ask()).text === text,
+    );
+    return answer.pid;
   }
 
   /** Begins a request; HAProxy waits for the rest of it. */

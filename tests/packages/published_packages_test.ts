@@ -120,3 +120,43 @@ console.log(both.bind === bind, both.serve === serve);
     );
   });
 });
+
+Deno.test("deno run -A jsr:@multibinder/client/haproxy, and render of it", async () => {
+  await withStagedPackages(async ({ directory, env }) => {
+    const template = "bind <%= bind_tcp('127.0.0.1', 8000) %>\n";
+    await Deno.writeTextFile(`${directory}/web.cfg.erb`, template);
+    const run = async (...args: string[]) => {
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", ...args],
+        cwd: directory,
+        env: { ...env, MULTIBINDER_SOCK: "" },
+      }).output();
+      const [output, errors] = [stdout, stderr].map((bytes) =>
+        new TextDecoder().decode(bytes)
+      );
+      return output || errors;
+    };
+    assertEquals(
+      await run(
+        "jsr:@multibinder/client/haproxy",
+        "--write-only",
+        "haproxy",
+        "-f",
+        "web.cfg.erb",
+      ),
+      "Wrote web.cfg\n",
+    );
+    assertEquals(
+      await Deno.readTextFile(`${directory}/web.cfg`),
+      "bind 127.0.0.1:8000\n",
+    );
+    await Deno.writeTextFile(
+      `${directory}/render.ts`,
+      `import { render } from "jsr:@multibinder/client/haproxy";
+using rendering = await render("<%= 1 + 1 %>");
+console.log(rendering.text);
+`,
+    );
+    assertEquals(await run("--check", `${directory}/render.ts`), "2\n");
+  });
+});

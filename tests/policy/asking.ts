@@ -1,4 +1,9 @@
-import { type Address, hasHost, parseAddress } from "../../address.ts";
+import {
+  type Address,
+  hasHost,
+  type HostAddress,
+  parseAddress,
+} from "../../address.ts";
 import { canonicalHost } from "../../ffi/socket_address.ts";
 import type { Policy, Requester, Wish } from "../../server/policy/policy.ts";
 import { parsePolicy } from "../../server/policy/policy_file.ts";
@@ -25,6 +30,15 @@ export function canonical(text: string): Address {
   if (!hasHost(address)) return address;
   return { ...address, host: canonicalHost(address.host)!.host };
 }
+
+/** The TCP address `127.0.0.1:80` on one interface. */
+export const ON_LOOPBACK: HostAddress = {
+  kind: "tcp",
+  host: "127.0.0.1",
+  port: 80,
+  v6only: true,
+  device: "lo",
+};
 
 /** Whether somebody may bind it. */
 export function mayBind(

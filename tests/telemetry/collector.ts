@@ -69,6 +69,7 @@ function holds(attributes: Attributes, part: Attributes): boolean {
 
 /** A collector that keeps what it is sent. `await using` ends it. */
 export class Collector implements AsyncDisposable {
+  readonly #ending = new AbortController();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #metrics = new Map<string, Point[]>();
   readonly #waiting = new Set<() => void>();
@@ -79,31 +80,46 @@ export class Collector implements AsyncDisposable {
 
   /** Listens on a port of its own. */
   constructor() {
+    const { signal } = this.#ending;
     this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-      async (request) => {
-        this.requests++;
-        this.#take(new URL(request.url).pathname, await request.json());
-        for (const wake of this.#waiting) wake();
-        return Response.json({});
-      },
+      { hostname: "127.0.0.1", port: 0, signal, onListen: () => {} },
+      (request) => this.#answer(request),
     );
   }
 
-  /** The variables that have a daemon send here, at once. */
-  get env(): Record<string, string> {
-    return {
-      ...this.patientEnv,
-      OTEL_BSP_SCHEDULE_DELAY: "20",
-      OTEL_METRIC_EXPORT_INTERVAL: "20",
-    };
+  async #answer(request: Request): Promise<Response> {
+    let message: unknown;
+    try {
+      message = await request.json();
+    } catch {
+      // Its daemon was killed while it sent.
+      return new Response("no JSON", { status: 400 });
+    }
+    this.requests++;
+    this.#take(new URL(request.url).pathname, message);
+    for (const wake of this.#waiting) wake();
+    return Response.json({});
   }
 
-  /** The same, with an hour between what is sent. */
+  /** The variables that have a daemon send spans here at once. */
+  get env(): Record<string, string> {
+    return { ...this.patientEnv, OTEL_BSP_SCHEDULE_DELAY: "20" };
+  }
+
+  /**
+   * Metrics, too. A daemon that ends while Deno collects them may hang: end it
+   * the hard way.
+   */
+  get metricsEnv(): Record<string, string> {
+    return { ...this.env, OTEL_METRIC_EXPORT_INTERVAL: "20" };
+  }
+
+  /** The variables that have it send nothing before it ends. */
   get patientEnv(): Record<string, string> {
+    const { port } = this.#server.addr;
     return {
       OTEL_DENO: "true",
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${this.#server.addr.port}`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
       OTEL_BSP_SCHEDULE_DELAY: "3600000",
       OTEL_METRIC_EXPORT_INTERVAL: "3600000",
@@ -191,6 +207,7 @@ export class Collector implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    this.#ending.abort();
+    await this.#server.finished;
   }
 }

@@ -9,7 +9,7 @@ const UNAVAILABLE = [{ address: "192.0.2.1", port: 0 }];
 
 Deno.test("requests are counted by method", async () => {
   await using collector = new Collector();
-  await using daemon = await Daemon.start({ env: collector.env });
+  await using daemon = await Daemon.start({ env: collector.metricsEnv });
   using session = await connect({ sock: daemon.sock });
   for (let count = 0; count < 3; count++) await session.list();
   await session.status();
@@ -25,7 +25,7 @@ Deno.test("requests are counted by method", async () => {
 
 Deno.test("sockets that were handed out are counted, new and held ones apart", async () => {
   await using collector = new Collector();
-  await using daemon = await Daemon.start({ env: collector.env });
+  await using daemon = await Daemon.start({ env: collector.metricsEnv });
   for (const address of ["127.0.0.1", "127.0.0.1", "127.0.0.2", "127.0.0.1"]) {
     (await bind(address, 0, { sock: daemon.sock })).close();
   }
@@ -41,12 +41,12 @@ Deno.test("sockets that were handed out are counted, new and held ones apart", a
 
 Deno.test("errors are counted by method and code", async () => {
   await using collector = new Collector();
-  await using daemon = await Daemon.start({ env: collector.env });
+  await using daemon = await Daemon.start({ env: collector.metricsEnv });
   const release = [{ address: "127.0.0.1", port: 1 }];
   await ask(daemon.sock, requestText(1, "bind", UNAVAILABLE));
   await ask(daemon.sock, requestText(2, "bind", UNAVAILABLE));
   await ask(daemon.sock, requestText(3, "release", release));
-  await ask(daemon.sock, "}");
+  await ask(daemon.sock, "{x}");
   const points = await collector.points("multibinder.errors", 4);
   assertEquals(points.length, 3);
   const counted = (method: string, code: number, value: number) => ({
@@ -66,7 +66,7 @@ Deno.test("what the policy denies is counted by method, and is an error too", as
   await Deno.writeTextFile(policy, '{ "rules": [] }');
   await using collector = new Collector();
   const args = ["--policy", policy];
-  await using daemon = await Daemon.start({ args, env: collector.env });
+  await using daemon = await Daemon.start({ args, env: collector.metricsEnv });
   const params = [{ address: "127.0.0.1", port: 0 }];
   const answer = await ask(daemon.sock, requestText(1, "bind", params));
   assertEquals(answer.error?.code, 10001);
@@ -83,7 +83,7 @@ Deno.test("what the policy denies is counted by method, and is an error too", as
 
 Deno.test("the duration of each request is in a histogram by method", async () => {
   await using collector = new Collector();
-  await using daemon = await Daemon.start({ env: collector.env });
+  await using daemon = await Daemon.start({ env: collector.metricsEnv });
   await daemon.status();
   await daemon.status();
   const points = await collector.points("multibinder.request.duration", 2);

@@ -90,7 +90,7 @@ const NO_METHODS: [what: string, request: string, code: number][] = [
   ["a method with a name of Object's", requestText(1, "valueOf"), -32601],
   ["a request without a method", '{"jsonrpc":"2.0","id":1}', -32600],
   ["an empty batch", "[]", -32600],
-  ["what is no JSON", "}", -32700],
+  ["what is no JSON", "{x}", -32700],
 ];
 
 for (const [what, request, code] of NO_METHODS) {

@@ -1,0 +1,192 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import {
+  AddressError,
+  bindAll,
+  BindError,
+  type Binding,
+  connect,
+} from "../../client.ts";
+import { ErrorCode } from "../../protocol.ts";
+import { Daemon } from "../daemon.ts";
+import { withoutLeak } from "../descriptor_leak.ts";
+import { Scratch } from "../tree.ts";
+
+function closeAll(bindings: readonly Binding[]): void {
+  for (const binding of bindings) binding.close();
+}
+
+Deno.test("bindAll gets all sockets in order, however they are asked for", async () => {
+  await using scratch = await Scratch.make();
+  await using daemon = await Daemon.start();
+  await withoutLeak(async () => {
+    using session = await connect({ sock: daemon.sock });
+    const wanted = [
+      "127.0.0.1:0",
+      { address: "udp://127.0.0.1:0" },
+      { address: "127.0.0.2", port: 0, backlog: 9 },
+      { address: "localhost", port: 0 },
+      { address: "udp://127.0.0.2", port: 0 },
+      { address: `unix:${scratch.join("a")}`, mode: 0o600 },
+      `unixgram:@${scratch.join("b")}`,
+    ];
+    for (
+      const bindings of [
+        await bindAll(wanted, { sock: daemon.sock }),
+        await session.bindAll(wanted),
+      ]
+    ) {
+      assertEquals(
+        bindings.map(({ kind, addr }) => [
+          kind,
+          "path" in addr ? addr.path : (addr as Deno.NetAddr).hostname,
+        ]),
+        [
+          ["tcp", "127.0.0.1"],
+          ["udp", "127.0.0.1"],
+          ["tcp", "127.0.0.2"],
+          ["tcp", "127.0.0.1"],
+          ["udp", "127.0.0.2"],
+          ["unix", scratch.join("a")],
+          ["unixgram", `@${scratch.join("b")}`],
+        ],
+      );
+      closeAll(bindings);
+    }
+    const listed = await session.list();
+    assertEquals(listed.map(({ handed_out }) => handed_out), [
+      4,
+      2,
+      2,
+      2,
+      2,
+      2,
+    ]);
+    assertEquals(listed[2]?.options.backlog, 9);
+    assertEquals((await Deno.lstat(scratch.join("a"))).mode! & 0o777, 0o600);
+  });
+});
+
+Deno.test("bindAll of nothing is nothing", async () => {
+  await using daemon = await Daemon.start();
+  assertEquals(await bindAll([], { sock: daemon.sock }), []);
+});
+
+Deno.test("bindAll gets 253 sockets, the most there can be", async () => {
+  await using daemon = await Daemon.start();
+  await withoutLeak(async () => {
+    const wanted = Array.from(
+      { length: 253 },
+      (_, index) => `udp://127.0.1.${index}:0`,
+    );
+    const bindings = await bindAll(wanted, { sock: daemon.sock });
+    assertEquals(
+      bindings.map(({ addr }) => (addr as Deno.NetAddr).hostname),
+      wanted.map((_, index) => `127.0.1.${index}`),
+    );
+    closeAll(bindings);
+  });
+});
+
+Deno.test("bindAll of 254 is a RangeError, and nothing is asked for", async () => {
+  await using daemon = await Daemon.start();
+  const wanted = Array<string>(254).fill("127.0.0.1:0");
+  await assertRejects(
+    () => bindAll(wanted, { sock: daemon.sock }),
+    RangeError,
+    "253",
+  );
+  using session = await connect({ sock: daemon.sock });
+  await assertRejects(() => bindSession(session, wanted), RangeError);
+  assertEquals((await session.status()).binds, 0);
+});
+
+async function bindSession(
+  session: Awaited<ReturnType<typeof connect>>,
+  wanted: readonly string[],
+): Promise<Binding[]> {
+  return await session.bindAll(wanted);
+}
+
+for (
+  const wrong of [
+    "127.0.0.1",
+    "sctp://127.0.0.1:80",
+    { address: "127.0.0.1:80", port: -1 },
+    { address: "127.0.0.1", port: 65536 },
+  ]
+) {
+  Deno.test(`bindAll with ${JSON.stringify(wrong)} is an AddressError, and nothing is asked for`, async () => {
+    await using daemon = await Daemon.start();
+    await assertRejects(
+      () => bindAll(["127.0.0.1:0", wrong], { sock: daemon.sock }),
+      AddressError,
+    );
+    assertEquals((await daemon.status()).binds, 0);
+  });
+}
+
+for (const position of [0, 1, 2]) {
+  Deno.test(`bindAll throws the error of the bind that failed by itself: number ${position}`, async () => {
+    await using daemon = await Daemon.start();
+    await withoutLeak(async () => {
+      using session = await connect({ sock: daemon.sock });
+      const wanted = ["127.0.0.1:0", "127.0.0.2:0"];
+      const error = await assertRejects(
+        () => session.bindAll(wanted.toSpliced(position, 0, "192.0.2.1:80")),
+        BindError,
+      );
+      assertEquals(error.code, ErrorCode.COULD_NOT_BIND);
+      assertStringIncludes(error.message, "192.0.2.1:80");
+      assertEquals(error.data, {
+        errno: 99,
+        code: "EADDRNOTAVAIL",
+        syscall: "bind",
+      });
+      assertEquals((await session.status()).binds, 0);
+      closeAll(await session.bindAll(wanted));
+      assertEquals((await session.status()).binds, 2);
+    });
+  });
+}
+
+Deno.test("bindAll throws the first error of several", async () => {
+  await using daemon = await Daemon.start();
+  using session = await connect({ sock: daemon.sock });
+  const error = await assertRejects(
+    () =>
+      session.bindAll([
+        "127.0.0.1:0",
+        { address: "127.0.0.2:0", backlog: -1 },
+        "192.0.2.1:80",
+      ]),
+    BindError,
+  );
+  assertEquals(error.code, ErrorCode.INVALID_PARAMS);
+});
+
+Deno.test("bindAll that is too long a request is a BindError, and the session goes on", async () => {
+  await using daemon = await Daemon.start();
+  using session = await connect({ sock: daemon.sock });
+  const wanted = Array.from({ length: 253 }, (_, index) => ({
+    address: `unix:@${"x".repeat(90)}${index}`,
+    backlog: 1000,
+    recvBuffer: 1_000_000,
+    sendBuffer: 1_000_000,
+  }));
+  const request = JSON.stringify(wanted);
+  assert(request.length < 64 * 1024);
+  const error = await session.bindAll(wanted).then((bindings) => {
+    closeAll(bindings);
+    return undefined;
+  }, (error) => error);
+  if (error !== undefined) {
+    assert(error instanceof BindError, String(error));
+    assertEquals(error.code, ErrorCode.INVALID_REQUEST);
+  }
+  assertEquals(typeof (await session.status()).binds, "number");
+});

@@ -1,0 +1,21 @@
+import { assertEquals } from "@std/assert";
+import { backgroundKeywords } from "../../haproxy/foreground.ts";
+
+for (
+  const [what, config, expected] of [
+    ["daemon", "global\n  daemon\n", ["daemon"]],
+    [
+      "both, one with an argument",
+      "global\n master-worker no-exit-on-failure\n daemon # here\n",
+      ["master-worker", "daemon"],
+    ],
+    ["in a comment", "global\n  # daemon\n", []],
+    ["in another section", "global\n\nlisten daemon\n  daemon x\n", []],
+    ["in a later global section", "defaults\nglobal\n daemon", ["daemon"]],
+    ["as the beginning of another word", "global\n  daemons\n", []],
+  ] as const
+) {
+  Deno.test(`what would go to the background: ${what}`, () => {
+    assertEquals(backgroundKeywords(config), [...expected]);
+  });
+}

@@ -1,0 +1,102 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { supervise, TemplateError } from "../../haproxy/mod.ts";
+import { portOf } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+import { withoutLeak } from "../descriptor_leak.ts";
+import { eventually } from "../eventually.ts";
+import { lacks } from "../foreign_program.ts";
+import { Scratch } from "../tree.ts";
+import { childrenOf, runs, template } from "./wrapped.ts";
+
+const ignore = await lacks("haproxy");
+
+Deno.test({
+  name: "supervise: reload, its failure, and stop; nothing is left",
+  ignore,
+  fn: async () => {
+    await using daemon = await Daemon.start();
+    await using scratch = await Scratch.make();
+    const port = await portOf(daemon);
+    const answers = (text: string) =>
+      eventually(`an answer of ${text}`, async () => {
+        const response = await fetch(`http://127.0.0.1:${port}`);
+        return (await response.text()).startsWith(`${text} `);
+      });
+    const path = scratch.join("web.cfg.erb");
+    await Deno.writeTextFile(path, template("v1"));
+    await withoutLeak(async () => {
+      const lines: string[] = [];
+      await using haproxy = await supervise({
+        command: ["haproxy", "-f", path],
+        sock: daemon.sock,
+        report: (line) => lines.push(line),
+      });
+      const { serving } = haproxy;
+      assert(serving !== undefined);
+      await answers("v1");
+      await Deno.writeTextFile(path, template("v2"));
+      await haproxy.reload();
+      assert(haproxy.serving !== serving);
+      await answers("v2");
+      await Deno.writeTextFile(path, "<%= nope %>");
+      await assertRejects(() => haproxy.reload(), TemplateError);
+      await Deno.writeTextFile(path, "nonsense");
+      await assertRejects(
+        () => haproxy.reload(),
+        Error,
+        `parsing [${scratch.join("web.cfg")}:1]`,
+      );
+      await answers("v2");
+      await Deno.writeTextFile(path, template("v3"));
+      await Promise.all([haproxy.reload(), haproxy.reload(), haproxy.reload()]);
+      assertEquals(lines.filter((line) => line.includes("is ready")).length, 4);
+      const last = haproxy.serving!;
+      assertEquals(await haproxy.stop(), { code: 0 });
+      assertEquals(await haproxy.finished, { code: 0 });
+      assert(!await runs(last));
+      await assertRejects(() => haproxy.reload(), Error, "stopped");
+    });
+    assertEquals(
+      (await childrenOf(Deno.pid)).filter((pid) => pid !== daemon.pid),
+      [],
+    );
+  },
+});
+
+Deno.test({
+  name: "supervise: the signal ends it before it serves, and after that",
+  ignore,
+  fn: async () => {
+    await using daemon = await Daemon.start();
+    await using scratch = await Scratch.make();
+    const path = scratch.join("web.cfg.erb");
+    await Deno.writeTextFile(path, template("v1"));
+    const command = ["haproxy", "-f", path];
+    const report = () => {};
+    const before = new AbortController();
+    const away = supervise({
+      command,
+      report,
+      sock: scratch.join("nobody"),
+      signal: before.signal,
+    });
+    before.abort(new Error("enough"));
+    await assertRejects(() => away, Error, "enough");
+    const after = new AbortController();
+    const { sock } = daemon;
+    const { signal } = after;
+    const haproxy = await supervise({ command, report, sock, signal });
+    after.abort();
+    assertEquals(await haproxy.finished, { code: 0 });
+  },
+});
+
+for (const args of [[], ["-f", "x.cfg", "-c"], ["-v"]]) {
+  Deno.test(`supervise: haproxy ${args.join(" ")} is nothing to supervise`, async () => {
+    await assertRejects(
+      () => supervise({ command: ["haproxy", ...args] }),
+      TypeError,
+      args[0] === "-f" ? "starts no HAProxy" : "names no configuration",
+    );
+  });
+}

@@ -1,0 +1,67 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { NotificationSocket } from "../../ffi/notification_socket.ts";
+import { waitReady } from "../../ffi/readiness.ts";
+import { lacks } from "../foreign_program.ts";
+import { Scratch } from "../tree.ts";
+import { template, Wrapped } from "./wrapped.ts";
+
+/** What the service manager is told, from the next message with `part` on. */
+async function told(
+  socket: NotificationSocket,
+  part: string,
+): Promise<{ by: number; assignments: string[] }> {
+  while (true) {
+    assert(await waitReady(socket.fd, "read", 60_000), `no ${part}`);
+    const { assignments, sender } = socket.receive()!;
+    if (assignments.some((each) => each.includes(part))) {
+      return { by: sender.pid, assignments };
+    }
+  }
+}
+
+Deno.test({
+  name:
+    "the service manager is told of readiness, reloads, who drains, failures and the end",
+  ignore: await lacks("haproxy"),
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const name = scratch.join("notify");
+    using manager = new NotificationSocket(name);
+    await using haproxy = await Wrapped.serving(template("v1"), [], {
+      env: { NOTIFY_SOCKET: name },
+    });
+    const by = haproxy.program.pid;
+    const { pid } = await haproxy.ask();
+    assertEquals(await told(manager, "READY"), {
+      by,
+      assignments: ["READY=1", `STATUS=HAProxy ${pid} serves`],
+    });
+    const environment = await Deno.readTextFile(`/proc/${pid}/environ`);
+    assert(!environment.includes("NOTIFY_SOCKET"));
+
+    await haproxy.reload("\n<%= nope %>");
+    const reloading = await told(manager, "RELOADING=1");
+    assertMatch(reloading.assignments[1]!, /^MONOTONIC_USEC=\d+$/);
+    assertMatch(
+      (await told(manager, "READY=1")).assignments[1]!,
+      /serves; the last reload failed: .*web\.cfg\.erb:2: ReferenceError: nope/,
+    );
+
+    const half = await haproxy.beginRequest();
+    await haproxy.reload(template("v2"));
+    await told(manager, "RELOADING=1");
+    const ready = await told(manager, "READY=1");
+    const next = await haproxy.askFor("v2");
+    assertEquals(
+      ready.assignments[1],
+      `STATUS=HAProxy ${next} serves; still draining: ${pid}`,
+    );
+    await half.end();
+    await told(manager, `HAProxy ${next} serves`);
+
+    haproxy.program.signal("SIGTERM");
+    await told(manager, "STOPPING=1");
+    await haproxy.program.end();
+    assertEquals(manager.receive(), undefined);
+  },
+});

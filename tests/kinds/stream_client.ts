@@ -1,0 +1,19 @@
+import type { Descriptor } from "../../ffi/descriptor.ts";
+import { waitReady } from "../../ffi/readiness.ts";
+import { receive, send, streamSocket, tryConnect } from "../../ffi/socket.ts";
+
+const PATIENCE = 60_000;
+
+/** Sends a line to a UNIX stream socket: what comes back first. */
+export async function firstAnswer(path: string, text: string): Promise<string> {
+  const address = { family: "unix", path } as const;
+  using socket: Descriptor = streamSocket(address);
+  const errno = tryConnect(socket.fd, address);
+  if (errno !== 0) throw new Error(`connect ${path}: errno ${errno}`);
+  send(socket.fd, new TextEncoder().encode(text));
+  const room = new Uint8Array(1024);
+  if (!await waitReady(socket.fd, "read", PATIENCE)) {
+    throw new Error(`no answer from ${path}`);
+  }
+  return new TextDecoder().decode(room.subarray(0, receive(socket.fd, room)));
+}
