@@ -63,7 +63,7 @@ export class Line implements Disposable {
   *bind(address: Address, options: SocketOptions): Steps<Binding> {
     const params = [bindParams(address, options)];
     const { descriptors } = yield* this.ask({ method: "bind", params });
-    return bindingsFrom(descriptors, 1)[0]!;
+    return bindingsFrom(descriptors, [address])[0]!;
   }
 
   /**
@@ -81,7 +81,7 @@ export class Line implements Disposable {
     const descriptors = yield* this.#ask((socket) =>
       exchangeBatch(socket, calls)
     );
-    return bindingsFrom(descriptors, wanted.length);
+    return bindingsFrom(descriptors, wanted.map(({ address }) => address));
   }
 
   *#knowsBatches(): Steps<boolean> {
@@ -155,18 +155,26 @@ export class Line implements Disposable {
  */
 function bindingsFrom(
   descriptors: readonly Descriptor[],
-  count: number,
+  wanted: readonly Address[],
 ): Binding[] {
   const bindings: Binding[] = [];
   try {
-    if (descriptors.length !== count) {
+    const { length } = descriptors;
+    if (length !== wanted.length) {
       throw new ProtocolError(
-        `the daemon sent ${descriptors.length} descriptors with its answer, not ${count}`,
+        `the daemon sent ${length} descriptors with its answer, not ${wanted.length}`,
       );
     }
-    for (const descriptor of descriptors) {
-      bindings.push(Binding.from(descriptor.fd));
+    for (const [index, descriptor] of descriptors.entries()) {
+      const binding = Binding.from(descriptor.fd);
+      bindings.push(binding);
       descriptor.release();
+      const { kind } = wanted[index]!;
+      if (binding.kind !== kind) {
+        throw new ProtocolError(
+          `the daemon sent a socket of kind ${binding.kind}, not ${kind}`,
+        );
+      }
     }
     return bindings;
   } catch (cause) {

@@ -7,11 +7,11 @@ import type { Ending } from "../ffi/child_process.ts";
 import type { ServiceManager } from "../ffi/service_manager.ts";
 import { validate } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
-import { SaidOnce } from "./foreground.ts";
 import { PidFile } from "./pid_file.ts";
 import { prepare } from "./prepare.ts";
 import { HaproxyProcess, type Program } from "./process.ts";
 import { Sentinel } from "./readiness.ts";
+import { SaidOnce } from "./said_once.ts";
 
 /** How HAProxy is replaced and ended. */
 export interface Manner {

@@ -81,10 +81,13 @@ export class BindTable implements Iterable<Bind> {
    */
   release(bind: Bind): void {
     this.#binds.delete(canonicalIdentity(bind.address));
-    this.observer?.released(bind);
-    const { address, file } = bind;
-    if (file && !hasHost(address)) removeIfStill(address.path, file);
-    bind.socket.release();
+    try {
+      this.observer?.released(bind);
+      const { address, file } = bind;
+      if (file && !hasHost(address)) removeIfStill(address.path, file);
+    } finally {
+      bind.socket.release();
+    }
   }
 
   /** In the order they were bound. */

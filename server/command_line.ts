@@ -12,7 +12,7 @@ import type { MaskedSignal } from "../ffi/signal_mask.ts";
 import { SocketAddressError } from "../ffi/socket_address.ts";
 import { ControlSocketError } from "./control_socket.ts";
 import type { Daemon } from "./daemon.ts";
-import { inheritedState } from "./handoff.ts";
+import { Inheritance } from "./inheritance.ts";
 import type { Log } from "./log.ts";
 import { readCommandLine, USAGE, UsageError } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
@@ -44,14 +44,41 @@ async function check({ policyPath }: StartOptions): Promise<void> {
 }
 
 async function run(options: StartOptions): Promise<void> {
-  holdSignalsBack();
-  setAllCloseOnExec();
+  const inheritance = Inheritance.fromEnvironment();
   const log = logOf(options);
-  raiseDescriptorLimit();
-  using manager = ServiceManager.fromEnvironment((reason) =>
+  using resources = new DisposableStack();
+  let daemon: Daemon;
+  try {
+    daemon = await setUp(options, inheritance, log, resources);
+  } catch (error) {
+    if (inheritance !== undefined && error instanceof OsError) {
+      log.error("this generation cannot start, and is begun anew", {
+        reason: error.message,
+      });
+      log.flush();
+      inheritance.beginAnew();
+    }
+    throw error;
+  }
+  inheritance?.accepted();
+  await daemon.run();
+}
+
+/** A daemon that serves as soon as it runs. */
+async function setUp(
+  options: StartOptions,
+  inheritance: Inheritance | undefined,
+  log: Log,
+  resources: DisposableStack,
+): Promise<Daemon> {
+  holdSignalsBack();
+  const state = inheritance?.state;
+  setAllCloseOnExec();
+  raiseLimit(log);
+  const manager = ServiceManager.fromEnvironment((reason) =>
     log.warn("the service manager was not told", { reason })
   );
-  const state = inheritedState();
+  if (manager !== undefined) resources.use(manager);
   const { policyPath } = options;
   const parts = {
     log,
@@ -62,13 +89,27 @@ async function run(options: StartOptions): Promise<void> {
     tracing: await openTracing(),
   };
   if (state === undefined) warnOfOpenDoor(options, log);
-  using daemon = start(options, state, parts, manager, say);
-  using signals = new SignalDescriptor(SIGNALS);
-  const act = signalActions(daemon, manager);
-  daemon.watch(signals.fd, () => act(signals.take()));
+  const signals = resources.use(new SignalDescriptor(SIGNALS));
+  const prepare = (daemon: Daemon) => {
+    const act = signalActions(daemon, manager);
+    daemon.watch(signals.fd, () => act(signals.take()));
+  };
+  const daemon = start(options, state, parts, { manager, say, prepare });
   say(`Listening for binds on control socket: ${daemon.control.path}`);
   manager?.ready(statusText(daemon));
-  await daemon.run();
+  return daemon;
+}
+
+/** Fewer descriptors than there could be are no reason not to serve. */
+function raiseLimit(log: Log): void {
+  try {
+    raiseDescriptorLimit();
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    log.warn("the limit of descriptors stays as it is", {
+      reason: error.message,
+    });
+  }
 }
 
 function signalActions(

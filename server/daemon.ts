@@ -240,7 +240,7 @@ export class Daemon implements Disposable {
     }
     const watched = this.#watched.get(fd);
     if (watched !== undefined) {
-      watched();
+      this.#act(watched);
       return;
     }
     const connection = this.#connections.get(fd);
@@ -256,6 +256,15 @@ export class Daemon implements Disposable {
       if (readable && !connection.ended) connection.receive();
       this.#serve(connection);
     });
+  }
+
+  /** Whatever a caller's action meets is no reason to stop serving. */
+  #act(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.log.error("internal error", { reason: reasonOf(error) });
+    }
   }
 
   #accept(): void {
@@ -317,13 +326,10 @@ export class Daemon implements Disposable {
   }
 
   #turnAway(connection: Connection, error: RequestError): void {
-    try {
+    this.#guard(connection, () => {
       connection.reply(errorReply(null, error));
-    } catch (error) {
-      if (!isClientGone(error)) throw error;
-    } finally {
-      connection.close();
-    }
+    });
+    connection.close();
   }
 
   /** What accept(2) fails with now, it may not fail with a moment later. */
@@ -429,13 +435,13 @@ export class Daemon implements Disposable {
     const { requestTimeout } = this.limits;
     const within = formatDuration(requestTimeout);
     this.counters.refused.timeouts++;
-    this.log.warn("client dropped: its request did not come to its end", {
-      within,
-      ...connection.peer,
-    });
     const reason = `Invalid request: not complete within ${within}`;
     const refusal = new RequestError(ErrorCode.INVALID_REQUEST, reason);
     this.#guard(connection, () => {
+      this.log.warn("client dropped: its request did not come to its end", {
+        within,
+        ...connection.peer,
+      });
       connection.reply(errorReply(null, refusal));
       this.#drop(connection);
     });

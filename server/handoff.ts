@@ -1,23 +1,13 @@
 /**
- * Replacing the program: everything the daemon holds crosses an execve(2) as
- * descriptors that stay open, and a memfd says what each of them is.
+ * Replacing the program: everything the daemon holds goes to the next
+ * generation, which takes it in.
  *
  * @module
  */
 import { type Address, hasHost } from "../address.ts";
-import { Descriptor, setCloseOnExec } from "../ffi/descriptor.ts";
-import { memoryFile, readMemoryFile } from "../ffi/file.ts";
-import { LISTEN_VARIABLES } from "../ffi/listen_fds.ts";
-import {
-  commandLine,
-  environmentVariable,
-  executable,
-  execute,
-  initialEnvironment,
-  processId,
-  setAllCloseOnExec,
-  unsetEnvironmentVariable,
-} from "../ffi/process.ts";
+import { Descriptor } from "../ffi/descriptor.ts";
+import { memoryFile } from "../ffi/file.ts";
+import { setAllCloseOnExec } from "../ffi/process.ts";
 import { DEFAULT_BACKLOG } from "../protocol.ts";
 import { VERSION } from "../version.ts";
 import { hasBacklog } from "./bind_options.ts";
@@ -25,20 +15,16 @@ import { type Bind, BindTable } from "./bind_table.ts";
 import { Connection } from "./connection.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { Daemon, type DaemonParts } from "./daemon.ts";
-import { RUBY_PREFIX } from "./ruby_environment.ts";
+import { executeWith } from "./inheritance.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 import {
   type BindRecord,
   type BindState,
   type ClientState,
-  decodeState,
   encodeState,
   type State,
   type StateRecord,
 } from "./state.ts";
-
-/** Names the memfd and the process it is meant for: `<pid>:<fd>`. */
-const STATE_VARIABLE = "MULTIBINDER_STATE";
 
 /**
  * Becomes a fresh copy of this program, under the same PID, that goes on with
@@ -51,24 +37,8 @@ const STATE_VARIABLE = "MULTIBINDER_STATE";
 export function replaceProgram(daemon: Daemon): never {
   const state = stateOf(daemon);
   using memory = memoryFile("multibinder-state", encodeState(state));
-  const environment = initialEnvironment()
-    .filter((entry) => !isForThisGeneration(entry));
-  environment.push(`${STATE_VARIABLE}=${processId()}:${memory.fd}`);
   daemon.log.flush();
-  try {
-    setCloseOnExec(memory.fd, false);
-    for (const fd of descriptorsOf(state)) setCloseOnExec(fd, false);
-    return execute(executable(), commandLine(), environment);
-  } finally {
-    setAllCloseOnExec();
-  }
-}
-
-/** Variables that describe descriptors of this generation only. */
-function isForThisGeneration(entry: string): boolean {
-  return entry.startsWith(RUBY_PREFIX) ||
-    [STATE_VARIABLE, ...LISTEN_VARIABLES]
-      .some((name) => entry.startsWith(`${name}=`));
+  return executeWith(state, { fd: memory.fd, attempt: 1 });
 }
 
 /** Everything a daemon holds, as the next generation reads it. */
@@ -133,31 +103,6 @@ function clientState(connection: Connection): ClientState {
       descriptors: sockets.map(({ fd }) => fd),
     })),
   };
-}
-
-/** Every descriptor of a state, once: a released one may still be unsent. */
-function descriptorsOf(
-  { control, binds, clients }: StateRecord,
-): Set<number> {
-  const unsent = clients.flatMap(({ unsent }) =>
-    unsent.flatMap(({ descriptors }) => descriptors)
-  );
-  return new Set([
-    ...[control, ...binds, ...clients].map(({ fd }) => fd),
-    ...unsent,
-  ]);
-}
-
-/** What the last generation left for this process, if there was one. */
-export function inheritedState(): State | undefined {
-  const value = environmentVariable(STATE_VARIABLE);
-  if (value === undefined) return undefined;
-  unsetEnvironmentVariable(STATE_VARIABLE);
-  const [pid, fd] = value.split(":").map(Number);
-  // A process that some other daemon's environment leaked into.
-  if (pid !== processId() || fd === undefined) return undefined;
-  using memory = new Descriptor(fd);
-  return decodeState(readMemoryFile(memory.fd));
 }
 
 /**

@@ -30,30 +30,45 @@ export interface StartOptions extends Omit<ServerOptions, "policy"> {
   takeover?: readonly HostAddress[] | undefined;
 }
 
+/** What is around a daemon. */
+export interface Surroundings {
+  /** Who started it and keeps its sockets, if anybody. */
+  readonly manager: ServiceManager | undefined;
+  /** Writes a line to standard output. */
+  readonly say: (line: string) => void;
+  /** Has the daemon before the first client is answered. */
+  readonly prepare: (daemon: Daemon) => void;
+}
+
 /** A daemon that listens, with everything that was left for it. */
 export function start(
   options: StartOptions,
   state: State | undefined,
   parts: Pick<DaemonParts, "log" | "limits" | "policy" | "tracing">,
-  manager: ServiceManager | undefined,
-  say: (line: string) => void,
+  { manager, say, prepare }: Surroundings,
 ): Daemon {
   if (state !== undefined) {
-    // What the last generation held is in the store.
-    return adoptState(state, parts, (daemon) => keepInStore(daemon, manager));
+    return adoptState(state, parts, (daemon) => {
+      prepare(daemon);
+      // What the last generation held is in the store.
+      keepInStore(daemon, manager);
+    });
   }
   const { log } = parts;
   const binds = new BindTable();
   let control: ControlSocket | undefined;
+  let daemon: Daemon | undefined;
   try {
     control = adoptStoredSockets(options.path, binds, log, manager) ??
       newControlSocket(options, binds, log, say);
     adoptRubyBinds(binds, log);
-    const daemon = firstGeneration({ ...parts, control, binds });
+    daemon = firstGeneration({ ...parts, control, binds });
+    prepare(daemon);
     keepInStore(daemon, manager);
     storeAll(daemon, manager);
     return daemon;
   } catch (error) {
+    daemon?.close();
     control?.close();
     binds.close();
     throw error;

@@ -17,7 +17,11 @@ import {
   type Request,
 } from "./fake_server.ts";
 
-const LOOPBACK: InternetAddress = { family: "ipv4", host: "127.0.0.1", port: 0 };
+const LOOPBACK: InternetAddress = {
+  family: "ipv4",
+  host: "127.0.0.1",
+  port: 0,
+};
 
 function udpSocket(): Descriptor {
   const socket = newSocket(LOOPBACK, "datagram");

@@ -3,25 +3,23 @@
  *
  * @module
  */
-import { FAILING, SAFE_AT } from "./libc_symbols.ts";
+import { EXCEPTIONS, FAILING, type Reason } from "./libc_symbols.ts";
 import type { Call, Fault } from "./plan.ts";
+
+/** Why a call may fail, made from where it is made. */
+function reasonsOf({ symbol, site }: Call): readonly Reason[] {
+  const exception = EXCEPTIONS.find((each) =>
+    each.symbol === symbol && site.startsWith(`${each.file}:`)
+  );
+  return exception?.reasons ?? FAILING[symbol]!.reasons;
+}
 
 /** Each call failing once for each of its reasons. */
 export function everyFault(calls: readonly Call[]): Fault[] {
-  return calls.filter(({ symbol, site }) => !isSafe(symbol, site))
-    .flatMap(({ symbol, site, image }) =>
-      FAILING[symbol]!.reasons.map((outcome): Fault => ({
-        symbol,
-        site,
-        image,
-        outcome,
-      }))
-    );
-}
-
-function isSafe(symbol: string, site: string): boolean {
-  const place = SAFE_AT[symbol];
-  return place !== undefined && site.startsWith(place);
+  return calls.flatMap((call) => {
+    const { symbol, site, image } = call;
+    return reasonsOf(call).map((outcome) => ({ symbol, site, image, outcome }));
+  });
 }
 
 /** The fault in one line. */

@@ -80,6 +80,17 @@ export class FaultyProcess implements AsyncDisposable {
     await this.program.output.next("Listening for binds on control socket");
   }
 
+  /** Whether it has ended. */
+  get ended(): boolean {
+    try {
+      Deno.readLinkSync(`/proc/${this.pid}/exe`);
+      return false;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return true;
+      throw error;
+    }
+  }
+
   /** Its process. */
   get pid(): number {
     return this.program.pid;

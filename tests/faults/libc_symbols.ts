@@ -201,11 +201,25 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
   malloc: { failing: "NULL", reasons: ["ENOMEM"] },
 };
 
-/** Where a call cannot fail that may elsewhere: the file that makes it. */
-export const SAFE_AT: Readonly<Record<string, string>> = {
-  // An eventfd(2) that is not full takes its 8 bytes and gives them.
-  write: "poller.ts",
-};
+/** A file whose calls fail for fewer reasons than others. */
+export interface Exception {
+  readonly symbol: string;
+  readonly file: string;
+  readonly reasons: readonly Reason[];
+}
+
+/** What the manuals of special descriptors say. */
+export const EXCEPTIONS: readonly Exception[] = [
+  // An eventfd(2) that is not full takes its 8 bytes.
+  { symbol: "write", file: "poller.ts", reasons: [] },
+  { symbol: "read", file: "poller.ts", reasons: ["EAGAIN", "EINTR"] },
+  // signalfd(2)
+  {
+    symbol: "read",
+    file: "signal_descriptor.ts",
+    reasons: ["EAGAIN", "EINTR"],
+  },
+];
 
 /** What cannot fail: it works in memory, or its manual knows no error. */
 export const UNFAILING: readonly string[] = [

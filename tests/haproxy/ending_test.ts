@@ -48,6 +48,41 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a master whose worker does not finish leaves nothing behind either",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(
+      template("v1", { global: "master-worker" }),
+      [],
+      { options: ["--grace", "100ms"] },
+    );
+    const { pid: worker } = await haproxy.ask();
+    await haproxy.beginRequest();
+    haproxy.program.signal("SIGTERM");
+    await haproxy.program.end();
+    assert(!await runs(worker));
+  },
+});
+
+Deno.test({
+  name: "a HAProxy that does not even react to SIGTERM is killed",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(
+      template("v1"),
+      [],
+      { options: ["--grace", "1ms"] },
+    );
+    const { pid } = await haproxy.ask();
+    Deno.kill(pid, "SIGSTOP");
+    haproxy.program.signal("SIGTERM");
+    const { code, errors } = await haproxy.program.end();
+    assertEquals(code, 128 + 9, errors);
+    assert(!await runs(pid));
+  },
+});
+
+Deno.test({
   name: "a second SIGTERM is the end of the grace",
   ignore,
   fn: async () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { WireOptions, ErrorData } from "../../protocol.ts";
+import type { ErrorData, WireOptions } from "../../protocol.ts";
 import { lacksIpv6 } from "../binds/listening_socket.ts";
 import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";

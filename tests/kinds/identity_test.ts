@@ -28,31 +28,34 @@ function freePort(): number {
 const LOCALHOST = await resolveHost("localhost", 0);
 
 for (const kind of ["tcp", "udp"] as const) {
-  const SPELLINGS: [what: string, usesIpv6: boolean, spellings: BindParams[]][] =
-    [
-      ["of ::1", true, [
-        { address: "::1" },
-        { address: "0:0:0:0:0:0:0:1" },
-        { address: "0000:0000:0000:0000:0000:0000:0000:0001" },
-        { address: "::0.0.0.1" },
-        { address: "::1", v6only: true },
-      ]],
-      ["of an address with letters", true, [
-        { address: "2001:DB8::A", free_bind: true },
-        { address: "2001:db8:0::a" },
-        { address: "2001:0db8::000a" },
-      ]],
-      ["of localhost and what it resolves to", false, [
-        { address: "localhost" },
-        { address: "LOCALHOST" },
-        { address: LOCALHOST[0]!.host },
-      ]],
-      ["of 127.0.0.1, for which v6only means nothing", false, [
-        { address: "127.0.0.1" },
-        { address: "127.0.0.1", v6only: true },
-        { address: "127.0.0.1", v6only: false },
-      ]],
-    ];
+  const SPELLINGS: [
+    what: string,
+    usesIpv6: boolean,
+    spellings: BindParams[],
+  ][] = [
+    ["of ::1", true, [
+      { address: "::1" },
+      { address: "0:0:0:0:0:0:0:1" },
+      { address: "0000:0000:0000:0000:0000:0000:0000:0001" },
+      { address: "::0.0.0.1" },
+      { address: "::1", v6only: true },
+    ]],
+    ["of an address with letters", true, [
+      { address: "2001:DB8::A", free_bind: true },
+      { address: "2001:db8:0::a" },
+      { address: "2001:0db8::000a" },
+    ]],
+    ["of localhost and what it resolves to", false, [
+      { address: "localhost" },
+      { address: "LOCALHOST" },
+      { address: LOCALHOST[0]!.host },
+    ]],
+    ["of 127.0.0.1, for which v6only means nothing", false, [
+      { address: "127.0.0.1" },
+      { address: "127.0.0.1", v6only: true },
+      { address: "127.0.0.1", v6only: false },
+    ]],
+  ];
   for (const [what, usesIpv6, spellings] of SPELLINGS) {
     for (const port of [0, freePort()]) {
       const zero = port === 0 ? "port 0" : "a port";

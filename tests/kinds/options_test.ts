@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Kind } from "../../address.ts";
 import { isListening } from "../../ffi/socket.ts";
-import { type WireOptions, ErrorCode } from "../../protocol.ts";
+import { ErrorCode, type WireOptions } from "../../protocol.ts";
 import { lacksIpv6 } from "../binds/listening_socket.ts";
 import { Daemon } from "../daemon.ts";
 import { RawConnection } from "../raw_connection.ts";

@@ -51,7 +51,17 @@ Deno.test("names that differ in letter case or normalization are different files
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
-  const names = ["web", "Web", "\u00e9", "e\u0301", "web\n", "a b", "日本", "%41", "A"];
+  const names = [
+    "web",
+    "Web",
+    "\u00e9",
+    "e\u0301",
+    "web\n",
+    "a b",
+    "日本",
+    "%41",
+    "A",
+  ];
   for (const name of names) {
     await granted(connection, { path: scratch.join(name) });
   }
@@ -152,7 +162,10 @@ Deno.test("a directory that the daemon may not write or search is EACCES", {
 }, async () => {
   await using open = await OpenScratch.make();
   for (
-    const [name, mode] of [["run", 0o777], ["read", 0o555], ["closed", 0o700]] as const
+    const [name, mode] of [["run", 0o777], ["read", 0o555], [
+      "closed",
+      0o700,
+    ]] as const
   ) {
     await Deno.mkdir(open.join(name));
     await Deno.chmod(open.join(name), mode);

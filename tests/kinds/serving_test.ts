@@ -25,7 +25,9 @@ async function findIt(sock: string, params: BindParams): Promise<string> {
   const bound = localAddress(await granted(connection, params));
   if (bound.family === "unix") return bound.path;
   const host = bound.host === "::" ? "::1" : bound.host;
-  return bound.family === "ipv6" ? `[${host}]:${bound.port}` : `${host}:${bound.port}`;
+  return bound.family === "ipv6"
+    ? `[${host}]:${bound.port}`
+    : `${host}:${bound.port}`;
 }
 
 async function answersTo(
@@ -45,31 +47,35 @@ async function answersTo(
 
 for (const place of PLACES) {
   const { name, kind } = place;
-  Deno.test(`Python programs serve each other on it, before and after a re-exec, and without the daemon: ${name}`, {
-    ignore: ignored(place),
-  }, async () => {
-    await using scratch = await Scratch.make();
-    await using daemon = await Daemon.start();
-    const { sock } = daemon;
-    const params = place.params(scratch, "socket");
-    const address = await findIt(sock, params);
-    await using service = startForeign(
-      "datagrams.py",
-      sock,
-      JSON.stringify(params),
-      "3",
-      "--answer",
-    );
-    const ready = JSON.parse(await service.output.next("ready"));
-    assertEquals(ready.blocking, true);
-    assertEquals(await answersTo(kind, address, ["one"]), ["ONE"]);
-    await daemon.reexec();
-    assertEquals(await findIt(sock, params), address);
-    assertEquals(await answersTo(kind, address, ["two"]), ["TWO"]);
-    await daemon.stop();
-    assertEquals(await answersTo(kind, address, ["three"]), ["THREE"]);
-    assertEquals((await service.end()).code, 0);
-  });
+  Deno.test(
+    `Python programs serve each other on it, before and after a re-exec, and without the daemon: ${name}`,
+    {
+      ignore: ignored(place),
+    },
+    async () => {
+      await using scratch = await Scratch.make();
+      await using daemon = await Daemon.start();
+      const { sock } = daemon;
+      const params = place.params(scratch, "socket");
+      const address = await findIt(sock, params);
+      await using service = startForeign(
+        "datagrams.py",
+        sock,
+        JSON.stringify(params),
+        "3",
+        "--answer",
+      );
+      const ready = JSON.parse(await service.output.next("ready"));
+      assertEquals(ready.blocking, true);
+      assertEquals(await answersTo(kind, address, ["one"]), ["ONE"]);
+      await daemon.reexec();
+      assertEquals(await findIt(sock, params), address);
+      assertEquals(await answersTo(kind, address, ["two"]), ["TWO"]);
+      await daemon.stop();
+      assertEquals(await answersTo(kind, address, ["three"]), ["THREE"]);
+      assertEquals((await service.end()).code, 0);
+    },
+  );
 
   Deno.test(`what waits when a holder ends is the next one's: ${name}`, {
     ignore: ignored(place),

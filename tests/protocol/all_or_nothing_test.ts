@@ -252,10 +252,13 @@ Deno.test("253 binds of which the last fails leave nothing", async () => {
   const before = await idleDescriptors(daemon);
   {
     using connection = RawConnection.open(daemon.sock);
-    const wanted = Array.from({ length: 252 }, (_, index): [string, unknown] => [
-      "bind",
-      { kind: "udp", address: `127.0.1.${index}`, port: 0 },
-    ]);
+    const wanted = Array.from(
+      { length: 252 },
+      (_, index): [string, unknown] => [
+        "bind",
+        { kind: "udp", address: `127.0.1.${index}`, port: 0 },
+      ],
+    );
     const failed = await askBatch(connection, ...wanted, ["bind", IMPOSSIBLE]);
     assertEquals(failed.bound, []);
     failed.answers.slice(0, 252).forEach(assertUndone);

@@ -79,6 +79,54 @@ Deno.test("an older release's state may say less", () => {
   assertEquals([none.binds, none.clients], [[], []]);
 });
 
+Deno.test("a state of every kind of bind reads as it was written", () => {
+  const common = {
+    v6only: true,
+    backlog: 1000,
+    bound_at: 1_767_225_601_000,
+    handed_out: 0,
+  };
+  const binds: State["binds"] = [
+    {
+      ...common,
+      fd: 6,
+      kind: "udp",
+      host: "::",
+      port: 53,
+      v6only: false,
+      device: "lo",
+      options: { reuse_port: true },
+    },
+    {
+      ...common,
+      fd: 7,
+      kind: "unix",
+      path: "/run/web.sock",
+      file: FILE,
+      backlog: 9,
+      options: { mode: "0600", owner: "www" },
+    },
+    { ...common, fd: 8, kind: "seqpacket", path: "@bus" },
+    { ...common, fd: 9, kind: "unixgram", path: "/run/log.sock", file: FILE },
+  ];
+  assertEquals(decodeState(encodeState({ ...STATE, binds })).binds, binds);
+});
+
+Deno.test("a path without a kind is a UNIX stream socket", () => {
+  const { binds } = decodeState(encode({
+    format: 1,
+    control: CONTROL,
+    binds: [{ fd: 6, path: "/run/web.sock" }],
+  }));
+  const { fd, kind, path, backlog } = binds[0]!;
+  assertEquals({ fd, kind, path, backlog }, {
+    fd: 6,
+    kind: "unix",
+    path: "/run/web.sock",
+    backlog: 1000,
+  });
+});
+
 const UNREADABLE: Record<string, unknown> = {
   "another format": { ...STATE, format: 2 },
   "no format": { ...STATE, format: undefined },

@@ -1,0 +1,143 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { bind, BindError, connect } from "../../client.ts";
+import { type Answer, ErrorCode } from "../../protocol.ts";
+import { Daemon } from "../daemon.ts";
+import { eventually } from "../eventually.ts";
+import { idleDescriptors } from "../idle_descriptors.ts";
+import { RawConnection, requestText } from "../raw_connection.ts";
+
+const STATUS = requestText(1, "status");
+const THREE = { args: ["--max-clients", "3"] };
+
+/** A client that the daemon has let in. */
+async function letIn(sock: string): Promise<RawConnection> {
+  const connection = RawConnection.open(sock);
+  await connection.send(STATUS);
+  assertEquals((await connection.answer()).error, undefined);
+  return connection;
+}
+
+/** What the daemon says to a client before it hangs up. */
+async function refusal(sock: string, said = ""): Promise<Answer> {
+  using connection = RawConnection.open(sock);
+  await connection.send(said);
+  const [answer, ...more] = await connection.answersToEnd();
+  assertEquals(more, []);
+  return answer ?? {};
+}
+
+Deno.test("a client beyond --max-clients is told so and closed, whatever it has said", async () => {
+  await using daemon = await Daemon.start(THREE);
+  const { sock } = daemon;
+  using stack = new DisposableStack();
+  const inside: RawConnection[] = [];
+  for (let count = 0; count < 3; count++) {
+    inside.push(stack.use(await letIn(sock)));
+  }
+  for (const said of ["", "{", STATUS, STATUS.repeat(100), "garbage"]) {
+    const { jsonrpc, id, error } = await refusal(sock, said);
+    assertEquals([jsonrpc, id, error?.code], [
+      "2.0",
+      null,
+      ErrorCode.LIMIT_REACHED,
+    ]);
+    assertEquals(error?.message.includes("--max-clients"), true);
+  }
+  for (const connection of inside) {
+    await connection.send(STATUS);
+    const { result } = await connection.answer();
+    const { clients, refused, limits } = result as {
+      clients: number;
+      refused: { clients: number };
+      limits: { clients: number };
+    };
+    assertEquals([clients, refused.clients, limits.clients], [3, 5, 3]);
+  }
+});
+
+Deno.test("a slot that is free again is used", async () => {
+  await using daemon = await Daemon.start({ args: ["--max-clients=1"] });
+  const { sock } = daemon;
+  for (let round = 0; round < 5; round++) {
+    using inside = await letIn(sock);
+    assertEquals((await refusal(sock)).error?.code, ErrorCode.LIMIT_REACHED);
+    inside.endWriting();
+    assertEquals(await inside.next(), undefined);
+  }
+  using last = await letIn(sock);
+  await last.send(STATUS);
+  const { result } = await last.answer();
+  assertEquals((result as { clients: number }).clients, 1);
+});
+
+Deno.test("clients that are refused leave no descriptor", async () => {
+  await using daemon = await Daemon.start(THREE);
+  const { sock } = daemon;
+  const before = await idleDescriptors(daemon);
+  {
+    using stack = new DisposableStack();
+    for (let count = 0; count < 3; count++) stack.use(await letIn(sock));
+    for (let count = 0; count < 200; count++) await refusal(sock);
+  }
+  // Until the three are gone nobody else is let in.
+  await eventually("a free slot", async () => {
+    const { error } = await refusalOrStatus(sock);
+    return error === undefined;
+  });
+  assertEquals(await idleDescriptors(daemon), before);
+});
+
+async function refusalOrStatus(sock: string): Promise<Answer> {
+  using connection = RawConnection.open(sock);
+  await connection.send(STATUS);
+  return await connection.answer();
+}
+
+Deno.test("the client library's error says that the limit is reached", async () => {
+  await using daemon = await Daemon.start(THREE);
+  const { sock } = daemon;
+  using stack = new DisposableStack();
+  const inside: RawConnection[] = [];
+  for (let count = 0; count < 3; count++) {
+    inside.push(stack.use(await letIn(sock)));
+  }
+  const error = await assertRejects(() => bind(":0", { sock }), BindError);
+  assertEquals(error.code, ErrorCode.LIMIT_REACHED);
+  using session = await connect({ sock });
+  await assertRejects(() => session.status(), BindError);
+  for (const connection of inside) connection[Symbol.dispose]();
+  await eventually("the session is let in", async () => {
+    try {
+      return (await session.status()).clients === 1;
+    } catch (error) {
+      if (!(error instanceof BindError)) throw error;
+      return false;
+    }
+  });
+});
+
+Deno.test("--max-clients holds across a re-exec, and those inside stay", async () => {
+  await using daemon = await Daemon.start(THREE);
+  const { sock } = daemon;
+  using stack = new DisposableStack();
+  const inside: RawConnection[] = [];
+  for (let count = 0; count < 3; count++) {
+    inside.push(stack.use(await letIn(sock)));
+  }
+  await daemon.reexec();
+  assertEquals((await refusal(sock)).error?.code, ErrorCode.LIMIT_REACHED);
+  for (const connection of inside) {
+    await connection.send(STATUS);
+    assertEquals((await connection.answer()).error, undefined);
+  }
+});
+
+Deno.test("without --max-clients there is no limit", async () => {
+  await using daemon = await Daemon.start();
+  using stack = new DisposableStack();
+  for (let count = 0; count < 300; count++) {
+    stack.use(RawConnection.open(daemon.sock));
+  }
+  const { clients, limits, refused } = await daemon.status();
+  assertEquals([clients, limits.clients, refused.clients], [301, 0, 0]);
+});

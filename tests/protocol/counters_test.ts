@@ -1,0 +1,140 @@
+import { assert, assertEquals } from "@std/assert";
+import { connect } from "../../client.ts";
+import { serve } from "../../server.ts";
+import type { Status } from "../../protocol.ts";
+import { Daemon } from "../daemon.ts";
+import { residentMemory } from "../process_state.ts";
+import { RawConnection, requestText } from "../raw_connection.ts";
+import { Scratch } from "../tree.ts";
+
+const TCP = [{ address: "127.0.0.1", port: 0 }];
+const IMPOSSIBLE = [{ address: "192.0.2.1", port: 0 }];
+
+async function statusOn(connection: RawConnection): Promise<Status> {
+  await connection.send(requestText(1, "status"));
+  return (await connection.answer()).result as Status;
+}
+
+Deno.test("status counts requests and errors by method", async () => {
+  await using daemon = await Daemon.start();
+  using connection = RawConnection.open(daemon.sock);
+  const none = { requests: 0, errors: 0 };
+  const first = await statusOn(connection);
+  assertEquals(first.requests, {
+    bind: none,
+    list: none,
+    release: none,
+    // The one that asks is counted too.
+    status: { requests: 1, errors: 0 },
+    other: none,
+  });
+  for (
+    const text of [
+      requestText(1, "bind", TCP),
+      requestText(2, "bind", TCP),
+      requestText(3, "bind", IMPOSSIBLE),
+      requestText(4, "bind"),
+      requestText(5, "list"),
+      requestText(6, "list", [1]),
+      requestText(7, "release", TCP),
+      requestText(8, "release", TCP),
+      requestText(9, "status", [1]),
+      requestText(10, "toString"),
+      requestText(11, "__proto__"),
+      `{"jsonrpc":"2.0"}`,
+      `{no JSON}`,
+      `[]`,
+      `[1,2]`,
+    ]
+  ) {
+    await connection.send(text);
+    await connection.answer();
+  }
+  const { requests } = await statusOn(connection);
+  assertEquals(requests, {
+    bind: { requests: 4, errors: 2 },
+    list: { requests: 2, errors: 1 },
+    release: { requests: 2, errors: 1 },
+    status: { requests: 3, errors: 1 },
+    other: { requests: 7, errors: 7 },
+  });
+});
+
+Deno.test("what begins with no bracket is counted as an error", async () => {
+  await using daemon = await Daemon.start();
+  using connection = RawConnection.open(daemon.sock);
+  await connection.send("GET / HTTP/1.1\r\n");
+  await connection.answersToEnd();
+  const { requests } = await daemon.status();
+  assertEquals(requests.other, { requests: 1, errors: 1 });
+});
+
+Deno.test("nobody was turned away from a daemon that had no reason to", async () => {
+  await using daemon = await Daemon.start();
+  const { refused, limits, policy } = await daemon.status();
+  assertEquals(refused, {
+    clients: 0,
+    binds: 0,
+    timeouts: 0,
+    unread: 0,
+    denied: 0,
+    descriptors: 0,
+  });
+  assertEquals(limits, { clients: 0, binds: 0, request_timeout: 30_000 });
+  assertEquals(policy, undefined);
+});
+
+Deno.test("a client that does not read is counted as such", async () => {
+  await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
+  using connection = RawConnection.open(daemon.sock);
+  const request = requestText(1, "status").repeat(100);
+  while (await connection.send(request));
+  assertEquals((await daemon.status()).refused.unread, 1);
+});
+
+Deno.test("counters begin anew with each generation", async () => {
+  await using daemon = await Daemon.start();
+  using connection = RawConnection.open(daemon.sock);
+  await connection.send(requestText(1, "nothing"));
+  await connection.answer();
+  await daemon.reexec();
+  const { requests } = await statusOn(connection);
+  assertEquals(requests.other, { requests: 0, errors: 0 });
+});
+
+Deno.test("what a server's status() said does not change afterwards", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  await using server = serve({ path, logLevel: "error", maxBinds: 1 });
+  const before = server.status();
+  const said = structuredClone(before);
+  using connection = RawConnection.open(path);
+  for (const text of [requestText(1, "bind", TCP), requestText(2, "nothing")]) {
+    await connection.send(text);
+    await connection.answer();
+  }
+  assertEquals(before, said);
+  assertEquals(server.status().requests.bind?.requests, 1);
+});
+
+Deno.test("status says what memory the process has, as the kernel does", async () => {
+  await using daemon = await Daemon.start();
+  const { memory } = await daemon.status();
+  const resident = await residentMemory(daemon.pid) * 1024;
+  assert(Math.abs(memory.resident - resident) < 16 * 1024 * 1024);
+  assert(memory.heap > 0 && memory.heap < memory.resident);
+});
+
+Deno.test("uptime is the time since the first generation began", async () => {
+  const before = performance.now();
+  await using daemon = await Daemon.start();
+  using session = await connect({ sock: daemon.sock });
+  const first = await session.status();
+  assert(first.uptime >= 0);
+  assert(first.uptime <= (performance.now() - before) / 1000 + 0.1);
+  await daemon.reexec();
+  const second = await session.status();
+  assert(second.uptime > first.uptime);
+  assert(second.uptime <= (performance.now() - before) / 1000 + 0.1);
+  assertEquals(second.started_at, first.started_at);
+});

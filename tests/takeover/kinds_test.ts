@@ -1,0 +1,135 @@
+import { assertEquals } from "@std/assert";
+import { connect } from "../../client.ts";
+import type { BindDescription, BindParams } from "../../protocol.ts";
+import { lacksIpv6 } from "../binds/listening_socket.ts";
+import { Daemon } from "../daemon.ts";
+import { PLACES } from "../kinds/places.ts";
+import { granted, rawList, rawRelease } from "../kinds/raw_bind.ts";
+import { boundAt } from "../kinds/unix_sockets.ts";
+import { RawConnection } from "../raw_connection.ts";
+import { Scratch } from "../tree.ts";
+
+const noIpv6 = lacksIpv6();
+
+/** What a takeover leaves as it is. */
+function lasting({ address, kind, options, inode }: BindDescription) {
+  return { address, kind, options, inode };
+}
+
+/** Runs `action` with a daemon that holds `binds`, then one in its place. */
+async function takenOver(
+  binds: BindParams[],
+  sock: string,
+  between: () => Promise<void>,
+  afterwards: (
+    connection: RawConnection,
+    before: BindDescription[],
+  ) => Promise<void>,
+): Promise<void> {
+  await using old = await Daemon.start({ sock });
+  using first = RawConnection.open(sock);
+  for (const params of binds) await granted(first, params);
+  const before = await rawList(first);
+  await between();
+  await using _daemon = await Daemon.start({ sock, args: ["--takeover"] });
+  assertEquals((await old.stop()).code, 0);
+  using connection = RawConnection.open(sock);
+  await afterwards(connection, before);
+}
+
+Deno.test("every kind of socket with its options is taken over from a daemon, with its file", async () => {
+  await using scratch = await Scratch.make();
+  const places = PLACES.filter(({ family }) => !(noIpv6 && family === "ipv6"));
+  const binds: BindParams[] = [
+    ...places.map((place, index) => place.params(scratch, `${index}.sock`)),
+    {
+      address: "127.0.0.2",
+      port: 0,
+      device: "lo",
+      backlog: 9,
+      reuse_port: true,
+      free_bind: true,
+      defer_accept: 3,
+      recv_buffer: 65536,
+    },
+    {
+      path: scratch.join("mode.sock"),
+      mode: "0600",
+      owner: Deno.uid()!,
+      group: Deno.gid()!,
+    },
+    { path: `@${scratch.path}/odd\nname` },
+  ];
+  const sock = scratch.join("control.sock");
+  const files = () =>
+    [...Deno.readDirSync(scratch.path)].map(({ name }) => name)
+      .filter((name) => name !== "control.sock").toSorted();
+  let made: string[] = [];
+  await takenOver(
+    binds,
+    sock,
+    async () => {
+      made = files();
+      await Promise.resolve();
+    },
+    async (connection, before) => {
+      assertEquals(
+        (await rawList(connection)).map(lasting),
+        before.map(lasting),
+      );
+      assertEquals(files(), made);
+      for (const params of binds) await rawRelease(connection, params);
+      assertEquals(files(), []);
+    },
+  );
+});
+
+Deno.test("a release after a takeover leaves alone what had taken the place of a bind's file before it", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("web.sock");
+  using stack = new DisposableStack();
+  let ino: number | null = null;
+  await takenOver(
+    [{ path }],
+    scratch.join("control.sock"),
+    async () => {
+      await Deno.remove(path);
+      stack.use(boundAt(path, "unix"));
+      ino = (await Deno.lstat(path)).ino;
+    },
+    async (connection) => {
+      await rawRelease(connection, { path });
+      assertEquals((await Deno.lstat(path)).ino, ino);
+    },
+  );
+});
+
+Deno.test("a bind whose file is gone is taken over all the same", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("web.sock");
+  await takenOver(
+    [{ path }, { kind: "unixgram", path: scratch.join("log.sock") }],
+    scratch.join("control.sock"),
+    () => Deno.remove(path),
+    async (connection, before) => {
+      assertEquals(
+        (await rawList(connection)).map(lasting),
+        before.map(lasting),
+      );
+    },
+  );
+});
+
+Deno.test("a takeover tells the old daemon's last hand-overs apart from its own", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  await takenOver(
+    [{ kind: "udp", address: "127.0.0.1", port: 0 }],
+    sock,
+    async () => {},
+    async () => {
+      using session = await connect({ sock });
+      assertEquals((await session.list())[0]?.handed_out, 0);
+    },
+  );
+});
