@@ -135,6 +135,8 @@ export interface BindDescription {
   last_peer?: { pid: number; uid: number; gid: number; at: string };
   /** The socket's inode, by which /proc/PID/fd names it (proc_pid_fd(5)). */
   inode: string;
+  /** The file at its path, where it has one: device `major:minor` and inode. */
+  file?: { device: string; inode: string };
   /** Connections that wait to be accepted; missing where nobody can tell. */
   waiting?: number;
 }

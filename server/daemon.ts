@@ -161,9 +161,9 @@ export class Daemon implements Disposable {
         open: openDescriptorCount(),
         limit: descriptorLimit().soft,
       },
-      requests: this.counters.requests,
+      requests: structuredClone(this.counters.requests),
       limits: this.#statusLimits(),
-      refused: this.counters.refused,
+      refused: { ...this.counters.refused },
       memory: { resident: rss, heap: heapUsed },
       ...(policy && {
         policy: {

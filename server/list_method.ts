@@ -16,6 +16,7 @@ export function listMethod(binds: BindTable): BindDescription[] {
       last_peer: { ...bind.lastPeer, at: isoTime(bind.lastPeer.at) },
     }),
     inode: socketInode(bind.socket.fd),
+    ...(bind.file && { file: bind.file }),
     ...waiting(bind, queues),
   }));
 }

@@ -11,7 +11,6 @@ import { OsError } from "../ffi/errno.ts";
 import { initialEnvironment } from "../ffi/process.ts";
 import { isListening } from "../ffi/socket.ts";
 import { canonicalHost, localAddress } from "../ffi/socket_address.ts";
-import { DEFAULT_BACKLOG } from "../protocol.ts";
 import { type BindTable, newBind } from "./bind_table.ts";
 import type { Log } from "./log.ts";
 
@@ -25,9 +24,7 @@ export function adoptRubyBinds(binds: BindTable, log: Log): void {
     try {
       const { address, fd } = readEntry(entry);
       binds.add(
-        newBind(address, { socket: new Descriptor(fd) }, {
-          backlog: DEFAULT_BACKLOG,
-        }),
+        newBind(address, { socket: new Descriptor(fd) }, {}),
       );
       log.info("taken over", { address: formatAddress(address), from: entry });
     } catch (error) {

@@ -14,8 +14,6 @@ import { type PassedDescriptor, passedDescriptors } from "../ffi/listen_fds.ts";
 import type { ServiceManager } from "../ffi/service_manager.ts";
 import { boundDevice, getOption, servingKind } from "../ffi/socket.ts";
 import { type InternetAddress, localAddress } from "../ffi/socket_address.ts";
-import { DEFAULT_BACKLOG } from "../protocol.ts";
-import { hasBacklog } from "./bind_options.ts";
 import { type BindTable, newBind } from "./bind_table.ts";
 import { ControlSocket } from "./control_socket.ts";
 import type { Log } from "./log.ts";
@@ -56,8 +54,8 @@ export function adoptStoredSockets(
         continue;
       }
       const socket = { socket: descriptor, ...(file && { file }) };
-      const backlog = hasBacklog(kind) ? { backlog: DEFAULT_BACKLOG } : {};
-      binds.add(newBind(address, socket, backlog));
+      // What it was made with is not known: whatever is asked for is applied.
+      binds.add(newBind(address, socket, {}));
       log.info("taken back", {
         address: formatAddress(address),
         name: passed.name,

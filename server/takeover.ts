@@ -6,12 +6,15 @@
  */
 import type { Address } from "../address.ts";
 import { OsError } from "../ffi/errno.ts";
-import { type BindParams, DEFAULT_BACKLOG } from "../protocol.ts";
-import { hasBacklog } from "./bind_options.ts";
 import { type BindTable, newBind } from "./bind_table.ts";
 import { type ControlAccess, ControlSocket } from "./control_socket.ts";
 import type { Log } from "./log.ts";
-import { paramsOf, Predecessor, TakeoverError } from "./predecessor.ts";
+import {
+  Predecessor,
+  TakeoverError,
+  type Wanted,
+  wantedOf,
+} from "./predecessor.ts";
 
 /** Options of {@linkcode takeOver}. */
 export interface TakeoverOptions {
@@ -43,7 +46,7 @@ export function takeOver(
       `the server on ${path} cannot list what it holds: name the addresses, --takeover=127.0.0.1:80,...`,
     );
   }
-  fetch(predecessor, [...listed ?? [], ...addresses.map(paramsOf)], binds);
+  fetch(predecessor, [...listed ?? [], ...addresses.map(wantedOf)], binds);
   const control = ControlSocket.replace(path, access);
   // What was bound between the first list and the rename.
   if (listed !== undefined) fetchLate(predecessor, binds, log);
@@ -75,19 +78,16 @@ function fetchLate(
 
 function fetch(
   predecessor: Predecessor,
-  wanted: readonly BindParams[],
+  wanted: readonly Wanted[],
   binds: BindTable,
 ): void {
-  for (const params of wanted) {
-    const taken = predecessor.take(params);
+  for (const each of wanted) {
+    const taken = predecessor.take(each);
     if (binds.get(taken.address) !== undefined) {
       taken.socket.close();
       continue;
     }
     const { address, socket, file, options } = taken;
-    const complete = hasBacklog(address.kind)
-      ? { backlog: DEFAULT_BACKLOG, ...options }
-      : options;
-    binds.add(newBind(address, { socket, ...(file && { file }) }, complete));
+    binds.add(newBind(address, { socket, ...(file && { file }) }, options));
   }
 }

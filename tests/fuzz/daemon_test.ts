@@ -1,0 +1,161 @@
+import { assert, assertEquals } from "@std/assert";
+import { connect, type Session } from "../../client.ts";
+import type { Status } from "../../protocol.ts";
+import { Daemon } from "../daemon.ts";
+import { eventually } from "../eventually.ts";
+import { isSettled } from "../process_state.ts";
+import { within } from "../program.ts";
+import { RawConnection } from "../raw_connection.ts";
+import type { Random } from "../robustness/malformed_requests.ts";
+import { Scratch } from "../tree.ts";
+import { expectedFor } from "./expected_answers.ts";
+import { sendIn, wayOf } from "./framings.ts";
+import { isHarmless } from "./harmless.ts";
+import { mutated } from "./mutations.ts";
+import { requestIn } from "./requests.ts";
+import { casesFor, inCase, SEED } from "./seed.ts";
+
+const CASES = casesFor(4000);
+
+/** After so many cases nothing may be left of them. */
+const BATCH = 400;
+
+/** Clients at the same time. */
+const CLIENTS = 8;
+
+/** A daemon that has served some thousand cases grows no more, in bytes. */
+const GROWTH = 128 * 1024 * 1024;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Bytes of some requests, none of which does any harm. */
+function bytesFor(random: Random, directory: string): Bytes {
+  while (true) {
+    const count = random.of([1, 1, 1, 2, 3, 10]);
+    const pieces = Array.from(
+      { length: count },
+      () => [...mutated(requestIn(directory, random), random)],
+    );
+    const bytes = Uint8Array.from(pieces.flat());
+    const { messages } = expectedFor(bytes);
+    if (messages.every((each) => isHarmless(each, directory))) return bytes;
+  }
+}
+
+function shown(bytes: Bytes): string {
+  const text = JSON.stringify(new TextDecoder().decode(bytes));
+  return text.length > 2000 ? `${text.slice(0, 2000)}...` : text;
+}
+
+/** A daemon, and what it was like before anybody asked it for anything. */
+class Target implements AsyncDisposable {
+  private constructor(
+    readonly scratch: Scratch,
+    readonly daemon: Daemon,
+    readonly session: Session,
+    readonly before: Status,
+  ) {}
+
+  static async open(): Promise<Target> {
+    const scratch = await Scratch.make();
+    const daemon = await Daemon.start({ args: ["--log-level", "error"] });
+    const session = await connect({ sock: daemon.sock });
+    await eventually("Deno's own handler", () => isSettled(daemon.pid));
+    return new Target(scratch, daemon, session, await session.status());
+  }
+
+  async try(number: number): Promise<void> {
+    let subject = "being made";
+    await inCase(number, () => subject, async (random) => {
+      const bytes = bytesFor(random, this.scratch.path);
+      const way = wayOf(random);
+      subject = `${way.what}, ${shown(bytes)}`;
+      await sendIn(way, this.daemon.sock, bytes, random);
+    });
+  }
+
+  /** Another client is answered all the time. */
+  async watch(until: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    until.then(() => isOver = true, () => isOver = true);
+    using other = await connect({ sock: this.daemon.sock });
+    while (!isOver) {
+      const status = await within(other.status(), "a status");
+      assertEquals(status.pid, this.before.pid);
+    }
+  }
+
+  /** Everything is there that was asked for, and goes; nothing else is. */
+  async clear(): Promise<void> {
+    await this.#withoutClients();
+    for (const { address, options } of await this.session.list()) {
+      await this.session.release(address, options);
+    }
+    await this.#withoutClients();
+    const { session, before } = this;
+    const { pid, generation, binds, memory } = await session.status();
+    assertEquals({ pid, generation, binds }, {
+      pid: before.pid,
+      generation: 1,
+      binds: 0,
+    });
+    const grown = memory.resident - before.memory.resident;
+    assert(grown < GROWTH, `${grown} bytes more than at first`);
+    const left = [...Deno.readDirSync(this.scratch.path)];
+    assertEquals(left.map(({ name }) => name), []);
+    assertEquals(this.daemon.program.errors.text, "");
+  }
+
+  /** Descriptors are those of a daemon without clients, and of its binds. */
+  async #withoutClients(): Promise<void> {
+    const { session, before } = this;
+    let seen: unknown;
+    await eventually(() => `no clients: ${JSON.stringify(seen)}`, async () => {
+      const { clients, binds, descriptors: { open } } = await session.status();
+      seen = { clients, binds, open, before: before.descriptors.open };
+      return clients === 1 && open <= before.descriptors.open + binds;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.session.close();
+    await this.daemon[Symbol.asyncDispose]();
+    await this.scratch[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test(`mutated requests, ${CASES} times: each is answered once or its connection closed, and nothing is left of them`, async () => {
+  await using target = await Target.open();
+  const { sock } = target.daemon;
+  for (let tried = 0; tried < CASES; tried += BATCH) {
+    const numbers = Array.from({ length: BATCH }, (_, index) => tried + index)
+      .values();
+    // One who never reads what he asks for, as long as the batch takes.
+    using unread = RawConnection.open(sock);
+    await inCase(
+      tried,
+      () => "never read",
+      (random) => unread.send(bytesFor(random, target.scratch.path)),
+    );
+    const clients = Array.from({ length: CLIENTS }, async () => {
+      for (const number of numbers) await target.try(number);
+    });
+    const all = Promise.all(clients);
+    await Promise.all([all, target.watch(all)]);
+    unread[Symbol.dispose]();
+    await inCase(tried, () => "what the batch has left", () => target.clear());
+  }
+});
+
+Deno.test("the same seed makes the same cases", async () => {
+  await inCase(
+    0,
+    () => `seed ${SEED}`,
+    (one) =>
+      inCase(0, () => `seed ${SEED}`, (other) => {
+        for (let count = 0; count < 100; count++) {
+          assertEquals(bytesFor(one, "/s"), bytesFor(other, "/s"));
+        }
+      }),
+  );
+});

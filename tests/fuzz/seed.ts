@@ -1,0 +1,43 @@
+/**
+ * How much is tried, and from where on: `MULTIBINDER_FUZZ_SEED=7` repeats a
+ * run, `MULTIBINDER_FUZZ=20000` tries so many cases in each test and
+ * `MULTIBINDER_FUZZ=endless` does not stop before something is found.
+ *
+ * @module
+ */
+import { Random } from "../robustness/malformed_requests.ts";
+
+/** Makes the same cases again. */
+export const SEED: number = Number(
+  Deno.env.get("MULTIBINDER_FUZZ_SEED") ??
+    crypto.getRandomValues(new Uint32Array(1))[0]!,
+);
+
+/** How many cases a test tries that would try `usual` ones. */
+export function casesFor(usual: number): number {
+  const wanted = Deno.env.get("MULTIBINDER_FUZZ");
+  if (wanted === undefined) return usual;
+  return wanted === "endless" ? Infinity : Number(wanted);
+}
+
+/** The case of a number: each can be made without those before it. */
+export function randomOf(number: number): Random {
+  return new Random(SEED + Math.imul(number, 0x9e3779b1));
+}
+
+/** Runs `action` for a case; what it throws says how to have it again. */
+export async function inCase<T>(
+  number: number,
+  subject: () => string,
+  action: (random: Random) => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await action(randomOf(number));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `MULTIBINDER_FUZZ_SEED=${SEED}, case ${number}: ${subject()}: ${reason}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,161 @@
+import { assert, assertEquals } from "@std/assert";
+import { Lines, within } from "../program.ts";
+import { treePath } from "../tree.ts";
+import { OpenScratch } from "../unprivileged.ts";
+import { becoming, cannotBecomeOthers, WEB } from "./other_user.ts";
+import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
+
+/** Binds a test does while the directory is swapped. */
+const TURNS = 3000;
+
+/**
+ * Somebody's directory `own`, in which `dir` is a directory in one moment and
+ * a link to `outside`, where he may not write, in the next.
+ */
+class SwappedDirectory implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #cache: OpenScratch;
+
+  private constructor(
+    readonly own: string,
+    readonly outside: string,
+    child: Deno.ChildProcess,
+    cache: OpenScratch,
+  ) {
+    this.#child = child;
+    this.#cache = cache;
+  }
+
+  /** Begins; the policy lets him bind in `own`. */
+  static async in(server: PolicyDaemon): Promise<SwappedDirectory> {
+    const own = server.open.join("own");
+    const outside = server.open.join("outside");
+    for (const folder of [own, outside, `${own}/dir`]) await Deno.mkdir(folder);
+    await Deno.symlink(outside, `${own}/link`);
+    for (const path of [own, `${own}/dir`]) {
+      await Deno.chown(path, WEB.uid, WEB.gid);
+    }
+    await server.write(
+      { name: "own", user: WEB.uid, addresses: [`unix:${own}/**`] },
+      OBSERVER,
+    );
+    await server.reread();
+    const cache = await OpenScratch.make();
+    const [command, ...args] = [
+      ...becoming(WEB),
+      Deno.execPath(),
+      "run",
+      "-A",
+      treePath("tests/policy/swapping_program.ts"),
+      `${own}/dir`,
+      `${own}/link`,
+    ];
+    const child = new Deno.Command(command!, {
+      args,
+      env: { NO_COLOR: "1", ...cache.env },
+      cwd: "/",
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const swapped = new SwappedDirectory(own, outside, child, cache);
+    const output = new Lines(child.stdout);
+    try {
+      await output.next("swapping");
+    } catch (error) {
+      await swapped[Symbol.asyncDispose]();
+      throw error;
+    }
+    return swapped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#child.stdin.close().catch(() => {});
+    await within(this.#child.status, "the end of the swapping");
+    await this.#cache[Symbol.asyncDispose]();
+  }
+}
+
+/** What was made in a directory while `action` ran, be it removed again. */
+async function madeIn(
+  folder: string,
+  action: () => Promise<void>,
+): Promise<string[]> {
+  const watcher = Deno.watchFs(folder, { recursive: false });
+  const made: string[] = [];
+  const watching = (async () => {
+    for await (const { kind, paths } of watcher) {
+      if (kind === "create") made.push(...paths);
+      if (paths.some((path) => path.endsWith("/last"))) return;
+    }
+  })();
+  await action();
+  // Events come in order: when this one has come, so have all before it.
+  await Deno.writeTextFile(`${folder}/last`, "");
+  await within(watching, "the last event of a directory");
+  watcher.close();
+  await Deno.remove(`${folder}/last`);
+  return made.filter((path) => !path.endsWith("/last"));
+}
+
+Deno.test("a directory that becomes a link in the midst of a bind takes no socket out of what is allowed", {
+  ignore: cannotBecomeOthers,
+}, async () => {
+  await using server = await PolicyDaemon.start([OBSERVER], {
+    args: ["--log-level", "error"],
+  });
+  let bound = 0;
+  let refused = 0;
+  let outside = "";
+  const left: string[] = [];
+  const made = await (async () => {
+    await using swapped = await SwappedDirectory.in(server);
+    outside = swapped.outside;
+    await using web = await server.as(WEB);
+    return await madeIn(outside, async () => {
+      for (let turn = 0; turn < TURNS; turn++) {
+        const path = `${swapped.own}/dir/${turn}`;
+        const { answer } = await web.ask("bind", [{ path }]);
+        if (answer.result === true) bound++;
+        else refused++;
+        await web.ask("release", [{ path }]);
+      }
+      left.push(...[...Deno.readDirSync(outside)].map(({ name }) => name));
+    });
+  })();
+  assert(bound > 0 && refused > 0, `${bound} bound, ${refused} refused`);
+  assertEquals(left, [], `${left.length} left there of ${TURNS} binds`);
+  assertEquals(made, [], `${made.length} made there of ${TURNS} binds`);
+});
+
+Deno.test("a directory that becomes a link in the midst of a release has nothing removed elsewhere", {
+  ignore: cannotBecomeOthers,
+}, async () => {
+  await using server = await PolicyDaemon.start([OBSERVER], {
+    args: ["--log-level", "error"],
+  });
+  let outside = "";
+  let released = 0;
+  const names = Array.from({ length: 50 }, (_, index) => `precious-${index}`);
+  {
+    await using swapped = await SwappedDirectory.in(server);
+    outside = swapped.outside;
+    for (const name of names) {
+      await Deno.writeTextFile(`${outside}/${name}`, "precious");
+    }
+    await using web = await server.as(WEB);
+    for (let turn = 0; turn < TURNS; turn++) {
+      const path = `${swapped.own}/dir/${names[turn % names.length]}`;
+      await web.ask("bind", [{ path }]);
+      const { answer } = await web.ask("release", [{ path }]);
+      if (answer.result === true) released++;
+    }
+  }
+  assert(released > 0, "none was bound and released");
+  const left = [...Deno.readDirSync(outside)].map(({ name }) => name);
+  assertEquals(
+    left.toSorted(),
+    names.toSorted(),
+    `${left.length} files left, after ${released} releases`,
+  );
+});
