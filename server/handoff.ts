@@ -83,7 +83,9 @@ function bindRecord(bind: Bind): BindRecord {
         path: address.path,
         file: file && { device: file.device, inode: file.inode },
       }),
-    backlog: backlog === DEFAULT_BACKLOG ? undefined : backlog,
+    backlog: backlog === DEFAULT_BACKLOG || !hasBacklog(kind)
+      ? undefined
+      : backlog ?? null,
     options: Object.keys(options).length === 0 ? undefined : options,
     bound_at: bind.boundAt,
     handed_out: bind.handedOut,
@@ -157,7 +159,7 @@ function adoptBind(state: BindState): Bind {
     address: addressOf(state),
     socket: new SharedDescriptor(new Descriptor(state.fd)),
     file: state.file,
-    options: hasBacklog(state.kind)
+    options: hasBacklog(state.kind) && state.backlog !== null
       ? { backlog: state.backlog, ...state.options }
       : { ...state.options },
     boundAt: state.bound_at,

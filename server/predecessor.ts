@@ -14,7 +14,7 @@ import {
 } from "../address.ts";
 import { closeAll, Descriptor } from "../ffi/descriptor.ts";
 import { receiveDescriptors } from "../ffi/descriptor_passing.ts";
-import { type FileIdentity, statusOf } from "../ffi/file.ts";
+import { type FileIdentity, sameFile, statusOf } from "../ffi/file.ts";
 import { waitReadySync } from "../ffi/readiness.ts";
 import {
   type Peer,
@@ -40,6 +40,13 @@ import {
   type WireOptions,
 } from "../protocol.ts";
 import { readBindOptions } from "./bind_options.ts";
+
+/** What a server is asked for. */
+export interface Wanted {
+  readonly params: BindParams;
+  /** The file at its path, as that server knows it. */
+  readonly file?: FileIdentity | undefined;
+}
 
 /** What was taken over of one bind. */
 export interface TakenBind {
@@ -88,19 +95,21 @@ export class Predecessor implements Disposable {
   }
 
   /** Everything it holds, or `undefined` when it cannot list that (Ruby). */
-  list(): readonly BindParams[] | undefined {
+  list(): readonly Wanted[] | undefined {
     const { answer, descriptors } = this.#ask({ method: "list" });
     closeAll(descriptors);
     if (answer.error?.code === ErrorCode.METHOD_NOT_FOUND) return undefined;
     if (answer.error !== undefined) throw this.#refused("list", answer);
-    return (answer.result as BindDescription[]).map(({ address, options }) => ({
-      ...paramsOf(parseAddress(address)),
-      ...options,
-    }));
+    return (answer.result as BindDescription[]).map(
+      ({ address, options, file }) => {
+        const { params } = wantedOf(parseAddress(address));
+        return { params: { ...params, ...options }, file };
+      },
+    );
   }
 
   /** The socket of one address. */
-  take(params: BindParams): TakenBind {
+  take({ params, file }: Wanted): TakenBind {
     const { answer, descriptors } = this.#ask({
       method: "bind",
       params: [params],
@@ -121,11 +130,10 @@ export class Predecessor implements Disposable {
         );
       }
       const address = hasHost(asked) ? numericOf(asked, socket) : asked;
-      const file = fileOf(address);
       return {
         address,
         socket,
-        file,
+        file: fileStillAt(address, file),
         options: optionsOf(params, address.kind),
       };
     } catch (error) {
@@ -203,9 +211,14 @@ function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   return bound.family === "unix" ? address : { ...address, host: bound.host };
 }
 
-function fileOf(address: Address): FileIdentity | undefined {
-  if (hasHost(address) || address.path.startsWith("@")) return undefined;
-  return statusOf(address.path);
+/** The file at its path, unless another has taken its place. */
+function fileStillAt(
+  address: Address,
+  file: FileIdentity | undefined,
+): FileIdentity | undefined {
+  if (file === undefined || hasHost(address)) return undefined;
+  const found = statusOf(address.path);
+  return found !== undefined && sameFile(found, file) ? file : undefined;
 }
 
 /** A newer release may have options that we do not know. */
@@ -214,15 +227,19 @@ function optionsOf(params: BindParams, kind: Kind): WireOptions {
 }
 
 /** What asks for an address; the Ruby server knows an address and a port. */
-export function paramsOf(address: Address): BindParams {
-  if (!hasHost(address)) return { kind: address.kind, path: address.path };
+export function wantedOf(address: Address): Wanted {
+  if (!hasHost(address)) {
+    return { params: { kind: address.kind, path: address.path } };
+  }
   const { kind, host, port, v6only, device } = address;
   return {
-    ...(kind !== "tcp" && { kind }),
-    address: host,
-    port,
-    ...(!v6only && { v6only }),
-    ...(device !== undefined && { device }),
+    params: {
+      ...(kind !== "tcp" && { kind }),
+      address: host,
+      port,
+      ...(!v6only && { v6only }),
+      ...(device !== undefined && { device }),
+    },
   };
 }
 

@@ -47,8 +47,8 @@ export interface BindState {
   path?: string | undefined;
   /** The file at the path. */
   file?: FileIdentity | undefined;
-  /** Default: 1000. */
-  backlog: number;
+  /** Default: 1000; null where it is not known. */
+  backlog: number | null;
   /** The other options. */
   options?: WireOptions | undefined;
   bound_at: number;
@@ -151,7 +151,7 @@ function bindState(given: Partial<BindState>): BindState {
   descriptorOf(given, "a bind");
   given.kind ??= hasHost ? "tcp" : "unix";
   given.v6only ??= true;
-  given.backlog ??= DEFAULT_BACKLOG;
+  if (given.backlog === undefined) given.backlog = DEFAULT_BACKLOG;
   given.bound_at ??= Date.now();
   given.handed_out ??= 0;
   return given as BindState;
