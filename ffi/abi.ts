@@ -96,6 +96,8 @@ const COMMON = {
   AT_EMPTY_PATH: 0x1000,
   STATX_BASIC_STATS: 0x7ff,
   S_IFMT: 0o170000,
+  S_IFDIR: 0o040000,
+  S_ISVTX: 0o001000,
   S_IFSOCK: 0o140000,
   // poll(2), epoll(7)
   POLLIN: 0x001,
@@ -195,6 +197,8 @@ const COMMON_LAYOUTS = {
   linux_dirent64: { d_ino: 0, d_reclen: 16, d_type: 18, d_name: 19 },
   statx: {
     size: 256,
+    stx_uid: 20,
+    stx_gid: 24,
     stx_mode: 28,
     stx_ino: 32,
     stx_dev_major: 136,

@@ -24,13 +24,15 @@ export function openFile(path: string, flags = 0): Descriptor {
 }
 
 /** Everything from the descriptor's offset to its end. */
-export function readAll(fd: number): Uint8Array<ArrayBuffer> {
-  return readThrough((room) => libc().read(fd, room, BigInt(room.length)));
+export function readAll(fd: number, subject = ""): Uint8Array<ArrayBuffer> {
+  const read = (room: Uint8Array<ArrayBuffer>) =>
+    libc().read(fd, room, BigInt(room.length));
+  return readThrough(read, { subject });
 }
 
 function readThrough(
   read: (room: Uint8Array<ArrayBuffer>, at: number) => bigint,
-  guess = 16 * 1024,
+  { guess = 16 * 1024, subject = "" } = {},
 ): Uint8Array<ArrayBuffer> {
   let bytes = new Uint8Array(guess);
   let length = 0;
@@ -46,7 +48,7 @@ function readThrough(
       length += count;
     } else {
       const errno = lastErrno();
-      if (errno !== Errno.EINTR) throw new OsError("read", errno);
+      if (errno !== Errno.EINTR) throw new OsError("read", errno, subject);
     }
   }
 }
@@ -54,7 +56,7 @@ function readThrough(
 /** Reads a whole file, also one of /proc, which has no size. */
 export function readFile(path: string): Uint8Array<ArrayBuffer> {
   using file = openFile(path);
-  return readAll(file.fd);
+  return readAll(file.fd, path);
 }
 
 /** Writes all of `bytes`. */
@@ -102,6 +104,10 @@ export interface FileIdentity {
 export interface FileStatus extends FileIdentity {
   /** `st_mode`: kind and permissions. */
   mode: number;
+  /** The user it belongs to. */
+  uid: number;
+  /** The group it belongs to. */
+  gid: number;
   /** Whether it is a socket. */
   isSocket: boolean;
 }
@@ -148,6 +154,8 @@ function status(
     device: `${major}:${minor}`,
     inode: String(view.getBigUint64(layout.stx_ino, true)),
     mode,
+    uid: view.getUint32(layout.stx_uid, true),
+    gid: view.getUint32(layout.stx_gid, true),
     isSocket: (mode & abi.S_IFMT) === abi.S_IFSOCK,
   };
 }
@@ -304,7 +312,7 @@ const MEMORY_FILE_GUESS = 2 * 1024 * 1024;
 export function readMemoryFile(fd: number): Uint8Array<ArrayBuffer> {
   return readThrough(
     (room, at) => libc().pread(fd, room, BigInt(room.length), BigInt(at)),
-    MEMORY_FILE_GUESS,
+    { guess: MEMORY_FILE_GUESS },
   );
 }
 

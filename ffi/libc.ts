@@ -162,6 +162,8 @@ const SYMBOLS = {
     ],
     result: "isize",
   },
+  setfsuid: { parameters: ["u32" /* fsuid */], result: "i32" },
+  setfsgid: { parameters: ["u32" /* fsgid */], result: "i32" },
   realpath: {
     parameters: ["buffer", /* path */ "buffer" /* resolved_path */],
     result: "usize",

@@ -8,7 +8,7 @@ import type { FileIdentity } from "../ffi/file.ts";
 import type { Peer } from "../ffi/socket.ts";
 import type { WireOptions } from "../protocol.ts";
 import type { BoundSocket } from "./listening_socket.ts";
-import { removeIfStill } from "./socket_file.ts";
+import { removeSocketFile } from "./unix_socket.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 
 /** Who got a socket, and when. */
@@ -84,7 +84,7 @@ export class BindTable implements Iterable<Bind> {
     try {
       this.observer?.released(bind);
       const { address, file } = bind;
-      if (file && !hasHost(address)) removeIfStill(address.path, file);
+      if (file && !hasHost(address)) removeSocketFile(address.path, file);
     } finally {
       bind.socket.release();
     }

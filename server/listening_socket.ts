@@ -7,7 +7,6 @@ import {
 } from "../address.ts";
 import { abi } from "../ffi/abi.ts";
 import type { Descriptor } from "../ffi/descriptor.ts";
-import { Errno, OsError } from "../ffi/errno.ts";
 import { type FileAccess, type FileIdentity, setAccess } from "../ffi/file.ts";
 import {
   bindSocket,
@@ -20,17 +19,7 @@ import {
 import { canonicalHost, type InternetAddress } from "../ffi/socket_address.ts";
 import { DEFAULT_BACKLOG, type WireOptions } from "../protocol.ts";
 import { hasBacklog, setSocketOptions } from "./bind_options.ts";
-import { bindError } from "./request_error.ts";
-import {
-  bindFile,
-  canonicalPath,
-  occupantOf,
-  removeDeadSocket,
-  removeIfStill,
-} from "./socket_file.ts";
-
-/** Permissions of a UNIX socket's file: its owner and its group. */
-export const DEFAULT_FILE_MODE = 0o660;
+import { bindToPath, removeSocketFile } from "./unix_socket.ts";
 
 const TYPES: Readonly<Record<Address["kind"], SocketType>> = {
   tcp: "stream",
@@ -104,44 +93,14 @@ function unixSocket(
     if (path.startsWith("@")) {
       bindSocket(socket.fd, { family: "unix", path });
     } else {
-      makeRoom(path);
-      file = bindFile(socket.fd, path, { mode: DEFAULT_FILE_MODE, ...access });
-      refuseMoved(path);
+      file = bindToPath(socket.fd, path, access);
     }
     listenIfQueued(socket.fd, address, options);
     return { socket, ...(file && { file }) };
   } catch (error) {
-    if (file !== undefined) removeIfStill(path, file);
+    if (file !== undefined) removeSocketFile(path, file);
     socket.close();
     throw error;
-  }
-}
-
-function makeRoom(path: string): void {
-  switch (occupantOf(path)) {
-    case "nothing":
-      return;
-    case "dead socket":
-      removeDeadSocket(path);
-      return;
-    case "live socket":
-      throw new OsError("bind", Errno.EADDRINUSE, path);
-    case "other file":
-      throw new OsError(
-        "bind",
-        Errno.EADDRINUSE,
-        `${path}, which is no socket`,
-      );
-  }
-}
-
-/**
- * Who may write one of the directories above could have put another in its
- * place between the look at the path and bind(2).
- */
-function refuseMoved(path: string): void {
-  if (canonicalPath(path) !== path) {
-    throw bindError(new Error(`${path} leads somewhere else by now`));
   }
 }
 

@@ -101,7 +101,7 @@ export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
   if (!isObject(decoded)) throw new StateError("the state is no object");
   const state = decoded as Partial<State>;
   if (state.format !== 1) {
-    throw new StateError(`the state has format ${state.format}, not 1`);
+    throw new StateError("the state is not of format 1");
   }
   const { control } = state;
   if (

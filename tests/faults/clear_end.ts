@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { FaultyProcess } from "./faulty_process.ts";
+import type { FaultyProcess } from "./faulty_process.ts";
 import type { Fault } from "./plan.ts";
 
 /** Where the error names another call than the one that we have failing. */

@@ -10,7 +10,8 @@ const WORKERS = 3;
 
 async function callsOfAStart(): Promise<Call[]> {
   await using process = await FaultyProcess.listening({ traced: true });
-  return process.calls();
+  // How the event loop comes to wait depends on who asks it when.
+  return process.calls().filter(({ symbol }) => !symbol.includes("wait"));
 }
 
 async function listens(process: FaultyProcess): Promise<boolean> {

@@ -15,7 +15,7 @@ import { joined, mutated } from "./mutations.ts";
 import { requestIn } from "./requests.ts";
 import { casesFor, inCase, SEED } from "./seed.ts";
 
-const CASES = casesFor(4000);
+const CASES = casesFor(10_000);
 
 /** After so many cases nothing may be left of them. */
 const BATCH = 400;

@@ -85,22 +85,26 @@ const ALL = ["*:*", "udp://*:*"];
 
 for (const [what, pattern, hosts, more] of DENIED) {
   const how = JSON.stringify(more);
-  Deno.test(`${what} is denied as ${pattern} however it is spelled, with ${how}`, {
-    ignore: cannotBecomeOthers,
-  }, async () => {
-    await using server = await PolicyDaemon.start([
-      { name: "taken", addresses: [pattern], decision: "deny" },
-      { name: "else", user: 1500, addresses: ALL, options: "*" },
-      OBSERVER,
-    ]);
-    await using web = await server.as(WEB);
-    for (const address of hosts) {
-      const params = { address, port: PORT, ...more };
-      await assertDenied(web, "bind", params, "rule 1 (taken)");
-      await assertDenied(web, "release", params, "rule 1 (taken)");
-    }
-    assertEquals(await server.held(), []);
-  });
+  Deno.test(
+    `${what} is denied as ${pattern} however it is spelled, with ${how}`,
+    {
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      await using server = await PolicyDaemon.start([
+        { name: "taken", addresses: [pattern], decision: "deny" },
+        { name: "else", user: 1500, addresses: ALL, options: "*" },
+        OBSERVER,
+      ]);
+      await using web = await server.as(WEB);
+      for (const address of hosts) {
+        const params = { address, port: PORT, ...more };
+        await assertDenied(web, "bind", params, "rule 1 (taken)");
+        await assertDenied(web, "release", params, "rule 1 (taken)");
+      }
+      assertEquals(await server.held(), []);
+    },
+  );
 }
 
 /** Not one of these is, or takes in, 127.0.0.1. */
@@ -120,22 +124,31 @@ const OTHERS: object[] = [
   { address: "127.0.0.1", kind: "udp" },
 ];
 
-Deno.test("a rule for one address allows every spelling of it, and nothing else", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  await using server = await PolicyDaemon.start([
-    { name: "own", user: 1500, addresses: ["127.0.0.1:0"] },
-    OBSERVER,
-  ]);
-  await using web = await server.as(WEB);
-  const inodes = new Set<string>();
-  for (const address of IPV4.slice(0, IPV4.indexOf("0.0.0.0"))) {
-    inodes.add(await assertBinds(web, { address, port: 0 }));
-  }
-  assertEquals(inodes.size, 1);
-  for (const other of OTHERS) await assertDenied(web, "bind", { ...other, port: 0 });
-  assertEquals((await server.held()).length, 1);
-});
+Deno.test(
+  "a rule for one address allows every spelling of it, and nothing else",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    await using server = await PolicyDaemon.start([
+      { name: "own", user: 1500, addresses: ["127.0.0.1:0"] },
+      OBSERVER,
+    ]);
+    await using web = await server.as(WEB);
+    const inodes = new Set<string>();
+    for (const address of IPV4.slice(0, IPV4.indexOf("0.0.0.0"))) {
+      inodes.add(await assertBinds(web, { address, port: 0 }));
+    }
+    assertEquals(inodes.size, 1);
+    for (const other of OTHERS) {
+      await assertDenied(web, "bind", {
+        ...other,
+        port: 0,
+      });
+    }
+    assertEquals((await server.held()).length, 1);
+  },
+);
 
 Deno.test("a name is denied where any address it would be bound to is", {
   ignore: cannotBecomeOthers,
@@ -173,21 +186,25 @@ Deno.test("a port that is spelled otherwise is no port", {
   assertEquals(await server.held(), []);
 });
 
-Deno.test("port 0 is in no range, and the kernel's choice is nobody else's bind", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  const [ranged, any] = [loopbackHost(), loopbackHost()];
-  await using server = await PolicyDaemon.start([
-    { name: "own", user: 1500, addresses: [`${ranged}:1-65535`, `${any}:*`] },
-    OBSERVER,
-  ]);
-  await using web = await server.as(WEB);
-  await assertDenied(web, "bind", { address: ranged, port: 0 });
-  const chosen = await assertBinds(web, { address: any, port: 0 });
-  const again = await assertBinds(web, { address: any, port: 0 });
-  assertEquals(again, chosen);
-  const [bind] = await server.held();
-  assert(bind !== undefined);
-  assertEquals(bind.address, `${any}:0`);
-  assertNotEquals(ranged, any);
-});
+Deno.test(
+  "port 0 is in no range, and the kernel's choice is nobody else's bind",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const [ranged, any] = [loopbackHost(), loopbackHost()];
+    await using server = await PolicyDaemon.start([
+      { name: "own", user: 1500, addresses: [`${ranged}:1-65535`, `${any}:*`] },
+      OBSERVER,
+    ]);
+    await using web = await server.as(WEB);
+    await assertDenied(web, "bind", { address: ranged, port: 0 });
+    const chosen = await assertBinds(web, { address: any, port: 0 });
+    const again = await assertBinds(web, { address: any, port: 0 });
+    assertEquals(again, chosen);
+    const [bind] = await server.held();
+    assert(bind !== undefined);
+    assertEquals(bind.address, `${any}:0`);
+    assertNotEquals(ranged, any);
+  },
+);

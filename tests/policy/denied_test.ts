@@ -59,77 +59,89 @@ const PRIVILEGED: [option: string, params: object][] = [
 
 for (const [option, params] of PRIVILEGED) {
   const asked = JSON.stringify(params);
-  Deno.test(`an option that the rule does not name is denied for a new socket and a held one: ${asked}`, {
-    ignore: cannotBecomeOthers,
-  }, async () => {
-    const host = loopbackHost();
-    const own = { name: "own", addresses: [`${host}:*`] };
-    await using server = await PolicyDaemon.start([
-      { ...own, user: 1500 },
-      { ...own, user: 1500, methods: ["bind"], options: ["backlog"] },
-      { ...own, user: 2500, options: "*" },
-      OBSERVER,
-    ]);
-    await using web = await server.as(WEB);
-    const asking = { address: host, port: 0, ...params };
-    await assertDenied(web, "bind", asking);
-    assertEquals(await server.held(), []);
-    await assertBinds(web, { address: host, port: 0 });
-    await assertDenied(web, "bind", asking);
-    const [held] = await server.held();
-    assertEquals(held?.options[option as "mark"], undefined);
-    assertEquals(held?.options.backlog, 1000);
-    assertEquals(held?.handed_out, 1);
-    await using mail = await server.as(MAIL);
-    await assertBinds(mail, asking);
-  });
+  Deno.test(
+    `an option that the rule does not name is denied for a new socket and a held one: ${asked}`,
+    {
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      const host = loopbackHost();
+      const own = { name: "own", addresses: [`${host}:*`] };
+      await using server = await PolicyDaemon.start([
+        { ...own, user: 1500 },
+        { ...own, user: 1500, methods: ["bind"], options: ["backlog"] },
+        { ...own, user: 2500, options: "*" },
+        OBSERVER,
+      ]);
+      await using web = await server.as(WEB);
+      const asking = { address: host, port: 0, ...params };
+      await assertDenied(web, "bind", asking);
+      assertEquals(await server.held(), []);
+      await assertBinds(web, { address: host, port: 0 });
+      await assertDenied(web, "bind", asking);
+      const [held] = await server.held();
+      assertEquals(held?.options[option as "mark"], undefined);
+      assertEquals(held?.options.backlog, 1000);
+      assertEquals(held?.handed_out, 1);
+      await using mail = await server.as(MAIL);
+      await assertBinds(mail, asking);
+    },
+  );
 }
 
 for (const option of ["owner", "group"]) {
-  Deno.test(`the ${option} of a path is not for who may only bind it, also where it exists`, {
-    ignore: cannotBecomeOthers,
-  }, async () => {
-    await using server = await PolicyDaemon.start([OBSERVER]);
-    const folder = server.open.join("own");
-    await Deno.mkdir(folder);
-    const own = { name: "own", user: 1500, addresses: [`unix:${folder}/*`] };
-    await server.write(own, OBSERVER);
-    assertStringIncludes(await server.reread(), "policy read");
-    await using web = await server.as(WEB);
-    const path = `${folder}/web.sock`;
-    for (const account of [0, "0", "root", 1500]) {
-      await assertDenied(web, "bind", { path, [option]: account });
-    }
-    assertEquals([...Deno.readDirSync(folder)], []);
-    await assertBinds(web, { path, mode: "0666" });
-    for (const account of [0, "root", 1500]) {
-      await assertDenied(web, "bind", { path, [option]: account });
-    }
-    const { uid, gid, mode } = await Deno.lstat(path);
-    assertEquals([uid, gid, mode! & 0o777], [0, 0, 0o666]);
-  });
+  Deno.test(
+    `the ${option} of a path is not for who may only bind it, also where it exists`,
+    {
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      await using server = await PolicyDaemon.start([OBSERVER]);
+      const folder = server.open.join("own");
+      await Deno.mkdir(folder);
+      const own = { name: "own", user: 1500, addresses: [`unix:${folder}/*`] };
+      await server.write(own, OBSERVER);
+      assertStringIncludes(await server.reread(), "policy read");
+      await using web = await server.as(WEB);
+      const path = `${folder}/web.sock`;
+      for (const account of [0, "0", "root", 1500]) {
+        await assertDenied(web, "bind", { path, [option]: account });
+      }
+      assertEquals([...Deno.readDirSync(folder)], []);
+      await assertBinds(web, { path, mode: "0666" });
+      for (const account of [0, "root", 1500]) {
+        await assertDenied(web, "bind", { path, [option]: account });
+      }
+      const { uid, gid, mode } = await Deno.lstat(path);
+      assertEquals([uid, gid, mode! & 0o777], [0, 0, 0o666]);
+    },
+  );
 }
 
-Deno.test("a socket that is held already is handed out to who may bind its address only", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  const host = loopbackHost();
-  await using server = await PolicyDaemon.start([
-    { name: "own", user: [0, 1500], addresses: [`${host}:*`] },
-    { methods: ["list"] },
-  ]);
-  using held = await bind(host, 0, { sock: server.sock });
-  assertEquals(held.addr.transport, "tcp");
-  await using web = await server.as(WEB);
-  await using mail = await server.as(MAIL);
-  for (const more of [{}, { backlog: 1 }, { v6only: false }]) {
-    await assertDenied(mail, "bind", { address: host, port: 0, ...more });
-  }
-  const [before] = await server.held();
-  assertEquals([before?.handed_out, before?.options.backlog], [1, 1000]);
-  assertEquals(before?.last_peer?.uid, 0);
-  await assertBinds(web, { address: host, port: 0 });
-});
+Deno.test(
+  "a socket that is held already is handed out to who may bind its address only",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const host = loopbackHost();
+    await using server = await PolicyDaemon.start([
+      { name: "own", user: [0, 1500], addresses: [`${host}:*`] },
+      { methods: ["list"] },
+    ]);
+    using held = await bind(host, 0, { sock: server.sock });
+    assertEquals(held.addr.transport, "tcp");
+    await using web = await server.as(WEB);
+    await using mail = await server.as(MAIL);
+    for (const more of [{}, { backlog: 1 }, { v6only: false }]) {
+      await assertDenied(mail, "bind", { address: host, port: 0, ...more });
+    }
+    const [before] = await server.held();
+    assertEquals([before?.handed_out, before?.options.backlog], [1, 1000]);
+    assertEquals(before?.last_peer?.uid, 0);
+    await assertBinds(web, { address: host, port: 0 });
+  },
+);
 
 Deno.test("what somebody else has bound is released by who may only", {
   ignore: cannotBecomeOthers,
@@ -165,31 +177,35 @@ function batchOf(...params: readonly object[]): string {
 const POSITIONS = [0, 1, 2];
 
 for (const position of POSITIONS) {
-  Deno.test(`a batch whose member ${position} is denied binds nothing and sends no descriptor`, {
-    ignore: cannotBecomeOthers,
-  }, async () => {
-    const [own, taken] = [loopbackHost(), loopbackHost()];
-    await using server = await PolicyDaemon.start([
-      { name: "own", user: 1500, addresses: [`${own}:*`, "unix:@own-*"] },
-      OBSERVER,
-    ]);
-    const name = `@own-${crypto.randomUUID()}`;
-    const members: object[] = [{ address: own, port: 0 }, { path: name }];
-    members.splice(position, 0, { address: taken, port: 0 });
-    await using web = await server.as(WEB);
-    const { answer, descriptors } = await web.send(batchOf(...members));
-    const codes = (answer as Answer[]).map(({ error }) => error?.code);
-    const expected: number[] = POSITIONS.map(() => ErrorCode.COULD_NOT_BIND);
-    assertEquals(codes, expected.with(position, ErrorCode.DENIED));
-    assertEquals(descriptors, []);
-    assertEquals(await server.held(), []);
+  Deno.test(
+    `a batch whose member ${position} is denied binds nothing and sends no descriptor`,
+    {
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      const [own, taken] = [loopbackHost(), loopbackHost()];
+      await using server = await PolicyDaemon.start([
+        { name: "own", user: 1500, addresses: [`${own}:*`, "unix:@own-*"] },
+        OBSERVER,
+      ]);
+      const name = `@own-${crypto.randomUUID()}`;
+      const members: object[] = [{ address: own, port: 0 }, { path: name }];
+      members.splice(position, 0, { address: taken, port: 0 });
+      await using web = await server.as(WEB);
+      const { answer, descriptors } = await web.send(batchOf(...members));
+      const codes = (answer as Answer[]).map(({ error }) => error?.code);
+      const expected: number[] = POSITIONS.map(() => ErrorCode.COULD_NOT_BIND);
+      assertEquals(codes, expected.with(position, ErrorCode.DENIED));
+      assertEquals(descriptors, []);
+      assertEquals(await server.held(), []);
 
-    const granted = await web.send(
-      batchOf(...members.filter((_, index) => index !== position)),
-    );
-    assertEquals(granted.descriptors.length, 2);
-    assertEquals((await server.held()).length, 2);
-  });
+      const granted = await web.send(
+        batchOf(...members.filter((_, index) => index !== position)),
+      );
+      assertEquals(granted.descriptors.length, 2);
+      assertEquals((await server.held()).length, 2);
+    },
+  );
 }
 
 Deno.test("a batch that is denied leaves held sockets as they were", {
@@ -244,49 +260,57 @@ Deno.test("in a batch of several methods each is asked about on its own", {
   assertEquals((await server.held()).length, 1);
 });
 
-Deno.test("a connection keeps the rights of who opened it, and the peer of each is its own", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  const host = loopbackHost();
-  await using server = await PolicyDaemon.start([
-    { name: "own", user: 1500, addresses: [`${host}:*`] },
-    OBSERVER,
-  ]);
-  const params = { address: host, port: 0 };
-  // Descriptors are numbered anew: the next client often gets the last one's.
-  for (let turn = 0; turn < 3; turn++) {
-    {
-      await using web = await server.as(WEB);
-      await assertBinds(web, params);
+Deno.test(
+  "a connection keeps the rights of who opened it, and the peer of each is its own",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const host = loopbackHost();
+    await using server = await PolicyDaemon.start([
+      { name: "own", user: 1500, addresses: [`${host}:*`] },
+      OBSERVER,
+    ]);
+    const params = { address: host, port: 0 };
+    // Descriptors are numbered anew: the next client often gets the last one's.
+    for (let turn = 0; turn < 3; turn++) {
+      {
+        await using web = await server.as(WEB);
+        await assertBinds(web, params);
+      }
+      await using mail = await server.as(MAIL);
+      await assertDenied(mail, "bind", params);
+      using root = await connect({ sock: server.sock });
+      assertEquals((await root.list()).length, 1);
     }
-    await using mail = await server.as(MAIL);
-    await assertDenied(mail, "bind", params);
-    using root = await connect({ sock: server.sock });
-    assertEquals((await root.list()).length, 1);
-  }
-});
+  },
+);
 
-Deno.test("other kinds of socket are other addresses: what is allowed for TCP is not for UDP, nor a path an abstract name", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  const host = loopbackHost();
-  await using server = await PolicyDaemon.start([
-    {
-      name: "own",
-      user: 1500,
-      addresses: [`${host}:*`, "unix:/**", "unix:/*", "seqpacket:@own"],
-    },
-    OBSERVER,
-  ]);
-  await using web = await server.as(WEB);
-  const elsewhere = [
-    { address: host, port: 0, kind: "udp" },
-    { path: "@own" },
-    { path: "@/run/web.sock" },
-    { path: "@own", kind: "unixgram" },
-    { path: `${server.open.join("x")}`, kind: "seqpacket" },
-    { path: `${server.open.join("x")}`, kind: "unixgram" },
-  ];
-  for (const params of elsewhere) await assertDenied(web, "bind", params);
-  assertEquals(await server.held(), []);
-});
+Deno.test(
+  "other kinds of socket are other addresses: what is allowed for TCP is not for UDP, nor a path an abstract name",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const host = loopbackHost();
+    await using server = await PolicyDaemon.start([
+      {
+        name: "own",
+        user: 1500,
+        addresses: [`${host}:*`, "unix:/**", "unix:/*", "seqpacket:@own"],
+      },
+      OBSERVER,
+    ]);
+    await using web = await server.as(WEB);
+    const elsewhere = [
+      { address: host, port: 0, kind: "udp" },
+      { path: "@own" },
+      { path: "@/run/web.sock" },
+      { path: "@own", kind: "unixgram" },
+      { path: `${server.open.join("x")}`, kind: "seqpacket" },
+      { path: `${server.open.join("x")}`, kind: "unixgram" },
+    ];
+    for (const params of elsewhere) await assertDenied(web, "bind", params);
+    assertEquals(await server.held(), []);
+  },
+);

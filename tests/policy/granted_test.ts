@@ -24,85 +24,101 @@ const MATCHING: [what: string, rule: RuleText, user: User, other: User][] = [
 ];
 
 for (const [what, rule, user, other] of MATCHING) {
-  Deno.test(`somebody whom the policy allows by ${what} binds, lists and releases, and nobody else does`, {
-    ignore: cannotBecomeOthers,
-  }, async () => {
-    const host = loopbackHost();
-    await using server = await PolicyDaemon.start([
-      { ...rule, methods: ["list", "status"] },
-      { ...rule, name: "web", addresses: [`${host}:*`] },
-      OBSERVER,
-    ]);
-    await using allowed = await server.as(user);
-    const web = { address: host, port: 0 };
-    const socket = await assertBinds(allowed, web);
-    assertEquals(await assertBinds(allowed, web), socket);
+  Deno.test(
+    `somebody whom the policy allows by ${what} binds, lists and releases, and nobody else does`,
+    {
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      const host = loopbackHost();
+      await using server = await PolicyDaemon.start([
+        { ...rule, methods: ["list", "status"] },
+        { ...rule, name: "web", addresses: [`${host}:*`] },
+        OBSERVER,
+      ]);
+      await using allowed = await server.as(user);
+      const web = { address: host, port: 0 };
+      const socket = await assertBinds(allowed, web);
+      assertEquals(await assertBinds(allowed, web), socket);
 
-    const { answer } = await allowed.ask("list");
-    const listed = answer.result as BindDescription[];
-    assertEquals(listed.map(({ inode }) => `socket:[${inode}]`), [socket]);
-    assertEquals(listed[0]?.last_peer?.uid, user.uid);
-    assertEquals(listed[0]?.last_peer?.pid, allowed.pid);
+      const { answer } = await allowed.ask("list");
+      const listed = answer.result as BindDescription[];
+      assertEquals(listed.map(({ inode }) => `socket:[${inode}]`), [socket]);
+      assertEquals(listed[0]?.last_peer?.uid, user.uid);
+      assertEquals(listed[0]?.last_peer?.pid, allowed.pid);
 
-    await using denied = await server.as(other);
-    for (const method of ["list", "status"]) await assertDenied(denied, method);
-    for (const method of ["bind", "release"]) {
-      await assertDenied(denied, method, web);
-    }
-    assertEquals((await server.held())[0]?.handed_out, 2);
+      await using denied = await server.as(other);
+      for (const method of ["list", "status"]) {
+        await assertDenied(denied, method);
+      }
+      for (const method of ["bind", "release"]) {
+        await assertDenied(denied, method, web);
+      }
+      assertEquals((await server.held())[0]?.handed_out, 2);
 
-    const { answer: released } = await allowed.ask("release", [web]);
-    assertEquals(released.result, true);
-    assertEquals(await server.held(), []);
-  });
+      const { answer: released } = await allowed.ask("release", [web]);
+      assertEquals(released.result, true);
+      assertEquals(await server.held(), []);
+    },
+  );
 }
 
-Deno.test("what one process of a user may not another user's may in the same moment", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  const [one, two] = [loopbackHost(), loopbackHost()];
-  await using server = await PolicyDaemon.start([
-    { name: "web", user: 1500, addresses: [`${one}:8000-8009`] },
-    { name: "mail", user: 2500, addresses: [`${two}:8000-8009`] },
-    { methods: ["status"] },
-    OBSERVER,
-  ]);
-  await using web = await server.as(WEB);
-  await using mail = await server.as({ uid: 2500, gid: 2600 });
-  for (let port = 8000; port < 8010; port++) {
-    await Promise.all([
-      assertBinds(web, { address: one, port }),
-      assertDenied(mail, "bind", { address: one, port }),
+Deno.test(
+  "what one process of a user may not another user's may in the same moment",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const [one, two] = [loopbackHost(), loopbackHost()];
+    await using server = await PolicyDaemon.start([
+      { name: "web", user: 1500, addresses: [`${one}:8000-8009`] },
+      { name: "mail", user: 2500, addresses: [`${two}:8000-8009`] },
+      { methods: ["status"] },
+      OBSERVER,
     ]);
-    await Promise.all([
-      assertBinds(mail, { address: two, port }),
-      assertDenied(web, "bind", { address: two, port }),
-    ]);
-  }
-  for (const port of [0, 7999, 8010]) {
-    await assertDenied(web, "bind", { address: one, port });
-    await assertDenied(mail, "bind", { address: two, port });
-  }
-  assertEquals((await server.held()).length, 20);
-  const { answer } = await web.ask("status");
-  const { refused } = answer.result as Status;
-  assertEquals(refused.denied, 26);
-});
+    await using web = await server.as(WEB);
+    await using mail = await server.as({ uid: 2500, gid: 2600 });
+    for (let port = 8000; port < 8010; port++) {
+      await Promise.all([
+        assertBinds(web, { address: one, port }),
+        assertDenied(mail, "bind", { address: one, port }),
+      ]);
+      await Promise.all([
+        assertBinds(mail, { address: two, port }),
+        assertDenied(web, "bind", { address: two, port }),
+      ]);
+    }
+    for (const port of [0, 7999, 8010]) {
+      await assertDenied(web, "bind", { address: one, port });
+      await assertDenied(mail, "bind", { address: two, port });
+    }
+    assertEquals((await server.held()).length, 20);
+    const { answer } = await web.ask("status");
+    const { refused } = answer.result as Status;
+    assertEquals(refused.denied, 26);
+  },
+);
 
-Deno.test("a group that the control socket belongs to may connect and is asked about like anybody", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  const host = loopbackHost();
-  await using server = await PolicyDaemon.start(
-    [{ name: "web", user: 1500, addresses: [`${host}:*`] }, OBSERVER],
-    { args: ["--mode", "0660", "--group", "1600"] },
-  );
-  const { gid, mode } = await Deno.lstat(server.sock);
-  assertEquals([gid, mode! & 0o777], [1600, 0o660]);
-  await using web = await server.as(WEB);
-  await using guest = await server.as({ uid: 1501, gid: 1, groups: [1600] });
-  const address = { address: host, port: 0 };
-  await assertBinds(web, address);
-  await assertDenied(guest, "bind", address);
-  assertEquals((await server.held()).map(({ handed_out }) => handed_out), [1]);
-});
+Deno.test(
+  "a group that the control socket belongs to may connect and is asked about like anybody",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const host = loopbackHost();
+    await using server = await PolicyDaemon.start(
+      [{ name: "web", user: 1500, addresses: [`${host}:*`] }, OBSERVER],
+      { args: ["--mode", "0660", "--group", "1600"] },
+    );
+    const { gid, mode } = await Deno.lstat(server.sock);
+    assertEquals([gid, mode! & 0o777], [1600, 0o660]);
+    await using web = await server.as(WEB);
+    await using guest = await server.as({ uid: 1501, gid: 1, groups: [1600] });
+    const address = { address: host, port: 0 };
+    await assertBinds(web, address);
+    await assertDenied(guest, "bind", address);
+    assertEquals((await server.held()).map(({ handed_out }) => handed_out), [
+      1,
+    ]);
+  },
+);

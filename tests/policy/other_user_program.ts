@@ -16,7 +16,9 @@ function print(line: string): void {
 using connection = RawConnection.open(Deno.args[0]!);
 print("connected");
 let rest = "";
-for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+for await (
+  const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())
+) {
   const lines = (rest + text).split("\n");
   rest = lines.pop()!;
   for (const line of lines) {

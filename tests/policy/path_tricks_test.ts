@@ -47,71 +47,79 @@ async function assertRefused(
   assertEquals(descriptors, []);
 }
 
-Deno.test("a path is allowed where it really is in the directory, however it is spelled", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  await using server = await PolicyDaemon.start([OBSERVER]);
-  const { own, outside } = await Places.in(server);
-  await Deno.mkdir(`${own}/deep`);
-  await Deno.symlink(own, `${outside}/back`);
-  await Deno.symlink("deep", `${own}/link`);
-  await using web = await server.as(WEB);
-  const spellings = [
-    `${own}/deep/web.sock`,
-    `${own}//deep/./web.sock`,
-    `${own}/link/web.sock`,
-    `${outside}/back/deep/web.sock`,
-    `${outside}/../own/deep/../link/web.sock`,
-  ];
-  const inodes = new Set<string>();
-  for (const path of spellings) inodes.add(await assertBinds(web, { path }));
-  assertEquals(inodes.size, 1);
-  const [held, ...more] = await server.held();
-  assertEquals([held?.address, more], [`unix:${own}/deep/web.sock`, []]);
-});
+Deno.test(
+  "a path is allowed where it really is in the directory, however it is spelled",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    await using server = await PolicyDaemon.start([OBSERVER]);
+    const { own, outside } = await Places.in(server);
+    await Deno.mkdir(`${own}/deep`);
+    await Deno.symlink(own, `${outside}/back`);
+    await Deno.symlink("deep", `${own}/link`);
+    await using web = await server.as(WEB);
+    const spellings = [
+      `${own}/deep/web.sock`,
+      `${own}//deep/./web.sock`,
+      `${own}/link/web.sock`,
+      `${outside}/back/deep/web.sock`,
+      `${outside}/../own/deep/../link/web.sock`,
+    ];
+    const inodes = new Set<string>();
+    for (const path of spellings) inodes.add(await assertBinds(web, { path }));
+    assertEquals(inodes.size, 1);
+    const [held, ...more] = await server.held();
+    assertEquals([held?.address, more], [`unix:${own}/deep/web.sock`, []]);
+  },
+);
 
-Deno.test("neither links nor .. in a path's directories lead out of what is allowed", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  await using server = await PolicyDaemon.start([OBSERVER]);
-  const places = await Places.in(server);
-  const { own, outside } = places;
-  await Deno.mkdir(`${own}/deep`);
-  await Deno.mkdir(`${own}2`);
-  await Deno.symlink(outside, `${own}/absolute`);
-  await Deno.symlink("../outside", `${own}/relative`);
-  await Deno.symlink("deep/../../outside", `${own}/winding`);
-  await Deno.symlink("absolute", `${own}/chain`);
-  await Deno.symlink("/", `${own}/root`);
-  await Deno.symlink("/proc/self/root", `${own}/proc`);
-  await using web = await server.as(WEB);
-  const ways = [
-    outside,
-    `${own}/..`,
-    `${own}2`,
-    `${own}/../outside`,
-    `${own}/deep/../../outside`,
-    `${own}/./deep/.././../outside`,
-    `${own}//..//outside`,
-    `${own}/absolute`,
-    `${own}/relative`,
-    `${own}/winding`,
-    `${own}/chain`,
-    `${own}/absolute/../outside`,
-    `${own}/deep/../absolute`,
-    `${own}/root${outside}`,
-    `${own}/proc${outside}`,
-    `/proc/self/root${outside}`,
-    `/proc/${web.pid}/root${outside}`,
-    `/proc/${web.pid}/cwd${outside}`,
-    `/proc/self/cwd/../../../../../../../..${outside}`,
-  ].map((folder) => `${folder}/x`);
-  for (const path of ways) {
-    await assertDenied(web, "bind", { path });
-    await assertDenied(web, "release", { path });
-  }
-  await places.assertUntouched();
-});
+Deno.test(
+  "neither links nor .. in a path's directories lead out of what is allowed",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    await using server = await PolicyDaemon.start([OBSERVER]);
+    const places = await Places.in(server);
+    const { own, outside } = places;
+    await Deno.mkdir(`${own}/deep`);
+    await Deno.mkdir(`${own}2`);
+    await Deno.symlink(outside, `${own}/absolute`);
+    await Deno.symlink("../outside", `${own}/relative`);
+    await Deno.symlink("deep/../../outside", `${own}/winding`);
+    await Deno.symlink("absolute", `${own}/chain`);
+    await Deno.symlink("/", `${own}/root`);
+    await Deno.symlink("/proc/self/root", `${own}/proc`);
+    await using web = await server.as(WEB);
+    const ways = [
+      outside,
+      `${own}/..`,
+      `${own}2`,
+      `${own}/../outside`,
+      `${own}/deep/../../outside`,
+      `${own}/./deep/.././../outside`,
+      `${own}//..//outside`,
+      `${own}/absolute`,
+      `${own}/relative`,
+      `${own}/winding`,
+      `${own}/chain`,
+      `${own}/absolute/../outside`,
+      `${own}/deep/../absolute`,
+      `${own}/root${outside}`,
+      `${own}/proc${outside}`,
+      `/proc/self/root${outside}`,
+      `/proc/${web.pid}/root${outside}`,
+      `/proc/${web.pid}/cwd${outside}`,
+      `/proc/self/cwd/../../../../../../../..${outside}`,
+    ].map((folder) => `${folder}/x`);
+    for (const path of ways) {
+      await assertDenied(web, "bind", { path });
+      await assertDenied(web, "release", { path });
+    }
+    await places.assertUntouched();
+  },
+);
 
 Deno.test("a path that cannot be followed to its end binds nothing", {
   ignore: cannotBecomeOthers,
@@ -173,32 +181,36 @@ Deno.test("what is not a dead socket of one's own directory is not replaced", {
   assertEquals([precious, await server.held()], ["precious", []]);
 });
 
-Deno.test("a directory that was put elsewhere after the bind gives nothing away", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  await using server = await PolicyDaemon.start([OBSERVER]);
-  const places = await Places.in(server);
-  const { own, outside } = places;
-  await Deno.mkdir(`${own}/deep`);
-  await using web = await server.as(WEB);
-  const path = `${own}/deep/x`;
-  await assertBinds(web, { path, mode: "0600" });
-  await Deno.rename(`${own}/deep`, `${own}/before`);
-  await Deno.symlink(outside, `${own}/deep`);
-  await Deno.writeTextFile(`${outside}/x`, "precious");
-  for (const method of ["bind", "release"]) {
-    await assertDenied(web, method, { path });
-  }
-  // Nor has the mode that somebody asks for reached what is there now.
-  await assertDenied(web, "bind", { path, mode: "0666" });
-  assertEquals(await Deno.readTextFile(`${outside}/x`), "precious");
-  assertEquals((await Deno.lstat(`${own}/before/x`)).mode! & 0o777, 0o600);
+Deno.test(
+  "a directory that was put elsewhere after the bind gives nothing away",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    await using server = await PolicyDaemon.start([OBSERVER]);
+    const places = await Places.in(server);
+    const { own, outside } = places;
+    await Deno.mkdir(`${own}/deep`);
+    await using web = await server.as(WEB);
+    const path = `${own}/deep/x`;
+    await assertBinds(web, { path, mode: "0600" });
+    await Deno.rename(`${own}/deep`, `${own}/before`);
+    await Deno.symlink(outside, `${own}/deep`);
+    await Deno.writeTextFile(`${outside}/x`, "precious");
+    for (const method of ["bind", "release"]) {
+      await assertDenied(web, method, { path });
+    }
+    // Nor has the mode that somebody asks for reached what is there now.
+    await assertDenied(web, "bind", { path, mode: "0666" });
+    assertEquals(await Deno.readTextFile(`${outside}/x`), "precious");
+    assertEquals((await Deno.lstat(`${own}/before/x`)).mode! & 0o777, 0o600);
 
-  await Deno.remove(`${own}/deep`);
-  await Deno.rename(`${own}/before`, `${own}/deep`);
-  const { answer } = await web.ask("release", [{ path }]);
-  assertEquals(answer.result, true);
-  assertEquals([...Deno.readDirSync(`${own}/deep`)], []);
-  await Deno.remove(`${outside}/x`);
-  await places.assertUntouched();
-});
+    await Deno.remove(`${own}/deep`);
+    await Deno.rename(`${own}/before`, `${own}/deep`);
+    const { answer } = await web.ask("release", [{ path }]);
+    assertEquals(answer.result, true);
+    assertEquals([...Deno.readDirSync(`${own}/deep`)], []);
+    await Deno.remove(`${outside}/x`);
+    await places.assertUntouched();
+  },
+);

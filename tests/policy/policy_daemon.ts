@@ -72,7 +72,7 @@ export class PolicyDaemon implements AsyncDisposable {
   /** Has the file read again; the line of the log that says how it went. */
   async reread(): Promise<string> {
     this.daemon.program.signal("SIGHUP");
-    return await this.daemon.program.errors.next(" policy re");
+    return await this.daemon.program.errors.next("policy re");
   }
 
   /** What it holds, where {@linkcode OBSERVER} is among the rules. */

@@ -1,10 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { stagePackages } from "../../tools/stage_packages.ts";
 import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
 import { lacks } from "../foreign_program.ts";
-import { libcPath, Scratch, treePath } from "../tree.ts";
-import { inside, lacksSystemd, Machine } from "./machine.ts";
+import { treePath } from "../tree.ts";
+import {
+  exampleUnits,
+  privilegedAddress,
+  USER,
+  withPackages,
+} from "./example_units.ts";
+import { lacksSystemd, Machine } from "./machine.ts";
 import { Queue } from "./queue.ts";
 import { Service } from "./service.ts";
 
@@ -13,59 +18,17 @@ const withSystemd = { ignore: await lacksSystemd() };
 /** The worst exposure that `systemd-analyze security` may find, in tenths. */
 const THRESHOLD = "19";
 
-/** A user that every Debian has; the machine's own /etc is not to be written. */
-const USER = "daemon";
-
-/** An example unit with the paths and the user of the machine. */
-async function exampleUnit(name: string): Promise<string> {
-  const text = await Deno.readTextFile(treePath(`examples/systemd/${name}`));
-  return text.replaceAll("/usr/bin/deno", inside(Deno.execPath()))
-    .replaceAll("/lib/x86_64-linux-gnu/libc.so.6", libcPath)
-    .replaceAll(/^((?:Socket)?(?:User|Group))=multibinder$/gm, `$1=${USER}`);
-}
-
-async function exampleUnits(): Promise<Record<string, string>> {
-  const units: Record<string, string> = {};
-  for (const name of ["multibinder.service", "multibinder.socket"]) {
-    units[name] = await exampleUnit(name);
-  }
-  return units;
-}
-
-/** Puts our packages where the machine sees them; the drop-in that says so. */
-async function withPackages(machine: Machine): Promise<void> {
-  await using scratch = await Scratch.make();
-  await stagePackages(scratch.join("jsr"));
-  const jsr = `${machine.shared}/jsr`;
-  // The @std packages are a link to a folder that the service may not see.
-  const { code } = await new Deno.Command("cp", {
-    args: ["--recursive", "--dereference", scratch.join("jsr"), jsr],
-    stderr: "inherit",
-  }).output();
-  assertEquals(code, 0);
-  await machine.install({
-    "multibinder.service.d/packages.conf":
-      `[Service]\nEnvironment=JSR_URL=file://${jsr}/\n`,
-  });
-}
-
 const CONTROL = "/run/multibinder/control.sock";
 
 async function serviceOfExample(): Promise<Service> {
   const machine = await Machine.start({ units: await exampleUnits() });
   try {
-    await withPackages(machine);
+    await withPackages(machine, "multibinder.service");
   } catch (error) {
     await machine[Symbol.asyncDispose]();
     throw error;
   }
   return Service.in(machine, machine.pathOf(CONTROL));
-}
-
-/** A port that takes a privilege, at an address that nobody else uses. */
-function privilegedAddress(): string {
-  const [one, two] = crypto.getRandomValues(new Uint8Array(2));
-  return `127.80.${one}.${two}:80`;
 }
 
 Deno.test(

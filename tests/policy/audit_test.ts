@@ -1,0 +1,197 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { requestText } from "../raw_connection.ts";
+import { loopbackHost } from "./loopback.ts";
+import { cannotBecomeOthers, type OtherUser, WEB } from "./other_user.ts";
+import { assertBinds, assertDenied } from "./outcome.ts";
+import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
+
+/** A daemon, somebody who asks it, and what he may have and may not. */
+class Audited implements AsyncDisposable {
+  readonly own = { address: loopbackHost(), port: 0 };
+  readonly taken = { address: loopbackHost(), port: 0 };
+
+  private constructor(
+    readonly server: PolicyDaemon,
+    readonly web: OtherUser,
+  ) {}
+
+  static async start(...args: string[]): Promise<Audited> {
+    const server = await PolicyDaemon.start([OBSERVER], { args });
+    const audited = new Audited(server, await server.as(WEB));
+    await server.write(
+      { addresses: [`${audited.taken.address}:*`], decision: "deny" },
+      { name: "web one", user: 1500, addresses: [`${audited.own.address}:*`] },
+      { user: 1500, methods: ["status"] },
+      OBSERVER,
+    );
+    await server.reread();
+    return audited;
+  }
+
+  /** Every line of the audit until now. */
+  async lines(): Promise<string[]> {
+    const { program } = this.server.daemon;
+    // What the daemon wrote before this line has come when it comes.
+    const last = crypto.randomUUID();
+    await this.web.ask("bind", [{ [last]: true }]);
+    await program.errors.next(last);
+    return program.errors.text.split("\n")
+      .filter((line) => /\bdecision\b/.test(line));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.web[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
+  }
+}
+
+const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+
+Deno.test(
+  "each grant and each denial is one line that says who, what, the decision and the rule",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    await using audited = await Audited.start();
+    const { web, own, taken } = audited;
+    await assertBinds(web, own);
+    await assertBinds(web, own);
+    await assertDenied(web, "bind", taken, "rule 1");
+    await assertDenied(web, "bind", { path: "@other" });
+    await assertDenied(web, "release", taken, "rule 1");
+    await assertDenied(web, "list");
+    await web.ask("status");
+    await web.ask("release", [own]);
+
+    const who = `pid=${web.pid} uid=1500 gid=1600`;
+    const granted = `decision=granted rule="rule 2 \\(web one\\)"`;
+    const expected = [
+      `INFO bind address=${own.address}:0 new=true ${who} ${granted}`,
+      `INFO bind address=${own.address}:0 new=false ${who} ${granted}`,
+      `WARN denied method=bind address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
+      `WARN denied method=bind address=unix:@other decision=denied rule="no rule" ${who}`,
+      `WARN denied method=release address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
+      `WARN denied method=list decision=denied rule="no rule" ${who}`,
+      `INFO release address=${own.address}:0 ${who} ${granted}`,
+    ];
+    const lines = await audited.lines();
+    assertEquals(lines.length, expected.length, lines.join("\n"));
+    for (const [index, line] of lines.entries()) {
+      assertMatch(line, new RegExp(`^${TIME} ${expected[index]}$`));
+    }
+  },
+);
+
+Deno.test(
+  "with --log-format json each line of the audit is an object with the same fields",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    await using audited = await Audited.start("--log-format", "json");
+    const { web, own, taken } = audited;
+    await assertBinds(web, own);
+    await assertDenied(web, "bind", taken, "rule 1");
+    await assertDenied(web, "list");
+    await web.ask("release", [own]);
+
+    const who = { pid: web.pid, uid: 1500, gid: 1600 };
+    const granted = { decision: "granted", rule: "rule 2 (web one)", ...who };
+    const denied = { decision: "denied", ...who };
+    const address = `${own.address}:0`;
+    const lines = (await audited.lines()).map((line) => JSON.parse(line));
+    for (const { time } of lines) assertMatch(time, new RegExp(`^${TIME}$`));
+    assertEquals(
+      lines.map(({ time: _time, ...fields }) => fields),
+      [
+        { level: "info", message: "bind", address, new: true, ...granted },
+        {
+          level: "warn",
+          message: "denied",
+          method: "bind",
+          address: `${taken.address}:0`,
+          rule: "rule 1",
+          ...denied,
+        },
+        {
+          level: "warn",
+          message: "denied",
+          method: "list",
+          rule: "no rule",
+          ...denied,
+        },
+        { level: "info", message: "release", address, ...granted },
+      ],
+    );
+  },
+);
+
+Deno.test("a look that is granted has its line at --log-level debug", {
+  ignore: cannotBecomeOthers,
+}, async () => {
+  await using audited = await Audited.start("--log-level", "debug");
+  const { web } = audited;
+  await web.ask("status");
+  await assertDenied(web, "list");
+  const [status, list, ...more] = await audited.lines();
+  const who = `pid=${web.pid} uid=1500 gid=1600`;
+  assertMatch(
+    status!,
+    new RegExp(`DEBUG status ${who} decision=granted rule="rule 3"$`),
+  );
+  assertMatch(list!, /WARN denied method=list decision=denied rule="no rule"/);
+  assertEquals(more, []);
+});
+
+Deno.test(
+  "of a batch with a denied member the log has the denial and no grant",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    await using audited = await Audited.start();
+    const { web, own, taken } = audited;
+    const batch = [own, taken, own]
+      .map((params, id) => requestText(id, "bind", [params]));
+    const { descriptors } = await web.send(`[${batch.join(",")}]`);
+    assertEquals(descriptors, []);
+    const lines = await audited.lines();
+    assertEquals(lines.length, 1, lines.join("\n"));
+    assert(lines[0]!.includes(`denied method=bind address=${taken.address}:0`));
+  },
+);
+
+Deno.test(
+  "no address that somebody asks for breaks the line it is written on",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    await using audited = await Audited.start();
+    const { web } = audited;
+    const forged = "WARN denied decision=granted";
+    const paths = [
+      `@a\n${forged}`,
+      `@a\r${forged}`,
+      `@a\u2028${forged}`,
+      `@a\u001b[2K${forged}`,
+      `/tmp/a\n${forged}`,
+      `@a" rule="rule 2`,
+    ];
+    for (const path of paths) await assertDenied(web, "bind", { path });
+    const lines = await audited.lines();
+    assertEquals(lines.length, paths.length, lines.join("\n"));
+    for (const line of lines) {
+      // deno-lint-ignore no-control-regex
+      assert(!/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(line), line);
+      assertMatch(
+        line,
+        new RegExp(
+          `^${TIME} WARN denied method=bind address="?unix:.* decision=denied ` +
+            `rule="no rule" pid=${web.pid} uid=1500 gid=1600$`,
+        ),
+      );
+    }
+  },
+);

@@ -1,0 +1,74 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { bind } from "../../client.ts";
+import { assertRefused } from "../control_socket/start_failure.ts";
+import { Daemon } from "../daemon.ts";
+import { Scratch } from "../tree.ts";
+
+const BAD: [what: string, text: string | undefined, says: string][] = [
+  ["that is no JSON", '{\n"rules": [\n', ":3: no JSON: ] expected"],
+  ["that is empty", "", ":1: no JSON: value expected"],
+  ["without rules", "\n{}", ':2: a policy is { "rules": [...] }'],
+  ["with an unknown key", '{ "rules": [\n{"x": 1}] }', ':2: a rule has no "x"'],
+  [
+    "that names a user whom nobody knows",
+    '{ "rules": [{\n\n"user": "no-such-user" }] }',
+    ':3: there is no user "no-such-user"',
+  ],
+  [
+    "that names a group that nobody knows",
+    '{ "rules": [{\n"group": ["no-such-group"] }] }',
+    ':2: there is no group "no-such-group"',
+  ],
+  [
+    "with a bad pattern",
+    '{ "rules": [{\n"addresses": [\n"*:80", "80"] }] }',
+    ':3: "80" is no pattern of addresses',
+  ],
+  ["that is missing", undefined, ": No such file or directory"],
+];
+
+for (const [what, text, says] of BAD) {
+  Deno.test(`a daemon does not start with a policy ${what}, and says why in one line`, async () => {
+    await using scratch = await Scratch.make();
+    const policy = scratch.join("policy.jsonc");
+    if (text !== undefined) await Deno.writeTextFile(policy, text);
+    const sock = scratch.join("control.sock");
+    const reason = await assertRefused(sock, { args: ["--policy", policy] });
+    assertStringIncludes(reason, policy);
+    assertStringIncludes(reason, says);
+    await assertRejects(() => Deno.lstat(sock), Deno.errors.NotFound);
+  });
+}
+
+Deno.test("a daemon does not start with a directory for a policy, and names it", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  const reason = await assertRefused(sock, {
+    args: ["--policy", scratch.path],
+  });
+  assertStringIncludes(reason, "Is a directory");
+  assertStringIncludes(reason, scratch.path);
+});
+
+Deno.test("a daemon does not take the place of another with a bad policy", async () => {
+  await using scratch = await Scratch.make();
+  await using old = await Daemon.start();
+  const { sock } = old;
+  using before = await bind("127.0.0.1", 0, { sock });
+  const policy = scratch.join("policy.jsonc");
+  await Deno.writeTextFile(policy, "{");
+  const args = ["--takeover", "--policy", policy];
+  assertStringIncludes(await assertRefused(sock, { args }), `${policy}:1: `);
+  using after = await bind("127.0.0.1", 0, { sock });
+  assertEquals(after.addr, before.addr);
+  assertEquals((await old.status()).pid, old.pid);
+});
+
+Deno.test("--policy without a file is wrong usage", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  const started = Daemon.start({ sock, args: ["--policy="] });
+  const error = await assertRejects(() => started, Error);
+  assertStringIncludes(error.message, "--policy: the file is missing");
+  await assertRejects(() => Deno.lstat(sock), Deno.errors.NotFound);
+});

@@ -1,0 +1,76 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { bind } from "../../client.ts";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { OpenScratch, unprivileged } from "../unprivileged.ts";
+
+const WARNING = "others may connect to this daemon of root's";
+
+/** The warnings that a daemon has written by the time it ends, re-exec included. */
+async function warningsOf(
+  args: readonly string[],
+  under: readonly string[] = [],
+): Promise<string[]> {
+  await using open = await OpenScratch.make();
+  await Deno.mkdir(open.join("run"));
+  await Deno.chmod(open.join("run"), 0o777);
+  await Deno.writeTextFile(open.join("policy.jsonc"), '{ "rules": [{}] }');
+  await using daemon = await Daemon.start({
+    sock: open.join("run/control.sock"),
+    args: args.map((each) => each.replace("POLICY", open.join("policy.jsonc"))),
+    under,
+    env: open.env,
+  });
+  await daemon.reexec();
+  (await bind("127.0.0.1", 0, { sock: daemon.sock })).close();
+  const { code, errors } = await daemon.stop();
+  assertEquals(code, 0);
+  return errors.split("\n").filter((line) => line.includes(WARNING));
+}
+
+for (
+  const [args, mode] of [
+    [["--mode", "0666"], "0666"],
+    [["--mode", "0602"], "0602"],
+    [["--group", "0"], "0660"],
+  ] as const
+) {
+  Deno.test(
+    `a daemon of root's that lets others in without a policy warns once: ${
+      args.join(" ")
+    }`,
+    {
+      ignore: Deno.uid() !== 0,
+    },
+    async () => {
+      const [warning, ...more] = await warningsOf(args);
+      assertMatch(
+        warning ?? "",
+        new RegExp(`WARN .* mode=${mode} remedy="--policy FILE"$`),
+      );
+      assertEquals(more, []);
+    },
+  );
+}
+
+for (
+  const args of [
+    ["--mode", "0666", "--policy", "POLICY"],
+    ["--group", "0", "--policy", "POLICY"],
+    ["--mode", "0600"],
+    [],
+  ]
+) {
+  const how = args.join(" ") || "no option";
+  Deno.test(`a daemon of root's with ${how} does not warn`, {
+    ignore: Deno.uid() !== 0,
+  }, async () => {
+    assertEquals(await warningsOf(args), []);
+  });
+}
+
+Deno.test("a daemon without privileges that lets others in does not warn", {
+  ignore: await lacks(...unprivileged.slice(0, 1)),
+}, async () => {
+  assertEquals(await warningsOf(["--mode", "0666"], unprivileged), []);
+});

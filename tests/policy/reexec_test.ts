@@ -1,0 +1,215 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MINIMAL_FLAGS } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import type { RuleText } from "./asking.ts";
+import { loopbackHost } from "./loopback.ts";
+import { cannotBecomeOthers, WEB } from "./other_user.ts";
+import { assertBinds, assertDenied } from "./outcome.ts";
+import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
+
+const CHECKED = {
+  permissions: [...MINIMAL_FLAGS, `--allow-run=${Deno.execPath()}`],
+};
+
+function ruleFor(host: string): RuleText {
+  return { name: "web", user: 1500, addresses: [`${host}:*`] };
+}
+
+/** Ways in which the file is of no use when the next generation reads it. */
+const SPOILED: [
+  what: string,
+  spoil: (path: string) => Promise<void>,
+  says: string,
+][] = [
+  ["a bad", (path) => Deno.writeTextFile(path, '{\n"rules": [\n'), ":3: "],
+  ["a missing", (path) => Deno.remove(path), "No such file or directory"],
+];
+
+for (
+  const [how, options] of [["checked", CHECKED], ["unchecked", {}]] as const
+) {
+  Deno.test(
+    `a re-exec that is ${how} reads the policy again, for connected clients too`,
+    {
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      const [one, two] = [loopbackHost(), loopbackHost()];
+      await using server = await PolicyDaemon.start(
+        [ruleFor(one), OBSERVER],
+        options,
+      );
+      await using web = await server.as(WEB);
+      const socket = await assertBinds(web, { address: one, port: 0 });
+      await server.daemon.reexec();
+      assertEquals(await assertBinds(web, { address: one, port: 0 }), socket);
+      await assertDenied(web, "bind", { address: two, port: 0 });
+
+      await server.write(ruleFor(two), OBSERVER, OBSERVER);
+      await server.daemon.reexec();
+      await assertDenied(web, "bind", { address: one, port: 0 });
+      await assertBinds(web, { address: two, port: 0 });
+      const { generation, policy, binds } = await server.daemon.status();
+      assertEquals([generation, policy?.rules, binds], [3, 3, 2]);
+    },
+  );
+}
+
+for (const [what, spoil, says] of SPOILED) {
+  Deno.test(
+    `${what} policy stops an upgrade that is checked, and the old generation goes on with its own`,
+    {
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      const host = loopbackHost();
+      await using server = await PolicyDaemon.start(
+        [ruleFor(host), OBSERVER],
+        CHECKED,
+      );
+      await using web = await server.as(WEB);
+      const socket = await assertBinds(web, { address: host, port: 0 });
+      await spoil(server.policyPath);
+      const { program } = server.daemon;
+      program.signal("SIGUSR1");
+      const line = await program.errors.next("upgrade abandoned");
+      assertStringIncludes(line, server.policyPath);
+      assertStringIncludes(line, says);
+      assertEquals(await assertBinds(web, { address: host, port: 0 }), socket);
+      await assertDenied(web, "bind", { address: loopbackHost(), port: 0 });
+      assertEquals((await server.daemon.status()).generation, 1);
+    },
+  );
+
+  Deno.test(
+    `with ${what} policy a generation that was not checked goes on with the last one's`,
+    {
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      const host = loopbackHost();
+      await using server = await PolicyDaemon.start([ruleFor(host), OBSERVER]);
+      await using web = await server.as(WEB);
+      const socket = await assertBinds(web, { address: host, port: 0 });
+      await spoil(server.policyPath);
+      // The second of them has the text from the first.
+      for (const generation of [2, 3]) {
+        await server.daemon.reexec();
+        const line = await server.daemon.program.errors.next("policy refused");
+        assertStringIncludes(line, "the last generation's stays");
+        assertStringIncludes(line, server.policyPath);
+        assertStringIncludes(line, says);
+        assertEquals(
+          await assertBinds(web, { address: host, port: 0 }),
+          socket,
+        );
+        await assertDenied(web, "bind", { address: loopbackHost(), port: 0 });
+        await assertDenied(web, "list");
+        const { policy, ...status } = await server.daemon.status();
+        assertEquals(status.generation, generation);
+        assertEquals([policy?.path, policy?.rules], [server.policyPath, 2]);
+      }
+      await server.write(OBSERVER);
+      assertStringIncludes(await server.reread(), "policy read");
+      await assertDenied(web, "bind", { address: host, port: 0 });
+    },
+  );
+}
+
+Deno.test(
+  "the policy that a SIGHUP put in force is the one that is kept, not an older one",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const [one, two] = [loopbackHost(), loopbackHost()];
+    await using server = await PolicyDaemon.start([ruleFor(one), OBSERVER]);
+    await using web = await server.as(WEB);
+    await server.write(ruleFor(two), OBSERVER);
+    await server.reread();
+    await Deno.writeTextFile(server.policyPath, "{");
+    await server.reread();
+    await server.daemon.reexec();
+    await assertDenied(web, "bind", { address: one, port: 0 });
+    await assertBinds(web, { address: two, port: 0 });
+  },
+);
+
+Deno.test(
+  "SIGHUPs in the midst of a re-exec end nothing, and the policy is in force after it",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const host = loopbackHost();
+    await using server = await PolicyDaemon.start([ruleFor(host), OBSERVER]);
+    await using web = await server.as(WEB);
+    const { program } = server.daemon;
+    for (let generation = 2; generation <= 4; generation++) {
+      program.signal("SIGUSR1");
+      let listening = false;
+      const next = server.daemon.listening().then(() => listening = true);
+      while (!listening) {
+        program.signal("SIGHUP");
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await next;
+      await assertBinds(web, { address: host, port: 0 });
+      await assertDenied(web, "bind", { address: loopbackHost(), port: 0 });
+      const { generation: reached } = await server.daemon.status();
+      assert(reached >= generation, `generation ${reached}`);
+    }
+    assertEquals((await server.daemon.status()).pid, server.daemon.pid);
+  },
+);
+
+Deno.test(
+  "all is denied where the last generation's policy is of no use either: a user it names is gone",
+  {
+    ignore: cannotBecomeOthers || await lacks("unshare"),
+  },
+  async () => {
+    await using server = await PolicyDaemon.start([OBSERVER], {
+      // An /etc/passwd of the daemon's own, where `guest` can come and go.
+      under: [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'passwd=$(mktemp) && cat /etc/passwd > "$passwd" && ' +
+        'echo multibinder-guest:x:1500:1600::/:/bin/false >> "$passwd" && ' +
+        'mount --bind "$passwd" /etc/passwd && rm "$passwd" && exec "$@"',
+        "sh",
+      ],
+    });
+    const host = loopbackHost();
+    const guest = {
+      name: "guest",
+      user: "multibinder-guest",
+      addresses: [`${host}:*`],
+    };
+    await server.write(guest, OBSERVER);
+    assertStringIncludes(await server.reread(), "policy read");
+    await using web = await server.as(WEB);
+    await assertBinds(web, { address: host, port: 0 });
+
+    const passwd = `/proc/${server.daemon.pid}/root/etc/passwd`;
+    await Deno.writeTextFile(passwd, await Deno.readTextFile("/etc/passwd"));
+    await server.daemon.reexec();
+    const { errors } = server.daemon.program;
+    const last = await errors.next("all is denied");
+    assertStringIncludes(errors.text, "the last generation's stays");
+    assertStringIncludes(last, 'there is no user \\"multibinder-guest\\"');
+    await assertDenied(web, "bind", { address: host, port: 0 });
+    for (const user of [WEB, { uid: 0, gid: 0 }]) {
+      await using asking = await server.as(user);
+      for (const method of ["list", "status"]) {
+        await assertDenied(asking, method);
+      }
+      await assertDenied(asking, "bind", { address: host, port: 0 });
+    }
+    await server.write(OBSERVER);
+    assertStringIncludes(await server.reread(), "policy read");
+    assertEquals((await server.held()).length, 1);
+  },
+);

@@ -1,0 +1,79 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { BindError, connect } from "../../client.ts";
+import { assertRefused } from "../control_socket/start_failure.ts";
+import { Daemon } from "../daemon.ts";
+import { lacks } from "../foreign_program.ts";
+import { OpenScratch, unprivileged } from "../unprivileged.ts";
+import { loopbackHost } from "./loopback.ts";
+import { policyText } from "./policy_daemon.ts";
+
+const ignore = await lacks(...unprivileged.slice(0, 1));
+
+/** A place where such a daemon can make its control socket. */
+async function placeWithPolicy(text: string): Promise<OpenScratch> {
+  const open = await OpenScratch.make();
+  await Deno.mkdir(open.join("run"));
+  await Deno.chmod(open.join("run"), 0o777);
+  await Deno.writeTextFile(open.join("policy.jsonc"), text);
+  return open;
+}
+
+Deno.test(
+  "a daemon without privileges that may open libc alone follows its policy, rereads it and keeps it",
+  {
+    ignore,
+  },
+  async () => {
+    const [one, two] = [loopbackHost(), loopbackHost()];
+    // A name and a group: both are looked up by libc.
+    const look = { user: ["root", Deno.uid()!], methods: ["list", "status"] };
+    const own = (host: string) => {
+      return { name: "own", group: Deno.gid()!, addresses: [`${host}:*`] };
+    };
+    await using open = await placeWithPolicy(policyText(look, own(one)));
+    const policy = open.join("policy.jsonc");
+    await using daemon = await Daemon.start({
+      sock: open.join("run/control.sock"),
+      args: ["--policy", policy, "--mode", "0666"],
+      under: unprivileged,
+      env: open.env,
+    });
+    using session = await connect({ sock: daemon.sock });
+    const assertDeniedAt = async (host: string) => {
+      const bind = () => session.bind(host, 0);
+      await assertRejects(bind, BindError, "Denied by policy");
+    };
+    (await session.bind(one, 0)).close();
+    await assertDeniedAt(two);
+
+    await Deno.writeTextFile(policy, policyText(look, own(two)));
+    daemon.program.signal("SIGHUP");
+    await daemon.program.errors.next("policy read");
+    (await session.bind(two, 0)).close();
+    await assertDeniedAt(one);
+
+    await Deno.remove(policy);
+    await daemon.reexec();
+    await daemon.program.errors.next("the last generation's stays");
+    (await session.bind(two, 0)).close();
+    await assertDeniedAt(one);
+    const { generation, binds } = await session.status();
+    assertEquals([generation, binds], [2, 2]);
+  },
+);
+
+Deno.test("a policy that the daemon may not read is an error that names it", {
+  ignore: ignore || Deno.uid() !== 0,
+}, async () => {
+  await using open = await placeWithPolicy(policyText());
+  const policy = open.join("policy.jsonc");
+  await Deno.chmod(policy, 0o600);
+  const reason = await assertRefused(open.join("run/control.sock"), {
+    args: ["--policy", policy],
+    under: unprivileged,
+    env: open.env,
+  });
+  assertStringIncludes(reason, policy);
+  assertStringIncludes(reason, "Permission denied");
+  assertEquals([...Deno.readDirSync(open.join("run"))], []);
+});

@@ -1,0 +1,352 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+} from "@std/assert";
+import { load } from "../../examples/demo/load.ts";
+import { eventually } from "../eventually.ts";
+import { lacks } from "../foreign_program.ts";
+import { within } from "../program.ts";
+import { treePath } from "../tree.ts";
+import {
+  exampleUnit,
+  exampleUnits,
+  privilegedAddress,
+  withPackages,
+} from "./example_units.ts";
+import {
+  type CommandResult,
+  denoEnvironment,
+  lacksSystemd,
+  Machine,
+} from "./machine.ts";
+
+const ignore = await lacks("haproxy") || await lacksSystemd();
+
+const TEMPLATE = "haproxy-multi@.service";
+const UNIT = "haproxy-multi@web.service";
+
+/** The worst exposure that `systemd-analyze security` may find, in tenths. */
+const THRESHOLD = "27";
+
+async function units(): Promise<Record<string, string>> {
+  return {
+    ...await exampleUnits(),
+    [TEMPLATE]: await exampleUnit(`haproxy/${TEMPLATE}`),
+  };
+}
+
+/** A machine with the example's files where its unit looks for them. */
+class Instance implements AsyncDisposable {
+  private constructor(
+    readonly machine: Machine,
+    /** What the unit has as /etc/haproxy. */
+    readonly folder: string,
+    /** Where HAProxy listens. */
+    readonly hostname: string,
+  ) {}
+
+  /** Boots one, with the example's template as web.cfg.erb, on port 80. */
+  static async prepare(): Promise<Instance> {
+    const machine = await Machine.start({ units: await units() });
+    try {
+      await withPackages(machine, "multibinder.service", TEMPLATE);
+      const folder = `${machine.shared}/haproxy`;
+      await Deno.mkdir(folder);
+      await machine.install({
+        [`${TEMPLATE}.d/machine.conf`]: [
+          "[Service]",
+          `BindPaths=${folder}:/etc/haproxy`,
+          // systemd itself reads it, which sees the host's /etc/haproxy.
+          `EnvironmentFile=-${folder}/%i.env`,
+          // Nothing is downloaded: the npm packages are in the host's cache.
+          denoEnvironment(),
+        ].join("\n"),
+      });
+      // Where Debian's package has HAProxy's chroot.
+      await machine.run("mkdir", "/var/lib/haproxy");
+      const hostname = privilegedAddress().split(":")[0]!;
+      const instance = new Instance(machine, folder, hostname);
+      await instance.write(await instance.example());
+      return instance;
+    } catch (error) {
+      await machine[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Boots one and starts the unit. */
+  static async start(): Promise<Instance> {
+    const instance = await Instance.prepare();
+    try {
+      const { code, errors } = await instance.systemctl("start");
+      assertEquals(code, 0, errors + await instance.log());
+      return instance;
+    } catch (error) {
+      await instance[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The example's template, which says `text`. */
+  async example(text = "hello from haproxy"): Promise<string> {
+    const template = await Deno.readTextFile(
+      treePath("examples/haproxy/web.cfg.erb"),
+    );
+    return template.replace("'127.0.0.1', 8080", `'${this.hostname}', 80`)
+      .replace("hello from haproxy", text);
+  }
+
+  /** Writes the template. */
+  async write(text: string): Promise<void> {
+    await Deno.writeTextFile(`${this.folder}/web.cfg.erb`, text);
+  }
+
+  /** Runs `systemctl VERB` on the unit. */
+  systemctl(verb: string): Promise<CommandResult> {
+    return this.machine.systemctl(verb, UNIT);
+  }
+
+  /** Reloads it, which must succeed. */
+  async reload(): Promise<void> {
+    const { code, errors } = await this.systemctl("reload");
+    assertEquals(code, 0, errors + await this.log());
+  }
+
+  /** One of its properties. */
+  property(name: string): Promise<string> {
+    return this.machine.property(UNIT, name);
+  }
+
+  /** The HAProxy that serves, as `systemctl status` shows it. */
+  async serving(): Promise<number> {
+    const text = await this.property("StatusText");
+    return Number(/^HAProxy (\d+) serves/.exec(text)?.[1]);
+  }
+
+  /** Everything that it has written. */
+  log(): Promise<string> {
+    return this.machine.journal(UNIT);
+  }
+
+  /** A request on a new connection. */
+  async ask(): Promise<string> {
+    const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+    try {
+      const url = `http://${this.hostname}/`;
+      return await (await within(fetch(url, { client }), "an answer")).text();
+    } finally {
+      client.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.machine[Symbol.asyncDispose]();
+  }
+}
+
+Deno.test({
+  name: "systemd-analyze verify has nothing to say of haproxy-multi@.service",
+  ignore,
+  fn: async () => {
+    await using machine = await Machine.start({ units: await units() });
+    assertEquals(
+      await machine.run(
+        "systemd-analyze",
+        "verify",
+        "--recursive-errors=no",
+        "--man=no",
+        UNIT,
+      ),
+      { code: 0, output: "", errors: "" },
+    );
+  },
+});
+
+Deno.test({
+  name: "systemd-analyze security gives haproxy-multi@.service at most 2.7",
+  ignore: await lacks("systemd-analyze"),
+  fn: async () => {
+    const { code, stdout } = await new Deno.Command("systemd-analyze", {
+      args: [
+        "security",
+        "--offline=true",
+        `--threshold=${THRESHOLD}`,
+        "--no-pager",
+        treePath(`examples/haproxy/${TEMPLATE}`),
+      ],
+    }).output();
+    assertEquals(code, 0, new TextDecoder().decode(stdout));
+  },
+});
+
+Deno.test({
+  name:
+    "haproxy-multi@web serves port 80 as a user without capabilities and without the daemon's group",
+  ignore,
+  fn: async () => {
+    await using instance = await Instance.start();
+    const { machine } = instance;
+    assertEquals(await instance.ask(), "hello from haproxy\n");
+    const pid = await instance.serving();
+    const { output } = await machine.run("cat", `/proc/${pid}/status`);
+    const { output: uid } = await machine.run("id", "-u", "haproxy");
+    const { output: gid } = await machine.run("id", "-g", "haproxy");
+    assertMatch(output, new RegExp(`^Uid:\t${uid}\t${uid}\t`, "m"));
+    assertMatch(output, new RegExp(`^Groups:\t(${gid})? *$`, "m"));
+    assertMatch(output, /^CapEff:\t0+$/m);
+    const file = "/run/haproxy-multi/web/haproxy.pid";
+    assertEquals((await machine.run("cat", file)).output, String(pid));
+    const { output: listening } = await machine.systemctl(
+      "show",
+      "--value",
+      "-p",
+      "ActiveState",
+      "multibinder.service",
+    );
+    assertEquals(listening, "active");
+  },
+});
+
+Deno.test({
+  name:
+    "systemctl reload returns when the next HAProxy serves, and loses nothing",
+  ignore,
+  fn: async () => {
+    await using instance = await Instance.start();
+    const end = new AbortController();
+    const address = { hostname: instance.hostname, port: 80 };
+    const clients = load(address, 4, end.signal);
+    const seen = new Set([await instance.serving()]);
+    for (const text of ["second", "third", "fourth"]) {
+      await instance.write(await instance.example(text));
+      await instance.reload();
+      seen.add(await instance.serving());
+      await eventually(
+        `an answer of the ${text}`,
+        async () => await instance.ask() === `${text}\n`,
+      );
+    }
+    end.abort();
+    const { losses, answers } = await clients;
+    assertEquals(losses, []);
+    assertEquals(seen.size, 4, await instance.log());
+    assert(answers.size >= 3, [...answers.keys()].join());
+    assertEquals(await instance.property("NRestarts"), "0");
+  },
+});
+
+Deno.test({
+  name:
+    "a reload with a bad template fails, says why in the status, and leaves HAProxy as it is",
+  ignore,
+  fn: async () => {
+    await using instance = await Instance.start();
+    const pid = await instance.serving();
+    await instance.write("\n<%= nope %>\n");
+    assertNotEquals((await instance.systemctl("reload")).code, 0);
+    const status = await instance.systemctl("status");
+    assertMatch(
+      status.output,
+      /Status: "HAProxy \d+ serves; the last reload failed: .*web\.cfg\.erb:2: ReferenceError: nope is not defined"/,
+    );
+    assertMatch(status.output, /Active: active \(running\)/);
+    assertEquals(await instance.serving(), pid);
+    assertEquals(await instance.ask(), "hello from haproxy\n");
+
+    await instance.write(await instance.example("mended"));
+    await instance.reload();
+    const text = await instance.property("StatusText");
+    assert(!text.includes("failed"), text);
+    assertNotEquals(await instance.serving(), pid);
+    await eventually(
+      "an answer of the mended one",
+      async () => await instance.ask() === "mended\n",
+    );
+  },
+});
+
+Deno.test({
+  name:
+    "a configuration that HAProxy rejects fails the reload and changes nothing",
+  ignore,
+  fn: async () => {
+    await using instance = await Instance.start();
+    const before = await Deno.readTextFile(`${instance.folder}/web.cfg`);
+    const pid = await instance.serving();
+    const good = await instance.example();
+    await instance.write(good.replace("mode http", "mode nonsense"));
+    assertNotEquals((await instance.systemctl("reload")).code, 0);
+    assertMatch(
+      await instance.log(),
+      /HAProxy rejects the configuration:\n[\s\S]*mode.*nonsense/,
+    );
+    assertEquals(await instance.serving(), pid);
+    assertEquals(await instance.ask(), "hello from haproxy\n");
+    const after = await Deno.readTextFile(`${instance.folder}/web.cfg`);
+    assertEquals(after, before);
+  },
+});
+
+Deno.test({
+  name:
+    "after a kill -9 of HAProxy, or of the wrapper, who connects is answered",
+  ignore,
+  fn: async () => {
+    await using instance = await Instance.start();
+    const { machine } = instance;
+    const killed = await instance.serving();
+    await machine.run("kill", "-KILL", String(killed));
+    assertEquals(await instance.ask(), "hello from haproxy\n");
+    await eventually(
+      "the next HAProxy in the status",
+      async () => ![NaN, killed].includes(await instance.serving()),
+    );
+    assertEquals(await instance.property("NRestarts"), "0");
+
+    await machine.kill(UNIT);
+    assertEquals(await instance.ask(), "hello from haproxy\n");
+    await eventually(
+      "systemd's restart",
+      async () => await instance.property("ActiveState") === "active",
+    );
+    assertEquals(await instance.property("NRestarts"), "1");
+  },
+});
+
+Deno.test({
+  name:
+    "systemctl stop leaves no process and no pid file, and its end is a clean one",
+  ignore,
+  fn: async () => {
+    await using instance = await Instance.start();
+    const group = await instance.property("ControlGroup");
+    assertEquals((await instance.systemctl("stop")).code, 0);
+    const { machine } = instance;
+    assertEquals(await instance.property("Result"), "success");
+    assertEquals(await instance.property("ActiveState"), "inactive");
+    for (const path of [`/sys/fs/cgroup${group}`, "/run/haproxy-multi/web"]) {
+      assertEquals((await machine.run("test", "-e", path)).code, 1, path);
+    }
+  },
+});
+
+Deno.test({
+  name: "a unit with a .mb template and a variable, by its own .env file",
+  ignore,
+  fn: async () => {
+    await using instance = await Instance.prepare();
+    const { folder } = instance;
+    await Deno.rename(`${folder}/web.cfg.erb`, `${folder}/web.cfg.mb`);
+    const text = await instance.example("<%= ENV['GREETING'] %>");
+    await Deno.writeTextFile(`${folder}/web.cfg.mb`, text);
+    await Deno.writeTextFile(
+      `${folder}/web.env`,
+      'CONFIG=/etc/haproxy/web.cfg.mb\nGREETING="good morning"\n',
+    );
+    const { code, errors } = await instance.systemctl("start");
+    assertEquals(code, 0, errors + await instance.log());
+    assertEquals(await instance.ask(), "good morning\n");
+  },
+});
