@@ -56,7 +56,7 @@ export function hasHost(address: Address): address is HostAddress {
 }
 
 const PATH = /^(unix|seqpacket|unixgram):(.+)$/s;
-const HOST = /^(?:(tcp|udp):\/\/)?(?:\[([^\]]+)\]|([^:[\]/]*)):(\d{1,5})$/;
+const HOST = /^(?:(tcp|udp):\/\/)?(?:\[([^[\]/]*:[^[\]/]*)\]|([^:[\]/]*)):(\d{1,5})$/;
 const EXAMPLES =
   "write 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path or unix:@name";
 

@@ -12,6 +12,7 @@
  */
 import { parseArgs } from "node:util";
 import { bind, connect, type Session } from "../client.ts";
+import { hold } from "./held_sockets.ts";
 import { machineLine, thisMachine } from "./machine.ts";
 import { median } from "./measure.ts";
 import { RunningServer } from "./programs.ts";
@@ -32,16 +33,6 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await work();
   return performance.now() - began;
-}
-
-/** Different addresses, each with a port of its own: port 0 is one bind each. */
-async function hold(session: Session, count: number): Promise<void> {
-  for (let index = 1; index <= count; index++) {
-    const host = `127.${1 + (index >> 16)}.${(index >> 8) & 255}.${
-      index & 255
-    }`;
-    using _socket = await session.bind(host, 0);
-  }
 }
 
 /** The longest wait of a client around one re-exec, in ms. */

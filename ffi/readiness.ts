@@ -39,11 +39,13 @@ export function waitReadySync(
   const events = readiness === "read" ? abi.POLLIN : abi.POLLOUT;
   view.setInt16(layout.events, events, true);
   using memory = NativeMemory.of(bytes);
-  const result = libc().poll(memory.address, 1n, milliseconds(timeout));
-  if (result !== -1) return result > 0;
-  const errno = lastErrno();
-  if (errno === Errno.EINTR) return false;
-  throw new OsError("poll", errno);
+  const end = performance.now() + timeout;
+  for (let left = timeout;; left = Math.max(end - performance.now(), 0)) {
+    const result = libc().poll(memory.address, 1n, milliseconds(left));
+    if (result !== -1) return result > 0;
+    const errno = lastErrno();
+    if (errno !== Errno.EINTR) throw new OsError("poll", errno);
+  }
 }
 
 /** Blocks the thread for `duration` ms. */

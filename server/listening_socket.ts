@@ -19,6 +19,7 @@ import {
 import { canonicalHost, type InternetAddress } from "../ffi/socket_address.ts";
 import { DEFAULT_BACKLOG, type WireOptions } from "../protocol.ts";
 import { hasBacklog, setSocketOptions } from "./bind_options.ts";
+import { bindError } from "./request_error.ts";
 import { bindToPath, removeSocketFile } from "./unix_socket.ts";
 
 const TYPES: Readonly<Record<Address["kind"], SocketType>> = {
@@ -142,7 +143,11 @@ export function changeSocket(
   const family = hasHost(address) ? numericTarget(address).family : "unix";
   setSocketOptions(socket.fd, family, changed);
   if (changed.backlog !== undefined) listenOn(socket.fd, changed.backlog);
-  if (hasHost(address) || file === undefined) return;
+  const ofFile = changed.mode ?? changed.owner ?? changed.group;
+  if (hasHost(address) || ofFile === undefined) return;
+  if (file === undefined) {
+    throw bindError(new Error(`${address.path} was not made by this daemon`));
+  }
   if (changed.mode !== undefined) setAccess(address.path, file, { mode });
   if (changed.owner !== undefined) setAccess(address.path, file, { uid });
   if (changed.group !== undefined) setAccess(address.path, file, { gid });

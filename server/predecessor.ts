@@ -13,6 +13,7 @@ import {
   parseAddress,
 } from "../address.ts";
 import { closeAll, Descriptor } from "../ffi/descriptor.ts";
+import { Errno, OsError } from "../ffi/errno.ts";
 import { receiveDescriptors } from "../ffi/descriptor_passing.ts";
 import { type FileIdentity, sameFile, statusOf } from "../ffi/file.ts";
 import { waitReadySync } from "../ffi/readiness.ts";
@@ -68,6 +69,12 @@ const PATIENCE = 30_000;
 /** The longest answer: 10,000 binds are some 3 MB. */
 const MAX_ANSWER = 64 * 1024 * 1024;
 
+/** No file, or one that nobody listens at. */
+const NOBODY: ReadonlySet<number> = new Set([
+  Errno.ENOENT,
+  Errno.ECONNREFUSED,
+]);
+
 /** A connection to the server whose place we take. */
 export class Predecessor implements Disposable {
   readonly #socket: Descriptor;
@@ -79,14 +86,22 @@ export class Predecessor implements Disposable {
     this.#path = path;
   }
 
-  /** Connects; `undefined` when nobody listens at the path. */
+  /**
+   * Connects; `undefined` when nobody listens at the path.
+   *
+   * @throws {OsError} EACCES and the like: somebody may.
+   */
   static connect(path: string): Predecessor | undefined {
     const address: UnixAddress = { family: "unix", path };
     const socket = streamSocket(address);
-    const errno = tryConnect(socket.fd, address);
-    if (errno === 0) return new Predecessor(socket, path);
-    socket.close();
-    return undefined;
+    while (true) {
+      const errno = tryConnect(socket.fd, address);
+      if (errno === 0) return new Predecessor(socket, path);
+      if (errno === Errno.EINTR) continue;
+      socket.close();
+      if (NOBODY.has(errno)) return undefined;
+      throw new OsError("connect", errno, path);
+    }
   }
 
   /** The process that listens there. */

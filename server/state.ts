@@ -100,8 +100,10 @@ export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
   }
   if (!isObject(decoded)) throw new StateError("the state is no object");
   const state = decoded as Partial<State>;
-  if (state.format !== 1) {
-    throw new StateError("the state is not of format 1");
+  const { format }: { format?: unknown } = state;
+  if (format !== 1) {
+    const found = typeof format === "number" ? `format ${format}` : "no format";
+    throw new StateError(`the state has ${found}, not format 1`);
   }
   const { control } = state;
   if (

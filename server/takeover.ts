@@ -47,13 +47,15 @@ export function takeOver(
     );
   }
   fetch(predecessor, [...listed ?? [], ...addresses.map(wantedOf)], binds);
+  // From the rename on nothing may fail any more: clients come here.
+  const { pid } = predecessor.peer;
   const control = ControlSocket.replace(path, access);
   // What was bound between the first list and the rename.
   if (listed !== undefined) fetchLate(predecessor, binds, log);
   log.warn("took the place of another server, which can be ended now", {
     path,
     binds: binds.size,
-    pid: predecessor.peer.pid,
+    pid,
   });
   return control;
 }

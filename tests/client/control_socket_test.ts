@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -183,6 +184,7 @@ Deno.test("a program that may open no more descriptors is told so, and loses non
   const { blocking, waiting, left } = JSON.parse(output);
   assertStringIncludes(blocking, "ProtocolError");
   assertStringIncludes(blocking, "RLIMIT_NOFILE");
-  assertStringIncludes(waiting, "EMFILE");
+  // No descriptor to wait with, or none for an answer that is there already.
+  assertMatch(waiting, /EMFILE|RLIMIT_NOFILE/);
   assert(left >= 1);
 });

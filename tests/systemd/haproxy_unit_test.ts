@@ -350,3 +350,66 @@ Deno.test({
     assertEquals(await instance.ask(), "good morning\n");
   },
 });
+
+Deno.test({
+  name:
+    "haproxy-multi@web without root: the drop-in of docs/haproxy.md, and a reload",
+  ignore,
+  fn: async () => {
+    await using instance = await Instance.prepare();
+    const { machine, folder } = instance;
+    await machine.install({
+      [`${TEMPLATE}.d/user.conf`]:
+        "[Service]\nUser=haproxy\nCapabilityBoundingSet=\nEnvironment=HAPROXY_USER=\n",
+    });
+    await machine.run("chown", "haproxy", folder);
+    const { code, errors } = await instance.systemctl("start");
+    assertEquals(code, 0, errors + await instance.log());
+    assertEquals(await instance.ask(), "hello from haproxy\n");
+    const { output: uid } = await machine.run("id", "-u", "haproxy");
+    const pid = await machine.mainPid(UNIT);
+    const status = await Deno.readTextFile(`/proc/${pid}/status`);
+    assertMatch(status, new RegExp(`^Uid:\t${uid}\t`, "m"));
+    await instance.write(await instance.example("second"));
+    await instance.reload();
+    await eventually(
+      "an answer of the second",
+      async () => await instance.ask() === "second\n",
+    );
+  },
+});
+
+Deno.test({
+  name:
+    "a template that names its user and group, with a master and a stats socket, reloads and stops under the unit",
+  ignore,
+  fn: async () => {
+    await using instance = await Instance.prepare();
+    const { machine } = instance;
+    const text = (await instance.example()).replace(
+      /<% if[^]*<% } -%>\n/,
+      "user haproxy\n group haproxy\n daemon\n master-worker\n" +
+        " stats socket /run/haproxy-multi/web/admin.sock mode 660 level admin\n",
+    );
+    await instance.write(text);
+    const { code, errors } = await instance.systemctl("start");
+    assertEquals(code, 0, errors + await instance.log());
+    const group = await instance.property("ControlGroup");
+    for (const answer of ["second", "third"]) {
+      await instance.write(text.replace("hello from haproxy", answer));
+      await instance.reload();
+      await eventually(
+        `an answer of the ${answer}`,
+        async () => await instance.ask() === `${answer}\n`,
+      );
+    }
+    assertEquals((await instance.systemctl("stop")).code, 0);
+    assertEquals(await instance.property("Result"), "success");
+    const { code: left } = await machine.run(
+      "test",
+      "-e",
+      `/sys/fs/cgroup${group}`,
+    );
+    assertEquals(left, 1, await instance.log());
+  },
+});
