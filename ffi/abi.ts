@@ -192,7 +192,7 @@ const COMMON_LAYOUTS = {
     ai_canonname: 32,
     ai_next: 40,
   },
-  passwd: { size: 48, pw_name: 0, pw_uid: 16 },
+  passwd: { size: 48, pw_name: 0, pw_uid: 16, pw_gid: 20 },
   group: { size: 32, gr_name: 0, gr_gid: 16 },
   linux_dirent64: { d_ino: 0, d_reclen: 16, d_type: 18, d_name: 19 },
   statx: {
@@ -210,6 +210,7 @@ const COMMON_LAYOUTS = {
 interface Target {
   readonly O_DIRECTORY: number;
   readonly O_NOFOLLOW: number;
+  readonly SYS_setgroups: number;
   readonly layouts: {
     /** Packed on x86_64 (`EPOLL_PACKED`), naturally aligned elsewhere. */
     readonly epoll_event: {
@@ -226,6 +227,7 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
   x86_64: {
     O_DIRECTORY: 0o200000,
     O_NOFOLLOW: 0o400000,
+    SYS_setgroups: 116,
     layouts: { epoll_event: { size: 12, events: 0, data: 4 } },
     libc: [
       "/lib/x86_64-linux-gnu/libc.so.6",
@@ -238,6 +240,7 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
   aarch64: {
     O_DIRECTORY: 0o40000,
     O_NOFOLLOW: 0o100000,
+    SYS_setgroups: 159,
     layouts: { epoll_event: { size: 16, events: 0, data: 8 } },
     libc: [
       "/lib/aarch64-linux-gnu/libc.so.6",
@@ -259,6 +262,7 @@ export class UnsupportedPlatformError extends Error {
 export type Abi = typeof COMMON & {
   readonly O_DIRECTORY: number;
   readonly O_NOFOLLOW: number;
+  readonly SYS_setgroups: number;
   readonly layouts: typeof COMMON_LAYOUTS & Target["layouts"];
   readonly libc: readonly string[];
 };

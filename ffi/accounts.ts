@@ -90,6 +90,21 @@ export function groupName(gid: number): string | undefined {
   )?.name;
 }
 
+/**
+ * The number of a user's own group (getpwuid_r(3)). May block.
+ *
+ * @returns `undefined` where there is no such user.
+ * @throws {OsError} when nobody can tell.
+ */
+export function primaryGroup(uid: number): number | undefined {
+  const { getpwuid_r } = libc();
+  return search(
+    { database: USERS, syscall: "getpwuid_r", subject: `${uid}` },
+    ({ struct, texts, room, result }) =>
+      getpwuid_r(uid, struct, texts, room, result),
+  )?.group;
+}
+
 /** The largest number of a user or a group: (uid_t) -1 is none, chown(2). */
 const MAX_ID = 0xfffffffe;
 
@@ -108,6 +123,8 @@ interface Database {
   readonly size: number;
   readonly id: number;
   readonly name: number;
+  /** A user's own group, or the group itself. */
+  readonly group: number;
 }
 
 const { passwd, group } = abi.layouts;
@@ -115,16 +132,19 @@ const USERS: Database = {
   size: passwd.size,
   id: passwd.pw_uid,
   name: passwd.pw_name,
+  group: passwd.pw_gid,
 };
 const GROUPS: Database = {
   size: group.size,
   id: group.gr_gid,
   name: group.gr_name,
+  group: group.gr_gid,
 };
 
 interface Account {
   readonly id: number;
   readonly name: string | undefined;
+  readonly group: number;
 }
 
 const POINTER_SIZE = 8;
@@ -153,13 +173,14 @@ class Entry implements Disposable {
 
   /** What was found, if anything was. */
   get account(): Account | undefined {
-    const { size, id, name } = this.#database;
+    const { size, id, name, group } = this.#database;
     const result = viewOf(bytesAt(this.result, POINTER_SIZE));
     if (result.getBigUint64(0, true) === 0n) return undefined;
     const struct = viewOf(bytesAt(this.struct, size));
     return {
       id: struct.getUint32(id, true),
       name: textAt(struct.getBigUint64(name, true)),
+      group: struct.getUint32(group, true),
     };
   }
 

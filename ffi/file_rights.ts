@@ -5,39 +5,40 @@
  *
  * @module
  */
-import { Errno, OsError } from "./errno.ts";
+import { abi } from "./abi.ts";
+import { primaryGroup } from "./accounts.ts";
+import { check, Errno, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
-
-/** A user and a group. */
-export interface FileRights {
-  uid: number;
-  gid: number;
-}
+import { NativeMemory } from "./memory.ts";
 
 /** What is no number of anybody: the call then only tells who it is now. */
 const NOBODY = 0xffffffff;
 
+/** The group of who has none, as the kernel has it (`overflowgid`, proc(5)). */
+const NO_GROUP = 65534;
+
 /**
- * Runs `action`, which must not wait for anything, with these rights.
+ * Runs `action`, which must not wait for anything, with the rights of a user
+ * and of that user's own group; not of other groups that the user is in.
  *
  * @throws {OsError} EPERM where this program may not take them on.
  */
-export function withRightsOf<T>(
-  { uid, gid }: FileRights,
-  action: () => T,
-): T {
+export function withRightsOf<T>(uid: number, action: () => T): T {
+  const gid = primaryGroup(uid) ?? NO_GROUP;
   const before = {
     uid: libc().setfsuid(NOBODY),
     gid: libc().setfsgid(NOBODY),
+    groups: supplementaryGroups(),
   };
   try {
+    setGroups(new Uint32Array(0));
     take("setfsgid", gid);
     take("setfsuid", uid);
     return action();
   } finally {
-    // The user first: the group cannot be changed by anybody but root.
     take("setfsuid", before.uid);
     take("setfsgid", before.gid);
+    setGroups(before.groups);
   }
 }
 
@@ -47,4 +48,27 @@ function take(call: "setfsuid" | "setfsgid", id: number): void {
   if (libc()[call](NOBODY) !== id) {
     throw new OsError(call, Errno.EPERM, `${id}`);
   }
+}
+
+function supplementaryGroups(): Uint32Array<ArrayBuffer> {
+  const count = check(libc().getgroups(0, new Uint8Array(0)), "getgroups");
+  const groups = new Uint32Array(count);
+  const bytes = new Uint8Array(groups.buffer);
+  check(libc().getgroups(count, bytes), "getgroups");
+  return groups;
+}
+
+/** The call itself is for one thread, setgroups(3) of the library for all. */
+function setGroups(groups: Uint32Array<ArrayBuffer>): void {
+  using list = NativeMemory.of(new Uint8Array(groups.buffer));
+  const { SYS_setgroups } = abi;
+  check(
+    libc().syscall3(
+      BigInt(SYS_setgroups),
+      BigInt(groups.length),
+      list.address,
+      0n,
+    ),
+    "setgroups",
+  );
 }

@@ -162,6 +162,10 @@ const SYMBOLS = {
     ],
     result: "isize",
   },
+  getgroups: {
+    parameters: ["i32", /* size */ "buffer" /* list */],
+    result: "i32",
+  },
   setfsuid: { parameters: ["u32" /* fsuid */], result: "i32" },
   setfsgid: { parameters: ["u32" /* fsgid */], result: "i32" },
   realpath: {

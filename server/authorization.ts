@@ -1,4 +1,4 @@
-import { formatAddress } from "../address.ts";
+import { type Address, formatAddress } from "../address.ts";
 import type { Peer } from "../ffi/socket.ts";
 import { ErrorCode } from "../protocol.ts";
 import type { Log } from "./log.ts";
@@ -28,12 +28,13 @@ export class Authorization {
   }
 
   /**
-   * The rule that allows it.
+   * The rule that allows it. `asked` is the address as the client knows it: he
+   * is not told where a path leads.
    *
    * @throws {RequestError} 10001 naming the rule that does not, or that there
    * is none.
    */
-  allow(client: Client, wish: Wish): string {
+  allow(client: Client, wish: Wish, asked?: Address): string {
     if (this.policy === undefined) return NO_POLICY;
     const { pid, uid, gid } = client.peer;
     const { groups } = client;
@@ -53,9 +54,9 @@ export class Authorization {
       uid,
       gid,
     });
-    const subject = address === undefined
+    const subject = asked === undefined
       ? method
-      : `${method} of ${formatAddress(address)}`;
+      : `${method} of ${formatAddress(asked)}`;
     throw new RequestError(
       ErrorCode.DENIED,
       `Denied by policy: ${subject} for uid ${uid}, by ${rule}`,

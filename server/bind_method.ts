@@ -6,7 +6,8 @@ import { DEFAULT_BACKLOG, ErrorCode, type WireOptions } from "../protocol.ts";
 import type { Authorization, Client } from "./authorization.ts";
 import { changedOptions, hasBacklog } from "./bind_options.ts";
 import {
-  canonicalAddresses,
+  type Candidate,
+  candidatesOf,
   numericAddresses,
   readBindParams,
 } from "./bind_params.ts";
@@ -90,12 +91,12 @@ export function grantBind(
   const { binds, authorization } = context;
   const { peer } = client;
   if (binds.closed) throw bindError(new Error("the daemon is ending"));
-  const candidates = canonicalAddresses(addresses);
-  const held = candidates.map((each) => binds.get(each))
-    .find((bind) => bind !== undefined);
+  const candidates = candidatesOf(addresses);
   const named = Object.keys(options);
-  if (held !== undefined) {
-    const rule = authorization.allow(client, wish(held.address, named));
+  for (const { asked, address } of candidates) {
+    const held = binds.get(address);
+    if (held === undefined) continue;
+    const rule = authorization.allow(client, wish(address, named), asked);
     change(held, options, access);
     return {
       bind: held,
@@ -105,8 +106,9 @@ export function grantBind(
       rule,
     };
   }
-  return firstOf(candidates, (address) => {
-    const rule = authorization.allow(client, wish(address, named));
+  return firstOf(candidates, ({ asked, address, error }) => {
+    const rule = authorization.allow(client, wish(address, named), asked);
+    if (error !== undefined) throw error;
     refuseTooMany(context);
     const bind = create(address, options, access);
     binds.add(bind);
@@ -129,13 +131,13 @@ function wish(address: Address, options: readonly string[]) {
  * later, when the first one is free.
  */
 function firstOf<T>(
-  addresses: readonly Address[],
-  attempt: (address: Address) => T,
+  candidates: readonly Candidate[],
+  attempt: (candidate: Candidate) => T,
 ): T {
   let failure: RequestError | undefined;
-  for (const address of addresses) {
+  for (const candidate of candidates) {
     try {
-      return attempt(address);
+      return attempt(candidate);
     } catch (error) {
       if (!(error instanceof RequestError) || !isForeignAddress(error)) {
         throw error;

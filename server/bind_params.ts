@@ -18,8 +18,9 @@ import {
 import type { WireOptions } from "../protocol.ts";
 import { isOption, readBindOptions } from "./bind_options.ts";
 import { lookUp } from "./lookups.ts";
-import { bindError, invalidParams } from "./request_error.ts";
+import { bindError, invalidParams, RequestError } from "./request_error.ts";
 import { canonicalPath } from "./socket_file.ts";
+import { normalize } from "@std/path/posix/normalize";
 
 /** What `bind` and `release` are asked for. */
 export interface BindRequest {
@@ -181,24 +182,35 @@ async function resolvedAddresses(
   }
 }
 
-/**
- * The same with paths as they really are at this moment.
- *
- * @throws {RequestError} for a path that leads in circles or is too long.
- */
-export function canonicalAddresses(addresses: readonly Address[]): Address[] {
-  return addresses.map((each) =>
-    hasHost(each) || each.path.startsWith("@") ? each : canonicalFile(each)
+/** An address as it was asked for and as it is at this moment. */
+export interface Candidate {
+  /** A path may lead anywhere. */
+  readonly asked: Address;
+  /** What is bound; of a path that cannot be used the text, tidied. */
+  readonly address: Address;
+  /** Why a path cannot be used. */
+  readonly error?: RequestError;
+}
+
+/** The addresses with paths as they really are. */
+export function candidatesOf(addresses: readonly Address[]): Candidate[] {
+  return addresses.map((asked) =>
+    hasHost(asked) || asked.path.startsWith("@")
+      ? { asked, address: asked }
+      : candidateFile(asked)
   );
 }
 
-function canonicalFile({ kind, path }: PathAddress): PathAddress {
+function candidateFile(asked: PathAddress): Candidate {
+  const { kind, path } = asked;
   try {
-    const canonical = canonicalPath(path);
-    checkLength(canonical);
-    return { kind, path: canonical };
+    const address: PathAddress = { kind, path: canonicalPath(path) };
+    checkLength(address.path);
+    return { asked, address };
   } catch (error) {
-    if (error instanceof OsError) throw bindError(error);
-    throw error;
+    const address: PathAddress = { kind, path: normalize(path) };
+    if (error instanceof RequestError) return { asked, address, error };
+    if (!(error instanceof OsError)) throw error;
+    return { asked, address, error: bindError(error) };
   }
 }

@@ -9,7 +9,7 @@
 import { abi } from "../ffi/abi.ts";
 import { Errno, OsError } from "../ffi/errno.ts";
 import { type FileStatus, statusOf } from "../ffi/file.ts";
-import { type FileRights, withRightsOf } from "../ffi/file_rights.ts";
+import { withRightsOf } from "../ffi/file_rights.ts";
 import { userId } from "../ffi/process.ts";
 import { dirname } from "@std/path/posix/dirname";
 
@@ -24,23 +24,23 @@ const OPEN = 0o022;
  * on their rights; ENOENT, ENOTDIR for a directory that is none any more.
  */
 export function withPathRights<T>(path: string, action: () => T): T {
-  const rights = rightsFor(path);
-  return rights === undefined ? action() : withRightsOf(rights, action);
+  const user = userToActAs(path);
+  return user === undefined ? action() : withRightsOf(user, action);
 }
 
-function rightsFor(path: string): FileRights | undefined {
-  let rights: FileRights | undefined;
+function userToActAs(path: string): number | undefined {
+  let user: number | undefined;
   const directories = directoriesTo(path);
   for (const [index, directory] of directories.slice(0, -1).entries()) {
     const status = directoryAt(directory);
     const owner = ownerOfEntry(status, directories[index + 1]!, directory);
     if (owner === undefined) continue;
-    if (rights !== undefined && rights.uid !== owner.uid) {
+    if (user !== undefined && user !== owner) {
       throw new OsError("open", Errno.EPERM, changeable(directory));
     }
-    rights ??= owner;
+    user = owner;
   }
-  return rights;
+  return user;
 }
 
 /** From the root to the directory that the path is in. */
@@ -64,15 +64,15 @@ function ownerOfEntry(
   status: FileStatus,
   entry: string,
   directory: string,
-): FileRights | undefined {
-  if (!isOurs(status)) return status;
+): number | undefined {
+  if (!isOurs(status)) return status.uid;
   if ((status.mode & OPEN) === 0) return undefined;
   // Of a sticky directory only the owner of an entry may move it.
   if ((status.mode & abi.S_ISVTX) === 0) {
     throw new OsError("open", Errno.EPERM, changeable(directory));
   }
   const of = directoryAt(entry);
-  return isOurs(of) ? undefined : of;
+  return isOurs(of) ? undefined : of.uid;
 }
 
 function isOurs({ uid }: FileStatus): boolean {

@@ -3,7 +3,7 @@ import { ErrorCode } from "../protocol.ts";
 import type { Client } from "./authorization.ts";
 import type { BindContext } from "./bind_method.ts";
 import {
-  canonicalAddresses,
+  candidatesOf,
   numericAddresses,
   readBindParams,
 } from "./bind_params.ts";
@@ -43,14 +43,15 @@ export function release(
   client: Client,
   { binds, authorization, log }: BindContext,
 ): void {
-  const candidates = canonicalAddresses(addresses);
-  const bind = candidates.map((each) => binds.get(each))
+  const candidates = candidatesOf(addresses);
+  const bind = candidates.map(({ address }) => binds.get(address))
     .find((bind) => bind !== undefined);
   // Who may not release an address is not told whether it is bound either.
-  const address = bind?.address ?? candidates[0] ?? asked;
-  const rule = authorization.allow(client, { method: "release", address });
+  const address = bind?.address ?? candidates[0]?.address ?? asked;
+  const wish = { method: "release", address };
+  const rule = authorization.allow(client, wish, asked);
   if (bind === undefined) {
-    throw new RequestError(
+    throw candidates[0]?.error ?? new RequestError(
       ErrorCode.NO_SUCH_BIND,
       `No such bind: ${formatAddress(asked)}`,
     );

@@ -228,6 +228,8 @@ export const UNFAILING: readonly string[] = [
   "freeaddrinfo",
   "gai_strerror",
   "getenv",
+  // Only with the rights of others, which is not traced.
+  "getgroups",
   "getpid",
   "getuid",
   // Of what the daemon gives them they take everything.

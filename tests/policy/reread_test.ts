@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Status } from "../../protocol.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
+import { within } from "../program.ts";
 import { loopbackHost } from "./loopback.ts";
 import { cannotBecomeOthers, WEB } from "./other_user.ts";
 import { assertBinds, assertDenied } from "./outcome.ts";
@@ -168,35 +169,34 @@ Deno.test(
     await using server = await PolicyDaemon.start([rule("one", one)]);
     await using web = await server.as(WEB);
     await using other = await server.as(WEB);
+    let asked = 0;
+    let switched = 0;
     let over = false;
     const rereading = (async () => {
-      for (let turn = 0; turn < 20; turn++) {
-        await server.write(
-          turn % 2 === 0 ? rule("two", two) : rule("one", one),
-        );
+      for (let turn = 0; asked < 50 || switched < 4; turn++) {
+        const next = turn % 2 === 0 ? rule("two", two) : rule("one", one);
+        await server.write(next);
         await server.reread();
       }
-      over = true;
-    })();
-    let asked = 0;
+    })().finally(() => over = true);
     const asking = (async () => {
-      do {
+      for (; !over; asked++) {
         await assertDenied(web, "bind", { address: never, port: 0 });
-        asked++;
-      } while (!over);
+      }
     })();
-    let switched = 0;
-    let last: boolean | undefined;
     const watching = (async () => {
-      do {
+      let last = true;
+      while (!over) {
         const { answer } = await other.ask("bind", [{ address: one, port: 0 }]);
         const granted = answer.result === true;
-        if (last !== undefined && last !== granted) switched++;
+        if (last !== granted) switched++;
         last = granted;
-      } while (!over);
+      }
     })();
-    await Promise.all([rereading, asking, watching]);
-    assert(asked > 0 && switched > 0, `${asked} asked, ${switched} switched`);
+    await within(
+      Promise.all([rereading, asking, watching]),
+      () => `50 denials and 4 changes, only ${asked} and ${switched}`,
+    );
   },
 );
 

@@ -6,7 +6,37 @@ import { becoming, cannotBecomeOthers, WEB } from "./other_user.ts";
 import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
 
 /** Binds a test does while the directory is swapped. */
-const TURNS = 3000;
+const TURNS = 2000;
+
+/** Whose the directories are: `own` is his, `outside` root's. */
+interface Rights {
+  ownGroup: number;
+  outsideGroup: number;
+  outsideMode: number;
+}
+
+/** A group that he is not in, but the daemon is. */
+const FOREIGN = 1700;
+const UNDER = { under: ["setpriv", `--groups=${FOREIGN}`] };
+
+const OUTSIDES: [where: string, rights: Rights][] = [
+  ["that root alone may write", {
+    ownGroup: WEB.gid,
+    outsideGroup: 0,
+    outsideMode: 0o755,
+  }],
+  ["that a group of the daemon's may write", {
+    ownGroup: WEB.gid,
+    outsideGroup: FOREIGN,
+    outsideMode: 0o775,
+  }],
+  // What belongs to a user may belong to a group that is not his.
+  ["that the group of his own directory may write", {
+    ownGroup: FOREIGN,
+    outsideGroup: FOREIGN,
+    outsideMode: 0o775,
+  }],
+];
 
 /**
  * Somebody's directory `own`, in which `dir` is a directory in one moment and
@@ -27,14 +57,19 @@ class SwappedDirectory implements AsyncDisposable {
   }
 
   /** Begins; the policy lets him bind in `own`. */
-  static async in(server: PolicyDaemon): Promise<SwappedDirectory> {
+  static async in(
+    server: PolicyDaemon,
+    { ownGroup, outsideGroup, outsideMode }: Rights,
+  ): Promise<SwappedDirectory> {
     const own = server.open.join("own");
     const outside = server.open.join("outside");
     for (const folder of [own, outside, `${own}/dir`]) await Deno.mkdir(folder);
     await Deno.symlink(outside, `${own}/link`);
     for (const path of [own, `${own}/dir`]) {
-      await Deno.chown(path, WEB.uid, WEB.gid);
+      await Deno.chown(path, WEB.uid, ownGroup);
     }
+    await Deno.chown(outside, 0, outsideGroup);
+    await Deno.chmod(outside, outsideMode);
     await server.write(
       { name: "own", user: WEB.uid, addresses: [`unix:${own}/**`] },
       OBSERVER,
@@ -98,66 +133,75 @@ async function madeIn(
   return made.filter((path) => !path.endsWith("/last"));
 }
 
-Deno.test(
-  "a directory that becomes a link in the midst of a bind takes no socket out of what is allowed",
-  {
-    ignore: cannotBecomeOthers,
-  },
-  async () => {
-    await using server = await PolicyDaemon.start([OBSERVER]);
-    let bound = 0;
-    let refused = 0;
-    let outside = "";
-    const left: string[] = [];
-    const made = await (async () => {
-      await using swapped = await SwappedDirectory.in(server);
-      outside = swapped.outside;
-      await using web = await server.as(WEB);
-      return await madeIn(outside, async () => {
-        for (let turn = 0; turn < TURNS; turn++) {
-          const path = `${swapped.own}/dir/${turn}`;
-          const { answer } = await web.ask("bind", [{ path }]);
-          if (answer.result === true) bound++;
-          else refused++;
-          await web.ask("release", [{ path }]);
-        }
-        left.push(...[...Deno.readDirSync(outside)].map(({ name }) => name));
-      });
-    })();
-    assert(bound > 0 && refused > 0, `${bound} bound, ${refused} refused`);
-    assertEquals([left.length, made.length], [0, 0], `left and made: ${left}`);
-  },
-);
-
-Deno.test(
-  "a directory that becomes a link in the midst of a release has nothing removed elsewhere",
-  {
-    ignore: cannotBecomeOthers,
-  },
-  async () => {
-    await using server = await PolicyDaemon.start([OBSERVER]);
-    let outside = "";
-    let released = 0;
-    const names = Array.from({ length: 50 }, (_, index) => `precious-${index}`);
+for (const [where, rights] of OUTSIDES) {
+  Deno.test(
+    `a directory that becomes a link in the midst of a bind takes no socket to a place ${where}`,
     {
-      await using swapped = await SwappedDirectory.in(server);
-      outside = swapped.outside;
-      for (const name of names) {
-        await Deno.writeTextFile(`${outside}/${name}`, "precious");
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      await using server = await PolicyDaemon.start([OBSERVER], UNDER);
+      let bound = 0;
+      let refused = 0;
+      let outside = "";
+      const left: string[] = [];
+      const made = await (async () => {
+        await using swapped = await SwappedDirectory.in(server, rights);
+        outside = swapped.outside;
+        await using web = await server.as(WEB);
+        return await madeIn(outside, async () => {
+          for (let turn = 0; turn < TURNS; turn++) {
+            const path = `${swapped.own}/dir/${turn}`;
+            const { answer } = await web.ask("bind", [{ path }]);
+            if (answer.result === true) bound++;
+            else refused++;
+            await web.ask("release", [{ path }]);
+          }
+          left.push(...[...Deno.readDirSync(outside)].map(({ name }) => name));
+        });
+      })();
+      assert(bound > 0 && refused > 0, `${bound} bound, ${refused} refused`);
+      assertEquals(
+        [left.length, made.length],
+        [0, 0],
+        `left and made: ${left}`,
+      );
+    },
+  );
+
+  Deno.test(
+    `a directory that becomes a link in the midst of a release has nothing removed in a place ${where}`,
+    {
+      ignore: cannotBecomeOthers,
+    },
+    async () => {
+      await using server = await PolicyDaemon.start([OBSERVER], UNDER);
+      let outside = "";
+      let released = 0;
+      const names = Array.from(
+        { length: 50 },
+        (_, index) => `precious-${index}`,
+      );
+      {
+        await using swapped = await SwappedDirectory.in(server, rights);
+        outside = swapped.outside;
+        for (const name of names) {
+          await Deno.writeTextFile(`${outside}/${name}`, "precious");
+        }
+        await using web = await server.as(WEB);
+        for (let turn = 0; turn < TURNS; turn++) {
+          const path = `${swapped.own}/dir/${names[turn % names.length]}`;
+          await web.ask("bind", [{ path }]);
+          const { answer } = await web.ask("release", [{ path }]);
+          if (answer.result === true) released++;
+        }
       }
-      await using web = await server.as(WEB);
-      for (let turn = 0; turn < TURNS; turn++) {
-        const path = `${swapped.own}/dir/${names[turn % names.length]}`;
-        await web.ask("bind", [{ path }]);
-        const { answer } = await web.ask("release", [{ path }]);
-        if (answer.result === true) released++;
-      }
-    }
-    assert(released > 0, "none was bound and released");
-    const left = new Set(
-      [...Deno.readDirSync(outside)].map(({ name }) => name),
-    );
-    const lost = names.filter((name) => !left.has(name));
-    assertEquals(lost, [], `${lost.length} lost, after ${released} releases`);
-  },
-);
+      assert(released > 0, "none was bound and released");
+      const left = new Set(
+        [...Deno.readDirSync(outside)].map(({ name }) => name),
+      );
+      const lost = names.filter((name) => !left.has(name));
+      assertEquals(lost, [], `${lost.length} lost, after ${released} releases`);
+    },
+  );
+}
