@@ -42,20 +42,24 @@ export class Line implements Disposable {
    * Asks the daemon. Every method may be repeated with the same effect, so a
    * request whose connection is lost before the answer is sent again.
    */
-  ask(call: Call): Steps<Success> {
-    return this.#ask((socket) => exchange(socket, call));
-  }
-
-  *#ask<T>(exchanged: (socket: Descriptor) => Steps<T>): Steps<T> {
+  *ask(call: Call): Steps<Success> {
     while (true) {
       try {
-        return yield* exchanged(yield* this.open());
+        return yield* this.#once((socket) => exchange(socket, call));
       } catch (error) {
-        // After anything but an answer nobody knows where the next one begins.
-        if (!(error instanceof BindError)) this.close();
         if (!(error instanceof ConnectionLost)) throw error;
         yield { pause: RETRY_PAUSE, missing: error.message };
       }
+    }
+  }
+
+  *#once<T>(exchanged: (socket: Descriptor) => Steps<T>): Steps<T> {
+    try {
+      return yield* exchanged(yield* this.open());
+    } catch (error) {
+      // After anything but an answer nobody knows where the next one begins.
+      if (!(error instanceof BindError)) this.close();
+      throw error;
     }
   }
 
@@ -67,30 +71,38 @@ export class Line implements Disposable {
   }
 
   /**
-   * Asks for several sockets: all of them or none. A Ruby server, which knows
-   * no batches, is asked for one after the other; what it bound before one
-   * failed it keeps.
+   * Asks for several sockets: all of them or none. A Ruby server hangs up on a
+   * batch, which it does not know, and is asked for one after the other; what
+   * it bound before one failed it keeps.
    */
   *bindAll(wanted: readonly WantedSocket[]): Steps<Binding[]> {
     if (wanted.length === 0) return [];
-    if (!(yield* this.#knowsBatches())) return yield* this.#bindEach(wanted);
     const calls = wanted.map(({ address, options }) => ({
       method: "bind",
       params: [bindParams(address, options)],
     }));
-    const descriptors = yield* this.#ask((socket) =>
-      exchangeBatch(socket, calls)
-    );
-    return bindingsFrom(descriptors, wanted.map(({ address }) => address));
+    while (true) {
+      try {
+        const descriptors = yield* this.#once((socket) =>
+          exchangeBatch(socket, calls)
+        );
+        return bindingsFrom(descriptors, wanted.map(({ address }) => address));
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+        if (yield* this.#isOlder()) return yield* this.#bindEach(wanted);
+        yield { pause: RETRY_PAUSE, missing: error.message };
+      }
+    }
   }
 
-  *#knowsBatches(): Steps<boolean> {
+  /** Whether the server has no `status`, nor anything else of ours. */
+  *#isOlder(): Steps<boolean> {
     try {
       yield* this.status();
-      return true;
+      return false;
     } catch (error) {
       if (!(error instanceof BindError)) throw error;
-      return error.code !== ErrorCode.METHOD_NOT_FOUND;
+      return error.code === ErrorCode.METHOD_NOT_FOUND;
     }
   }
 

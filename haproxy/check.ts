@@ -1,5 +1,9 @@
+import { formatEnding } from "../client/run/report.ts";
+import { formatDuration } from "../duration.ts";
 import type { Ending } from "../ffi/child_process.ts";
 import { memoryFile, readMemoryFile } from "../ffi/file.ts";
+import { signalGroup } from "../ffi/process_group.ts";
+import { signalNumber } from "../ffi/signal_numbers.ts";
 import { Child } from "./child.ts";
 import { about, renderedName } from "./config_file.ts";
 import type { Configuration } from "./configuration.ts";
@@ -21,8 +25,18 @@ export class RejectedError extends Error {
   override readonly name = "RejectedError";
 
   /** `ending` is how `haproxy -c` ended. */
-  constructor(readonly ending: Ending, said: string) {
-    super(`HAProxy rejects the configuration:\n${said.trimEnd()}`);
+  constructor(readonly ending: Ending, message: string) {
+    super(message);
+  }
+
+  /** The rejection by a HAProxy that `said` why, or nothing. */
+  static because(ending: Ending, said: string): RejectedError {
+    const reason = said === "" ? " and does not say why" : `:\n${said}`;
+    const how = formatEnding(ending);
+    return new RejectedError(
+      ending,
+      `HAProxy rejects the configuration with ${how}${reason}`,
+    );
   }
 }
 
@@ -67,7 +81,9 @@ export async function check(
       [2, errors.fd],
     ]),
   });
-  const kill = () => child.signal("SIGKILL");
+  const kill = () => {
+    if (!child.over) signalGroup(child.pid, signalNumber("SIGKILL"));
+  };
   signal?.addEventListener("abort", kill);
   try {
     const ending = await child.ended;
@@ -84,18 +100,35 @@ export async function check(
 }
 
 /**
- * {@linkcode check} that throws when HAProxy says no.
+ * {@linkcode check} that throws when HAProxy says no, or nothing within
+ * `patience` ms.
  *
  * @throws {RejectedError}
  */
 export async function validate(
   program: Program,
   configuration: Configuration,
-  signal?: AbortSignal,
+  patience: number,
+  signal: AbortSignal,
 ): Promise<void> {
-  // With -q it would say nothing; -V is the opposite.
-  const verdict = await check(program, configuration, signal, ["-V", "-c"]);
-  const { ending, errors, output } = verdict;
-  if ("code" in ending && ending.code === 0) return;
-  throw new RejectedError(ending, errors + output);
+  const late = new AbortController();
+  const timer = setTimeout(() =>
+    late.abort(
+      new RejectedError(
+        { signal: signalNumber("SIGKILL") },
+        `HAProxy did not finish checking the configuration within ${
+          formatDuration(patience)
+        } and was killed`,
+      ),
+    ), patience);
+  try {
+    const either = AbortSignal.any([signal, late.signal]);
+    // With -q it would say nothing; -V is the opposite.
+    const verdict = await check(program, configuration, either, ["-V", "-c"]);
+    const { ending, errors, output } = verdict;
+    if ("code" in ending && ending.code === 0) return;
+    throw RejectedError.because(ending, (errors + output).trimEnd());
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,18 +1,17 @@
 import type { ConfigFile } from "./config_file.ts";
-import type { Rendered } from "./render.ts";
+import type { Sockets } from "./sockets.ts";
 
 /** What one HAProxy is started with: its files and its sockets. */
 export class Configuration implements Disposable {
-  readonly #rendered: Rendered;
-
   /** Takes over the sockets. */
-  constructor(readonly files: readonly ConfigFile[], rendered: Rendered) {
-    this.#rendered = rendered;
-  }
+  constructor(
+    readonly files: readonly ConfigFile[],
+    readonly sockets: Sockets,
+  ) {}
 
   /** By their numbers in HAProxy, ours. */
   get descriptors(): readonly number[] {
-    return this.#rendered.descriptors;
+    return this.sockets.descriptors;
   }
 
   /**
@@ -31,6 +30,6 @@ export class Configuration implements Disposable {
 
   /** Closes our copies of the sockets. */
   [Symbol.dispose](): void {
-    this.#rendered[Symbol.dispose]();
+    this.sockets[Symbol.dispose]();
   }
 }

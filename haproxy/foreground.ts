@@ -11,7 +11,7 @@
 
 const NAMES = "daemon|master-worker";
 const SECTION =
-  /^(global|defaults|frontend|backend|listen|peers|resolvers|userlist|program|cache|mailers|ring|log-forward|http-errors|fcgi-app|crt-store|traces|log-profile|acme)\b/;
+  /^(global|defaults|frontend|backend|listen|peers|resolvers|userlist|program|cache|mailers|ring|log-forward|http-errors|fcgi-app|crt-store|traces|log-profile|acme)(\s|$)/;
 
 /** The lines of a `global` section that would send HAProxy to the background. */
 export function backgroundKeywords(config: string): string[] {

@@ -5,11 +5,14 @@ import { Configuration } from "./configuration.ts";
 import { backgroundKeywords } from "./foreground.ts";
 import { configsOf, type HaproxyArguments } from "./haproxy_arguments.ts";
 import { renderAll } from "./render.ts";
+import type { Sockets } from "./sockets.ts";
 
 /** What configurations are prepared with. */
 export interface Preparation extends ConnectOptions {
   arguments: HaproxyArguments;
   env: Readonly<Record<string, string>>;
+  /** The sockets of the HAProxy that serves, if one does. */
+  held?: Sockets | undefined;
   /** Says a thing that is worth saying once. */
   sayOnce: (line: string) => void;
 }
@@ -38,7 +41,7 @@ export async function prepare(
   const configs = configsOf(haproxy);
   const templates = configs.filter(isTemplate)
     .map((name) => readTemplate(name, directory));
-  const rendered = await renderAll(templates, {
+  const { texts, sockets } = await renderAll(templates, {
     ...options,
     env,
     warn: sayOnce,
@@ -46,7 +49,7 @@ export async function prepare(
   const plain = configs.filter((name) => !isTemplate(name))
     .map((name) => plainText(resolve(directory ?? ".", name)));
   for (
-    const keyword of [...rendered.texts, ...plain].flatMap(backgroundKeywords)
+    const keyword of [...texts, ...plain].flatMap(backgroundKeywords)
   ) {
     sayOnce(
       keyword === "daemon"
@@ -55,7 +58,7 @@ export async function prepare(
     );
   }
   const files = templates.map((template, index) =>
-    new ConfigFile(template, rendered.texts[index]!, directory)
+    new ConfigFile(template, texts[index]!, directory)
   );
-  return new Configuration(files, rendered);
+  return new Configuration(files, sockets);
 }

@@ -40,7 +40,7 @@ export type Relief =
   | "told"
   /** HAProxy has told nobody. */
   | "dismissed"
-  /** Somebody else has ended it: nobody knows. */
+  /** It has ended by something else: nobody knows. */
   | "lost";
 
 /** A process whose end by SIGUSR1 means that a HAProxy is ready. */
@@ -49,14 +49,20 @@ export class Sentinel {
   /** How it ended, once it has. */
   readonly relief: Promise<Relief>;
   readonly #hangUp: () => void;
+  #dismissed = false;
 
   private constructor(child: Child, hangUp: () => void) {
     this.pid = child.pid;
     this.#hangUp = hangUp;
     this.relief = child.ended.then((ending) => {
       hangUp();
-      return reliefOf(ending);
+      return this.#reliefOf(ending);
     });
+  }
+
+  #reliefOf(ending: Ending): Relief {
+    if ("code" in ending) return this.#dismissed ? "dismissed" : "lost";
+    return ending.signal === signalNumber("SIGUSR1") ? "told" : "lost";
   }
 
   /**
@@ -92,12 +98,8 @@ export class Sentinel {
    * delivered before it comes to its end.
    */
   dismiss(): Promise<Relief> {
+    this.#dismissed = true;
     this.#hangUp();
     return this.relief;
   }
-}
-
-function reliefOf(ending: Ending): Relief {
-  if ("code" in ending) return "dismissed";
-  return ending.signal === signalNumber("SIGUSR1") ? "told" : "lost";
 }

@@ -10,7 +10,9 @@ import {
 import { SOCKET_VARIABLE } from "../client/socket_path.ts";
 import { run } from "../client/waiting.ts";
 import { Descriptor } from "../ffi/descriptor.ts";
+import { ErrorCode } from "../protocol.ts";
 import { report } from "./report.ts";
+import { Sockets } from "./sockets.ts";
 import { bindFunctions } from "./template/bind_functions.ts";
 import { environment } from "./template/environment.ts";
 import { evaluate } from "./template/evaluate.ts";
@@ -45,27 +47,18 @@ interface Request {
   options: SocketOptions;
 }
 
-/** What templates were rendered to, and the sockets that go with it. */
-export class Rendered implements Disposable {
-  readonly #sockets: Descriptor[] = [];
+/** What templates were rendered to. */
+export interface Rendered {
+  /** In the order of the templates. */
+  texts: readonly string[];
+  /** Whoever asked for it closes them. */
+  sockets: Sockets;
+}
 
-  /** `texts` are in the order of the templates. */
-  constructor(readonly texts: readonly string[]) {}
-
-  /** Our descriptors; the first is 3 in HAProxy, the next 4, and so on. */
-  get descriptors(): number[] {
-    return this.#sockets.map(({ fd }) => fd);
-  }
-
-  /** Takes over one more. */
-  add(socket: Descriptor): void {
-    this.#sockets.push(socket);
-  }
-
-  /** Closes our copies of the sockets. */
-  [Symbol.dispose](): void {
-    for (const socket of this.#sockets) socket.close();
-  }
+/** Options of {@linkcode renderAll}. */
+export interface RenderAllOptions extends RenderOptions {
+  /** The sockets of the HAProxy that serves. Default: none. */
+  held?: Sockets | undefined;
 }
 
 /** The control socket's path; none is no mistake here. */
@@ -84,7 +77,7 @@ function socketPath({ sock, env }: RenderOptions): string | undefined {
  */
 export async function renderAll(
   templates: readonly NamedTemplate[],
-  options: RenderOptions,
+  options: RenderAllOptions,
 ): Promise<Rendered> {
   const sock = socketPath(options);
   const variables = options.env ?? Deno.env.toObject();
@@ -110,46 +103,49 @@ export async function renderAll(
     );
   }
   if (sock !== undefined) {
-    return await fetchSockets(texts, requests, sock, options);
+    return { texts, sockets: await fetchSockets(requests, sock, options) };
   }
   if (requests.length > 0) {
     (options.warn ?? report)(
       `${SOCKET_VARIABLE} is not set: HAProxy binds its addresses itself, and a reload may refuse connections`,
     );
   }
-  return new Rendered(texts);
+  return { texts, sockets: new Sockets() };
 }
 
 async function fetchSockets(
-  texts: readonly string[],
   requests: readonly Request[],
   sock: string,
-  options: ConnectOptions,
-): Promise<Rendered> {
-  const rendered = new Rendered(texts);
+  limits: RenderAllOptions,
+): Promise<Sockets> {
+  const sockets = new Sockets();
   try {
     using line = new Line(sock);
     for (const request of requests) {
-      rendered.add(await fetchSocket(line, request, options));
+      const { address, options } = request;
+      sockets.add(address, options, await fetchSocket(line, request, limits));
     }
-    return rendered;
+    return sockets;
   } catch (error) {
-    rendered[Symbol.dispose]();
+    sockets[Symbol.dispose]();
     throw error;
   }
 }
 
 async function fetchSocket(
   line: Line,
-  { file, tag, address, options }: Request,
-  limits: ConnectOptions,
+  request: Request,
+  limits: RenderAllOptions,
 ): Promise<Descriptor> {
+  const { file, tag, address, options } = request;
   try {
     const work = line.bind(address, options);
     using binding = await run(work, limitsOf(limits));
     return new Descriptor(binding.dup());
   } catch (error) {
     if (!(error instanceof BindError)) throw error;
+    const held = heldSocket(error, request, limits);
+    if (held !== undefined) return held;
     throw new TemplateError({
       file,
       line: tag.line,
@@ -158,6 +154,25 @@ async function fetchSocket(
       hint: adviceFor(error),
     }, error);
   }
+}
+
+/**
+ * A daemon that was killed and started again knows nothing of the socket that
+ * HAProxy has, and cannot bind another one beside it: HAProxy goes on with it.
+ */
+function heldSocket(
+  error: BindError,
+  { file, tag, address, options }: Request,
+  { held, warn = report }: RenderAllOptions,
+): Descriptor | undefined {
+  if (error.code !== ErrorCode.COULD_NOT_BIND) return undefined;
+  const socket = held?.copyOf(address, options);
+  if (socket !== undefined) {
+    warn(
+      `${file}:${tag.line}: the daemon does not have this socket any more, HAProxy keeps it: ${error.message}\n  in ${tag.source}`,
+    );
+  }
+  return socket;
 }
 
 /**
@@ -207,12 +222,15 @@ export async function render(
   options: RenderOptions = {},
 ): Promise<Rendering> {
   const { name = "template" } = options;
-  const rendered = await renderAll([{ name, text: template }], options);
+  const { texts, sockets } = await renderAll(
+    [{ name, text: template }],
+    options,
+  );
   return {
-    text: rendered.texts[0]!,
+    text: texts[0]!,
     get descriptors() {
-      return rendered.descriptors;
+      return sockets.descriptors;
     },
-    [Symbol.dispose]: () => rendered[Symbol.dispose](),
+    [Symbol.dispose]: () => sockets[Symbol.dispose](),
   };
 }

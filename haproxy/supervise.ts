@@ -26,7 +26,10 @@ export interface SuperviseOptions extends ConnectOptions {
    * names end in `.erb` or `.mb` are rendered.
    */
   command: readonly string[];
-  /** How long a new HAProxy may take until it is ready, in ms. Default: 60000. */
+  /**
+   * How long a new HAProxy may take to check its configuration, and then until
+   * it is ready, in ms, before it is killed. Default: 60000.
+   */
   readyTimeout?: number;
   /**
    * How long connections may take to finish after `stop`, in ms, before they

@@ -15,7 +15,10 @@ import { SaidOnce } from "./said_once.ts";
 
 /** How HAProxy is replaced and ended. */
 export interface Manner {
-  /** How long a new one may take until it is ready, in ms. */
+  /**
+   * How long a new one may take to check its configuration, and then until it
+   * is ready, in ms.
+   */
   readyTimeout: number;
   /** How long connections may take to finish when all of it ends, in ms. */
   grace: number;
@@ -208,10 +211,11 @@ export class Supervisor {
       signal,
       arguments: this.#program.arguments,
       env: this.#program.env,
+      held: this.#current?.sockets,
       sayOnce: (line) => this.#once.say(line),
     });
     try {
-      await validate(this.#program, next, signal);
+      await validate(this.#program, next, this.#manner.readyTimeout, signal);
       await this.#inTurn(() => this.#startWith(next));
     } finally {
       if (this.#current !== next) next[Symbol.dispose]();
@@ -397,6 +401,8 @@ export class Supervisor {
 
   #terminate(): void {
     clearTimeout(this.#end);
+    // A timer for nobody would keep this program from its end.
+    if (this.#all.size === 0) return;
     for (const each of this.#all) each.terminate();
     this.#end = setTimeout(() => {
       for (const each of this.#all) each.kill();

@@ -103,7 +103,7 @@ export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
   const { format }: { format?: unknown } = state;
   if (format !== 1) {
     const found = typeof format === "number" ? `format ${format}` : "no format";
-    throw new StateError(`the state has ${found}, not format 1`);
+    throw new StateError(`the state has ${found}, not 1`);
   }
   const { control } = state;
   if (

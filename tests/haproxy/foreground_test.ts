@@ -13,6 +13,11 @@ for (
     ["in another section", "global\n\nlisten daemon\n  daemon x\n", []],
     ["in a later global section", "defaults\nglobal\n daemon", ["daemon"]],
     ["as the beginning of another word", "global\n  daemons\n", []],
+    [
+      "behind a keyword that begins as a section does",
+      "global\n  acme.scheduler auto\n  daemon\n",
+      ["daemon"],
+    ],
   ] as const
 ) {
   Deno.test(`what would go to the background: ${what}`, () => {

@@ -2,7 +2,6 @@ import {
   assert,
   assertEquals,
   assertMatch,
-  assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
 import { Daemon } from "../daemon.ts";
@@ -207,8 +206,11 @@ Deno.test({
       "-Ds",
     ]);
     const { pid } = await haproxy.ask();
-    const { uid } = await Deno.stat(`/proc/${pid}`);
-    assertNotEquals(uid, 0);
+    // It becomes another user when it has told that it is ready.
+    await eventually(
+      "its user",
+      async () => (await Deno.stat(`/proc/${pid}`)).uid !== 0,
+    );
     await haproxy.reload(template("v2", { global }));
     await haproxy.says("is ready");
     await haproxy.askFor("v2");
@@ -259,7 +261,8 @@ const FAILURES: Failure[] = [
     what: "a configuration that HAProxy rejects",
     text: "nonsense",
     code: 1,
-    says: /HAProxy rejects the configuration:\n[\s\S]*parsing \[a\.cfg:1\]/,
+    says:
+      /HAProxy rejects the configuration with exit code 1:\n[\s\S]*parsing \[a\.cfg:1\]/,
   },
   {
     what: "a configuration that a quiet HAProxy rejects",

@@ -40,17 +40,21 @@ export interface WrapperOptions {
   cwd?: string;
   /** HAProxy. Default: `haproxy`. */
   command?: string;
+  /** A program to start it with, such as `unshare ...`. Default: none. */
+  under?: readonly string[];
 }
 
 /** Starts the wrapper with arguments of HAProxy's. */
 export function startWrapper(
   sock: string | undefined,
   args: readonly string[],
-  { options = [], env, cwd, command = "haproxy" }: WrapperOptions = {},
+  { options = [], env, cwd, command = "haproxy", under = [] }: WrapperOptions =
+    {},
 ): Program {
-  const wrapper = treePath("haproxy/mod.ts");
-  return Program.start(Deno.execPath(), {
-    args: ["run", "-A", wrapper, ...options, command, ...args],
+  const wrapper = [Deno.execPath(), "run", "-A", treePath("haproxy/mod.ts")];
+  const words = [...under, ...wrapper, ...options, command, ...args];
+  return Program.start(words[0]!, {
+    args: words.slice(1),
     env: { MULTIBINDER_SOCK: sock ?? "", ...env },
     ...(cwd !== undefined && { cwd }),
   });
@@ -87,13 +91,16 @@ export class Wrapped implements AsyncDisposable {
   static async start(
     text: string,
     args: readonly string[] = [],
-    options: WrapperOptions = {},
+    options: WrapperOptions & {
+      /** The port that the template binds. Default: the one behind 0. */
+      port?: number;
+    } = {},
   ): Promise<Wrapped> {
     await using stack = new AsyncDisposableStack();
     const scratch = stack.use(await Scratch.make());
     const daemon = stack.use(await Daemon.start());
     await Deno.writeTextFile(scratch.join("web.cfg.erb"), text);
-    const port = await portOf(daemon);
+    const port = options.port ?? await portOf(daemon);
     const program = stack.use(
       startWrapper(
         daemon.sock,

@@ -1,0 +1,242 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { Daemon } from "../daemon.ts";
+import { eventually } from "../eventually.ts";
+import { lacks } from "../foreign_program.ts";
+import { Scratch } from "../tree.ts";
+import { stateOf } from "./child_watch.ts";
+import { FIXED_PORT } from "./fixed_port.ts";
+import { underLoad } from "./under_load.ts";
+import { childrenOf, template, Wrapped } from "./wrapped.ts";
+
+const ignore = await lacks("haproxy");
+
+const HAPROXY = '#!/bin/sh\nexec haproxy "$@"\n';
+
+/** Takes every configuration, and ends when it is to serve. */
+const FALSE_FRIEND = `#!/bin/sh
+case " $* " in *" -c "*) exit 0 ;; esac
+echo "out of luck" >&2
+exit 4
+`;
+
+interface Failure {
+  what: string;
+  /** The new template. Default: one that would do. */
+  text?: string;
+  /** What stands where HAProxy was; `null` for nothing. Default: HAProxy. */
+  command?: string | null;
+  says: (paths: { template: string; command: string }) => string[];
+}
+
+function failures(takenPort: number): Failure[] {
+  const bind = `<%= bind_tcp('127.0.0.1', ${takenPort}) %>`;
+  return [
+    {
+      what: "broken syntax",
+      text: template("no", { bind: "<%= bind_tcp('127.0.0.1', %>" }),
+      says: ({ template }) => [
+        `${template}:12: syntax error`,
+        "in <%= bind_tcp('127.0.0.1', %>",
+      ],
+    },
+    {
+      what: "an exception",
+      text: template("no", { bind: "<%= bind_tcp(ENV.fetch('NOPE'), 80) %>" }),
+      says: ({ template }) => [
+        `${template}:12: Error: the environment has no variable NOPE`,
+        "in <%= bind_tcp(ENV.fetch('NOPE'), 80) %>",
+      ],
+    },
+    {
+      what: "a port that somebody else has",
+      text: template("no", { bind }),
+      says: ({ template }) => [
+        `${template}:12: Could not bind: `,
+        `in ${bind}`,
+        "another program listens there",
+      ],
+    },
+    {
+      what: "a configuration that HAProxy rejects",
+      text: template("no") + "  frobnicate\n",
+      says: ({ template }) => [
+        "HAProxy rejects the configuration with exit code 1",
+        `[${template.replace(".erb", "")}:14] : unknown keyword 'frobnicate'`,
+      ],
+    },
+    {
+      what: "a binary that is gone",
+      command: null,
+      says: ({ command }) => [`cannot start ${command}: `],
+    },
+    {
+      what: "a binary that ends, whatever it is asked",
+      command: "#!/bin/sh\nexit 3\n",
+      says: () => [
+        "HAProxy rejects the configuration with exit code 3 and does not say why",
+      ],
+    },
+    {
+      what: "a binary that ends when it is to serve",
+      command: FALSE_FRIEND,
+      says: () => ["out of luck", "ended with exit code 4 before it was ready"],
+    },
+  ];
+}
+
+async function put(path: string, script: string | null): Promise<void> {
+  await Deno.remove(path).catch(() => {});
+  if (script === null) return;
+  await Deno.writeTextFile(path, script);
+  await Deno.chmod(path, 0o755);
+}
+
+Deno.test({
+  name:
+    "whatever fails, it is said, the HAProxy under load serves on, and the next good reload works",
+  ignore,
+  fn: async (t) => {
+    await using scratch = await Scratch.make();
+    const command = scratch.join("haproxy");
+    await put(command, HAPROXY);
+    using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await using haproxy = await Wrapped.serving(template("v0"), [], {
+      command,
+    });
+    const { lost } = await underLoad(haproxy.port, async () => {
+      let good = 0;
+      for (const failure of failures(other.addr.port)) {
+        await t.step(failure.what, async () => {
+          const before = await haproxy.ask();
+          const { length } = haproxy.program.errors.text;
+          const config = await haproxy.config();
+          if (failure.command !== undefined) {
+            await put(command, failure.command);
+          }
+          await haproxy.reload(failure.text ?? template("no"));
+          await haproxy.says(`HAProxy ${before.pid} goes on as it was`);
+          const said = haproxy.program.errors.text.slice(length);
+          const { template: path } = haproxy;
+          for (const part of failure.says({ command, template: path })) {
+            assertStringIncludes(said, part);
+          }
+          assertStringIncludes(said, "the reload failed: ");
+          assertEquals(await haproxy.ask(), before);
+          assertEquals(await haproxy.config(), config);
+          assertEquals(await childrenOf(haproxy.program.pid), [before.pid]);
+          await put(command, HAPROXY);
+          await haproxy.reload(template(`v${++good}`));
+          await haproxy.says("is ready");
+          await haproxy.askFor(`v${good}`);
+          await eventually(
+            "the old one's end",
+            async () => (await childrenOf(haproxy.program.pid)).length === 1,
+          );
+        });
+      }
+    });
+    assertEquals(lost, []);
+  },
+});
+
+Deno.test({
+  name: "a daemon that re-executes itself during reloads under load",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v0"));
+    const { daemon } = haproxy;
+    const { lost } = await underLoad(haproxy.port, async () => {
+      for (let turn = 1; turn <= 5; turn++) {
+        daemon.program.signal("SIGUSR1");
+        await haproxy.reload(template(`v${turn}`));
+        await haproxy.says("is ready");
+        await haproxy.askFor(`v${turn}`);
+        await daemon.listening();
+      }
+    });
+    assertEquals(lost, []);
+    assertEquals((await daemon.status()).generation, 6);
+    assert(!haproxy.program.errors.text.includes("failed"));
+  },
+});
+
+Deno.test({
+  name:
+    "a daemon that is killed and started again: HAProxy keeps its socket, which is said, and reloads go on",
+  ignore,
+  fn: async () => {
+    const text = (name: string) =>
+      template(name, { bind: `<%= bind_tcp('127.0.0.1', ${FIXED_PORT}) %>` });
+    await using haproxy = await Wrapped.serving(text("v0"), [], {
+      port: FIXED_PORT,
+    });
+    const { sock, program } = haproxy.daemon;
+    const { lost } = await underLoad(haproxy.port, async () => {
+      program.signal("SIGKILL");
+      await program.end();
+      await haproxy.reload(text("v1"));
+      await haproxy.says("reload: SIGUSR2");
+      await using _again = await Daemon.start({ sock });
+      const said = await haproxy.says(
+        `${haproxy.template}:12: the daemon does not have this socket any more, HAProxy keeps it: `,
+      );
+      assertMatch(said, /in use/);
+      await haproxy.says("is ready");
+      await haproxy.askFor("v1");
+      await haproxy.reload(text("v2"));
+      await haproxy.says("is ready");
+      await haproxy.askFor("v2");
+    });
+    assertEquals(lost, []);
+  },
+});
+
+Deno.test({
+  name:
+    "a daemon that is gone for good: the reload gives up, says which, and HAProxy serves on",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v0"), [], {
+      options: ["--timeout", "3s"],
+    });
+    const before = await haproxy.ask();
+    const { sock } = haproxy.daemon;
+    const { lost } = await underLoad(haproxy.port, async () => {
+      await haproxy.daemon.stop();
+      await haproxy.reload(template("v1"));
+      const said = await haproxy.says("the reload failed: ");
+      assertMatch(said, /gave up after 3000 ms: .*is the daemon running\?/);
+      assert(said.includes(sock));
+      assertEquals(await haproxy.ask(), before);
+    });
+    assertEquals(lost, []);
+  },
+});
+
+Deno.test({
+  name: "a check of the configuration that does not end is killed, all of it",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const command = scratch.join("haproxy");
+    await put(command, '#!/bin/sh\nsleep 600 &\necho $! >"$0.pid"\nwait\n');
+    await using haproxy = await Wrapped.start(template("v0"), [], {
+      command,
+      options: ["--ready-timeout", "1s"],
+    });
+    const { code, errors } = await haproxy.program.end();
+    assertEquals(code, 128 + 9);
+    assertMatch(errors, /did not finish checking the configuration within 1 s/);
+    const pid = Number(await Deno.readTextFile(`${command}.pid`));
+    // Process 1 reaps it, or not.
+    await eventually(
+      "its end",
+      async () => [undefined, "Z"].includes(await stateOf(pid)),
+    );
+  },
+});

@@ -1,0 +1,245 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { eventually } from "../eventually.ts";
+import { lacks } from "../foreign_program.ts";
+import { Scratch } from "../tree.ts";
+import { ChildWatch, stateOf } from "./child_watch.ts";
+import { underLoad } from "./under_load.ts";
+import {
+  childrenOf,
+  runs,
+  startWrapper,
+  template,
+  Wrapped,
+} from "./wrapped.ts";
+
+const ignore = await lacks("haproxy");
+
+Deno.test({
+  name:
+    "HAProxy is killed under load: only what it had accepted is lost, nobody is refused, and the sockets are the same",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    let { pid } = await haproxy.ask();
+    const socket = await Deno.readLink(`/proc/${pid}/fd/3`);
+    const { lost, answered } = await underLoad(haproxy.port, async () => {
+      for (const when of ["at once", "in 250 ms", "in 500 ms"]) {
+        Deno.kill(pid, "SIGKILL");
+        await haproxy.says(`starting it again ${when}`);
+        await haproxy.says("is ready");
+        const after = await haproxy.ask();
+        assertNotEquals(after.pid, pid);
+        pid = after.pid;
+        assertEquals(await Deno.readLink(`/proc/${pid}/fd/3`), socket);
+      }
+    });
+    assert(answered > 0);
+    const cut =
+      /^Error: (closed unanswered|cut short)|^ConnectionReset|^BrokenPipe/;
+    assertEquals(lost.filter((each) => !cut.test(each)), []);
+  },
+});
+
+Deno.test({
+  name:
+    "who connects while there is no HAProxy waits, and is answered by the next",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    for (const when of ["at once", "in 250 ms"]) {
+      Deno.kill((await haproxy.ask()).pid, "SIGKILL");
+      await haproxy.says(`starting it again ${when}`);
+      if (when !== "at once") break;
+      await haproxy.says("is ready");
+    }
+    const waiting = await Promise.all(
+      Array.from({ length: 20 }, () => haproxy.beginRequest()),
+    );
+    await haproxy.says("is ready");
+    const { pid } = await haproxy.ask();
+    for (const half of waiting) {
+      assertEquals((await half.end()).trim(), `v1 ${pid}`);
+    }
+  },
+});
+
+/** Passes the check, and waits for long when it is to serve. */
+const SLOW = `#!/bin/sh
+case " $* " in *" -c "*) exec haproxy "$@" ;; esac
+[ -e "$0.slow" ] || exec haproxy "$@"
+echo slow >&2
+exec sleep 600
+`;
+
+/** A HAProxy that is slow to start once it is told so. */
+async function slowHaproxy(scratch: Scratch): Promise<string> {
+  const command = scratch.join("haproxy");
+  await Deno.writeTextFile(command, SLOW);
+  await Deno.chmod(command, 0o755);
+  return command;
+}
+
+async function assertAllGone(watch: ChildWatch): Promise<void> {
+  for (const pid of watch.seen) assert(!await runs(pid), `${pid} runs`);
+  assert(watch.seen.size > 0);
+  await watch[Symbol.asyncDispose]();
+}
+
+for (const signals of [["SIGTERM"], ["SIGTERM", "SIGTERM"]] as const) {
+  Deno.test({
+    name: `${
+      signals.join(" and ")
+    } during a reload: both HAProxies end, and nothing is left`,
+    ignore,
+    fn: async () => {
+      await using scratch = await Scratch.make();
+      const command = await slowHaproxy(scratch);
+      await using haproxy = await Wrapped.serving(template("v1"), [], {
+        command,
+      });
+      await using watch = new ChildWatch(haproxy.program.pid);
+      const { pid } = await haproxy.ask();
+      await Deno.writeTextFile(`${command}.slow`, "");
+      await haproxy.reload(template("v2"));
+      await haproxy.says("slow");
+      assert((await childrenOf(haproxy.program.pid)).includes(pid));
+      for (const signal of signals) haproxy.program.signal(signal);
+      const { code, errors } = await haproxy.program.end();
+      // The second one may find HAProxy still there, and end it like that.
+      const codes = signals.length === 1 ? [0] : [0, 128 + 15];
+      assert(codes.includes(code), errors);
+      assert(!await runs(pid));
+      await assertAllGone(watch);
+    },
+  });
+}
+
+Deno.test({
+  name: "SIGTERM during the check of a reload: the check ends too",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const command = scratch.join("haproxy");
+    await Deno.writeTextFile(
+      command,
+      '#!/bin/sh\n[ -e "$0.slow" ] || exec haproxy "$@"\necho $$ >"$0.pid"\nexec sleep 600\n',
+    );
+    await Deno.chmod(command, 0o755);
+    await using haproxy = await Wrapped.serving(template("v1"), [], {
+      command,
+    });
+    await Deno.writeTextFile(`${command}.slow`, "");
+    await haproxy.reload(template("v2"));
+    let checking = "";
+    await eventually("the check", async () => {
+      checking = await Deno.readTextFile(`${command}.pid`).catch(() => "");
+      return checking.endsWith("\n");
+    });
+    haproxy.program.signal("SIGTERM");
+    const { code, errors } = await haproxy.program.end();
+    assertEquals(code, 0, errors);
+    assert(!await runs(Number(checking)));
+    const names = Array.from(
+      Deno.readDirSync(haproxy.scratch.path),
+      ({ name }) => name,
+    );
+    assertEquals(names.sort(), ["web.cfg", "web.cfg.erb"]);
+  },
+});
+
+Deno.test({
+  name:
+    "SIGTERM during the pause before a restart: nothing is started any more",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"));
+    for (const when of ["at once", "in 250 ms", "in 500 ms", "in 1 s"]) {
+      Deno.kill((await haproxy.ask()).pid, "SIGKILL");
+      await haproxy.says(`starting it again ${when}`);
+      if (when === "in 1 s") break;
+      await haproxy.says("is ready");
+    }
+    haproxy.program.signal("SIGTERM");
+    const { code, errors } = await haproxy.program.end();
+    assertEquals(code, 128 + 9);
+    assertEquals(errors.match(/started HAProxy/g)?.length, 4, errors);
+  },
+});
+
+Deno.test({
+  name:
+    "a wrapper that was killed: a new one serves beside the orphan, nobody is refused, and SIGUSR1 ends the orphan",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("old"));
+    const { pid: orphan } = await haproxy.ask();
+    await using scratch = await Scratch.make();
+    await Deno.writeTextFile(scratch.join("web.cfg.erb"), template("new"));
+    await using stack = new AsyncDisposableStack();
+    const { lost } = await underLoad(haproxy.port, async () => {
+      haproxy.program.signal("SIGKILL");
+      const next = stack.use(
+        startWrapper(haproxy.daemon.sock, ["-f", scratch.join("web.cfg.erb")]),
+      );
+      stack.defer(async () => {
+        next.signal("SIGTERM");
+        await next.end();
+      });
+      await next.errors.next("is ready");
+      assert(await runs(orphan));
+      Deno.kill(orphan, "SIGUSR1");
+      await haproxy.askFor("new");
+      await eventually(
+        "the orphan's end",
+        async () => [undefined, "Z"].includes(await stateOf(orphan)),
+      );
+      assertEquals((await haproxy.ask()).text, "new");
+    });
+    assertEquals(lost, []);
+  },
+});
+
+// Creating a PID namespace takes root.
+Deno.test({
+  name: "as process 1 the wrapper reaps orphans, reloads, and leaves nothing",
+  ignore: ignore || await lacks("unshare") || Deno.uid() !== 0,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const command = scratch.join("haproxy");
+    await Deno.writeTextFile(
+      command,
+      `#!/bin/sh
+case " $* " in *" -c "*) exec haproxy "$@" ;; esac
+for each in 1 2 3; do (sh -c 'echo orphan; exec sleep 0.2' &); done
+exec haproxy "$@"
+`,
+    );
+    await Deno.chmod(command, 0o755);
+    await using haproxy = await Wrapped.serving(template("v1"), [], {
+      command,
+      under: ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],
+    });
+    const [init] = await childrenOf(haproxy.program.pid);
+    const oneChild = () =>
+      eventually(
+        "HAProxy is the only child",
+        async () => (await childrenOf(init!)).length === 1,
+      );
+    await oneChild();
+    await Deno.writeTextFile(haproxy.template, template("v2"));
+    Deno.kill(init!, "SIGUSR2");
+    await haproxy.says("is ready");
+    await haproxy.askFor("v2");
+    await oneChild();
+    const [serving] = await childrenOf(init!);
+    Deno.kill(serving!, "SIGKILL");
+    await haproxy.says("ended with SIGKILL");
+    await haproxy.says("is ready");
+    await haproxy.askFor("v2");
+    await oneChild();
+    const [last] = await childrenOf(init!);
+    Deno.kill(init!, "SIGTERM");
+    assertEquals((await haproxy.program.end()).code, 0);
+    assert(!await runs(last!));
+  },
+});

@@ -1,0 +1,96 @@
+import { assert, assertEquals } from "@std/assert";
+import { eventually } from "../eventually.ts";
+import { lacks } from "../foreign_program.ts";
+import { descriptorCount, isSettled } from "../process_state.ts";
+import { ChildWatch } from "./child_watch.ts";
+import {
+  Origin,
+  RestingConnection,
+  startDownload,
+  Tunnel,
+} from "./long_connections.ts";
+import { underLoad } from "./under_load.ts";
+import { childrenOf, runs, template, Wrapped } from "./wrapped.ts";
+
+const RELOADS = 20;
+
+/**
+ * Reloads from one tunnel to the next: a HAProxy that drains still wakes at
+ * every connection to a socket that it shares (epoll(7), Q6).
+ */
+const TUNNEL_EVERY = 7;
+
+Deno.test({
+  name:
+    "twenty reloads under load, without the pid file and with connections that last: none is lost, nobody is forgotten, nothing is left",
+  ignore: await lacks("haproxy"),
+  fn: async () => {
+    await using origin = new Origin();
+    const text = (turn: number) => template(`v${turn}`) + origin.sections;
+    await using haproxy = await Wrapped.serving(text(0));
+    const { daemon, program: { pid } } = haproxy;
+    const oneChild = () =>
+      eventually(
+        "one child",
+        async () => (await childrenOf(pid)).length === 1,
+      );
+    await eventually("Deno has settled", () => isSettled(pid));
+    await haproxy.reload(text(0));
+    await haproxy.says("is ready");
+    await oneChild();
+    const before = await descriptorCount(pid);
+
+    await using watch = new ChildWatch(pid);
+    const download = await startDownload(daemon);
+    const tunnels: Tunnel[] = [];
+    using tunnelsToClose = new DisposableStack();
+    let pieces = "begun;";
+    const { lost, names } = await underLoad(haproxy.port, async () => {
+      for (let turn = 1; turn <= RELOADS; turn++) {
+        if (turn % TUNNEL_EVERY === 1) {
+          tunnels.push(tunnelsToClose.use(await Tunnel.open(daemon)));
+        }
+        using resting = await RestingConnection.open(haproxy.port);
+        await Deno.remove(haproxy.pidFile);
+        await haproxy.reload(text(turn));
+        const line = await haproxy.says("is ready");
+        const [, serving] = /HAProxy (\d+) is ready/.exec(line)!;
+        assertEquals(
+          await Deno.readTextFile(haproxy.pidFile),
+          `${serving}\n`,
+        );
+        await haproxy.askFor(`v${turn}`);
+        await resting.ask();
+        for (const tunnel of tunnels) await tunnel.echo(`turn ${turn}`);
+        origin.send(`${turn};`);
+        pieces += `${turn};`;
+      }
+    });
+    assertEquals(lost, []);
+    const versions = new Set([...names].map((name) => name.split(" ")[0]));
+    assertEquals(versions.size, RELOADS + 1);
+
+    const still = /still draining: (.*)/.exec(
+      haproxy.program.errors.text.split("\n")
+        .findLast((line) => line.includes("is ready"))!,
+    )![1]!.split(", ").map(Number);
+    const children = await childrenOf(pid);
+    assert(still.some((each) => children.includes(each)));
+    tunnelsToClose.dispose();
+    origin.endDownload();
+    assertEquals(await download.text, pieces);
+    await oneChild();
+    assertEquals(await watch.dead(), []);
+    assertEquals([...watch.forgotten], []);
+    await eventually(
+      `${before} descriptors again`,
+      async () => await descriptorCount(pid) === before,
+    );
+
+    haproxy.program.signal("SIGTERM");
+    const { code, errors } = await haproxy.program.end();
+    assertEquals(code, 0, errors);
+    assert(watch.seen.size >= 2 * RELOADS);
+    for (const each of watch.seen) assert(!await runs(each), `${each} runs`);
+  },
+});

@@ -1,0 +1,51 @@
+import { assert, assertEquals } from "@std/assert";
+import { lacks } from "../foreign_program.ts";
+import type { Program } from "../program.ts";
+import { underLoad } from "./under_load.ts";
+import { startWrapper, template, Wrapped } from "./wrapped.ts";
+
+const INSTANCES = ["a", "b"];
+
+Deno.test({
+  name:
+    "instances that share a port serve and reload side by side, also while the daemon re-executes itself",
+  ignore: await lacks("haproxy"),
+  fn: async () => {
+    await using first = await Wrapped.serving(template("first 0"));
+    const { daemon, scratch } = first;
+    await using stack = new AsyncDisposableStack();
+    const others: { name: string; path: string; program: Program }[] = [];
+    for (const name of INSTANCES) {
+      const path = scratch.join(`${name}.cfg.erb`);
+      await Deno.writeTextFile(path, template(`${name} 0`));
+      const program = stack.use(startWrapper(daemon.sock, ["-f", path]));
+      await program.errors.next("is ready");
+      others.push({ name, path, program });
+    }
+    const { lost, names } = await underLoad(first.port, async () => {
+      for (const turn of [1, 2]) {
+        daemon.program.signal("SIGUSR1");
+        await first.reload(template(`first ${turn}`));
+        for (const { name, path, program } of others) {
+          await Deno.writeTextFile(path, template(`${name} ${turn}`));
+          program.signal("SIGHUP");
+        }
+        await first.says("is ready");
+        for (const { program } of others) await program.errors.next("is ready");
+        await daemon.listening();
+      }
+      // One goes, those who stay serve on.
+      const { program } = others.pop()!;
+      program.signal("SIGTERM");
+      assertEquals((await program.end()).code, 0);
+      assert((await first.ask()).pid > 0);
+    });
+    assertEquals(lost, []);
+    const seen = new Set([...names].map((name) => name.split(" ")[0]));
+    assert(seen.size >= 2, [...seen].join());
+    for (const { program } of others) {
+      program.signal("SIGTERM");
+      assertEquals((await program.end()).code, 0);
+    }
+  },
+});

@@ -1,0 +1,58 @@
+import { assert, assertEquals } from "@std/assert";
+import { eventually } from "../eventually.ts";
+import { lacks } from "../foreign_program.ts";
+import { underLoad } from "./under_load.ts";
+import { childrenOf, template, Wrapped } from "./wrapped.ts";
+
+const ignore = await lacks("haproxy");
+
+const SIGNALS = 100;
+
+Deno.test({
+  name:
+    "a hundred reload signals in a burst under load: the last template serves, alone",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v0"));
+    const { program } = haproxy;
+    const { lost } = await underLoad(haproxy.port, async () => {
+      for (let turn = 1; turn <= SIGNALS; turn++) {
+        await Deno.writeTextFile(
+          `${haproxy.template}.new`,
+          template(`v${turn}`),
+        );
+        await Deno.rename(`${haproxy.template}.new`, haproxy.template);
+        program.signal(turn % 2 === 0 ? "SIGUSR2" : "SIGHUP");
+      }
+      await haproxy.askFor(`v${SIGNALS}`);
+    });
+    assertEquals(lost, []);
+    await eventually(
+      "one HAProxy and nothing else",
+      async () => (await childrenOf(program.pid)).length === 1,
+    );
+    const { text } = program.errors;
+    assert(!text.includes("failed"), text);
+  },
+});
+
+Deno.test({
+  name: "a reload while the first HAProxy is being started follows it",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.start(template("v1"), ["-Ds"]);
+    haproxy.daemon.program.signal("SIGSTOP");
+    await haproxy.says("stays in the foreground");
+    haproxy.program.signal("SIGUSR2");
+    await haproxy.says("reload: SIGUSR2");
+    haproxy.daemon.program.signal("SIGCONT");
+    await haproxy.says("is ready");
+    await Deno.writeTextFile(haproxy.template, template("v2"));
+    await haproxy.says("is ready");
+    assertEquals(
+      haproxy.program.errors.text.match(/started HAProxy/g)?.length,
+      2,
+    );
+    assert((await haproxy.ask()).pid > 0);
+  },
+});
