@@ -123,6 +123,8 @@ export interface Answer {
 export interface BindDescription {
   /** As `parseAddress` of address.ts reads it. */
   address: string;
+  /** Where port 0 was asked for: the address with the port it has. */
+  bound?: string;
   /** What kind of socket it is. */
   kind: Kind;
   /** What `bind` was asked for beside the address. */

@@ -1,5 +1,6 @@
 import type { Address } from "../address.ts";
 import type { Binding } from "./binding.ts";
+import { checkOptions } from "./known_options.ts";
 import { Line } from "./line.ts";
 import {
   type ConnectOptions,
@@ -37,6 +38,7 @@ function* bindOnce(
  * @throws {OsError} when the control socket cannot be connected to (EACCES).
  * @throws {ProtocolError} when the answer is not one listening socket.
  * @throws {AddressError} for an address that is none.
+ * @throws {TypeError} for an option that there is not, or a mode that is none.
  *
  * @example
  * ```ts no-eval
@@ -69,6 +71,7 @@ export async function bind(
   ...rest: AfterAddress<BindOptions>
 ): Promise<Binding> {
   const { target, options } = readTarget(address, rest);
+  checkOptions("bind", options);
   const path = socketPath(options.sock);
   return await run(bindOnce(path, target, options), limitsOf(options));
 }
@@ -98,6 +101,7 @@ export function bindSync(
   ...rest: AfterAddress<Omit<BindOptions, "signal">>
 ): Binding {
   const { target, options } = readTarget(address, rest);
+  checkOptions("bindSync", options);
   const path = socketPath(options.sock);
   return runSync(bindOnce(path, target, options), limitsOf(options));
 }

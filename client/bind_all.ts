@@ -1,4 +1,5 @@
 import type { Binding } from "./binding.ts";
+import { checkOptions } from "./known_options.ts";
 import { Line, type WantedSocket } from "./line.ts";
 import {
   type ConnectOptions,
@@ -25,6 +26,7 @@ const MOST = 253;
  *
  * @throws {AddressError} for an address that is none.
  * @throws {RangeError} for more than one message can carry.
+ * @throws {TypeError} for an option that there is not, or a mode that is none.
  */
 export function readRequests(
   requests: readonly (string | SocketRequest)[],
@@ -41,6 +43,7 @@ function readRequest(request: string | SocketRequest): WantedSocket {
   if (typeof request === "string") {
     return { address: readTarget(request, []).target, options: {} };
   }
+  checkOptions("a socket of bindAll", request, request.address);
   const { address, port, ...options } = request;
   const { target } = port === undefined
     ? readTarget(address, [])
@@ -57,13 +60,16 @@ function* bindTogether(
 }
 
 /**
- * Asks for several sockets in one request, at most 253: all of them, in order,
- * or none. What was bound for it is undone when one cannot be.
+ * Asks for several sockets in one request, at most 253 and what fits in 64 KiB:
+ * all of them, in order, or none. What was bound for it is undone when one
+ * cannot be.
  *
  * A Ruby multibinder is asked for one after the other, and keeps what it bound
  * before one failed.
  *
- * @throws as {@linkcode bind}, for the first one that failed.
+ * @throws as {@linkcode bind}, for the first one that failed, which the message
+ * names.
+ * @throws {BindError} -32600 for a request of more than 64 KiB.
  * @throws {RangeError} for more than 253.
  *
  * @example
@@ -81,6 +87,7 @@ export async function bindAll(
   requests: readonly (string | SocketRequest)[],
   options: ConnectOptions = {},
 ): Promise<Binding[]> {
+  checkOptions("bindAll", options);
   const wanted = readRequests(requests);
   const path = socketPath(options.sock);
   return await run(bindTogether(path, wanted), limitsOf(options));

@@ -32,14 +32,20 @@ const MAX_ANSWER = 64 * 1024 * 1024;
  * Connects to a control socket, also to one that is not there yet.
  *
  * @throws {OsError} EACCES and whatever else no waiting mends.
+ * @throws {SocketAddressError} for a path that is too long.
  */
 export function* connectTo(path: string): Steps<Descriptor> {
   const address: UnixAddress = { family: "unix", path };
   for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     const socket = streamSocket(address, { nonblocking: true });
-    const errno = tryConnect(socket.fd, address);
+    let errno: number | undefined;
+    try {
+      errno = tryConnect(socket.fd, address);
+    } finally {
+      // A path that no socket address can hold throws.
+      if (errno !== 0) socket.close();
+    }
     if (errno === 0) return socket;
-    socket.close();
     const failure = new OsError("connect", errno, path);
     if (!NOT_UP_YET.has(errno)) throw failure;
     yield { pause, missing: `${failure.message}; is the daemon running?` };
@@ -52,6 +58,12 @@ export interface Call {
   method: string;
   /** As the method takes them. */
   params?: unknown;
+}
+
+/** One of several requests. */
+export interface BatchCall extends Call {
+  /** Whether, and how, an error says which of them failed. */
+  named: (error: BindError) => BindError;
 }
 
 /** A success: the result and what came beside it, which the caller owns. */
@@ -87,12 +99,13 @@ export function* exchange(socket: Descriptor, call: Call): Steps<Success> {
  */
 export function* exchangeBatch(
   socket: Descriptor,
-  calls: readonly Call[],
+  calls: readonly BatchCall[],
 ): Steps<Descriptor[]> {
-  const requests = calls.map((call) => ({
+  const requests = calls.map(({ method, params }) => ({
     jsonrpc: "2.0",
     id: crypto.randomUUID(),
-    ...call,
+    method,
+    params,
   }));
   const { message, descriptors } = yield* answerTo(socket.fd, requests);
   try {

@@ -1,6 +1,7 @@
 import type { BindDescription, Status } from "../protocol.ts";
 import type { Binding } from "./binding.ts";
 import { readRequests, type SocketRequest } from "./bind_all.ts";
+import { checkOptions } from "./known_options.ts";
 import { Line } from "./line.ts";
 import {
   type CallOptions,
@@ -48,6 +49,7 @@ export class Session implements Disposable {
     ...rest: AfterAddress<SocketOptions & CallOptions>
   ): Promise<Binding> {
     const { target, options } = readTarget(address, rest);
+    checkOptions("session.bind", options);
     return this.#call(this.#line.bind(target, options), options);
   }
 
@@ -56,6 +58,7 @@ export class Session implements Disposable {
     requests: readonly (string | SocketRequest)[],
     options: CallOptions = {},
   ): Promise<Binding[]> {
+    checkOptions("session.bindAll", options);
     return this.#call(this.#line.bindAll(readRequests(requests)), options);
   }
 
@@ -78,6 +81,7 @@ export class Session implements Disposable {
    * ```
    */
   list(options: CallOptions = {}): Promise<BindDescription[]> {
+    checkOptions("session.list", options);
     return this.#call(this.#line.list(), options);
   }
 
@@ -109,6 +113,7 @@ export class Session implements Disposable {
     ...rest: AfterAddress<ReleaseOptions>
   ): Promise<void> {
     const { target, options } = readTarget(address, rest);
+    checkOptions("session.release", options);
     return this.#call(this.#line.release(target, options), options);
   }
 
@@ -129,6 +134,7 @@ export class Session implements Disposable {
    * ```
    */
   status(options: CallOptions = {}): Promise<Status> {
+    checkOptions("session.status", options);
     return this.#call(this.#line.status(), options);
   }
 
@@ -185,6 +191,7 @@ export class Session implements Disposable {
  * ```
  */
 export async function connect(options: ConnectOptions = {}): Promise<Session> {
+  checkOptions("connect", options);
   const line = new Line(socketPath(options.sock));
   await run(line.open(), limitsOf(options));
   const { timeout } = options;

@@ -197,8 +197,8 @@ const COMMON_LAYOUTS = {
   linux_dirent64: { d_ino: 0, d_reclen: 16, d_type: 18, d_name: 19 },
   statx: {
     size: 256,
+    stx_nlink: 16,
     stx_uid: 20,
-    stx_gid: 24,
     stx_mode: 28,
     stx_ino: 32,
     stx_dev_major: 136,

@@ -106,8 +106,8 @@ export interface FileStatus extends FileIdentity {
   mode: number;
   /** The user it belongs to. */
   uid: number;
-  /** The group it belongs to. */
-  gid: number;
+  /** How many names it has. */
+  links: number;
   /** Whether it is a socket. */
   isSocket: boolean;
 }
@@ -155,7 +155,7 @@ function status(
     inode: String(view.getBigUint64(layout.stx_ino, true)),
     mode,
     uid: view.getUint32(layout.stx_uid, true),
-    gid: view.getUint32(layout.stx_gid, true),
+    links: view.getUint32(layout.stx_nlink, true),
     isSocket: (mode & abi.S_IFMT) === abi.S_IFSOCK,
   };
 }
@@ -179,7 +179,7 @@ export interface FileAccess {
 }
 
 /**
- * Sets who may use the file at a path, if it is still that file: also where
+ * Sets who may use the socket at a path, if it is still that file: also where
  * others may write the directory nothing else is touched.
  *
  * @throws {OsError} EPERM, and ENOENT when it is another file by now.
@@ -190,7 +190,8 @@ export function setAccess(
   { mode, uid, gid }: FileAccess,
 ): void {
   using opened = openFile(path, abi.O_PATH | abi.O_NOFOLLOW);
-  if (!sameFile(statusOfDescriptor(opened.fd), file)) {
+  const found = statusOfDescriptor(opened.fd);
+  if (!found.isSocket || !sameFile(found, file)) {
     throw new OsError("open", Errno.ENOENT, path);
   }
   // chown(2) may clear bits of the mode, so it comes first.

@@ -81,20 +81,17 @@ export class ServiceManager implements Disposable {
     this.#tell(["FDSTORE=1", "FDPOLL=0", `FDNAME=${name}`], [fd]);
   }
 
-  /**
-   * Drops every copy of that name. When this returns they are closed, so that
-   * the address is free as far as the manager is concerned.
-   */
+  /** Drops every copy of that name. */
   forget(name: string): void {
     this.#tell(["FDSTOREREMOVE=1", `FDNAME=${name}`]);
-    this.#awaitManager();
   }
 
   /**
-   * The manager closes the descriptor of a BARRIER=1 when it has acted on all
-   * that came before (sd_notify_barrier(3)).
+   * Waits until the manager has acted on all it was told, such as that it
+   * holds no copy any more: then it closes the descriptor of a BARRIER=1
+   * (sd_notify_barrier(3)).
    */
-  #awaitManager(): void {
+  settle(): void {
     using ends = new DisposableStack();
     try {
       const [ours, theirs] = socketPair();

@@ -2,7 +2,7 @@ import { type Address, formatAddress } from "../address.ts";
 import type { Peer } from "../ffi/socket.ts";
 import { ErrorCode } from "../protocol.ts";
 import type { Log } from "./log.ts";
-import type { Policy, Wish } from "./policy/policy.ts";
+import type { Policy, Requester, Wish } from "./policy/policy.ts";
 import { RequestError } from "./request_error.ts";
 
 /** Who asks, as the kernel recorded it when he connected. */
@@ -37,9 +37,16 @@ export class Authorization {
   allow(client: Client, wish: Wish, asked?: Address): string {
     if (this.policy === undefined) return NO_POLICY;
     const { pid, uid, gid } = client.peer;
-    const { groups } = client;
-    const decision = this.policy.decide({ pid, uid, gid, groups }, wish);
-    const { allowed, rule } = decision;
+    const requester: Requester = {
+      pid,
+      uid,
+      gid,
+      // A call of its own, for rules that name groups.
+      get groups() {
+        return client.groups;
+      },
+    };
+    const { allowed, rule } = this.policy.decide(requester, wish);
     if (allowed) return rule;
     const { method, address } = wish;
     const what = address === undefined ? {} : {

@@ -41,6 +41,8 @@ export interface BindObserver {
   bound(bind: Bind): void;
   /** A socket was released; it is still open. */
   released(bind: Bind): void;
+  /** What was released has to be free when this returns. */
+  settle(): void;
 }
 
 /** Every socket the daemon holds, by identity. */
@@ -88,6 +90,11 @@ export class BindTable implements Iterable<Bind> {
     } finally {
       bind.socket.release();
     }
+  }
+
+  /** Waits until what was released is free, as far as others keep it. */
+  settle(): void {
+    this.observer?.settle();
   }
 
   /** In the order they were bound. */

@@ -1,5 +1,6 @@
 import { UnsupportedPlatformError } from "../ffi/abi.ts";
 import { OsError } from "../ffi/errno.ts";
+import { statusOf } from "../ffi/file.ts";
 import { MissingPermissionError } from "../ffi/libc.ts";
 import {
   raiseDescriptorLimit,
@@ -14,16 +15,18 @@ import { ControlSocketError } from "./control_socket.ts";
 import type { Daemon } from "./daemon.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { Log } from "./log.ts";
-import { readCommandLine, USAGE, UsageError } from "./options.ts";
+import { readCommandLine, USAGE } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
 import { initialPolicy, loadPolicy, rereadPolicy } from "./policy_in_force.ts";
 import { TakeoverError } from "./predecessor.ts";
-import { DEFAULT_MODE, limitsOf, logOf } from "./serve.ts";
+import { RequestError } from "./request_error.ts";
+import { limitsOf, logOf } from "./serve.ts";
 import { holdSignalsBack, SIGNALS } from "./signals.ts";
 import { start, type StartOptions, statusText } from "./start.ts";
 import { StateError } from "./state.ts";
 import { openTracing } from "./open_tracing.ts";
 import { Upgrade } from "./upgrade.ts";
+import { UsageError } from "./usage_error.ts";
 import { isCheck, passCheck } from "./version_check.ts";
 
 const encoder = new TextEncoder();
@@ -85,16 +88,16 @@ async function setUp(
     limits: limitsOf(options),
     policy: policyPath === undefined
       ? undefined
-      : await initialPolicy(policyPath, state?.policy, log),
+      : await initialPolicy(policyPath, state, log),
     tracing: await openTracing(),
   };
-  if (state === undefined) warnOfOpenDoor(options, log);
   const signals = resources.use(new SignalDescriptor(SIGNALS));
   const prepare = (daemon: Daemon) => {
     const act = signalActions(daemon, manager);
     daemon.watch(signals.fd, () => act(signals.take()));
   };
   const daemon = start(options, state, parts, { manager, say, prepare });
+  if (state === undefined) warnOfOpenDoor(daemon);
   say(`Listening for binds on control socket: ${daemon.control.path}`);
   manager?.ready(statusText(daemon));
   return daemon;
@@ -135,16 +138,13 @@ function signalActions(
 }
 
 /** Who is let in to a root daemon without a policy may bind any port. */
-function warnOfOpenDoor(
-  { mode = DEFAULT_MODE, policyPath }: StartOptions,
-  log: Log,
-): void {
-  if (userId() !== 0 || policyPath !== undefined || (mode & 0o077) === 0) {
-    return;
-  }
+function warnOfOpenDoor({ control, authorization, log }: Daemon): void {
+  if (userId() !== 0 || authorization.policy !== undefined) return;
+  const permissions = (statusOf(control.path)?.mode ?? 0) & 0o777;
+  if ((permissions & 0o077) === 0) return;
   log.warn(
     "others may connect to this daemon of root's, and ask for any address",
-    { mode: `0${mode.toString(8)}`, remedy: "--policy FILE" },
+    { mode: `0${permissions.toString(8)}`, remedy: "--policy FILE" },
   );
 }
 
@@ -153,6 +153,7 @@ const EXPECTED = [
   MissingPermissionError,
   OsError,
   PolicyError,
+  RequestError,
   StateError,
   TakeoverError,
   SocketAddressError,

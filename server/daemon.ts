@@ -158,7 +158,7 @@ export class Daemon implements Disposable {
       binds: this.binds.size,
       clients: this.#connections.size,
       descriptors: {
-        open: openDescriptorCount(),
+        open: this.#openDescriptors(),
         limit: descriptorLimit().soft,
       },
       requests: structuredClone(this.counters.requests),
@@ -173,6 +173,16 @@ export class Daemon implements Disposable {
         },
       }),
     };
+  }
+
+  /** To count them takes a descriptor: with none left all of them are open. */
+  #openDescriptors(): number {
+    try {
+      return openDescriptorCount();
+    } catch (error) {
+      if (!isOutOfDescriptors(error)) throw error;
+      return descriptorLimit().soft;
+    }
   }
 
   #statusLimits(): StatusLimits {
@@ -288,7 +298,9 @@ export class Daemon implements Disposable {
   #refuseClient(connection: Connection): void {
     const { clients } = this.limits;
     this.counters.refused.clients++;
-    this.#complain(`clients are refused: ${clients} are connected`);
+    this.#complain(
+      `clients are refused: ${clients} are connected (--max-clients)`,
+    );
     const reason = `Limit reached: ${clients} clients are connected`;
     this.#turnAway(
       connection,
@@ -337,9 +349,10 @@ export class Daemon implements Disposable {
     this.#complain("nobody is accepted for a moment", error);
     const { fd } = this.control.descriptor;
     this.#poller.change(fd, 0);
-    this.#acceptPause = setTimeout(() => {
-      this.#poller.change(fd, Interest.READ);
-    }, ACCEPT_PAUSE);
+    this.#acceptPause = setTimeout(
+      () => this.#act(() => this.#poller.change(fd, Interest.READ)),
+      ACCEPT_PAUSE,
+    );
   }
 
   /** Answers what requests there are and arranges what to wait for next. */
@@ -382,7 +395,14 @@ export class Daemon implements Disposable {
     connection: Connection,
     pending: Promise<Reply>,
   ): Promise<void> {
-    const reply = await pending;
+    let reply: Reply;
+    try {
+      reply = await pending;
+    } catch (error) {
+      this.log.error("client dropped", { reason: reasonOf(error) });
+      this.#drop(connection);
+      return;
+    }
     if (connection.closed) {
       for (const socket of reply.sockets) socket.release();
       return;

@@ -1,4 +1,5 @@
 import { abi } from "../ffi/abi.ts";
+import { OsError } from "../ffi/errno.ts";
 import {
   type Answer,
   decodeMessage,
@@ -48,6 +49,7 @@ interface Task {
   readonly id: RequestId;
   /** Undefined where the request does not say. */
   readonly method: string | undefined;
+  readonly client: Client;
   readonly trace: RequestTrace | undefined;
   /** Does it; throws where it is to be answered with an error. */
   perform(): Done;
@@ -65,7 +67,7 @@ interface Outcome {
 
 /**
  * Answers one message; a promise only where something has to be waited for.
- * Never throws: whatever goes wrong is an error answer.
+ * Whatever goes wrong with a request is an error answer.
  */
 export function dispatch(
   message: Uint8Array<ArrayBuffer>,
@@ -98,11 +100,12 @@ export function errorReply(id: RequestId, error: RequestError): Reply {
 /** The reply to what is no request, or none that is served. */
 function refusal(
   error: RequestError,
-  { peer }: Client,
+  client: Client,
   context: RequestContext,
 ): Reply {
-  const trace = context.tracing?.begin(undefined, peer);
-  const answer = failed(null, error, context);
+  const trace = context.tracing?.begin(undefined, client.peer);
+  const task = { id: null, method: undefined, client };
+  const answer = failed(task, error, context);
   context.counters.count(undefined, true);
   trace?.failed(answer.error!);
   return { message: answer, sockets: [] };
@@ -124,10 +127,31 @@ function dispatchBatch(
       `a batch of ${requests.length} requests, not 1 to ${abi.SCM_MAX_FD}`;
     return refusal(invalidRequest(reason), client, context);
   }
-  const tasks = requests.map((request) => prepare(request, client, context));
-  return tasks.some((task) => task instanceof Promise)
-    ? Promise.all(tasks).then((tasks) => batch(tasks, context))
-    : batch(tasks as Task[], context);
+  const tasks: Task[] = [];
+  for (const [index, request] of requests.entries()) {
+    const task = prepare(request, client, context);
+    if (task instanceof Promise) {
+      const rest = requests.slice(index + 1);
+      return finishBatch(tasks, task, rest, client, context);
+    }
+    tasks.push(task);
+  }
+  return batch(tasks, context);
+}
+
+/** One name after the other: a client with many holds up none with few. */
+async function finishBatch(
+  tasks: Task[],
+  pending: Promise<Task>,
+  rest: readonly unknown[],
+  client: Client,
+  context: RequestContext,
+): Promise<Reply> {
+  tasks.push(await pending);
+  for (const request of rest) {
+    tasks.push(await prepare(request, client, context));
+  }
+  return batch(tasks, context);
 }
 
 /**
@@ -146,16 +170,22 @@ function batch(
     allGranted ? outcomes : outcomes.map((each) => undone(each, context)),
     context,
   );
+  if (!allGranted) context.binds.settle();
   return {
     message: answered.map(({ answer }) => answer),
     sockets: answered.flatMap(({ socket }) => socket ?? []),
   };
 }
 
-function undone(outcome: Outcome, { binds }: RequestContext): Outcome {
+function undone(outcome: Outcome, { binds, log }: RequestContext): Outcome {
   const { task, done } = outcome;
   if (done === undefined || !("grant" in done)) return outcome;
-  undo(done.grant, binds);
+  try {
+    undo(done.grant, binds);
+  } catch (error) {
+    // The others have to be undone as well.
+    log.error("internal error", { reason: reasonOf(error) });
+  }
   const error = new RequestError(
     ErrorCode.COULD_NOT_BIND,
     "Could not bind: another bind of the batch failed, and it is all or nothing",
@@ -185,7 +215,7 @@ function answerAll(
     const { id, method, trace } = task;
     context.counters.count(method, done === undefined);
     if (done === undefined) {
-      const answer = failed(id, error, context);
+      const answer = failed(task, error, context);
       trace?.failed(answer.error!);
       return { answer };
     }
@@ -209,17 +239,22 @@ function prepare(
   context: RequestContext,
 ): Task | Promise<Task> {
   const id = idOf(request);
-  let method: string | undefined;
+  const method = methodOf(request);
   let trace: RequestTrace | undefined;
-  const task = (perform: () => Done): Task => ({ id, method, trace, perform });
+  const task = (perform: () => Done): Task => ({
+    id,
+    method,
+    client,
+    trace,
+    perform,
+  });
   const refused = (error: unknown) =>
     task(() => {
       throw error;
     });
   try {
     const read = readRequest(request);
-    method = read.method;
-    trace = context.tracing?.begin(method, client.peer);
+    trace = context.tracing?.begin(read.method, client.peer);
     const performed = performer(read, client, context);
     return performed instanceof Promise
       ? performed.then(task, refused)
@@ -287,25 +322,41 @@ function allowReading(
 
 /** The answer to a request that failed, written down. */
 function failed(
-  id: RequestId,
+  task: Pick<Task, "id" | "method" | "client">,
   error: unknown,
-  { log, counters }: Pick<RequestContext, "log" | "counters">,
+  context: RequestContext,
 ): Answer {
+  const { log, counters } = context;
   if (error instanceof RequestError) {
+    const { code, message: reason } = error;
     // The audit has its line already.
-    if (error.code === ErrorCode.DENIED) counters.refused.denied++;
-    else log.info("refused", { code: error.code, reason: error.message });
-    return errorAnswer(id, error);
+    if (code === ErrorCode.DENIED) counters.refused.denied++;
+    else log.info("refused", { code, reason, ...asking(task) });
+    return errorAnswer(task.id, error);
   }
-  if (isOutOfDescriptors(error)) {
-    return failed(id, bindError(error), { log, counters });
-  }
-  const reason = error instanceof Error ? error.stack : String(error);
-  log.error("internal error", { reason });
+  if (isOutOfDescriptors(error)) return failed(task, bindError(error), context);
+  log.error("internal error", { reason: reasonOf(error) });
   return errorAnswer(
-    id,
+    task.id,
     new RequestError(ErrorCode.INTERNAL_ERROR, "Internal error: see the log"),
   );
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+/** Who has asked for what, as far as that can be told. */
+function asking(
+  { method, client }: Pick<Task, "method" | "client">,
+): Record<string, unknown> {
+  const what = method === undefined ? {} : { method };
+  try {
+    return { ...what, ...client.peer };
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    return what;
+  }
 }
 
 function errorAnswer(id: RequestId, error: RequestError): Answer {
@@ -317,6 +368,13 @@ function idOf(request: unknown): RequestId {
   if (typeof request !== "object" || request === null) return null;
   const { id } = request as { id?: unknown };
   return typeof id === "string" || typeof id === "number" ? id : null;
+}
+
+/** The method, also when the rest of the request is no good. */
+function methodOf(request: unknown): string | undefined {
+  if (typeof request !== "object" || request === null) return undefined;
+  const { method } = request as { method?: unknown };
+  return typeof method === "string" ? method : undefined;
 }
 
 function readRequest(request: unknown): { method: string; params: unknown } {

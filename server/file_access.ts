@@ -1,7 +1,8 @@
+import { OsError } from "../ffi/errno.ts";
 import type { FileAccess } from "../ffi/file.ts";
 import type { WireOptions } from "../protocol.ts";
 import { lookUpOwner, lookUpOwningGroup } from "./lookups.ts";
-import { invalidParams } from "./request_error.ts";
+import { bindError, invalidParams } from "./request_error.ts";
 
 type Account = string | number | undefined;
 
@@ -36,26 +37,34 @@ function numberOf(account: Account): Account {
 }
 
 async function named(owner: Account, group: Account): Promise<FileAccess> {
-  const [uid, gid] = await Promise.all([
-    typeof owner === "string" ? user(owner) : owner,
-    typeof group === "string" ? members(group) : group,
-  ]);
+  const uid = typeof owner === "string" ? await userNumber(owner) : owner;
+  const gid = typeof group === "string" ? await groupNumber(group) : group;
   return {
     ...(uid !== undefined && { uid }),
     ...(gid !== undefined && { gid }),
   };
 }
 
-async function user(name: string): Promise<number> {
-  const uid = await lookUpOwner(name);
+async function userNumber(name: string): Promise<number> {
+  const uid = await answered(lookUpOwner(name));
   if (uid === undefined) throw invalidParams(`owner: there is no user ${name}`);
   return uid;
 }
 
-async function members(name: string): Promise<number> {
-  const gid = await lookUpOwningGroup(name);
+async function groupNumber(name: string): Promise<number> {
+  const gid = await answered(lookUpOwningGroup(name));
   if (gid === undefined) {
     throw invalidParams(`group: there is no group ${name}`);
   }
   return gid;
+}
+
+/** Where nobody can tell, the request fails with why. */
+async function answered<T>(lookup: Promise<T>): Promise<T> {
+  try {
+    return await lookup;
+  } catch (error) {
+    if (error instanceof OsError) throw bindError(error);
+    throw error;
+  }
 }

@@ -100,9 +100,10 @@ function clientState(connection: Connection): ClientState {
     fd,
     ended,
     received: received.toBase64(),
-    unsent: queued.map(({ bytes, sockets }) => ({
+    unsent: queued.map(({ bytes, sockets, ids }) => ({
       bytes: bytes.toBase64(),
       descriptors: sockets.map(({ fd }) => fd),
+      ids,
     })),
   };
 }
@@ -183,10 +184,10 @@ function adoptClient(
   const connection = new Connection(new Descriptor(fd));
   connection.ended = ended;
   connection.framing.append(Uint8Array.fromBase64(received));
-  connection.restore(unsent.map(({ bytes, descriptors }) => ({
+  connection.restore(unsent.map(({ bytes, descriptors, ids = null }) => ({
     bytes: Uint8Array.fromBase64(bytes),
     sockets: descriptors.map(socketOf),
-    ids: null,
+    ids,
   })));
   return connection;
 }

@@ -1,5 +1,6 @@
 import { type Address, formatAddress, hasHost } from "../address.ts";
 import { AcceptQueues, socketInode } from "../ffi/accept_queue.ts";
+import { localAddress } from "../ffi/socket_address.ts";
 import type { BindDescription } from "../protocol.ts";
 import type { Bind, BindTable } from "./bind_table.ts";
 
@@ -8,6 +9,7 @@ export function listMethod(binds: BindTable): BindDescription[] {
   const queues = new AcceptQueues();
   return Array.from(binds, (bind): BindDescription => ({
     address: formatAddress(bind.address),
+    ...boundTo(bind),
     kind: bind.address.kind,
     options: { ...bind.options, ...addressOptions(bind.address) },
     bound_at: isoTime(bind.boundAt),
@@ -19,6 +21,16 @@ export function listMethod(binds: BindTable): BindDescription[] {
     ...(bind.file && { file: bind.file }),
     ...waiting(bind, queues),
   }));
+}
+
+/** The port that the kernel has chosen, where it was left to the kernel. */
+function boundTo(
+  { address, socket }: Bind,
+): Pick<BindDescription, "bound"> {
+  if (!hasHost(address) || address.port !== 0) return {};
+  const bound = localAddress(socket.fd);
+  if (bound.family === "unix") return {};
+  return { bound: formatAddress({ ...address, port: bound.port }) };
 }
 
 function addressOptions(

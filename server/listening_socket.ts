@@ -114,7 +114,7 @@ function listenIfQueued(
 }
 
 /** The numeric address that bind(2) takes; throws a TypeError for a name. */
-export function numericTarget(address: HostAddress): InternetAddress {
+function numericTarget(address: HostAddress): InternetAddress {
   const numeric = canonicalHost(address.host);
   if (numeric === undefined) {
     throw new TypeError(`${formatAddress(address)} is not numeric`);

@@ -6,10 +6,10 @@ import {
   parseAddress,
 } from "../address.ts";
 import { parseDuration } from "../duration.ts";
-import { groupId } from "../ffi/accounts.ts";
 import { VERSION } from "../version.ts";
 import { DEFAULT_MODE } from "./serve.ts";
 import type { StartOptions } from "./start.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** What `--help` shows. */
 export const USAGE = `Usage: multibinder [options] <control.sock>
@@ -34,12 +34,6 @@ Binds LISTEN sockets for other programs and hands them over the control socket.
 SIGUSR1 re-executes the daemon with every socket it holds, SIGHUP reads the
 policy again, SIGTERM and SIGINT end it. Exit status: 0 ended by a signal,
 1 failed, 2 wrong usage.`;
-
-/** A command line that cannot be made sense of. */
-export class UsageError extends Error {
-  /** `UsageError`. */
-  override readonly name = "UsageError";
-}
 
 /** A text to show, or a daemon to start. */
 export type Command = { show: string } | { start: StartOptions };
@@ -76,13 +70,14 @@ export function readCommandLine(args: readonly string[]): Command {
     throw new UsageError("the path of the control socket is missing");
   }
   if (rest.length > 0) throw new UsageError(`one path, not also ${rest[0]}`);
-  const gid = readGroup(options.group);
+  const { group } = options;
+  if (group === "") throw new UsageError("--group: the name is missing");
   return {
     start: {
       path,
       takeover: readTakeover(options.takeover),
-      mode: readMode(options.mode, gid === undefined ? DEFAULT_MODE : 0o660),
-      ...(gid !== undefined && { gid }),
+      mode: readMode(options.mode, group === undefined ? DEFAULT_MODE : 0o660),
+      group,
       policyPath: readPolicyPath(options.policy),
       maxClients: readCount("max-clients", options["max-clients"]),
       maxBinds: readCount("max-binds", options["max-binds"]),
@@ -147,15 +142,6 @@ function readMode(text: string | undefined, otherwise: number): number {
   return parseInt(text, 8);
 }
 
-function readGroup(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const gid = text === "" ? undefined : groupId(text);
-  if (gid === undefined) {
-    throw new UsageError(`--group: there is no group ${text}`);
-  }
-  return gid;
-}
-
 function readPolicyPath(text: string | undefined): string | undefined {
   if (text === "") throw new UsageError("--policy: the file is missing");
   return text;
@@ -180,7 +166,7 @@ function readTimeout(text: string | undefined): number | undefined {
       `--request-timeout ${text} is no duration such as 500ms, 30s or 2min`,
     );
   }
-  return timeout === 0 ? Infinity : timeout;
+  return timeout;
 }
 
 function oneOf<T extends string>(

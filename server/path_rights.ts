@@ -4,6 +4,9 @@
  * calls, and have a socket made or a file removed elsewhere, where he could
  * not by himself. So the daemon goes that way with his rights, not its own.
  *
+ * The directory that the file itself is in may be anybody's: bind(2) and
+ * unlink(2) follow no link there.
+ *
  * @module
  */
 import { abi } from "../ffi/abi.ts";
@@ -17,28 +20,31 @@ import { dirname } from "@std/path/posix/dirname";
 const OPEN = 0o022;
 
 /**
- * Runs `action` on a path without links, with the rights of whoever could
- * change where it leads; with the daemon's where nobody else can.
+ * Runs `action` on a path without links, with the rights of the user who could
+ * change where it leads, whom it is told; of the daemon's where nobody else
+ * can.
  *
  * @throws {OsError} EPERM where several could, or where the daemon cannot take
  * on their rights; ENOENT, ENOTDIR for a directory that is none any more.
  */
-export function withPathRights<T>(path: string, action: () => T): T {
+export function withPathRights<T>(
+  path: string,
+  action: (user: number) => T,
+): T {
   const user = userToActAs(path);
-  return user === undefined ? action() : withRightsOf(user, action);
+  return user === undefined
+    ? action(userId())
+    : withRightsOf(user, () => action(user));
 }
 
 function userToActAs(path: string): number | undefined {
   let user: number | undefined;
   const directories = directoriesTo(path);
   for (const [index, directory] of directories.slice(0, -1).entries()) {
-    const status = directoryAt(directory);
-    const owner = ownerOfEntry(status, directories[index + 1]!, directory);
-    if (owner === undefined) continue;
-    if (user !== undefined && user !== owner) {
-      throw new OsError("open", Errno.EPERM, changeable(directory));
+    for (const other of moversOf(directory, directories[index + 1]!)) {
+      if (user !== undefined && user !== other) throw severalIn(directory);
+      user = other;
     }
-    user = owner;
   }
   return user;
 }
@@ -60,25 +66,24 @@ function directoryAt(path: string): FileStatus {
 }
 
 /** Who but root and the daemon could put something else in an entry's place. */
-function ownerOfEntry(
-  status: FileStatus,
-  entry: string,
-  directory: string,
-): number | undefined {
-  if (!isOurs(status)) return status.uid;
-  if ((status.mode & OPEN) === 0) return undefined;
-  // Of a sticky directory only the owner of an entry may move it.
-  if ((status.mode & abi.S_ISVTX) === 0) {
-    throw new OsError("open", Errno.EPERM, changeable(directory));
-  }
-  const of = directoryAt(entry);
-  return isOurs(of) ? undefined : of.uid;
+function moversOf(directory: string, entry: string): number[] {
+  const { mode, uid } = directoryAt(directory);
+  const owner = isOurs(uid) ? [] : [uid];
+  if ((mode & OPEN) === 0) return owner;
+  // Of a sticky directory only its owner and the entry's may move it.
+  if ((mode & abi.S_ISVTX) === 0) throw severalIn(directory);
+  const { uid: ofEntry } = directoryAt(entry);
+  return isOurs(ofEntry) ? owner : [...owner, ofEntry];
 }
 
-function isOurs({ uid }: FileStatus): boolean {
+function isOurs(uid: number): boolean {
   return uid === 0 || uid === userId();
 }
 
-function changeable(directory: string): string {
-  return `${directory}, in which others may put one directory in the place of another`;
+function severalIn(directory: string): OsError {
+  return new OsError(
+    "open",
+    Errno.EPERM,
+    `${directory}, in which others may put one directory in the place of another`,
+  );
 }

@@ -7,6 +7,9 @@
 import type { Daemon } from "./daemon.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy/policy.ts";
+import type { State } from "./state.ts";
+
+const DENY_ALL = '{ "rules": [] }';
 
 /**
  * Reads a policy. What reads it is loaded only here, for who has one.
@@ -37,10 +40,10 @@ export async function loadPolicy(path: string): Promise<Policy> {
  */
 export async function initialPolicy(
   path: string,
-  inherited: string | undefined,
+  state: Pick<State, "policy"> | undefined,
   log: Log,
 ): Promise<Policy> {
-  if (inherited === undefined) return await loadPolicy(path);
+  if (state === undefined) return await loadPolicy(path);
   try {
     return await loadPolicy(path);
   } catch (error) {
@@ -50,12 +53,12 @@ export async function initialPolicy(
   }
   const { parsePolicy } = await import("./policy/policy_file.ts");
   try {
-    return parsePolicy(inherited, path);
+    return parsePolicy(state.policy ?? DENY_ALL, path);
   } catch (error) {
     log.error("the last generation's policy is refused too: all is denied", {
       reason: reasonOf(error),
     });
-    return parsePolicy('{ "rules": [] }', path);
+    return parsePolicy(DENY_ALL, path);
   }
 }
 

@@ -57,6 +57,7 @@ export function release(
     );
   }
   binds.release(bind);
+  binds.settle();
   log.info("release", {
     address: formatAddress(bind.address),
     ...client.peer,

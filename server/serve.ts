@@ -25,7 +25,7 @@ export interface ServerOptions {
   maxClients?: number;
   /** How many sockets may be held. Default: no limit. */
   maxBinds?: number;
-  /** How long a request may be on its way, in ms. Default: 30000. */
+  /** How long a request may be on its way, in ms; 0 is no limit. Default: 30000. */
   requestTimeout?: number;
   /** From which severity on standard error is written. Default: `"info"`. */
   logLevel?: LogLevel;
@@ -64,8 +64,15 @@ export function limitsOf(
   return {
     clients: maxClients ?? DEFAULT_LIMITS.clients,
     binds: maxBinds ?? DEFAULT_LIMITS.binds,
-    requestTimeout: requestTimeout ?? DEFAULT_LIMITS.requestTimeout,
+    requestTimeout: timeoutOf(requestTimeout),
   };
+}
+
+/** The longest that a timer takes, in ms. */
+const LONGEST = 0x7fffffff;
+
+function timeoutOf(given: number = DEFAULT_LIMITS.requestTimeout): number {
+  return given === 0 || given > LONGEST ? Infinity : given;
 }
 
 /** Who may connect to the control socket. */

@@ -8,6 +8,7 @@ import { Errno, OsError } from "../ffi/errno.ts";
 import {
   type FileAccess,
   type FileIdentity,
+  type FileStatus,
   realPath,
   sameFile,
   setAccess,
@@ -15,6 +16,7 @@ import {
   unlink,
   withUmask,
 } from "../ffi/file.ts";
+import { userId } from "../ffi/process.ts";
 import { bindSocket, newSocket, tryConnect } from "../ffi/socket.ts";
 import type { UnixAddress } from "../ffi/socket_address.ts";
 import { basename } from "@std/path/posix/basename";
@@ -61,7 +63,7 @@ export function removeDeadSocket(path: string): void {
 }
 
 /**
- * bind(2) to a path where nothing is. Nobody can connect before the file is
+ * bind(2) to a path where nothing is, by `maker`, whose rights are in force. Nobody can connect before the file is
  * as `access` says: without an owner or a group it is so from its first
  * moment, else it has no permissions until it belongs to them.
  *
@@ -71,11 +73,12 @@ export function bindFile(
   fd: number,
   path: string,
   { mode, ...owners }: FileAccess & { mode: number },
+  maker: number = userId(),
 ): FileIdentity {
   const changesHands = owners.uid !== undefined || owners.gid !== undefined;
   const mask = changesHands ? 0o777 : 0o777 & ~mode;
   withUmask(mask, () => bindSocket(fd, { family: "unix", path }));
-  const file = statusOfNew(path);
+  const file = fileOfNew(path, maker);
   if (changesHands) {
     try {
       setAccess(path, file, { mode, ...owners });
@@ -87,16 +90,22 @@ export function bindFile(
   return { device: file.device, inode: file.inode };
 }
 
-function statusOfNew(path: string): FileIdentity {
-  let file: FileIdentity | undefined;
+/**
+ * The file that was made a moment ago. Who may write the directory may have
+ * put another in its place, which must not be taken for ours.
+ */
+function fileOfNew(path: string, maker: number): FileIdentity {
+  let file: FileStatus | undefined;
   try {
     file = statusOf(path);
   } catch (error) {
-    // It was made a moment ago, and nobody else would remove it.
+    // Nobody else would remove it.
     unlink(path);
     throw error;
   }
-  if (file === undefined) throw new OsError("bind", Errno.ENOENT, path);
+  if (!file?.isSocket || file.uid !== maker || file.links !== 1) {
+    throw new OsError("bind", Errno.ENOENT, path);
+  }
   return file;
 }
 

@@ -6,11 +6,13 @@
  * @module
  */
 import type { HostAddress } from "../address.ts";
+import { groupId } from "../ffi/accounts.ts";
 import { BindTable } from "./bind_table.ts";
 import { ControlSocket } from "./control_socket.ts";
 import type { Daemon, DaemonParts } from "./daemon.ts";
 import { adoptState } from "./handoff.ts";
 import type { Log } from "./log.ts";
+import { UsageError } from "./usage_error.ts";
 import { adoptRubyBinds } from "./ruby_environment.ts";
 import { accessOf, firstGeneration, type ServerOptions } from "./serve.ts";
 import type { State } from "./state.ts";
@@ -20,7 +22,9 @@ import { adoptStoredSockets } from "./stored_sockets.ts";
 import { takeOver } from "./takeover.ts";
 
 /** What the command line says. */
-export interface StartOptions extends Omit<ServerOptions, "policy"> {
+export interface StartOptions extends Omit<ServerOptions, "policy" | "gid"> {
+  /** The name of the control socket's group. Default: the daemon's. */
+  group?: string | undefined;
   /** The path of the policy. Default: none. */
   policyPath?: string | undefined;
   /**
@@ -82,13 +86,21 @@ function newControlSocket(
   say: (line: string) => void,
 ): ControlSocket {
   const { path, takeover } = options;
-  const access = accessOf(options);
+  const access = accessOf({ ...options, ...groupOf(options) });
   const taken = takeover === undefined
     ? undefined
     : takeOver({ path, access, addresses: takeover }, binds, log);
   return taken ?? ControlSocket.listen(path, access, () => {
     say(`Removed existing control socket: ${path}`);
   });
+}
+
+/** Looked up only where a socket is made: the next generation has it already. */
+function groupOf({ group }: StartOptions): { gid?: number } {
+  if (group === undefined) return {};
+  const gid = groupId(group);
+  if (gid !== undefined) return { gid };
+  throw new UsageError(`--group: there is no group ${group}`);
 }
 
 /** What the service manager shows of the daemon. */
@@ -111,6 +123,7 @@ function keepInStore(
       manager.forget(storeName(bind));
       manager.status(statusText(daemon));
     },
+    settle: () => manager.settle(),
   };
 }
 

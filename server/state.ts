@@ -4,6 +4,7 @@ import {
   decodeMessage,
   DEFAULT_BACKLOG,
   encodeMessage,
+  type RequestId,
   type WireOptions,
 } from "../protocol.ts";
 import type { HandOver } from "./bind_table.ts";
@@ -72,7 +73,12 @@ export interface ClientState {
   /** Bytes of requests that are not answered, in base64. */
   received: string;
   /** Answers that have not gone, in base64, and what goes with each. */
-  unsent: { bytes: string; descriptors: number[] }[];
+  unsent: {
+    bytes: string;
+    descriptors: number[];
+    /** Of the requests it answers. Default: null. */
+    ids?: RequestId | RequestId[] | undefined;
+  }[];
 }
 
 /** A state that this release cannot read. */

@@ -29,12 +29,17 @@ export function bindToPath(
   path: string,
   access: FileAccess,
 ): FileIdentity {
-  return withPathRights(path, () => {
+  return withPathRights(path, (user) => {
     makeRoom(path);
-    const file = bindFile(fd, path, { mode: DEFAULT_FILE_MODE, ...access });
-    if (canonicalPath(path) === path) return file;
-    removeIfStill(path, file);
-    throw bindError(new Error(`${path} leads somewhere else by now`));
+    const complete = { mode: DEFAULT_FILE_MODE, ...access };
+    const file = bindFile(fd, path, complete, user);
+    try {
+      if (canonicalPath(path) === path) return file;
+      throw bindError(new Error(`${path} leads somewhere else by now`));
+    } catch (error) {
+      removeIfStill(path, file);
+      throw error;
+    }
   });
 }
 

@@ -65,7 +65,10 @@ export class Upgrade {
       this.#again = false;
       const state = encodeState(stateOf(this.#daemon));
       const failure = await checkNewVersion(state, signal);
-      if (failure !== undefined && !signal.aborted) return failure;
+      // A request that came meanwhile may be for a version that was mended.
+      if (failure !== undefined && !signal.aborted && !this.#again) {
+        return failure;
+      }
     }
     try {
       if (!canOpen(STARTING_DENO)) {

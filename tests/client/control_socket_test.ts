@@ -132,12 +132,15 @@ Deno.test("a path that no waiting mends fails at once", async () => {
     scratch.join("file/sock"),
   );
   assertEquals([error.code, error.syscall], ["ENOTDIR", "connect"]);
-  const long = scratch.join("x".repeat(200));
-  await assertRejects(
-    () => bind(":0", { sock: long }),
-    SocketAddressError,
-    long,
-  );
+});
+
+Deno.test("a path that is too long is an error that says so, and leaves nothing open", async () => {
+  const sock = `/tmp/${"x".repeat(200)}`;
+  await withoutLeak(async () => {
+    await assertRejects(() => bind(":0", { sock }), SocketAddressError, sock);
+    await assertRejects(() => connect({ sock }), SocketAddressError, sock);
+    assertThrows(() => bindSync(":0", { sock }), SocketAddressError, sock);
+  });
 });
 
 Deno.test("a control socket of somebody else is an OsError with EACCES", async () => {
