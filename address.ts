@@ -56,9 +56,10 @@ export function hasHost(address: Address): address is HostAddress {
 }
 
 const PATH = /^(unix|seqpacket|unixgram):(.+)$/s;
-const HOST = /^(?:(tcp|udp):\/\/)?(?:\[([^[\]/]*:[^[\]/]*)\]|([^:[\]/]*)):(\d{1,5})$/;
+const HOST =
+  /^(?:(tcp|udp):\/\/)?(?:\[([^[\]/]*:[^[\]/]*)\]|([^:[\]/]*)):(\d{1,5})$/;
 const EXAMPLES =
-  "write 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path or unix:@name";
+  "write 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
 
 /**
  * Reads an address.
@@ -104,11 +105,20 @@ export function hostAddress(
     : { kind, host, port, v6only: true };
 }
 
-/** The address as {@linkcode parseAddress} reads it; `tcp://` is left out. */
+/**
+ * The address as {@linkcode parseAddress} reads it; `tcp://` is left out where
+ * nothing else could be meant.
+ */
 export function formatAddress(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
-  const prefix = address.kind === "udp" ? "udp://" : "";
+  const { kind, host } = address;
+  const prefix = kind === "udp" || isPathKind(host) ? `${kind}://` : "";
   return `${prefix}${bracketed(address)}:${address.port}`;
+}
+
+/** A machine may be called what a path begins with. */
+function isPathKind(host: string): boolean {
+  return host === "unix" || host === "seqpacket" || host === "unixgram";
 }
 
 function bracketed({ host, v6only }: HostAddress): string {

@@ -68,14 +68,15 @@ export {
   type MaskedSignal,
   unblockSignals,
 } from "./ffi/signal_mask.ts";
-export type {
-  BindDescription,
-  ErrorObject,
-  Refusals,
-  RequestCount,
-  Status,
-  StatusLimits,
-  WireOptions,
+export {
+  type BindDescription,
+  ErrorCode,
+  type ErrorObject,
+  type Refusals,
+  type RequestCount,
+  type Status,
+  type StatusLimits,
+  type WireOptions,
 } from "./protocol.ts";
 
 if (import.meta.main) {

@@ -34,7 +34,7 @@ Gets listening sockets from a multibinder daemon.
   -V, --version        the version
 
 An ADDR is 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://...,
-unix:/path or unix:@name.
+unix:/path, seqpacket:/path, unixgram:/path or unix:@name.
 
 Exit status: 0 done, 1 failed, 2 wrong usage; exec and run: the command's own.`;
 
@@ -69,7 +69,7 @@ const EXPECTED = [
 
 function fail(who: string, error: unknown): number {
   if (error instanceof NoControlSocketError) {
-    console.error(`${who}: ${error.message}`);
+    console.error(`${who}: ${new NoControlSocketError("--sock PATH").message}`);
     return 2;
   }
   if (!EXPECTED.some((type) => error instanceof type)) {

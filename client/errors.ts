@@ -1,8 +1,10 @@
 import type { ErrorObject } from "../protocol.ts";
 
 /**
- * The daemon says no. `code` is the JSON-RPC error's number: 10000 could not
- * bind, 10001 denied, 10002 no descriptors left, -32602 invalid params.
+ * The daemon says no. `code` is the JSON-RPC error's number, one of
+ * {@linkcode ErrorCode}: 10000 could not bind, 10001 denied, 10002 no
+ * descriptors left, 10003 a limit of the daemon's is reached, 10004 no such
+ * bind, -32602 invalid params.
  *
  * @example
  * ```ts no-eval

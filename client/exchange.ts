@@ -1,3 +1,4 @@
+import type { Address } from "../address.ts";
 import { closeAll, Descriptor } from "../ffi/descriptor.ts";
 import { receiveDescriptors } from "../ffi/descriptor_passing.ts";
 import { Errno, OsError } from "../ffi/errno.ts";
@@ -12,6 +13,7 @@ import {
   FramingError,
 } from "../protocol.ts";
 import { BindError, ConnectionLost, ProtocolError } from "./errors.ts";
+import { namingAddress } from "./naming_address.ts";
 import type { Steps } from "./waiting.ts";
 
 /** A daemon that starts has no socket yet, or one that nobody listens on. */
@@ -60,10 +62,9 @@ export interface Call {
   params?: unknown;
 }
 
-/** One of several requests. */
+/** One of several requests, and the address that it is about. */
 export interface BatchCall extends Call {
-  /** Whether, and how, an error says which of them failed. */
-  named: (error: BindError) => BindError;
+  about: Address;
 }
 
 /** A success: the result and what came beside it, which the caller owns. */
@@ -109,7 +110,7 @@ export function* exchangeBatch(
   }));
   const { message, descriptors } = yield* answerTo(socket.fd, requests);
   try {
-    checkAnswers(message, requests.map(({ id }) => id));
+    checkAnswers(message, requests.map(({ id }) => id), calls);
     return descriptors;
   } catch (error) {
     closeAll(descriptors);
@@ -131,7 +132,11 @@ function* answerTo(
 }
 
 /** Those of the same batch fail with one: what failed by itself is thrown. */
-function checkAnswers(message: unknown, ids: readonly string[]): void {
+function checkAnswers(
+  message: unknown,
+  ids: readonly string[],
+  calls: readonly BatchCall[],
+): void {
   // One refusal of all of it, such as a message that is too long.
   if (!Array.isArray(message)) {
     resultOf(message, ids[0]!);
@@ -147,7 +152,7 @@ function checkAnswers(message: unknown, ids: readonly string[]): void {
       resultOf(message[index], id);
       return [];
     } catch (error) {
-      return [error];
+      return [namingAddress(error, calls[index]!.about)];
     }
   });
   const own = failures.find((each) => !isUndone(each)) ?? failures[0];

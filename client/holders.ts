@@ -58,13 +58,15 @@ export interface HolderOptions {
  * ```
  */
 export async function holdersOf(
-  binds: Iterable<Pick<BindDescription, "inode">>,
+  binds: Iterable<Partial<Pick<BindDescription, "inode">>>,
   { except = [], signal }: HolderOptions = {},
 ): Promise<SocketHolders> {
   signal?.throwIfAborted();
   const wanted = new Map<string, string>();
-  // An older daemon does not tell the inode.
-  for (const { inode } of binds) wanted.set(`socket:[${inode}]`, inode);
+  for (const { inode } of binds) {
+    // An older daemon does not tell it.
+    if (inode !== undefined) wanted.set(`socket:[${inode}]`, inode);
+  }
   const byInode = new Map<string, Holder[]>();
   const users = new Map<number, string>();
   let unreadable = 0;
@@ -77,6 +79,7 @@ export async function holdersOf(
       if (mayHaveDescriptors(pid)) unreadable++;
     } else if (found !== undefined && found.size > 0) {
       const whose = unlessGone(() => identityOf(pid, users));
+      if (whose === "denied") unreadable++;
       if (whose === undefined || whose === "denied") continue;
       for (const [inode, descriptors] of found) {
         const holders = byInode.get(inode) ?? [];

@@ -1,4 +1,4 @@
-import type { CallOptions, SocketOptions } from "./options.ts";
+import type { CallOptions, ConnectOptions, SocketOptions } from "./options.ts";
 
 /** Every name of an interface. */
 type Names<Options> = Required<Record<keyof Options, true>>;
@@ -21,18 +21,23 @@ const SOCKET = {
   group: true,
 } satisfies Names<SocketOptions>;
 
-/** Which options each function of the library takes. */
+const CONNECT = { sock: true, ...CALL } satisfies Names<ConnectOptions>;
+
+/**
+ * Which options each function of the library takes. A session's have no use
+ * for `sock`, and are given what its connect was given.
+ */
 const TAKEN = {
-  bind: { sock: true, ...CALL, ...SOCKET },
+  bind: { ...CONNECT, ...SOCKET },
   bindSync: { sock: true, timeout: true, ...SOCKET },
-  bindAll: { sock: true, ...CALL },
+  bindAll: CONNECT,
   "a socket of bindAll": { address: true, port: true, ...SOCKET },
-  connect: { sock: true, ...CALL },
-  "session.bind": { ...CALL, ...SOCKET },
-  "session.bindAll": CALL,
-  "session.list": CALL,
-  "session.release": { ...CALL, v6only: true, device: true },
-  "session.status": CALL,
+  connect: CONNECT,
+  "session.bind": { ...CONNECT, ...SOCKET },
+  "session.bindAll": CONNECT,
+  "session.list": CONNECT,
+  "session.release": { ...CONNECT, v6only: true, device: true },
+  "session.status": CONNECT,
 } satisfies Record<string, Readonly<Record<string, true>>>;
 
 /**
@@ -76,6 +81,8 @@ function wrongMode(mode: unknown): string | undefined {
   }
   if (mode <= ALL_PERMISSIONS) return undefined;
   // The digits of who writes 666 are octal ones.
-  const meant = /^[0-7]{3}$/.test(`${mode}`) ? `0o${mode}` : "one such as 0o660";
+  const meant = /^[0-7]{3}$/.test(`${mode}`)
+    ? `0o${mode}`
+    : "one such as 0o660";
   return `mode ${mode} is 0o${mode.toString(8)}: write ${meant}`;
 }

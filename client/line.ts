@@ -15,6 +15,7 @@ import {
   exchangeBatch,
   type Success,
 } from "./exchange.ts";
+import { namingAddress } from "./naming_address.ts";
 import { type SocketOptions, wireOptions } from "./options.ts";
 import type { Steps } from "./waiting.ts";
 
@@ -80,6 +81,7 @@ export class Line implements Disposable {
     const calls = wanted.map(({ address, options }) => ({
       method: "bind",
       params: [bindParams(address, options)],
+      about: address,
     }));
     while (true) {
       try {
@@ -110,7 +112,11 @@ export class Line implements Disposable {
     const bindings: Binding[] = [];
     try {
       for (const { address, options } of wanted) {
-        bindings.push(yield* this.bind(address, options));
+        try {
+          bindings.push(yield* this.bind(address, options));
+        } catch (error) {
+          throw namingAddress(error, address);
+        }
       }
       return bindings;
     } catch (error) {

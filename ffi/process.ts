@@ -5,7 +5,7 @@
  */
 import { abi } from "./abi.ts";
 import { setCloseOnExec } from "./descriptor.ts";
-import { check, lastErrno, OsError } from "./errno.ts";
+import { check, Errno, lastErrno, OsError } from "./errno.ts";
 import { namesIn, readFile } from "./file.ts";
 import { libc } from "./libc.ts";
 import { cString, NativeMemory, textAt, viewOf } from "./memory.ts";
@@ -158,10 +158,19 @@ export function setAllCloseOnExec(): void {
   }
 }
 
-/** How many descriptors are open now. */
+/**
+ * How many descriptors are open now. To count them takes one more: where there
+ * is none left, all that may be open are.
+ */
 export function openDescriptorCount(): number {
-  // The listing's own descriptor is in it.
-  return namesIn("/proc/self/fd").length - 1;
+  try {
+    // The listing's own descriptor is in it.
+    return namesIn("/proc/self/fd").length - 1;
+  } catch (error) {
+    const noneLeft = error instanceof OsError && error.errno === Errno.EMFILE;
+    if (noneLeft) return descriptorLimit().soft;
+    throw error;
+  }
 }
 
 /** The descriptors that are open now, in ascending order. */

@@ -19,13 +19,22 @@ export interface Verdict {
   errors: string;
 }
 
+/** What HAProxy finds fault with: `[ALERT] (4711) : parsing ...`. */
+const ALERT = /^\[ALERT\](?:[^:\n]*\(\d+\)\s*:)?\s*(.+)$/m;
+
 /** HAProxy does not take a configuration. */
 export class RejectedError extends Error {
   /** `RejectedError`. */
   override readonly name = "RejectedError";
 
-  /** `ending` is how `haproxy -c` ended. */
-  constructor(readonly ending: Ending, message: string) {
+  /**
+   * `ending` is how `haproxy -c` ended, `brief` the reason in one line.
+   */
+  constructor(
+    readonly ending: Ending,
+    message: string,
+    readonly brief: string = message,
+  ) {
     super(message);
   }
 
@@ -33,9 +42,12 @@ export class RejectedError extends Error {
   static because(ending: Ending, said: string): RejectedError {
     const reason = said === "" ? " and does not say why" : `:\n${said}`;
     const how = formatEnding(ending);
+    const what = "HAProxy rejects the configuration";
+    const first = ALERT.exec(said)?.[1] ?? `${how}, and no reason`;
     return new RejectedError(
       ending,
-      `HAProxy rejects the configuration with ${how}${reason}`,
+      `${what} with ${how}${reason}`,
+      `${what}: ${first}`,
     );
   }
 }

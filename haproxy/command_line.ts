@@ -14,6 +14,7 @@ import { OsError } from "../ffi/errno.ts";
 import { MissingPermissionError } from "../ffi/libc.ts";
 import { ServiceManager } from "../ffi/service_manager.ts";
 import { signalNumber } from "../ffi/signal_numbers.ts";
+import { SocketAddressError } from "../ffi/socket_address.ts";
 import { VERSION } from "../version.ts";
 import { check, RejectedError } from "./check.ts";
 import { Child, isAwaited } from "./child.ts";
@@ -153,6 +154,7 @@ async function once(
     signal,
     arguments: program.arguments,
     env: program.env,
+    supervised: false,
     sayOnce: report,
   });
   if (!writeOnly) {
@@ -220,12 +222,14 @@ async function run(commandLine: CommandLine): Promise<number> {
 }
 
 const EXPECTED = [
+  Deno.errors.NotCapable,
   FileError,
   MissingPermissionError,
   NotReadyError,
   OsError,
   ProtocolError,
   RejectedError,
+  SocketAddressError,
   StartError,
   TemplateError,
   TimeoutError,

@@ -19,13 +19,23 @@ export class FileError extends Error {
   override readonly name = "FileError";
 }
 
+/** What Deno appends to what the system says: `: readfile '/etc/x'`. */
+const PATHS = /: \w+ '.*'$/s;
+
+/** Why something was not possible, without the path that it was about. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const flag = cause instanceof Deno.errors.NotCapable &&
+    /--allow-\w+/.exec(cause.message)?.[0];
+  return flag ? `run again with ${flag}` : cause.message.replace(PATHS, "");
+}
+
 /** Runs `action`; its failure says what it was about. */
 export function about<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FileError(`${what}: ${reason}`, { cause });
+    throw new FileError(`${what}: ${reasonOf(cause)}`, { cause });
   }
 }
 

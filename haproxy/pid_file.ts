@@ -1,4 +1,5 @@
 import { type FileIdentity, sameFile, statusOf, unlink } from "../ffi/file.ts";
+import { about } from "./config_file.ts";
 import { replaceFile } from "./replaced_file.ts";
 
 /**
@@ -10,10 +11,16 @@ export class PidFile implements Disposable {
 
   constructor(readonly path: string) {}
 
-  /** Puts another PID in it, in one step. */
+  /**
+   * Puts another PID in it, in one step.
+   *
+   * @throws {FileError}
+   */
   write(pid: number): void {
-    replaceFile(this.path, `${pid}\n`, { mode: 0o644 });
-    this.#written = statusOf(this.path);
+    about(`cannot write ${this.path}`, () => {
+      replaceFile(this.path, `${pid}\n`, { mode: 0o644 });
+      this.#written = statusOf(this.path);
+    });
   }
 
   /** Removes it, unless somebody else has written another. */

@@ -13,6 +13,8 @@ export interface Preparation extends ConnectOptions {
   env: Readonly<Record<string, string>>;
   /** The sockets of the HAProxy that serves, if one does. */
   held?: Sockets | undefined;
+  /** Whether HAProxy is started with it, so that it is to be said what it may not. */
+  supervised: boolean;
   /** Says a thing that is worth saying once. */
   sayOnce: (line: string) => void;
 }
@@ -35,7 +37,7 @@ function plainText(path: string): string {
  * @throws {TimeoutError}
  */
 export async function prepare(
-  { arguments: haproxy, env, sayOnce, ...options }: Preparation,
+  { arguments: haproxy, env, supervised, sayOnce, ...options }: Preparation,
 ): Promise<Configuration> {
   const { directory } = haproxy;
   const configs = configsOf(haproxy);
@@ -46,16 +48,16 @@ export async function prepare(
     env,
     warn: sayOnce,
   });
-  const plain = configs.filter((name) => !isTemplate(name))
-    .map((name) => plainText(resolve(directory ?? ".", name)));
-  for (
-    const keyword of [...texts, ...plain].flatMap(backgroundKeywords)
-  ) {
-    sayOnce(
-      keyword === "daemon"
-        ? "`daemon` in the configuration has no effect: HAProxy stays in the foreground"
-        : "`master-worker` in the configuration: HAProxy's master is what is supervised, and its workers end with it",
-    );
+  if (supervised) {
+    const plain = configs.filter((name) => !isTemplate(name))
+      .map((name) => plainText(resolve(directory ?? ".", name)));
+    for (const keyword of [...texts, ...plain].flatMap(backgroundKeywords)) {
+      sayOnce(
+        keyword === "daemon"
+          ? "`daemon` in the configuration has no effect: HAProxy stays in the foreground"
+          : "`master-worker` in the configuration: HAProxy's master is what is supervised, and its workers end with it",
+      );
+    }
   }
   const files = templates.map((template, index) =>
     new ConfigFile(template, texts[index]!, directory)

@@ -5,7 +5,7 @@ import { formatEnding, type Report } from "../client/run/report.ts";
 import { RestartPause } from "../client/run/restart_pause.ts";
 import type { Ending } from "../ffi/child_process.ts";
 import type { ServiceManager } from "../ffi/service_manager.ts";
-import { validate } from "./check.ts";
+import { RejectedError, validate } from "./check.ts";
 import type { Configuration } from "./configuration.ts";
 import { PidFile } from "./pid_file.ts";
 import { prepare } from "./prepare.ts";
@@ -193,7 +193,9 @@ export class Supervisor {
     } catch (error) {
       if (this.stopping) throw new StoppedError();
       const reason = error instanceof Error ? error.message : String(error);
-      [this.#failure] = reason.split("\n", 1);
+      [this.#failure] = error instanceof RejectedError
+        ? [error.brief]
+        : reason.split("\n", 1);
       this.#report(`the reload failed: ${reason}`);
       if (this.#serving !== undefined) {
         this.#report(`HAProxy ${this.#serving.pid} goes on as it was`);
@@ -212,6 +214,7 @@ export class Supervisor {
       arguments: this.#program.arguments,
       env: this.#program.env,
       held: this.#current?.sockets,
+      supervised: true,
       sayOnce: (line) => this.#once.say(line),
     });
     try {

@@ -140,12 +140,22 @@ function signalActions(
 /** Who is let in to a root daemon without a policy may bind any port. */
 function warnOfOpenDoor({ control, authorization, log }: Daemon): void {
   if (userId() !== 0 || authorization.policy !== undefined) return;
-  const permissions = (statusOf(control.path)?.mode ?? 0) & 0o777;
+  const permissions = permissionsOf(control.path);
   if ((permissions & 0o077) === 0) return;
   log.warn(
     "others may connect to this daemon of root's, and ask for any address",
     { mode: `0${permissions.toString(8)}`, remedy: "--policy FILE" },
   );
+}
+
+/** None where nobody can tell: what they are for is a warning. */
+function permissionsOf(path: string): number {
+  try {
+    return (statusOf(path)?.mode ?? 0) & 0o777;
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    return 0;
+  }
 }
 
 const EXPECTED = [

@@ -158,7 +158,7 @@ export class Daemon implements Disposable {
       binds: this.binds.size,
       clients: this.#connections.size,
       descriptors: {
-        open: this.#openDescriptors(),
+        open: openDescriptorCount(),
         limit: descriptorLimit().soft,
       },
       requests: structuredClone(this.counters.requests),
@@ -173,16 +173,6 @@ export class Daemon implements Disposable {
         },
       }),
     };
-  }
-
-  /** To count them takes a descriptor: with none left all of them are open. */
-  #openDescriptors(): number {
-    try {
-      return openDescriptorCount();
-    } catch (error) {
-      if (!isOutOfDescriptors(error)) throw error;
-      return descriptorLimit().soft;
-    }
   }
 
   #statusLimits(): StatusLimits {

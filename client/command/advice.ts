@@ -1,15 +1,71 @@
+import { dirname } from "@std/path/posix/dirname";
+import { hasHost, type Kind, parseAddress } from "../../address.ts";
 import { OsError } from "../../ffi/errno.ts";
 import { ErrorCode } from "../../protocol.ts";
 import { BindError } from "../errors.ts";
 import { FetchError } from "./fetched_sockets.ts";
 
-const BY_ERRNO: Readonly<Record<string, string>> = {
-  EADDRINUSE:
-    "another program listens there: `ss -ltnp` (for a path `ss -lxp`) shows which; end it, or let it get its socket from the daemon too",
-  EACCES:
-    "the daemon's user may not bind that: start it with the capability CAP_NET_BIND_SERVICE, or take a port from 1024 on",
-  EADDRNOTAVAIL: "this machine has no such address: `ip address` shows which",
-};
+/** What the address that could not be bound is, as far as anybody can tell. */
+type Place = { path: string | undefined } | { kind: Kind | undefined };
+
+function placeOf({ message }: BindError, asked: string | undefined): Place {
+  if (asked !== undefined) {
+    const address = parseAddress(asked);
+    return hasHost(address) ? { kind: address.kind } : { path: address.path };
+  }
+  // `Could not bind: bind /run/web.sock: ...`, or a directory on the way.
+  const isPath = /: \w+ [/@].*: [^:]*$/s.test(message);
+  return isPath ? { path: undefined } : { kind: undefined };
+}
+
+function inUse(place: Place, message: string): string {
+  if (message.includes("which is no socket")) {
+    return "a file that is no socket is in the way: remove it, or take another path";
+  }
+  const command = "path" in place
+    ? "ss -lxp"
+    : place.kind === "udp"
+    ? "ss -lunp"
+    : "ss -ltnp";
+  return `another program listens there: \`${command}\` shows which; end it, or let it get its socket from the daemon too`;
+}
+
+function missing(path: string | undefined): string {
+  const command = path === undefined ? "" : ` (\`mkdir -p ${dirname(path)}\`)`;
+  return `the directory is missing: create it${command}`;
+}
+
+function notPermitted(message: string): string | undefined {
+  if (/SO_MARK|_TRANSPARENT/.test(message)) {
+    return "the daemon needs the capability CAP_NET_ADMIN or CAP_NET_RAW for it";
+  }
+  if (message.includes("in which others may put")) {
+    return "take that directory's write permission from others (`chmod go-w`), or take a path elsewhere";
+  }
+  return undefined;
+}
+
+function adviceForErrno(
+  code: string,
+  place: Place,
+  message: string,
+): string | undefined {
+  switch (code) {
+    case "EADDRINUSE":
+      return inUse(place, message);
+    case "EACCES":
+      return "path" in place
+        ? "the daemon's user has to be allowed to write the directory and to search those above it"
+        : "the daemon's user may not bind that: start it with the capability CAP_NET_BIND_SERVICE, or take a port from 1024 on";
+    case "EADDRNOTAVAIL":
+      return "this machine has no such address: `ip address` shows which";
+    case "ENOENT":
+      return "path" in place ? missing(place.path) : undefined;
+    case "EPERM":
+      return notPermitted(message);
+  }
+  return undefined;
+}
 
 const BY_CODE: Readonly<Record<number, string>> = {
   [ErrorCode.DENIED]: "the daemon's policy has to allow it (--policy)",
@@ -19,12 +75,18 @@ const BY_CODE: Readonly<Record<number, string>> = {
   [ErrorCode.NO_SUCH_BIND]: "the command list shows what is bound",
 };
 
-/** What whoever sees an error can do about it, where that is known. */
-export function adviceFor(error: unknown): string | undefined {
-  if (error instanceof FetchError) return adviceFor(error.cause);
+/**
+ * What whoever sees an error can do about it, where that is known.
+ *
+ * @param asked the address that was asked for, where somebody knows it
+ */
+export function adviceFor(error: unknown, asked?: string): string | undefined {
+  if (error instanceof FetchError) return adviceFor(error.cause, error.address);
   if (error instanceof BindError) {
     const data = error.data as { code?: unknown } | null | undefined;
-    return BY_CODE[error.code] ?? BY_ERRNO[String(data?.code)];
+    const { message } = error;
+    return BY_CODE[error.code] ??
+      adviceForErrno(String(data?.code), placeOf(error, asked), message);
   }
   if (error instanceof OsError && error.code === "EACCES") {
     return "the control socket's owner decides who may connect (--mode, --group of the daemon)";

@@ -1,10 +1,11 @@
 import { formatDuration } from "../../duration.ts";
+import { userId } from "../../ffi/process.ts";
 import type { CallOptions } from "../options.ts";
 import { connect, type Session } from "../session.ts";
 import type { Command } from "./command.ts";
 import { readDuration } from "./duration.ts";
 import { type ListedSocket, listing } from "./listing.ts";
-import { listTable } from "./list_table.ts";
+import { listNotes, listTable } from "./list_table.ts";
 import { readOptions } from "./options.ts";
 import { sayToReader } from "./output.ts";
 import { cutToWidth } from "./text_width.ts";
@@ -28,12 +29,16 @@ user). Who may not look at the processes of others is told of how many.
   -h, --help           this text
   -V, --version        the version
 
-Lines are cut to the width of a terminal, and elsewhere not.
+An ADDRESS is as release takes it; (38803) is the port that stands for port 0.
+Where a terminal is narrow AGE and HANDED OUT are left out, then LAST TO, then
+BACKLOG, and what is still too long is cut; elsewhere nothing is.
 
 Exit status: 0 done, 1 failed, 2 wrong usage.`;
 
 const DEFAULT_INTERVAL = 2_000;
 const SHORTEST_INTERVAL = 100;
+
+const ROOT = 0;
 
 /** From the home position on everything is drawn anew. */
 const CLEAR = "\x1b[H\x1b[2J";
@@ -47,9 +52,12 @@ interface ListOptions {
 function table(
   sockets: readonly ListedSocket[],
   holders: boolean,
-): string[] {
+): { lines: string[]; notes: string[] } {
   const width = terminal()?.columns;
-  return listTable(sockets, Date.now(), { holders, width });
+  return {
+    lines: listTable(sockets, Date.now(), { holders, width }),
+    notes: listNotes(sockets, { root: userId() === ROOT, width }),
+  };
 }
 
 function terminal(): { columns: number; rows: number } | undefined {
@@ -60,7 +68,10 @@ async function list({ sock, json, holders }: ListOptions): Promise<number> {
   using session = await connect(sock === undefined ? {} : { sock });
   const sockets = await listing(session, holders);
   if (json) sayToReader(JSON.stringify(sockets, undefined, 2));
-  else sayToReader(...table(sockets, holders));
+  else {
+    const { lines, notes } = table(sockets, holders);
+    sayToReader(...lines, ...notes);
+  }
   return 0;
 }
 
@@ -72,35 +83,38 @@ async function follow(
   const look = async (session: Session, options: CallOptions) => {
     const sockets = await listing(session, holders, options);
     if (json) return `${JSON.stringify(sockets)}\n`;
-    const lines = table(sockets, holders);
+    const { lines, notes } = table(sockets, holders);
     const screen = terminal();
     if (screen !== undefined) {
-      return CLEAR + frame(lines, sockets.length, interval, screen).join("\n");
+      const title = titleOf(sockets.length, interval);
+      return CLEAR + frame(title, lines, notes, screen).join("\n");
     }
-    const block = lines.map((line) => `${line}\n`).join("");
+    const block = [...lines, ...notes].map((line) => `${line}\n`).join("");
     return turn++ === 0 ? block : `\n${block}`;
   };
   return await watch({ sock, interval, look });
 }
 
-/** What fits on the screen, under a line that says when it was so. */
+function titleOf(count: number, interval: number): string {
+  const sockets = count === 1 ? "1 socket" : `${count} sockets`;
+  const now = new Date().toISOString();
+  return `${sockets}, every ${formatDuration(interval)}, ${now}`;
+}
+
+/** What fits on the screen: the lines may be cut, the title and notes not. */
 function frame(
+  title: string,
   lines: readonly string[],
-  count: number,
-  interval: number,
+  notes: readonly string[],
   { columns, rows }: { columns: number; rows: number },
 ): string[] {
-  const sockets = count === 1 ? "1 socket" : `${count} sockets`;
-  const title = `${sockets}, every ${formatDuration(interval)}, ${
-    new Date().toISOString()
-  }`;
   // The cursor's line stays free for what standard error has to say.
-  const room = Math.max(rows - 3, 1);
+  const room = Math.max(rows - 3 - notes.length, 1);
   const more = lines.length - room;
   const shown = more > 0
     ? [...lines.slice(0, room - 1), `... and ${more + 1} lines more`]
     : lines;
-  return [cutToWidth(title, columns), "", ...shown, ""];
+  return [cutToWidth(title, columns), "", ...shown, ...notes, ""];
 }
 
 function readInterval(text: string | undefined): number | undefined {
@@ -122,7 +136,9 @@ export const listCommand: Command = {
       flags: ["json", "no-holders"],
     });
     if (asks !== undefined) return { show: asks };
-    if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
+    if (words.length > 0) {
+      throw new UsageError(`list takes no arguments: ${words.join(" ")}`);
+    }
     const interval = readInterval(one("watch"));
     const options: ListOptions = {
       sock: one("sock"),

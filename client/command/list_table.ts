@@ -1,22 +1,52 @@
-import type { BindDescription } from "../../protocol.ts";
 import type { Holder } from "../holders.ts";
 import { type Column, columns } from "./columns.ts";
 import { formatAge } from "./duration.ts";
 import type { ListedSocket } from "./listing.ts";
-import { cutToWidth } from "./text_width.ts";
+import { shownAddress } from "./shown_address.ts";
+import { cutToWidth, textWidth } from "./text_width.ts";
 
-const COLUMNS: readonly Column[] = [
-  { heading: "ADDRESS" },
-  { heading: "KIND" },
-  { heading: "BACKLOG", right: true },
-  { heading: "WAITING", right: true },
-  { heading: "AGE", right: true },
-  { heading: "HANDED OUT", right: true },
+interface TableColumn extends Column {
+  /** On a narrow terminal the highest are left out first. Default: stays. */
+  dispensable?: number;
+  cell: (socket: ListedSocket, now: number) => string;
+}
+
+const HOLDERS: TableColumn = { heading: "HOLDERS", cell: holdersCell };
+
+// What is cut at the end of a line is what tells least.
+const COLUMNS: readonly TableColumn[] = [
+  { heading: "ADDRESS", cell: shownAddress },
+  { heading: "KIND", cell: ({ kind }) => kind ?? NONE },
+  {
+    heading: "BACKLOG",
+    right: true,
+    dispensable: 1,
+    // An older daemon knows fewer fields.
+    cell: ({ options }) => String(options?.backlog ?? NONE),
+  },
+  {
+    heading: "WAITING",
+    right: true,
+    cell: ({ waiting }) => String(waiting ?? NONE),
+  },
+  {
+    heading: "AGE",
+    right: true,
+    dispensable: 3,
+    cell: ({ bound_at }, now) => age(bound_at, now),
+  },
+  {
+    heading: "HANDED OUT",
+    right: true,
+    dispensable: 3,
+    cell: ({ handed_out }) => String(handed_out ?? NONE),
+  },
+  HOLDERS,
+  { heading: "LAST TO", dispensable: 2, cell: lastCell },
 ];
 
-// These two come last: what a narrow terminal cuts is to whom it was handed.
-const HOLDERS: Column = { heading: "HOLDERS" };
-const LAST: Column = { heading: "LAST TO" };
+/** From all columns to those that always stay. */
+const LEFT_OUT_FROM = [4, 3, 2, 1];
 
 /** What is not known, or does not apply. */
 const NONE = "-";
@@ -28,8 +58,9 @@ const MOST_NAMED = 3;
 const COMMAND_WIDTH = 32;
 
 /**
- * The sockets of a list as a table for people, no line longer than `width`,
- * with the holders where they were looked for.
+ * The sockets of a list as a table for people, with the holders where they
+ * were looked for. No line is longer than `width`: columns are left out where
+ * there is no room for them, and what is too long even so is cut.
  */
 export function listTable(
   sockets: readonly ListedSocket[],
@@ -37,40 +68,35 @@ export function listTable(
   options: { holders: boolean; width?: number | undefined },
 ): string[] {
   if (sockets.length === 0) return ["The daemon holds no socket."];
-  const optional = options.holders ? [HOLDERS] : [];
-  const heads = [...COLUMNS, ...optional, LAST];
-  const rows = sockets.map((socket) => [
-    ...cells(socket, now),
-    ...options.holders ? [holdersCell(socket)] : [],
-    lastCell(socket, now),
-  ]);
-  const table = columns(heads, rows, options.width);
-  const unreadable = sockets[0]?.unreadable ?? 0;
-  if (unreadable === 0) return table;
+  const { holders, width = Infinity } = options;
+  let lines: string[] = [];
+  for (const level of LEFT_OUT_FROM) {
+    const shown = COLUMNS.filter((column) =>
+      (column.dispensable ?? 0) < level && (holders || column !== HOLDERS)
+    );
+    const rows = sockets.map((socket) =>
+      shown.map(({ cell }) => cell(socket, now))
+    );
+    lines = columns(shown, rows);
+    if (lines.every((line) => textWidth(line) <= width)) return lines;
+  }
+  return lines.map((line) => cutToWidth(line, width));
+}
+
+/** What to know of the holders beside the table; nothing, as a rule. */
+export function listNotes(
+  sockets: readonly ListedSocket[],
+  options: { root: boolean; width?: number | undefined },
+): string[] {
+  const unreadable = Math.max(
+    0,
+    ...sockets.map(({ unreadable = 0 }) => unreadable),
+  );
+  if (unreadable === 0) return [];
   const who = unreadable === 1 ? "1 process" : `${unreadable} processes`;
-  const note =
-    `${who} could not be looked at and may hold them too; root may look at more.`;
-  return [...table, cutToWidth(note, options.width ?? Infinity)];
-}
-
-function cells(socket: ListedSocket, now: number): string[] {
-  const { kind, handed_out, waiting } = socket;
-  // An older daemon knows fewer fields.
-  const options: Partial<BindDescription["options"]> = socket.options ?? {};
-  return [
-    addressOf(socket.address, options.device),
-    kind ?? NONE,
-    String(options.backlog ?? NONE),
-    String(waiting ?? NONE),
-    age(socket.bound_at, now),
-    String(handed_out ?? NONE),
-  ];
-}
-
-function addressOf(address: string, device: string | undefined): string {
-  return device === undefined || address.endsWith(`%${device}`)
-    ? address
-    : `${address}%${device}`;
+  const advice = options.root ? "" : "; root may look at more";
+  const note = `${who} could not be looked at and may hold them too${advice}.`;
+  return [cutToWidth(note, options.width ?? Infinity)];
 }
 
 function age(time: string, now: number): string {
@@ -101,7 +127,9 @@ function pids(holders: readonly Holder[]): string {
   return more > 0 ? `${named}+${more} more` : named;
 }
 
-/** The program without its directory, and some of its arguments. */
+/** The program without its directory and options, and some of its arguments. */
 function shortened(command: string): string {
-  return cutToWidth(command.replace(/^\/\S*\//, ""), COMMAND_WIDTH);
+  const [program = "", ...words] = command.replace(/^\/\S*\//, "").split(" ");
+  const telling = words.filter((word) => !word.startsWith("-"));
+  return cutToWidth([program, ...telling].join(" "), COMMAND_WIDTH);
 }

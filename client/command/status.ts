@@ -36,7 +36,9 @@ export const statusCommand: Command = {
   read: (args) => {
     const { words, asks, has, one } = readOptions(args, { flags: ["json"] });
     if (asks !== undefined) return { show: asks };
-    if (words.length > 0) throw new UsageError(`what is ${words[0]}?`);
+    if (words.length > 0) {
+      throw new UsageError(`status takes no arguments: ${words.join(" ")}`);
+    }
     const sock = one("sock");
     const json = has("json");
     return { run: () => status(sock, json) };

@@ -1,15 +1,20 @@
-/** What is Ruby and either no JavaScript or something else in it. */
+import { bareCode } from "./bare_code.ts";
+
+/** What is Ruby and no JavaScript that anybody would write; strings are `""`. */
 const RUBY: readonly RegExp[] = [
-  /\bdo\b\s*(\|[^|]*\|)?\s*$/,
+  /\bdo\s*(\|[^|]*\|)?\s*$/,
   /\{\s*\|[^|]*\|/,
-  /^\s*end\b/,
-  /(^|[\s,({])(:\w+|["'][^"']*["'])\s*=>/,
-  /\bbind_(tcp|udp|unix)\s+["'\w]/,
-  /\bbind_(tcp|udp|unix)\([^)]*\w+:\s/,
-  /^\s*(unless|elsif|puts|require)\b/,
-  /^\s*(if|while|until)\s+[^(\s]/,
-  /\b(nil|then)\b/,
-  /\.(each|nil\?|empty\?|to_i|to_s)\b/,
+  /^\s*end\s*$/,
+  /(^|[\s,({])(:\w+|"")\s*=>/,
+  /\bbind_(tcp|udp|unix)[ \t]+["\w]/,
+  // Without the brace of an object, and without a condition's question mark.
+  /\bbind_(tcp|udp|unix)\(([^(){?]|\([^()]*\))*\w:\s/,
+  /^\s*(unless|elsif|puts|require|until)[ \t]+["\w]/,
+  /^\s*(if|while)\s+[^(\s]/,
+  /\)[ \t]*then\b/,
+  /(^|[\s(,=!])nil\b(?!\s*[=:(.])/,
+  /\.each\b(?!\s*[(=])|\.to_[is]\b/,
+  /\.(nil|empty)\?(\s*($|[)&|;])|\s+\?)/,
 ];
 
 const INTERPOLATION = /"[^"\n]*#\{[^"\n]*"/;
@@ -19,7 +24,8 @@ const HINT =
 
 /** What to do about code that looks like Ruby, if it does. */
 export function rubyHint(code: string): string | undefined {
-  return RUBY.some((each) => each.test(code)) ? HINT : undefined;
+  const bare = bareCode(code);
+  return RUBY.some((each) => each.test(bare)) ? HINT : undefined;
 }
 
 /**

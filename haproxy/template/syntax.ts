@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { bareCode } from "./bare_code.ts";
 import { rubyHint } from "./ruby.ts";
 import type { Tag } from "./tags.ts";
 import { TemplateError } from "./template_error.ts";
@@ -35,13 +36,11 @@ export function codeOf({ kind, code }: Tag): string {
   return kind === "statement" ? code : code.replace(/;\s*$/, "");
 }
 
-const NO_CODE = /(["'`])(?:\\.|(?!\1)[^\\])*\1|\/\/.*|\/\*[\s\S]*?\*\//g;
-
 /** The tag with the last brace that is never closed. */
 function unclosedBlock(tags: readonly Tag[]): Tag | undefined {
   const open: Tag[] = [];
   for (const tag of tags) {
-    for (const brace of tag.code.replace(NO_CODE, "").match(/[{}]/g) ?? []) {
+    for (const brace of bareCode(tag.code).match(/[{}]/g) ?? []) {
       if (brace === "{") open.push(tag);
       else open.pop();
     }

@@ -1,12 +1,18 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   AddressError,
   bindAll,
   BindError,
   type Binding,
   connect,
+  ErrorCode,
+  type SocketRequest,
 } from "../../client.ts";
-import { ErrorCode } from "../../protocol.ts";
 import { Daemon } from "../daemon.ts";
 import { withoutLeak } from "../descriptor_leak.ts";
 import { Scratch } from "../tree.ts";
@@ -141,6 +147,30 @@ for (const position of [0, 1, 2]) {
     });
   });
 }
+
+Deno.test("an error of bindAll says which address it is about, once", async () => {
+  await using daemon = await Daemon.start();
+  using session = await connect({ sock: daemon.sock });
+  const failing = async (request: string | SocketRequest) => {
+    const { code, message } = await assertRejects(
+      () => session.bindAll(["127.0.0.1:0", request]),
+      BindError,
+    );
+    return [code, message];
+  };
+  const [code, message] = await failing({
+    address: "::1",
+    port: 1,
+    mode: 0o600,
+  });
+  assertEquals(code, ErrorCode.INVALID_PARAMS);
+  assertMatch(`${message}`, /^\[::1\]:1: Invalid params: mode is for /);
+  assertEquals((await failing("192.0.2.1:80"))[0], ErrorCode.COULD_NOT_BIND);
+  const [, named] = await failing("192.0.2.1:80");
+  assertMatch(`${named}`, /^Could not bind: bind 192\.0\.2\.1:80: /);
+  const [, path] = await failing("unix:/nowhere/x");
+  assertMatch(`${path}`, /\/nowhere/);
+});
 
 Deno.test("bindAll throws the first error of several", async () => {
   await using daemon = await Daemon.start();

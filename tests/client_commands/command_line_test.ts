@@ -16,7 +16,14 @@ const WRONG: [what: string, args: string[], says: string][] = [
   ["an unknown option", ["status", "--colour"], "--colour"],
   ["an option without its value", ["status", "--sock"], "--sock"],
   ["an option given twice", ["list", "--sock", "a", "--sock", "b"], "twice"],
-  ["a word too many", ["list", "all"], "all"],
+  ["a word too many", ["list", "all"], "list takes no arguments: all"],
+  ["words too many", ["status", "a", "b"], "status takes no arguments: a b"],
+  ["a v6only that is none", ["release", "--v6only", "no", ":1"], "--v6only no"],
+  [
+    "two devices to release",
+    ["release", "--device=lo", "127.0.0.1:1%eth0"],
+    "twice: eth0 and lo",
+  ],
   ["an interval that is none", ["list", "--watch", "often"], "--watch often"],
   ["an interval of nothing", ["list", "--watch", "0"], "less than 100 ms"],
   ["no address to release", ["release"], "address is missing"],
@@ -48,6 +55,7 @@ Deno.test("without the control socket's path the exit code is 2 and the line say
   const { code, errors } = await runClient(undefined, ["status"]);
   assertEquals(code, 2);
   assertStringIncludes(errors, "Set MULTIBINDER_SOCK");
+  assertMatch(errors, /or give --sock PATH$/);
 });
 
 for (
@@ -79,10 +87,13 @@ Deno.test("list says what is held, release lets it go, status counts it", async 
   };
   await asked("exec", "127.0.0.1:0", "[::1]:0", "--", "true");
   const rows = (await asked("list")).split("\n").slice(1);
-  assertEquals(rows.slice(0, 2).map((row) => row.split(/ +/).slice(0, 3)), [
-    ["127.0.0.1:0", "tcp", "1000"],
-    ["[::1]:0", "tcp", "1000"],
-  ]);
+  assertEquals(
+    rows.slice(0, 2).map((row) => row.split(/ +/).toSpliced(1, 1).slice(0, 3)),
+    [
+      ["127.0.0.1:0", "tcp", "1000"],
+      ["[::1]:0", "tcp", "1000"],
+    ],
+  );
   const [first] = JSON.parse(await asked("list", "--json"));
   assertEquals(first.address, "127.0.0.1:0");
   assertEquals(await asked("--sock", daemon.sock, "release", "[::1]:0"), "");
@@ -91,4 +102,14 @@ Deno.test("list says what is held, release lets it go, status counts it", async 
   const { code, errors } = await runClient(daemon, ["release", "[::1]:0"]);
   assertEquals(code, 1);
   assertStringIncludes(errors, "No such bind: [::1]:0");
+});
+
+Deno.test("help and the error about an address name every kind of path", async () => {
+  const { output } = await runClient(undefined, ["--help"]);
+  const { errors } = await runClient(undefined, ["release", "web"]);
+  for (const text of [output, errors.split("\n")[0]!]) {
+    for (const kind of ["unix", "seqpacket", "unixgram"]) {
+      assertStringIncludes(text, `${kind}:/path`);
+    }
+  }
 });

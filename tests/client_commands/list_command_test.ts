@@ -35,13 +35,15 @@ Deno.test("list is a line a socket under a heading, with who waits, who holds it
   assertMatch(
     first,
     new RegExp(
-      `^127\\.0\\.0\\.1:0 +tcp +50 +2 +\\d+[smh] +1 +${Deno.pid} deno.*  ${last}$`,
+      `^127\\.0\\.0\\.1:0 \\(${
+        tcpAddress(web).port
+      }\\) +tcp +50 +2 +\\d+[smh] +1 +${Deno.pid} deno.*  ${last}$`,
     ),
   );
   assertMatch(
     second,
     new RegExp(
-      `^127\\.0\\.0\\.2:0 +tcp +1000 +0 +\\d+[smh] +1 +daemon only\\?? +${last}$`,
+      `^127\\.0\\.0\\.2:0 \\(\\d+\\) +tcp +1000 +0 +\\d+[smh] +1 +daemon only\\?? +${last}$`,
     ),
   );
   const at = heading.indexOf("BACKLOG") + "BACKLOG".length;
@@ -95,7 +97,7 @@ Deno.test({
     using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
     const command = clientCommand(["list"]).join(" ");
     await using program = Program.start("script", {
-      args: ["-qec", `stty cols 60 rows 20; ${command}`, "/dev/null"],
+      args: ["-qec", `stty cols 40 rows 20; ${command}`, "/dev/null"],
       env: { MULTIBINDER_SOCK: daemon.sock },
     });
     const { code, output } = await program.end();
@@ -106,9 +108,13 @@ Deno.test({
     const [heading = "", first = ""] = lines;
     assert(heading.startsWith("ADDRESS"), output);
     assert(first.startsWith("127.0.0.1:0"), output);
-    assertEquals([heading.length, heading.at(-1)], [60, "…"]);
-    for (const line of lines) assert([...line].length <= 60, line);
-    assert((await listed(daemon)).split("\n")[1]!.length > 60);
+    assertEquals(
+      heading.split(/ +/),
+      "ADDRESS KIND WAITING HOLDERS".split(" "),
+    );
+    assertEquals([[...first].length, first.at(-1)], [40, "…"]);
+    for (const line of lines) assert([...line].length <= 40, line);
+    assert((await listed(daemon)).split("\n")[1]!.length > 80);
   },
 });
 

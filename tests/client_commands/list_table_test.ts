@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Holder } from "../../client.ts";
-import { listTable } from "../../client/command/list_table.ts";
+import { listNotes, listTable } from "../../client/command/list_table.ts";
 import type { ListedSocket } from "../../client/command/listing.ts";
 
 const BOUND = "2026-01-02T03:04:05.000Z";
@@ -87,14 +87,84 @@ Deno.test("holders are told by command and user, workers of one kind together", 
   );
 });
 
+Deno.test("a command is told by its words, not by its options", () => {
+  const deno =
+    "/usr/bin/deno run --no-prompt --allow-ffi=/lib/libc.so service.ts";
+  const commands = [deno, "-bash", "python3 -m http.server --bind ::1"];
+  assertEquals(
+    holdersOf(
+      ...commands.map((each) => socket({ holders: [holder(7, each, "web")] })),
+    ),
+    [
+      "7 deno run service.ts (web)",
+      "7 -bash (web)",
+      "7 python3 http.server ::1 (web)",
+    ],
+  );
+});
+
+Deno.test("where it is narrow columns are left out, and address, kind, waiting and holders stay", () => {
+  const at = new Date(NOW - 40_000).toISOString();
+  const web = socket({
+    holders: [holder(4711, "deno run -A service.ts", "www-data")],
+    last_peer: { pid: 42, uid: 1000, gid: 7, at },
+  });
+  const lines = (width: number) =>
+    listTable([web], NOW, { holders: true, width });
+  const heading = (width: number) => lines(width)[0]!.split(/ {2,}/).join(" ");
+  const all = "ADDRESS KIND BACKLOG WAITING AGE HANDED OUT HOLDERS LAST TO";
+  assertEquals([200, 112, 111, 80, 70].map(heading), [
+    all,
+    all,
+    "ADDRESS KIND BACKLOG WAITING HOLDERS LAST TO",
+    "ADDRESS KIND BACKLOG WAITING HOLDERS",
+    "ADDRESS KIND WAITING HOLDERS",
+  ]);
+  assertEquals(lines(40), [
+    "ADDRESS       KIND  WAITING  HOLDERS",
+    "127.0.0.1:80  tcp         0  4711 deno …",
+  ]);
+});
+
+Deno.test("an address is shown as it is released, with the port that the kernel chose", () => {
+  const shown = (more: Partial<ListedSocket>) =>
+    listTable([socket(more)], NOW, { holders: false })[1]!
+      .split(/ {2,}/)[0];
+  const v6only = (v6only: boolean) => ({ options: { v6only } });
+  assertEquals(
+    [
+      shown({ address: "127.0.0.1:0", bound: "127.0.0.1:38803" }),
+      shown({ address: "udp://[::1]:0", bound: "udp://[::1]:53" }),
+      shown({ address: "[::1]:80", ...v6only(true) }),
+      shown({ address: "[::1]:80", ...v6only(false) }),
+      shown({ address: ":80", ...v6only(false) }),
+      shown({ address: "[::]:80", ...v6only(true) }),
+      shown({ address: "unix:/run/web.sock", kind: "unix" }),
+      shown({
+        address: "[::1]:0",
+        bound: "[::1]:9",
+        options: { v6only: false, device: "lo" },
+      }),
+    ],
+    [
+      "127.0.0.1:0 (38803)",
+      "udp://[::1]:0 (53)",
+      "[::1]:80",
+      "[::1]:80 --v6only false",
+      ":80",
+      "[::]:80",
+      "unix:/run/web.sock",
+      "[::1]:0%lo --v6only false (9)",
+    ],
+  );
+});
+
 Deno.test("what nobody was seen to hold is in doubt where not everybody was looked at", () => {
   const doubtful = (unreadable: number) => {
-    const lines = listTable(
-      [socket({ holders: [], unreadable })],
-      NOW,
-      { holders: true, width: 75 },
-    );
-    return [lines[1]!.includes("daemon only?"), lines[2]];
+    const sockets = [socket({ holders: [], unreadable })];
+    const [, row = ""] = listTable(sockets, NOW, { holders: true });
+    const [note] = listNotes(sockets, { root: false, width: 75 });
+    return [row.includes("daemon only?"), note];
   };
   assertEquals(doubtful(0), [false, undefined]);
   assertEquals(doubtful(1), [
@@ -102,4 +172,11 @@ Deno.test("what nobody was seen to hold is in doubt where not everybody was look
     "1 process could not be looked at and may hold them too; root may look at m…",
   ]);
   assertMatch(String(doubtful(12)[1]), /^12 processes could not be looked at/);
+});
+
+Deno.test("root is not told that root may look at more", () => {
+  const sockets = [socket({ holders: [], unreadable: 2 })];
+  assertEquals(listNotes(sockets, { root: true }), [
+    "2 processes could not be looked at and may hold them too.",
+  ]);
 });

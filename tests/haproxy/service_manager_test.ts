@@ -47,6 +47,13 @@ Deno.test({
       /serves; the last reload failed: .*web\.cfg\.erb:2: ReferenceError: nope/,
     );
 
+    await haproxy.reload(template("v2").replace("mode http", "mode htp"));
+    await told(manager, "RELOADING=1");
+    assertMatch(
+      (await told(manager, "READY=1")).assignments[1]!,
+      /serves; the last reload failed: HAProxy rejects the configuration: .*parsing \[\S*web\.cfg:6\] : unknown proxy mode 'htp'/,
+    );
+
     const half = await haproxy.beginRequest();
     await haproxy.reload(template("v2"));
     await told(manager, "RELOADING=1");

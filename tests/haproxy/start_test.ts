@@ -105,6 +105,46 @@ for (
   });
 }
 
+for (const options of [["--write-only"], ["--erb-write-only"]]) {
+  Deno.test({
+    name: `${options[0]} says nothing of a HAProxy that it does not start`,
+    ignore,
+    fn: async () => {
+      await using daemon = await Daemon.start();
+      await using scratch = await Scratch.make();
+      const text = template("v1", { global: "daemon\n  master-worker" });
+      await Deno.writeTextFile(scratch.join("a.cfg.erb"), text);
+      const ended = await runWrapper(
+        daemon.sock,
+        ["-f", "a.cfg.erb", "-D"],
+        { options, cwd: scratch.path },
+      );
+      assertEquals(
+        [ended.code, ended.errors, ended.output],
+        [0, "", "Wrote a.cfg"],
+      );
+    },
+  });
+}
+
+Deno.test({
+  name: "a pid file that cannot be written is said, with its path",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const pidFile = scratch.join("nowhere/web.pid");
+    await using haproxy = await Wrapped.serving(template("v1"), [
+      "-p",
+      pidFile,
+    ]);
+    assertEquals((await haproxy.ask()).text, "v1");
+    assertMatch(
+      haproxy.program.errors.text,
+      /: cannot write \S+\/nowhere\/web\.pid: No such file or directory \(os error 2\)$/m,
+    );
+  },
+});
+
 Deno.test({
   name: "-c checks, writes what passes, and ends with HAProxy's exit code",
   ignore,
@@ -245,6 +285,7 @@ interface Failure {
   text?: string;
   args?: readonly string[];
   options?: readonly string[];
+  permissions?: readonly string[];
   command?: string;
   code: number;
   says: RegExp;
@@ -287,7 +328,43 @@ const FAILURES: Failure[] = [
     what: "a template that is not there",
     args: ["-f", "b.cfg.erb"],
     code: 1,
-    says: /cannot read b\.cfg\.erb: No such file/,
+    says:
+      /^multibinder-haproxy: cannot read b\.cfg\.erb: No such file or directory \(os error 2\)$/,
+  },
+  {
+    what: "a path of the control socket that is too long",
+    options: ["--sock", `/${"a".repeat(120)}`],
+    code: 1,
+    says:
+      /^multibinder-haproxy: the socket path \/a+ is 121 bytes long; unix\(7\) allows 107$/,
+  },
+  {
+    what: "no permission for the environment",
+    permissions: ["--allow-read", "--allow-write", "--allow-ffi"],
+    code: 1,
+    says: /^multibinder-haproxy: .*env.*--allow-env flag$/,
+  },
+  {
+    what: "no permission to read the template",
+    permissions: ["--allow-env", "--allow-ffi"],
+    code: 1,
+    says:
+      /^multibinder-haproxy: cannot read a\.cfg\.erb: run again with --allow-read$/,
+  },
+  {
+    what: "no permission to write the configuration",
+    permissions: ["--allow-env", "--allow-read", "--allow-ffi"],
+    text: "",
+    code: 1,
+    says:
+      /^multibinder-haproxy: cannot write beside a\.cfg: run again with --allow-write$/,
+  },
+  {
+    what: "no permission for the C library",
+    permissions: ["--allow-env", "--allow-read", "--allow-write"],
+    text: "",
+    code: 1,
+    says: /^multibinder-haproxy: .*run again with --allow-ffi=\S+$/,
   },
   {
     what: "no daemon",
@@ -323,11 +400,12 @@ for (const { what, code, says, ...failure } of FAILURES) {
       await using scratch = await Scratch.make();
       const { text = template("v1"), args = ["-f", "a.cfg.erb"] } = failure;
       await Deno.writeTextFile(scratch.join("a.cfg.erb"), text);
-      const { command, options } = failure;
+      const { command, options, permissions } = failure;
       const ended = await runWrapper(undefined, args, {
         cwd: scratch.path,
         ...(command !== undefined && { command }),
         ...(options !== undefined && { options }),
+        ...(permissions !== undefined && { permissions }),
       });
       assertEquals(ended.code, code, ended.errors);
       assertMatch(ended.errors, says);

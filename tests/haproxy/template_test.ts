@@ -183,6 +183,51 @@ for (const [what, template, line, expression, message] of MISTAKES) {
   });
 }
 
+const RUBY_TAGS = [
+  "<% [1].each do %>",
+  "<% [1].each { |a| bind_tcp('::', a) } %>",
+  "<%= bind_tcp(ENV.fetch('A', '::'), 80, backlog: 1) %>",
+  "<%= bind_tcp('::', 80, 'backlog' => 1) %>",
+  "<% unless ENV['A'] %>",
+  "<% if (!ENV['A']) then %>",
+  "<% if ENV['A'].nil? %>",
+  "<%= ENV['A'].empty? ? 1 : 2 %>",
+  "<%= ENV['A'] == nil %>",
+  "<%= ENV['A'].to_i.nope %>",
+  "<% end %>\n<%= 1 + %>",
+];
+
+for (const tag of RUBY_TAGS) {
+  Deno.test(`called Ruby: ${tag}`, async () => {
+    await assertRejects(() => plain(tag), TemplateError, "looks like Ruby");
+  });
+}
+
+/** JavaScript that makes sense, but for what it asks for. */
+const NO_RUBY = [
+  "<%= bind_tcp('127.0.0.1', 8080, { backlogs: 5 }) %>",
+  "<%= bind_tcp(ENV.A ? '::' : '::1', ENV.B ? 80 : nope) %>",
+  "<%= bind_tcp('::', ENV.A ? 80: nope) %>",
+  "<%= bind_tcp('::', Number({ port: nope })) %>",
+  "<% Promise.resolve(nope).then((port) => port) %>",
+  "<% const then = 1, nil = null; nope() %>",
+  "<% nope() // what there is to do %>",
+  "<%= nope('if x then y, :a => nil') %>",
+  "<% require('node:os') %>",
+  "<% const end = 1; nope(end) %>",
+  "<% [80].each((port) => port) %>",
+  "<%= ENV.empty ?? nope %>",
+  "<% if (nope) { %>\n<% } %>",
+  "<% if (1) { %>\n<%= 1 + %>\n<% } %>",
+];
+
+for (const tag of NO_RUBY) {
+  Deno.test(`a mistake in JavaScript is not called Ruby: ${tag}`, async () => {
+    const { message } = await assertRejects(() => plain(tag), TemplateError);
+    assertEquals(RUBY.test(message), false, message);
+  });
+}
+
 Deno.test("without a daemon there is one warning, and none without a bind", async () => {
   const warnings: string[] = [];
   const options = { env: {}, warn: (line: string) => warnings.push(line) };

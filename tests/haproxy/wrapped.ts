@@ -36,6 +36,8 @@ export interface WrapperOptions {
   options?: readonly string[];
   /** Variables to set. Default: none. */
   env?: Record<string, string>;
+  /** Deno's permissions. Default: all. */
+  permissions?: readonly string[];
   /** Where it starts. Default: here. */
   cwd?: string;
   /** HAProxy. Default: `haproxy`. */
@@ -48,10 +50,22 @@ export interface WrapperOptions {
 export function startWrapper(
   sock: string | undefined,
   args: readonly string[],
-  { options = [], env, cwd, command = "haproxy", under = [] }: WrapperOptions =
-    {},
+  {
+    options = [],
+    env,
+    permissions = ["-A"],
+    cwd,
+    command = "haproxy",
+    under = [],
+  }: WrapperOptions = {},
 ): Program {
-  const wrapper = [Deno.execPath(), "run", "-A", treePath("haproxy/mod.ts")];
+  const wrapper = [
+    Deno.execPath(),
+    "run",
+    "--no-prompt",
+    ...permissions,
+    treePath("haproxy/mod.ts"),
+  ];
   const words = [...under, ...wrapper, ...options, command, ...args];
   return Program.start(words[0]!, {
     args: words.slice(1),

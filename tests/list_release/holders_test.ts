@@ -104,12 +104,19 @@ Deno.test("a process that has ended or closed its copy holds nothing", async () 
   assertEquals(after.byInode.size, 0);
 });
 
-Deno.test("sockets of a daemon that does not tell the inode have no holders", async () => {
-  const older = [{ address: "127.0.0.1:80" }] as unknown as Parameters<
-    typeof holdersOf
-  >[0];
-  const { byInode } = await holdersOf(older);
-  assertEquals(byInode.size, 0);
+Deno.test("sockets of a daemon that does not tell the inode have no holders, and nobody is looked at", async () => {
+  const looked: number[] = [];
+  class Noting extends Array<number> {
+    override includes(pid: number): boolean {
+      looked.push(pid);
+      return true;
+    }
+  }
+  const except = new Noting();
+  const { byInode, unreadable } = await holdersOf([{}, {}], { except });
+  assertEquals([byInode.size, unreadable, looked], [0, 0, []]);
+  await holdersOf([{}, { inode: "1" }], { except });
+  assert(looked.includes(Deno.pid));
 });
 
 Deno.test("the search ends with the reason of an aborted signal", async () => {

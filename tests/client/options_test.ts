@@ -1,0 +1,113 @@
+import {
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import {
+  AddressError,
+  bind,
+  bindAll,
+  type BindOptions,
+  bindSync,
+  connect,
+  type SocketRequest,
+} from "../../client.ts";
+import { Daemon } from "../daemon.ts";
+
+/** As JavaScript calls it, where nobody checks the names. */
+function unchecked(options: Record<string, unknown>): BindOptions {
+  return options;
+}
+
+for (const name of ["bakclog", "reuse_port"]) {
+  Deno.test(`${name} is no option: the error names it and those there are`, async () => {
+    const options = unchecked({ sock: "/nowhere", timeout: 0, [name]: 1 });
+    const { [name]: _, ...common } = options as Record<string, unknown>;
+    const address = "127.0.0.1:0";
+    const request = unchecked({ address, [name]: 1 }) as SocketRequest;
+    const errors = [
+      await assertRejects(() => bind(address, options), TypeError),
+      await assertRejects(() => bind("127.0.0.1", 0, options), TypeError),
+      assertThrows(() => bindSync(address, options), TypeError),
+      await assertRejects(() => bindAll([request], common), TypeError),
+    ];
+    for (const { message } of errors) {
+      assertStringIncludes(message, `no option ${name}`);
+      assertStringIncludes(message, "backlog");
+      assertStringIncludes(message, "reusePort");
+    }
+    assertStringIncludes(errors[3]!.message, `${address}: `);
+    await assertRejects(() => bindAll([], options), TypeError, name);
+    await assertRejects(() => connect(options), TypeError, name);
+  });
+}
+
+Deno.test("the calls of a session refuse options that there are not, and take theirs", async () => {
+  await using daemon = await Daemon.start();
+  const { signal } = new AbortController();
+  const limits = { timeout: 60_000, signal };
+  using session = await connect({ sock: daemon.sock, ...limits });
+  const wrong = unchecked({ colour: "red" });
+  const calls = [
+    () => session.bind("127.0.0.1:0", wrong),
+    () => session.bindAll([], wrong),
+    () => session.list(wrong),
+    () => session.status(wrong),
+    () => session.release("127.0.0.1:0", wrong),
+    () => session.release("127.0.0.1:0", unchecked({ backlog: 1 })),
+  ];
+  for (const call of calls) {
+    await assertRejects(async () => await call(), TypeError, "no option");
+  }
+  (await session.bind("127.0.0.1:0", { ...limits, backlog: 5 })).close();
+  const [web] = await session.bindAll([{ address: "::1", port: 0 }], limits);
+  web!.close();
+  assertEquals((await session.list(limits)).length, 2);
+  await session.release("::1", 0, { ...limits, v6only: true });
+  assertEquals((await session.status(limits)).binds, 1);
+});
+
+const NO_MODES: [mode: unknown, says: string][] = [
+  [666, "mode 666 is 0o1232: write 0o666"],
+  [640, "mode 640 is 0o1200: write 0o640"],
+  [0o1777, "mode 1023 is 0o1777: write one such as 0o660"],
+  [-1, "mode -1 is no number such as 0o660"],
+  ["0660", "mode 0660 is no number such as 0o660"],
+];
+
+for (const [mode, says] of NO_MODES) {
+  Deno.test(`${JSON.stringify(mode)} is no mode, and the error says what to write`, async () => {
+    const address = "unix:/nowhere/x";
+    const options = unchecked({ sock: "/nowhere", timeout: 0, mode });
+    await assertRejects(() => bind(address, options), TypeError, says);
+    assertThrows(() => bindSync(address, options), TypeError, says);
+    const request = unchecked({ address, mode }) as SocketRequest;
+    await assertRejects(() => bindAll([request]), TypeError, says);
+  });
+}
+
+const NO_HOSTS: [address: string, says: string][] = [
+  ["127.0.0.1:8000", "has a port already"],
+  ["tcp://127.0.0.1:8000", "has a port already"],
+  ["[::1]:8000", "has a port already"],
+  [":8000", "has a port already"],
+  ["unix:/run/x", "is a path, which has no port"],
+  ["unixgram:@x", "is a path, which has no port"],
+  ["/run/x", "is a path, which has no port"],
+];
+
+for (const [address, says] of NO_HOSTS) {
+  Deno.test(`${address} with a port beside it is an AddressError that says why`, async () => {
+    const options = { sock: "/nowhere", timeout: 0 };
+    const port = 8000;
+    const errors = [
+      await assertRejects(() => bind(address, port, options), AddressError),
+      assertThrows(() => bindSync(address, port, options), AddressError),
+      await assertRejects(() => bindAll([{ address, port }]), AddressError),
+    ];
+    for (const { message } of errors) {
+      assertStringIncludes(message, `"${address}" ${says}`);
+    }
+  });
+}

@@ -1,0 +1,45 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { bind } from "../../client.ts";
+import { lacksIpv6 } from "../binds/listening_socket.ts";
+import { runClient } from "../client_program.ts";
+import { Daemon } from "../daemon.ts";
+import { listOf } from "./wire.ts";
+
+/** Runs the command `release` with what `list` shows as the address. */
+async function releaseAsListed(daemon: Daemon): Promise<string> {
+  const { output } = await runClient(daemon, ["list", "--no-holders"]);
+  const shown = output.split("\n")[1]!.split(/ {2,}/)[0]!;
+  const words = shown.replace(/ \(\d+\)$/, "").split(" ");
+  const { code, errors } = await runClient(daemon, ["release", ...words]);
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+  assertEquals(await listOf(daemon.sock), []);
+  return words.join(" ");
+}
+
+Deno.test({
+  name: "what was bound with v6only false is released as list shows it",
+  ignore: lacksIpv6(),
+  fn: async () => {
+    await using daemon = await Daemon.start();
+    const { sock } = daemon;
+    (await bind("[::1]:0", { sock, v6only: false })).close();
+    const { code, errors } = await runClient(daemon, ["release", "[::1]:0"]);
+    assertEquals(code, 1);
+    assertStringIncludes(errors, "No such bind");
+    assertEquals(await releaseAsListed(daemon), "[::1]:0 --v6only false");
+    (await bind(":0", { sock, v6only: true })).close();
+    assertEquals(await releaseAsListed(daemon), "[::]:0");
+  },
+});
+
+Deno.test("what was bound to a device is released as list shows it, and by --device", async () => {
+  await using daemon = await Daemon.start();
+  const { sock } = daemon;
+  (await bind("127.0.0.1:0", { sock, device: "lo" })).close();
+  assertEquals(await releaseAsListed(daemon), "127.0.0.1:0%lo");
+  (await bind("127.0.0.1:0", { sock, device: "lo" })).close();
+  const args = ["release", "127.0.0.1:0", "--device", "lo"];
+  const { code, errors } = await runClient(daemon, args);
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+  assertEquals(await listOf(sock), []);
+});
