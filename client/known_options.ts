@@ -36,7 +36,6 @@ const TAKEN = {
   "session.bind": { ...CONNECT, ...SOCKET },
   "session.bindAll": CONNECT,
   "session.list": CONNECT,
-  "session.release": { ...CONNECT, v6only: true, device: true },
   "session.status": CONNECT,
 } satisfies Record<string, Readonly<Record<string, true>>>;
 

@@ -87,7 +87,9 @@ export class Session implements Disposable {
 
   /**
    * The daemon closes its copy of a socket. Whoever was handed one keeps it:
-   * the address is free when the last has closed it.
+   * the address is free when the last has closed it. Of the options of a bind,
+   * such as `list` shows them, `v6only` and `device` count, which are part of
+   * the address.
    *
    * @throws {BindError} 10004 when nothing is bound to that address; 10001 when
    * the policy says no.
@@ -113,7 +115,6 @@ export class Session implements Disposable {
     ...rest: AfterAddress<ReleaseOptions>
   ): Promise<void> {
     const { target, options } = readTarget(address, rest);
-    checkOptions("session.release", options);
     return this.#call(this.#line.release(target, options), options);
   }
 

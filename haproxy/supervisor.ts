@@ -24,6 +24,13 @@ export interface Manner {
   grace: number;
 }
 
+/**
+ * How long a new configuration is on trial after HAProxy was ready with it, in
+ * ms. What `haproxy -c` cannot see, such as a `user` that it may not become,
+ * ends it some milliseconds after it has told the old one to finish.
+ */
+const TRIAL = 1_000;
+
 /** How long after SIGTERM who is still there is killed, in ms. */
 const KILL_AFTER = 5_000;
 
@@ -66,6 +73,9 @@ export class Supervisor {
   #serving: HaproxyProcess | undefined;
   /** What it was started with; also what it is started with again. */
   #current: Configuration | undefined;
+  /** The one before, as long as that is on trial. */
+  #previous: Configuration | undefined;
+  #trial: ReturnType<typeof setTimeout> | undefined;
   /** One start after the other. */
   #lastStart: Promise<void> = Promise.resolve();
   #starting = false;
@@ -188,8 +198,6 @@ export class Supervisor {
     this.#manager?.reloading();
     try {
       await this.#replace();
-      this.#failure = undefined;
-      this.#pause.reset();
     } catch (error) {
       if (this.stopping) throw new StoppedError();
       const reason = error instanceof Error ? error.message : String(error);
@@ -276,8 +284,7 @@ export class Supervisor {
       this.#report(`started HAProxy ${next.pid}`);
       this.#watch(next);
       await this.#untilReady(next, sentinel, before);
-      if (this.#current !== configuration) this.#current?.[Symbol.dispose]();
-      this.#current = configuration;
+      if (this.#current !== configuration) this.#try(configuration);
       this.#lifetime = next.age;
       if (next.over) {
         this.#serving = undefined;
@@ -289,6 +296,37 @@ export class Supervisor {
     } finally {
       await sentinel.dismiss();
     }
+  }
+
+  /** Goes over to a configuration; the last that has lasted is kept. */
+  #try(configuration: Configuration): void {
+    clearTimeout(this.#trial);
+    if (this.#previous === undefined) this.#previous = this.#current;
+    else this.#current?.[Symbol.dispose]();
+    this.#current = configuration;
+    this.#failure = undefined;
+    this.#pause.reset();
+    this.#trial = setTimeout(() => this.#forgetPrevious(), TRIAL);
+  }
+
+  #forgetPrevious(): void {
+    clearTimeout(this.#trial);
+    this.#previous?.[Symbol.dispose]();
+    this.#previous = undefined;
+  }
+
+  /** Goes back to the configuration before, if there is a trial. */
+  #fallBack(): void {
+    if (this.#previous === undefined) return;
+    clearTimeout(this.#trial);
+    this.#current?.[Symbol.dispose]();
+    this.#current = this.#previous;
+    this.#previous = undefined;
+    this.#pause.reset();
+    this.#failure = `the new HAProxy ended within ${formatDuration(TRIAL)}`;
+    this.#report(
+      `the reload failed: ${this.#failure}; back to the configuration before`,
+    );
   }
 
   /** Throws unless HAProxy has told those before it to finish. */
@@ -345,8 +383,10 @@ export class Supervisor {
 
   /** The one that was to serve does not, or does not any more. */
   #startAgain(): void {
+    if (this.stopping) return;
+    this.#fallBack();
     const configuration = this.#current;
-    if (this.stopping || configuration === undefined) return;
+    if (configuration === undefined) return;
     const pause = this.#pause.after(this.#lifetime);
     const when = pause === 0 ? "at once" : `in ${formatDuration(pause)}`;
     this.#report(`starting it again ${when}`);
@@ -418,6 +458,7 @@ export class Supervisor {
     await Promise.all(Array.from(this.#all, ({ gone }) => gone));
     clearTimeout(this.#end);
     this.#tryTo(() => this.#pidFile?.[Symbol.dispose]());
+    this.#forgetPrevious();
     this.#current?.[Symbol.dispose]();
     this.#finished.resolve(this.#ended);
   }

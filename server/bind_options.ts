@@ -159,9 +159,8 @@ export function readBindOptions(
   kind: Kind,
 ): WireOptions {
   const options: Record<string, unknown> = {};
-  for (const name of NAMES) {
-    const value = given[name];
-    if (value === undefined) continue;
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || !isOption(name)) continue;
     const { kinds, refuse } = OPTIONS[name];
     if (!kinds.includes(kind)) {
       throw invalidParams(
@@ -170,7 +169,8 @@ export function readBindOptions(
     }
     const reason = refuse(value);
     if (reason !== undefined) throw invalidParams(`${name} ${reason}`);
-    options[name] = value;
+    // JSON has -0, which is an integer here and none to C.
+    options[name] = value === 0 ? 0 : value;
   }
   return options;
 }
@@ -199,7 +199,7 @@ export function changedOptions(
   held: WireOptions,
   wanted: WireOptions,
 ): WireOptions[] {
-  return NAMES.filter((name) =>
-    wanted[name] !== undefined && wanted[name] !== held[name]
-  ).map((name) => ({ [name]: wanted[name] }));
+  return Object.keys(wanted).filter(isOption)
+    .filter((name) => wanted[name] !== held[name])
+    .map((name) => ({ [name]: wanted[name] }));
 }

@@ -6,6 +6,12 @@ import { FetchedSockets } from "./fetched_sockets.ts";
 import { divide, type Launch, readLaunch } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
 import { readOptions } from "./options.ts";
+import {
+  type CommandSocketOptions,
+  readSocketOptions,
+  SOCKET_OPTIONS,
+  SOCKET_OPTIONS_USAGE,
+} from "./socket_options.ts";
 import { StartError } from "./start_error.ts";
 
 const USAGE =
@@ -17,6 +23,7 @@ other. {fd} in an argument is the first one's number, {fd1} the second's, {fd:we
 the one of web=ADDR.
 
   --nonblock           set O_NONBLOCK, which every holder of the sockets sees
+${SOCKET_OPTIONS_USAGE}
   --timeout 10s        how long to wait for the daemon
   --sock PATH          its control socket; default: the variable MULTIBINDER_SOCK
   -h, --help           this text
@@ -29,12 +36,15 @@ interface ExecOptions extends Launch {
   sock: string | undefined;
   timeout: number | undefined;
   nonblocking: boolean;
+  socketOptions: CommandSocketOptions;
 }
 
 async function exec(options: ExecOptions): Promise<never> {
-  const { sockets, command, sock, timeout, nonblocking } = options;
+  const { sockets, command, sock, timeout, nonblocking, socketOptions } =
+    options;
   using fetched = await FetchedSockets.fetch(sockets, {
     nonblocking,
+    socketOptions,
     ...(sock !== undefined && { sock }),
     ...(timeout !== undefined && { timeout }),
   });
@@ -55,7 +65,7 @@ export const execCommand: Command = {
   read: (args) => {
     const { before, command } = divide(args);
     const { words, asks, has, one } = readOptions(before, {
-      values: ["timeout"],
+      values: ["timeout", ...SOCKET_OPTIONS],
       flags: ["nonblock"],
     });
     if (asks !== undefined) return { show: asks };
@@ -67,6 +77,7 @@ export const execCommand: Command = {
         ? undefined
         : readDuration("timeout", timeout),
       nonblocking: has("nonblock"),
+      socketOptions: readSocketOptions({ one }),
     };
     return { run: () => exec(options) };
   },

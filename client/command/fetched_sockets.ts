@@ -1,7 +1,9 @@
 import { Descriptor, setNonblocking } from "../../ffi/descriptor.ts";
+import type { BindOptions } from "../bind.ts";
 import type { ConnectOptions } from "../options.ts";
 import { connect, type Session } from "../session.ts";
 import type { RequestedSocket } from "./launch.ts";
+import { type CommandSocketOptions, optionsFor } from "./socket_options.ts";
 
 /** The daemon did not hand over one of the sockets; `cause` is why. */
 export class FetchError extends Error {
@@ -18,6 +20,8 @@ export class FetchError extends Error {
 export interface FetchOptions extends ConnectOptions {
   /** Sets O_NONBLOCK, which every holder of a socket sees. */
   nonblocking: boolean;
+  /** For those of the sockets that they are for. */
+  socketOptions: CommandSocketOptions;
 }
 
 /** Sockets that the daemon has handed over: close-on-exec, and ours. */
@@ -35,13 +39,16 @@ export class FetchedSockets implements Disposable {
    */
   static async fetch(
     requested: readonly RequestedSocket[],
-    { nonblocking, ...options }: FetchOptions,
+    { nonblocking, socketOptions, ...options }: FetchOptions,
   ): Promise<FetchedSockets> {
     using session = await connect(options);
     const sockets = new FetchedSockets();
     try {
       for (const { address } of requested) {
-        const fd = await sockets.#take(session, address, options);
+        const fd = await sockets.#take(session, address, {
+          ...options,
+          ...optionsFor(address, socketOptions),
+        });
         if (nonblocking) setNonblocking(fd, true);
       }
       return sockets;
@@ -54,15 +61,15 @@ export class FetchedSockets implements Disposable {
   async #take(
     session: Session,
     address: string,
-    { sock: _, ...limits }: ConnectOptions,
+    { sock: _, ...options }: BindOptions,
   ): Promise<number> {
     try {
-      using binding = await session.bind(address, limits);
+      using binding = await session.bind(address, options);
       const copy = this.#copies.use(new Descriptor(binding.dup()));
       this.#descriptors.push(copy.fd);
       return copy.fd;
     } catch (cause) {
-      if (!(cause instanceof Error) || limits.signal?.aborted) throw cause;
+      if (!(cause instanceof Error) || options.signal?.aborted) throw cause;
       throw new FetchError(address, cause);
     }
   }

@@ -8,6 +8,7 @@ import { cutToWidth, textWidth } from "./text_width.ts";
 interface TableColumn extends Column {
   /** On a narrow terminal the highest are left out first. Default: stays. */
   dispensable?: number;
+  /** What it says of a socket. */
   cell: (socket: ListedSocket, now: number) => string;
 }
 
@@ -45,7 +46,7 @@ const COLUMNS: readonly TableColumn[] = [
   { heading: "LAST TO", dispensable: 2, cell: lastCell },
 ];
 
-/** From all columns to those that always stay. */
+/** From which on they are left out: first none, at last all that can be. */
 const LEFT_OUT_FROM = [4, 3, 2, 1];
 
 /** What is not known, or does not apply. */
@@ -88,10 +89,8 @@ export function listNotes(
   sockets: readonly ListedSocket[],
   options: { root: boolean; width?: number | undefined },
 ): string[] {
-  const unreadable = Math.max(
-    0,
-    ...sockets.map(({ unreadable = 0 }) => unreadable),
-  );
+  // The same number for all of them, but for those nobody was looked for.
+  const unreadable = sockets.find((each) => each.unreadable)?.unreadable ?? 0;
   if (unreadable === 0) return [];
   const who = unreadable === 1 ? "1 process" : `${unreadable} processes`;
   const advice = options.root ? "" : "; root may look at more";

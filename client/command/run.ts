@@ -13,6 +13,12 @@ import { FetchedSockets } from "./fetched_sockets.ts";
 import { divide, type Launch, readLaunch } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
 import { readOptions } from "./options.ts";
+import {
+  type CommandSocketOptions,
+  readSocketOptions,
+  SOCKET_OPTIONS,
+  SOCKET_OPTIONS_USAGE,
+} from "./socket_options.ts";
 import { StartError } from "./start_error.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -32,6 +38,7 @@ old one, which is ended when the new one is ready.
   --grace 30s          who has not ended by then is killed
   --watch PATH         reload when the file or directory changes; repeatable
   --nonblock           set O_NONBLOCK, which every holder of the sockets sees
+${SOCKET_OPTIONS_USAGE}
   --timeout 10s        how long to wait for the daemon
   --sock PATH          its control socket; default: the variable MULTIBINDER_SOCK
   -h, --help           this text
@@ -48,6 +55,7 @@ interface RunOptions extends Launch {
   sock: string | undefined;
   timeout: number | undefined;
   nonblocking: boolean;
+  socketOptions: CommandSocketOptions;
   manner: Manner;
   watch: readonly string[];
 }
@@ -102,12 +110,13 @@ class Stopped {
 
 /** The sockets, or by which signal we were stopped meanwhile. */
 async function fetchUnlessStopped(
-  { sockets, sock, timeout, nonblocking }: RunOptions,
+  { sockets, sock, timeout, nonblocking, socketOptions }: RunOptions,
   stopped: AbortSignal,
 ): Promise<FetchedSockets | Stopped> {
   try {
     return await FetchedSockets.fetch(sockets, {
       nonblocking,
+      socketOptions,
       signal: stopped,
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),
@@ -178,6 +187,7 @@ export const runCommand: Command = {
         "grace",
         "watch",
         "timeout",
+        ...SOCKET_OPTIONS,
       ],
       flags: ["nonblock"],
     });
@@ -191,6 +201,7 @@ export const runCommand: Command = {
       sock: one("sock"),
       timeout: duration("timeout"),
       nonblocking: has("nonblock"),
+      socketOptions: readSocketOptions({ one }),
       watch: all("watch"),
       manner: {
         ready: readReady(one("ready") ?? "auto"),

@@ -54,8 +54,6 @@ Deno.test("the calls of a session refuse options that there are not, and take th
     () => session.bindAll([], wrong),
     () => session.list(wrong),
     () => session.status(wrong),
-    () => session.release("127.0.0.1:0", wrong),
-    () => session.release("127.0.0.1:0", unchecked({ backlog: 1 })),
   ];
   for (const call of calls) {
     await assertRejects(async () => await call(), TypeError, "no option");
@@ -64,7 +62,9 @@ Deno.test("the calls of a session refuse options that there are not, and take th
   const [web] = await session.bindAll([{ address: "::1", port: 0 }], limits);
   web!.close();
   assertEquals((await session.list(limits)).length, 2);
-  await session.release("::1", 0, { ...limits, v6only: true });
+  // What a list says of a bind is not wrong here.
+  const listed = unchecked({ backlog: 1000, v6only: true });
+  await session.release("::1", 0, { ...limits, ...listed });
   assertEquals((await session.status(limits)).binds, 1);
 });
 

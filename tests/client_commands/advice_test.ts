@@ -36,8 +36,7 @@ for (
   ] as const
 ) {
   Deno.test(`who has ${address} is shown by ${command}`, () => {
-    const subject = address.replace(/^.*:(?=[/@])(?!\/\/)/, "");
-    const message = `bind ${subject}: Address already in use`;
+    const message = `bind ${address}: Address already in use`;
     assertStringIncludes(advice(address, "EADDRINUSE", message), command);
   });
 }

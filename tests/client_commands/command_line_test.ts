@@ -34,6 +34,8 @@ const WRONG: [what: string, args: string[], says: string][] = [
   ["a name that is none", ["exec", "a b=:0", "--", "true"], '"a b"'],
   ["a socket that is not there", ["exec", ":0", "--", "a", "{fd1}"], "{fd1}"],
   ["a name nobody has", ["exec", "a=:0", "--", "x", "{fd:b}"], "{fd:b}"],
+  ["a backlog that is none", ["run", "--backlog", "x", ":0"], "--backlog x"],
+  ["a mode that is none", ["run", "--mode", "rw", ":0"], "--mode rw"],
   ["a timeout that is none", ["exec", "--timeout", "1h", ":0"], "1h"],
   ["a readiness that is none", ["run", "--ready", "now", ":0"], "--ready now"],
   ["a signal that is none", ["run", "--stop-signal", "X", ":0"], "signal X"],

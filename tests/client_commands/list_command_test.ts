@@ -97,7 +97,7 @@ Deno.test({
     using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
     const command = clientCommand(["list"]).join(" ");
     await using program = Program.start("script", {
-      args: ["-qec", `stty cols 40 rows 20; ${command}`, "/dev/null"],
+      args: ["-qec", `stty cols 50 rows 20; ${command}`, "/dev/null"],
       env: { MULTIBINDER_SOCK: daemon.sock },
     });
     const { code, output } = await program.end();
@@ -112,8 +112,8 @@ Deno.test({
       heading.split(/ +/),
       "ADDRESS KIND WAITING HOLDERS".split(" "),
     );
-    assertEquals([[...first].length, first.at(-1)], [40, "…"]);
-    for (const line of lines) assert([...line].length <= 40, line);
+    assertEquals([[...first].length, first.at(-1)], [50, "…"]);
+    for (const line of lines) assert([...line].length <= 50, line);
     assert((await listed(daemon)).split("\n")[1]!.length > 80);
   },
 });

@@ -113,10 +113,12 @@ Deno.test("where it is narrow columns are left out, and address, kind, waiting a
     listTable([web], NOW, { holders: true, width });
   const heading = (width: number) => lines(width)[0]!.split(/ {2,}/).join(" ");
   const all = "ADDRESS KIND BACKLOG WAITING AGE HANDED OUT HOLDERS LAST TO";
-  assertEquals([200, 112, 111, 80, 70].map(heading), [
+  assertEquals([200, 115, 114, 98, 97, 73, 72].map(heading), [
     all,
     all,
     "ADDRESS KIND BACKLOG WAITING HOLDERS LAST TO",
+    "ADDRESS KIND BACKLOG WAITING HOLDERS LAST TO",
+    "ADDRESS KIND BACKLOG WAITING HOLDERS",
     "ADDRESS KIND BACKLOG WAITING HOLDERS",
     "ADDRESS KIND WAITING HOLDERS",
   ]);

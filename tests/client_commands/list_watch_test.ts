@@ -6,6 +6,7 @@ import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
 import { Program } from "../program.ts";
 import { Scratch } from "../tree.ts";
+import { OpenScratch, unprivileged } from "../unprivileged.ts";
 
 const OFTEN = ["list", "--watch", "0.1", "--no-holders"];
 
@@ -163,5 +164,34 @@ Deno.test({
     assertEquals(lines.slice(-2), ["... and 4 lines more", ""]);
     assert(lines.length <= 10, first);
     for (const line of lines) assert([...line].length <= 60, line);
+  },
+});
+
+Deno.test({
+  name: "what could not be looked at is said below what is cut of a watch",
+  ignore: await lacks("script") || await lacks("setpriv"),
+  fn: async () => {
+    await using scratch = await OpenScratch.make();
+    const sock = scratch.join("control.sock");
+    await using _daemon = await Daemon.start({
+      sock,
+      args: ["--mode", "0666"],
+    });
+    for (let host = 1; host <= 9; host++) {
+      (await bind(`127.0.0.${host}`, 0, { sock })).close();
+    }
+    const args = ["list", "--watch", "0.1"];
+    const command = clientCommand(args, { under: unprivileged }).join(" ");
+    await using program = Program.start("script", {
+      args: ["-qec", `stty cols 60 rows 10; exec ${command}`, "/dev/null"],
+      env: { ...scratch.env, MULTIBINDER_SOCK: sock },
+    });
+    await program.output.next("sockets, every");
+    await program.output.next("sockets, every");
+    const lines = program.output.text.replaceAll("\r", "").split("\n");
+    const at = lines.findIndex((line) => line.startsWith("... and"));
+    assertEquals(lines[at], "... and 5 lines more");
+    assertMatch(lines[at + 1]!, /^\d+ process(es)? could not be looked at/);
+    assert([...lines[at + 1]!].length <= 60);
   },
 });

@@ -4,6 +4,7 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { connect } from "../../client.ts";
 import { clientCommand, runClient, startClient } from "../client_program.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
@@ -265,3 +266,30 @@ Deno.test("exec of exec: the inner one's sockets take the place of the outer one
   ]);
   assertEquals(output.trimEnd(), "1 admin 0\n0\n1\n2\n3");
 });
+
+for (const command of ["exec", "run"]) {
+  Deno.test(`the options of sockets that ${command} is given are for those that have them`, async () => {
+    await using daemon = await Daemon.start();
+    await using scratch = await Scratch.make();
+    const path = scratch.join("web.sock");
+    const [owner, group] = [Deno.uid(), Deno.gid()].map(String);
+    await using program = startClient(daemon, [
+      command,
+      ...["--backlog", "7", "--mode", "0600"],
+      ...["--owner", owner!, "--group", group!],
+      ...["127.0.0.1:0", "udp://127.0.0.1:0", `unix:${path}`, "unix:@" + path],
+      ...["--", "sh", "-c", "echo started; exec sleep 600"],
+    ]);
+    await program.output.next("started");
+    using session = await connect({ sock: daemon.sock });
+    assertEquals((await session.list()).map(({ options }) => options), [
+      { backlog: 7 },
+      {},
+      { backlog: 7, mode: "0600", owner, group },
+      { backlog: 7 },
+    ]);
+    assertEquals((await Deno.lstat(path)).mode! & 0o777, 0o600);
+    program.signal("SIGTERM");
+    await program.end();
+  });
+}

@@ -8,6 +8,7 @@ import { within } from "../program.ts";
 import { Scratch } from "../tree.ts";
 import { startWrapper, template } from "./wrapped.ts";
 
+/** How long so many take is for bench/haproxy.ts: no test here is timed. */
 const COUNT = 1000;
 
 /** Ports that a bind of 0 cannot tell apart: each is an address of its own. */

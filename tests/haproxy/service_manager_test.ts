@@ -1,23 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NotificationSocket } from "../../ffi/notification_socket.ts";
-import { waitReady } from "../../ffi/readiness.ts";
 import { lacks } from "../foreign_program.ts";
 import { Scratch } from "../tree.ts";
+import { told } from "./told.ts";
 import { template, Wrapped } from "./wrapped.ts";
-
-/** What the service manager is told, from the next message with `part` on. */
-async function told(
-  socket: NotificationSocket,
-  part: string,
-): Promise<{ by: number; assignments: string[] }> {
-  while (true) {
-    assert(await waitReady(socket.fd, "read", 60_000), `no ${part}`);
-    const { assignments, sender } = socket.receive()!;
-    if (assignments.some((each) => each.includes(part))) {
-      return { by: sender.pid, assignments };
-    }
-  }
-}
 
 Deno.test({
   name:
