@@ -33,14 +33,10 @@ export function supplementaryGroups(fd: number): number[] {
       return Array.from(groups.subarray(0, length[0] / GID_SIZE));
     }
     const errno = lastErrno();
-    switch (errnoName(errno)) {
-      case "ENOPROTOOPT":
-        return [];
-      case "ERANGE":
-        groups = new Uint32Array(length[0] / GID_SIZE);
-        break;
-      default:
-        throw new OsError("getsockopt", errno, "SO_PEERGROUPS");
-    }
+    // ERANGE: the kernel says how much room they take.
+    if (length[0] > groups.byteLength) {
+      groups = new Uint32Array(length[0] / GID_SIZE);
+    } else if (errnoName(errno) === "ENOPROTOOPT") return [];
+    else throw new OsError("getsockopt", errno, "SO_PEERGROUPS");
   }
 }

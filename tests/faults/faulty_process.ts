@@ -124,9 +124,9 @@ export class FaultyProcess implements AsyncDisposable {
   }
 
   #reports(): Report[] {
-    const lines = Deno.readTextFileSync(this.#report).trimEnd().split("\n");
-    return lines.filter((line) => line !== "")
-      .map((line): Report => JSON.parse(line));
+    // What follows the last newline is a line that is being written.
+    const lines = Deno.readTextFileSync(this.#report).split("\n").slice(0, -1);
+    return lines.map((line): Report => JSON.parse(line));
   }
 
   /** Which image of the program runs: an exec begins the next. */
