@@ -72,12 +72,7 @@ export async function lookUpGroup(name: string): Promise<number | undefined> {
  * @throws {OsError} when nobody can tell.
  */
 export function userName(uid: number): string | undefined {
-  const { getpwuid_r } = libc();
-  return search(
-    { database: USERS, syscall: "getpwuid_r", subject: `${uid}` },
-    ({ struct, texts, room, result }) =>
-      getpwuid_r(uid, struct, texts, room, result),
-  )?.name;
+  return userOf(uid)?.name;
 }
 
 /** The name of a group (getgrgid_r(3)), as {@linkcode userName} of a user. */
@@ -97,12 +92,16 @@ export function groupName(gid: number): string | undefined {
  * @throws {OsError} when nobody can tell.
  */
 export function primaryGroup(uid: number): number | undefined {
+  return userOf(uid)?.group;
+}
+
+function userOf(uid: number): Account | undefined {
   const { getpwuid_r } = libc();
   return search(
     { database: USERS, syscall: "getpwuid_r", subject: `${uid}` },
     ({ struct, texts, room, result }) =>
       getpwuid_r(uid, struct, texts, room, result),
-  )?.group;
+  );
 }
 
 /** The largest number of a user or a group: (uid_t) -1 is none, chown(2). */

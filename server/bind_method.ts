@@ -1,4 +1,4 @@
-import { type Address, formatAddress, hasHost } from "../address.ts";
+import { type Address, formatAddress } from "../address.ts";
 import { OsError } from "../ffi/errno.ts";
 import type { FileAccess } from "../ffi/file.ts";
 import type { Peer } from "../ffi/socket.ts";
@@ -92,11 +92,11 @@ export function grantBind(
   const { peer } = client;
   if (binds.closed) throw bindError(new Error("the daemon is ending"));
   const candidates = candidatesOf(addresses);
-  const named = Object.keys(options);
+  const wish = { method: "bind", options: Object.keys(options) };
   for (const { asked, address } of candidates) {
     const held = binds.get(address);
     if (held === undefined) continue;
-    const rule = authorization.allow(client, wish(address, named), asked);
+    const rule = authorization.allow(client, { ...wish, address }, asked);
     change(held, options, access);
     return {
       bind: held,
@@ -107,22 +107,13 @@ export function grantBind(
     };
   }
   return firstOf(candidates, ({ asked, address, error }) => {
-    const rule = authorization.allow(client, wish(address, named), asked);
+    const rule = authorization.allow(client, { ...wish, address }, asked);
     if (error !== undefined) throw error;
     refuseTooMany(context);
     const bind = create(address, options, access);
     binds.add(bind);
     return { bind, socket: bind.socket.retain(), isNew: true, peer, rule };
   });
-}
-
-function wish(address: Address, options: readonly string[]) {
-  const hasDevice = hasHost(address) && address.device !== undefined;
-  return {
-    method: "bind",
-    address,
-    options: hasDevice ? [...options, "device"] : options,
-  };
 }
 
 /**
