@@ -9,6 +9,7 @@ import { execCommand } from "./command/exec.ts";
 import { FetchError } from "./command/fetched_sockets.ts";
 import { listCommand } from "./command/list.ts";
 import { say } from "./command/output.ts";
+import { nameProgram, programName, underName } from "./command/program_name.ts";
 import { releaseCommand } from "./command/release.ts";
 import { runCommand } from "./command/run.ts";
 import { StartError } from "./command/start_error.ts";
@@ -19,17 +20,35 @@ import { BindError, ProtocolError, TimeoutError } from "./errors.ts";
 import { WatchError } from "./run/watched_paths.ts";
 import { NoControlSocketError } from "./socket_path.ts";
 
-const USAGE = `Usage: multibinder-client <command> [options] ...
+/** How a program that has the client's commands presents them. */
+export interface Presentation {
+  /** What it is called. */
+  name: string;
+  /** What it does, in a sentence. */
+  purpose: string;
+  /** Lines of the help about commands that it has beside them. */
+  furtherCommands: string;
+}
 
-Gets listening sockets from a multibinder daemon.
+const CLIENT: Presentation = {
+  name: programName(),
+  purpose: "Gets listening sockets from a multibinder daemon.",
+  furtherCommands: "",
+};
 
-  exec [NAME=]ADDR... -- COMMAND    become COMMAND with the sockets
+function usageOf({ name, purpose, furtherCommands }: Presentation): string {
+  return `Usage: ${name} <command> [options] ...
+
+${purpose}
+
+${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    become COMMAND with the sockets
   run  [NAME=]ADDR... -- COMMAND    keep COMMAND running and reload it without a gap
   list                              what the daemon holds
   release ADDR                      the daemon closes its copy of a socket
   status                            how the daemon is
 
-  --sock PATH          its control socket; default: the variable MULTIBINDER_SOCK
+  --sock PATH          the daemon's control socket; default: the variable
+                       MULTIBINDER_SOCK
   -h, --help           this text; after a command, that command's
   -V, --version        the version
 
@@ -37,6 +56,7 @@ An ADDR is 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://...,
 unix:/path, seqpacket:/path, unixgram:/path or unix:@name.
 
 Exit status: 0 done, 1 failed, 2 wrong usage; exec and run: the command's own.`;
+}
 
 const COMMANDS: readonly Command[] = [
   execCommand,
@@ -85,16 +105,22 @@ function fail(who: string, error: unknown): number {
 /**
  * The client's command line.
  *
+ * @param presentation of the program whose command line it is; default:
+ * `multibinder-client`
  * @returns the exit status: 0 done, 1 failed, 2 wrong usage; `run` ends with
  * its command's, and `exec` returns only if it could not become its command.
  */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(
+  args: readonly string[],
+  presentation = CLIENT,
+): Promise<number> {
+  nameProgram(presentation.name);
   const at = commandAt(args);
   const command = COMMANDS.find(({ name }) => name === args[at]);
-  const who = `multibinder-client${command ? ` ${command.name}` : ""}`;
-  const usage = command?.usage ?? USAGE;
+  const who = `${programName()}${command ? ` ${command.name}` : ""}`;
+  const usage = command ? underName(command.usage) : usageOf(presentation);
   try {
-    if (command === undefined) return withoutCommand(args, at);
+    if (command === undefined) return withoutCommand(args, at, usage);
     const reading = command.read([...args.slice(0, at), ...args.slice(at + 1)]);
     if ("run" in reading) return await reading.run();
     say(reading.show === "help" ? usage : VERSION);
@@ -106,11 +132,15 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function withoutCommand(args: readonly string[], at: number): number {
+function withoutCommand(
+  args: readonly string[],
+  at: number,
+  usage: string,
+): number {
   const options = args.slice(0, at);
   const has = (...names: string[]) =>
     names.some((each) => options.includes(each));
-  if (has("-h", "--help")) say(USAGE);
+  if (has("-h", "--help")) say(usage);
   else if (has("-V", "--version")) say(VERSION);
   else {
     throw new UsageError(

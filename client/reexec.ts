@@ -1,9 +1,5 @@
-import {
-  commandLine,
-  executable,
-  execute,
-  initialEnvironment,
-} from "../ffi/process.ts";
+import { executable } from "../ffi/executable.ts";
+import { commandLine, execute, initialEnvironment } from "../ffi/process.ts";
 
 /** Options of {@linkcode reexec}. */
 export interface ReexecOptions {

@@ -8,27 +8,13 @@ import { Descriptor } from "./descriptor.ts";
 import { withDefaultSignals } from "./default_signals.ts";
 import { check, Errno, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
-import {
-  environmentVariable,
-  execute,
-  openDescriptors,
-  setAllCloseOnExec,
-} from "./process.ts";
-
-/** Where execvp(3) looks when there is no PATH. */
-const DEFAULT_PATH = "/bin:/usr/bin";
+import { execute, openDescriptors, setAllCloseOnExec } from "./process.ts";
+import { candidates } from "./search_path.ts";
 
 const SHELL = "/bin/sh";
 
 // What execvp(3) takes as: not in this directory.
 const NOT_HERE: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR]);
-
-function candidates(command: string): string[] {
-  if (command === "" || command.includes("/")) return [command];
-  // An empty entry of PATH is the working directory.
-  return (environmentVariable("PATH") ?? DEFAULT_PATH).split(":")
-    .map((directory) => directory === "" ? command : `${directory}/${command}`);
-}
 
 /**
  * execve(2) with the search of execvp(3): a command without a slash is looked

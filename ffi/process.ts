@@ -94,15 +94,6 @@ export function execute(
   throw new OsError("execve", lastErrno(), path);
 }
 
-// /proc/self/exe follows the binary when it is renamed, and reads `<path>
-// (deleted)` once it is gone, while the next version lies at the old path.
-const startedFrom = Deno.execPath().replace(/ \(deleted\)$/, "");
-
-/** The path of the binary when it was started, where a newer one may lie. */
-export function executable(): string {
-  return startedFrom;
-}
-
 /** The limit of open descriptors (RLIMIT_NOFILE, getrlimit(2)). */
 export function descriptorLimit(): { soft: number; hard: number } {
   const layout = abi.layouts.rlimit;

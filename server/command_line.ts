@@ -15,7 +15,7 @@ import { ControlSocketError } from "./control_socket.ts";
 import type { Daemon } from "./daemon.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { Log } from "./log.ts";
-import { readCommandLine, USAGE } from "./options.ts";
+import { readCommandLine, usageOf } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
 import { initialPolicy, loadPolicy, rereadPolicy } from "./policy_in_force.ts";
 import { TakeoverError } from "./predecessor.ts";
@@ -173,23 +173,27 @@ const EXPECTED = [
 /**
  * The daemon's command line.
  *
+ * @param program what it is called in help and messages
  * @returns the exit status: 0 after SIGTERM or SIGINT, 1 when it failed, 2 for
  * a wrong command line.
  */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(
+  args: readonly string[],
+  program = "multibinder",
+): Promise<number> {
   try {
-    const command = readCommandLine(args);
+    const command = readCommandLine(args, program);
     if ("show" in command) say(command.show);
     else if (isCheck()) await check(command.start);
     else await run(command.start);
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`multibinder: ${error.message}\n\n${USAGE}`);
+      console.error(`${program}: ${error.message}\n\n${usageOf(program)}`);
       return 2;
     }
     const expected = EXPECTED.some((type) => error instanceof type);
-    console.error("multibinder:", expected ? (error as Error).message : error);
+    console.error(`${program}:`, expected ? (error as Error).message : error);
     return 1;
   }
 }

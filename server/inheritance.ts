@@ -7,12 +7,12 @@
  */
 import { Descriptor, setCloseOnExec } from "../ffi/descriptor.ts";
 import { OsError } from "../ffi/errno.ts";
+import { executable } from "../ffi/executable.ts";
 import { readMemoryFile } from "../ffi/file.ts";
 import { LISTEN_VARIABLES } from "../ffi/listen_fds.ts";
 import {
   commandLine,
   environmentVariable,
-  executable,
   execute,
   initialEnvironment,
   processId,

@@ -12,7 +12,8 @@ import type { StartOptions } from "./start.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** What `--help` shows. */
-export const USAGE = `Usage: multibinder [options] <control.sock>
+export function usageOf(program: string): string {
+  return `Usage: ${program} [options] <control.sock>
 
 Binds LISTEN sockets for other programs and hands them over the control socket.
 
@@ -34,6 +35,7 @@ Binds LISTEN sockets for other programs and hands them over the control socket.
 SIGUSR1 re-executes the daemon with every socket it holds, SIGHUP reads the
 policy again, SIGTERM and SIGINT end it. Exit status: 0 ended by a signal,
 1 failed, 2 wrong usage.`;
+}
 
 /** A text to show, or a daemon to start. */
 export type Command = { show: string } | { start: StartOptions };
@@ -41,9 +43,13 @@ export type Command = { show: string } | { start: StartOptions };
 /**
  * Reads the daemon's command line.
  *
+ * @param program what it is called
  * @throws {UsageError}
  */
-export function readCommandLine(args: readonly string[]): Command {
+export function readCommandLine(
+  args: readonly string[],
+  program: string,
+): Command {
   const options = parseArgs(withTakeoverValue(args), {
     boolean: ["help", "version"],
     string: [
@@ -63,7 +69,7 @@ export function readCommandLine(args: readonly string[]): Command {
       if (option !== undefined) throw new UsageError(`no option ${argument}`);
     },
   });
-  if (options.help) return { show: USAGE };
+  if (options.help) return { show: usageOf(program) };
   if (options.version) return { show: VERSION };
   const [path, ...rest] = options._.map(String);
   if (path === undefined || path === "") {

@@ -9,12 +9,8 @@
  *
  * @module
  */
-import {
-  commandLine,
-  executable,
-  execute,
-  initialEnvironment,
-} from "../ffi/process.ts";
+import { executable } from "../ffi/executable.ts";
+import { commandLine, execute, initialEnvironment } from "../ffi/process.ts";
 import {
   areBlocked,
   blockSignals,

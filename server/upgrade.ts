@@ -1,6 +1,7 @@
 import { canOpen } from "../ffi/descriptor.ts";
 import { OsError } from "../ffi/errno.ts";
-import { descriptorLimit, executable } from "../ffi/process.ts";
+import { executable } from "../ffi/executable.ts";
+import { descriptorLimit } from "../ffi/process.ts";
 import type { Daemon } from "./daemon.ts";
 import { replaceProgram, stateOf } from "./handoff.ts";
 import { encodeState } from "./state.ts";
@@ -31,9 +32,11 @@ export class Upgrade {
   constructor(daemon: Daemon, observer: UpgradeObserver) {
     this.#daemon = daemon;
     this.#observer = observer;
+    // A link that started us is recognised only while it still leads to us.
+    const program = executable();
     if (daemon.origin.generation === 1 && !mayCheck()) {
       daemon.log.warn("a new version is not checked before it takes over", {
-        remedy: `--allow-run=${executable()}`,
+        remedy: `--allow-run=${program}`,
       });
     }
   }

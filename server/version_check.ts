@@ -5,12 +5,9 @@
  *
  * @module
  */
+import { executable } from "../ffi/executable.ts";
 import { readAll } from "../ffi/file.ts";
-import {
-  commandLine,
-  environmentVariable,
-  executable,
-} from "../ffi/process.ts";
+import { commandLine, environmentVariable } from "../ffi/process.ts";
 import { decodeState } from "./state.ts";
 
 /** Set for a program that is only checked. */

@@ -1,5 +1,6 @@
 import type { Ending } from "../../ffi/child_process.ts";
 import { signalName } from "../../ffi/signal_numbers.ts";
+import { programName } from "../command/program_name.ts";
 
 /** Takes one line for people. */
 export type Report = (line: string) => void;
@@ -18,7 +19,7 @@ export function reporter(program: string): Report {
 }
 
 /** Writes lines of the command `run`. */
-export const report: Report = reporter("multibinder-client run");
+export const report: Report = (line) => reporter(`${programName()} run`)(line);
 
 /** How a program ended, as a person says it. */
 export function formatEnding(ending: Ending): string {

@@ -1,6 +1,7 @@
 import { commandPath, startChild } from "../../ffi/child_process.ts";
+import { executable } from "../../ffi/executable.ts";
 import { checkExecutable } from "../../ffi/file.ts";
-import { commandLine, executable } from "../../ffi/process.ts";
+import { commandLine } from "../../ffi/process.ts";
 import { FIRST_DESCRIPTOR } from "../command/launch.ts";
 import { StartError } from "../command/start_error.ts";
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { spareDescriptor } from "../../ffi/descriptor.ts";
 import { OsError } from "../../ffi/errno.ts";
+import { executable } from "../../ffi/executable.ts";
 import {
   commandLine,
   descriptorLimit,
   environmentVariable,
-  executable,
   execute,
   initialEnvironment,
   openDescriptors,

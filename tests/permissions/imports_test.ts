@@ -30,6 +30,11 @@ const RULES: [rule: string, from: RegExp, allowed: RegExp][] = [
     /^client\//,
     /^(client|ffi)\/|^(protocol|address|duration|version)\.ts$|^(@std\/|node:)/,
   ],
+  [
+    "the binary's face has the command line of each side and what ends the daemon",
+    /^multibinder\.ts$/,
+    /^(server|client)\/command_line\.ts$|^server\/ending\.ts$/,
+  ],
 ];
 
 for (const [rule, from, allowed] of RULES) {

@@ -15,6 +15,7 @@ const FACES = [
   "mod.ts",
   "server.ts",
   "client.ts",
+  "multibinder.ts",
   "protocol.ts",
   "address.ts",
   "duration.ts",
@@ -40,7 +41,7 @@ async function read(path: string): Promise<Source> {
   return { path: relative(ROOT, path), code };
 }
 
-/** Every file that is published. */
+/** Every file that is published, and the binary's face. */
 export async function productSources(): Promise<Source[]> {
   const paths = FACES.map((face) => join(ROOT, face));
   for (const folder of FOLDERS) {

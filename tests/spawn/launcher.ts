@@ -1,6 +1,6 @@
 /** A program that starts a Deno service with a socket. */
 import { Binding, spawn } from "../../client.ts";
-import { executable } from "../../ffi/process.ts";
+import { executable } from "../../ffi/executable.ts";
 
 const [fd, library] = Deno.args;
 using web = Binding.from(Number(fd));
