@@ -1,12 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import {
-  type Abi,
-  abi,
-  abiOf,
-  UnsupportedPlatformError,
-} from "../../ffi/abi.ts";
+import { type Abi, abiOf, UnsupportedPlatformError } from "../../ffi/abi.ts";
 import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
 
 const HEADERS = `
   dirent errno fcntl grp limits netdb poll pwd sched signal spawn stddef stdio time unistd
@@ -16,15 +10,17 @@ const HEADERS = `
   linux/bpf
 `.trim().split(/\s+/);
 
-// Not in any header: passing 254 descriptors shows it, see
-// descriptor_passing_test.ts.
-const OF_THE_KERNEL: ReadonlySet<string> = new Set(["SCM_MAX_FD"]);
+/** What no header has, and what else shows it. */
+const OF_NO_HEADER: Readonly<Record<string, string>> = {
+  SCM_MAX_FD: "descriptor_passing_test.ts: 253 pass, 254 do not",
+  libc: "paths; the last tests of this file, and every test that calls libc",
+};
 
 const EXPRESSIONS: Readonly<Record<string, string>> = {
   // <netinet/tcp.h> has it, which cannot stand beside <linux/tcp.h>.
   TCP_LISTEN: "BPF_TCP_LISTEN",
   "cmsghdr.size": "CMSG_LEN(0)",
-  "cmsghdr.align": "sizeof(size_t)",
+  "cmsghdr.align": "CMSG_ALIGN(1)",
   // It grows from kernel to kernel: what is read ends with the last field.
   "tcp_info.size":
     "offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(__u64)",
@@ -36,66 +32,97 @@ function typeOf(layout: string): string {
   return layout.endsWith("_t") ? layout : `struct ${layout}`;
 }
 
+/** A number of the table: by name, as a C expression, as the table has it. */
 interface Entry {
   name: string;
   expression: string;
   value: number;
 }
 
-function entriesOf(table: Abi): Entry[] {
-  const entries: Entry[] = [];
-  for (const [name, value] of Object.entries(table)) {
-    if (typeof value !== "number" || OF_THE_KERNEL.has(name)) continue;
-    entries.push({ name, expression: EXPRESSIONS[name] ?? name, value });
-  }
-  for (const [struct, layout] of Object.entries(table.layouts)) {
-    const type = typeOf(struct);
-    for (const [field, value] of Object.entries<number>(layout)) {
-      const name = `${struct}.${field}`;
-      const usual = field === "size"
-        ? `sizeof(${type})`
-        : `offsetof(${type}, ${field})`;
-      entries.push({ name, expression: EXPRESSIONS[name] ?? usual, value });
-    }
-  }
-  return entries;
+/** An entry; what is no number is nothing that could be checked. */
+function entry(name: string, usual: string, value: unknown): Entry {
+  assert(typeof value === "number", `${name} is not checked by anything`);
+  return { name, expression: EXPRESSIONS[name] ?? usual, value };
 }
 
+function entriesOf({ layouts, ...constants }: Abi): Entry[] {
+  return [
+    ...Object.entries(constants)
+      .filter(([name]) => !Object.hasOwn(OF_NO_HEADER, name))
+      .map(([name, value]) => entry(name, name, value)),
+    ...Object.entries(layouts).flatMap(([struct, layout]) => {
+      const type = typeOf(struct);
+      return Object.entries(layout).map(([field, value]) => {
+        const usual = field === "size"
+          ? `sizeof(${type})`
+          : `offsetof(${type}, ${field})`;
+        return entry(`${struct}.${field}`, usual, value);
+      });
+    }),
+  ];
+}
+
+/**
+ * A C program that need not run: it leaves each value in its assembler text,
+ * as the kernel's build learns its offsets (Documentation/kbuild, asm-offsets).
+ */
 function programFor(entries: readonly Entry[]): string {
   return [
     "#define _GNU_SOURCE",
     ...HEADERS.map((header) => `#include <${header}.h>`),
-    "int main(void) {",
+    "void values(void) {",
     ...entries.map(({ name, expression }) =>
-      `printf("${name} %lld\\n", (long long) (${expression}));`
+      `asm volatile("-> ${name} %0" : : "n" ((long long) (${expression})));`
     ),
-    "return 0; }",
+    "}",
   ].join("\n");
 }
 
-async function run(command: string, ...args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args })
-    .output();
+/**
+ * What a compiler leaves on `-> ` lines of the assembler text; a constant of
+ * x86_64's has a `$` there.
+ */
+async function valuesBy(compiler: string, program: string): Promise<string[]> {
+  const process = new Deno.Command(compiler, {
+    args: ["-x", "c", "-S", "-o", "-", "-"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = process.output();
+  await new Blob([program]).stream().pipeTo(process.stdin);
+  const { success, stdout, stderr } = await output;
   assert(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  const assembler = new TextDecoder().decode(stdout);
+  return [...assembler.matchAll(/^\s*-> (\S+) \$?(-?\d+)$/gm)]
+    .map(([, name, value]) => `${name} ${value}`);
 }
 
-Deno.test({
-  name: "every constant and layout is what the C compiler makes of the headers",
-  ignore: await lacks("cc"),
-  fn: async () => {
-    await using scratch = await Scratch.make();
-    const entries = entriesOf(abi);
-    const source = scratch.join("abi.c");
-    await Deno.writeTextFile(source, programFor(entries));
-    await run("cc", "-o", scratch.join("abi"), source);
-    const lines = (await run(scratch.join("abi"))).trimEnd().split("\n");
-    assertEquals(
-      lines,
-      entries.map(({ name, value }) => `${name} ${value}`),
-    );
-    assert(lines.length > 80);
-  },
+for (const arch of ["x86_64", "aarch64"]) {
+  // The name says the target, whichever machine it runs on.
+  const compiler = `${arch}-linux-gnu-gcc`;
+  Deno.test({
+    name:
+      `${arch}: every constant, size and offset is what the C compiler makes of the headers`,
+    ignore: await lacks(compiler),
+    fn: async () => {
+      const entries = entriesOf(abiOf("linux", arch));
+      assertEquals(
+        await valuesBy(compiler, programFor(entries)),
+        entries.map(({ name, value }) => `${name} ${value}`),
+      );
+      assert(entries.length > 200, `only ${entries.length} entries`);
+    },
+  });
+}
+
+Deno.test("a constant or a field that is no number is not passed over", () => {
+  const table = abiOf("linux", "x86_64");
+  const text = Object.assign({}, table, { O_PATH: "0o10000000" });
+  assertThrows(() => entriesOf(text), Error, "O_PATH is not checked");
+  const layouts = { ...table.layouts, iovec: { size: [16] } };
+  const list = Object.assign({}, table, { layouts });
+  assertThrows(() => entriesOf(list), Error, "iovec.size is not checked");
 });
 
 Deno.test("both targets have every entry", () => {
