@@ -15,6 +15,11 @@ export interface DaemonOptions {
   sock?: string;
   /** Options of the daemon's command line. Default: none. */
   args?: readonly string[];
+  /**
+   * What is started with those options and the path of the control socket.
+   * Default: this deno with the daemon of this tree.
+   */
+  program?: readonly string[];
   /** Permission flags. Default: the C library and nothing else. */
   permissions?: readonly string[];
   /** Variables to set. Default: none. */
@@ -32,10 +37,11 @@ export const MINIMAL_FLAGS: readonly string[] = [
 /** The command line that starts a daemon of this tree. */
 export function daemonCommand(
   sock: string,
-  { args = [], permissions = MINIMAL_FLAGS }: DaemonOptions = {},
+  { args = [], permissions = MINIMAL_FLAGS, program }: DaemonOptions = {},
 ): string[] {
   const script = treePath("server.ts");
-  return [Deno.execPath(), "run", ...permissions, script, ...args, sock];
+  const started = program ?? [Deno.execPath(), "run", ...permissions, script];
+  return [...started, ...args, sock];
 }
 
 /** A daemon that listens. `await using` ends it. */

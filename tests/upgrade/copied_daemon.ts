@@ -29,12 +29,16 @@ export class SourceCopy {
   private constructor(
     /** The folder. */
     readonly folder: string,
+    readonly sources: readonly string[],
   ) {}
 
-  /** Copies the source of this tree into a new folder. */
-  static async make(folder: string): Promise<SourceCopy> {
+  /** Copies the source of this tree, with more than the daemon, into a new folder. */
+  static async make(
+    folder: string,
+    more: readonly string[] = [],
+  ): Promise<SourceCopy> {
     await Deno.mkdir(folder);
-    const copy = new SourceCopy(folder);
+    const copy = new SourceCopy(folder, [...SOURCES, ...more]);
     await copy.repair();
     return copy;
   }
@@ -43,7 +47,7 @@ export class SourceCopy {
   async repair(): Promise<void> {
     await Deno.remove(this.folder, { recursive: true });
     await Deno.mkdir(this.folder);
-    for (const name of SOURCES) {
+    for (const name of this.sources) {
       await copyInto(treePath(name), `${this.folder}/${name}`);
     }
   }

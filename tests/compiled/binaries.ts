@@ -1,0 +1,58 @@
+/**
+ * Binaries as `deno task compile` makes them: of this tree, and of the same
+ * tree with another version.
+ *
+ * @module
+ */
+import { compile } from "../../tools/compile/compile.ts";
+import { lackOfRuntime } from "../../tools/compile/runtime.ts";
+import { STAND_IN_COMPILER } from "../../tools/compile/stand_in.ts";
+import { lacks } from "../foreign_program.ts";
+import { Scratch } from "../tree.ts";
+import { SourceCopy } from "../upgrade/copied_daemon.ts";
+
+/** For the option `ignore` of a test: true where none can be compiled. */
+export async function cannotCompile(): Promise<boolean> {
+  const lack = await lackOfRuntime(Deno.build.target);
+  return lack !== undefined && await lacks(STAND_IN_COMPILER);
+}
+
+/** The version of the other binary. */
+export const OTHER_VERSION = "99.0.0";
+
+/** Binaries in a folder of their own, each compiled when it is wanted first. */
+export class Binaries implements AsyncDisposable {
+  readonly #scratch = Scratch.make();
+  #current: Promise<string> | undefined;
+  #other: Promise<string> | undefined;
+
+  /** The path of one of this tree. Prints what the program was put into. */
+  current(): Promise<string> {
+    return this.#current ??= this.#compile("current", undefined);
+  }
+
+  /** The path of one of {@linkcode OTHER_VERSION}. */
+  other(): Promise<string> {
+    return this.#other ??= this.#compileOther();
+  }
+
+  async #compileOther(): Promise<string> {
+    const scratch = await this.#scratch;
+    const source = await SourceCopy.make(scratch.join("source"), [
+      "client",
+      "multibinder.ts",
+    ]);
+    await source.setVersion(OTHER_VERSION);
+    return await this.#compile("other", source.folder);
+  }
+
+  async #compile(name: string, folder: string | undefined): Promise<string> {
+    const output = (await this.#scratch).join(name);
+    console.log(await compile({ output, ...(folder && { folder }) }));
+    return output;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#scratch)[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,136 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { VERSION } from "../../version.ts";
+import { Daemon } from "../daemon.ts";
+import { Program } from "../program.ts";
+import { Binaries, cannotCompile } from "./binaries.ts";
+
+const compiling = { ignore: await cannotCompile() };
+const binaries = new Binaries();
+Deno.test.afterAll(() => binaries[Symbol.asyncDispose]());
+
+/** Runs the binary to its end. */
+async function run(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): ReturnType<Program["end"]> {
+  await using program = Program.start(await binaries.current(), { args, env });
+  return await program.end();
+}
+
+async function output(
+  ...[args, env]: Parameters<typeof run>
+): Promise<string> {
+  const { code, output, errors } = await run(args, env);
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+  return output;
+}
+
+Deno.test(
+  "the binary, the daemon and each command say the version",
+  compiling,
+  async () => {
+    assertEquals(await output(["-V"]), VERSION);
+    assertEquals(await output(["--version"]), VERSION);
+    assertEquals(await output(["server", "-V"]), VERSION);
+    assertEquals(await output(["status", "--version"]), VERSION);
+  },
+);
+
+Deno.test(
+  "the binary's help names the daemon and the client's commands",
+  compiling,
+  async () => {
+    const help = await output(["--help"]);
+    assertStringIncludes(help, "Usage: multibinder <command>");
+    for (
+      const command of ["server", "exec", "run", "list", "release", "status"]
+    ) {
+      assertStringIncludes(help, `\n  ${command} `);
+      assert(
+        (await output([command, "-h"])).startsWith(
+          `Usage: multibinder ${command} `,
+        ),
+      );
+    }
+  },
+);
+
+const WRONG: [what: string, args: string[], says: string, usage: string][] = [
+  ["no command", [], "multibinder: the command is missing", "<command>"],
+  ["an unknown one", ["serve"], "multibinder: there is no command serve", "<"],
+  ["no path", ["server"], "multibinder server: the path of", "server ["],
+  ["no such option", ["server", "-x"], "multibinder server: no option", "serv"],
+  ["a word too many", ["list", "a"], "multibinder list: list takes", "list ["],
+];
+
+for (const [what, args, says, usage] of WRONG) {
+  Deno.test(
+    `wrong usage of the binary ends with exit code 2 and the usage: ${what}`,
+    compiling,
+    async () => {
+      const { code, output, errors } = await run(args);
+      assertEquals({ code, output }, { code: 2, output: "" });
+      assert(errors.startsWith(says), errors);
+      assertStringIncludes(errors, `Usage: multibinder ${usage}`);
+    },
+  );
+}
+
+Deno.test(
+  "a daemon and the commands of one binary work with each other",
+  compiling,
+  async () => {
+    await using daemon = await Daemon.start({
+      program: [await binaries.current(), "server"],
+    });
+    const env = { MULTIBINDER_SOCK: daemon.sock };
+    const told = await output([
+      ...["exec", "web=127.0.0.1:0", "--"],
+      ...[
+        "sh",
+        "-c",
+        'echo "$LISTEN_FDS $LISTEN_FDNAMES $((LISTEN_PID - $$))"',
+      ],
+    ], env);
+    assertEquals(told, "1 web 0");
+    const [held] = JSON.parse(await output(["list", "--json"], env));
+    assertEquals(held.address, "127.0.0.1:0");
+    const status = JSON.parse(await output(["status", "--json"], env));
+    assertEquals([status.binds, status.pid], [1, daemon.pid]);
+    assertEquals(await output(["release", "127.0.0.1:0"], env), "");
+    const again = await run(["release", "127.0.0.1:0"], env);
+    assertEquals(again.code, 1);
+    assertStringIncludes(again.errors, "multibinder release: No such bind");
+    assertEquals((await daemon.stop()).code, 0);
+  },
+);
+
+Deno.test(
+  "a second daemon of the binary fails with exit code 1 and says why",
+  compiling,
+  async () => {
+    const binary = await binaries.current();
+    await using daemon = await Daemon.start({ program: [binary, "server"] });
+    const { code, errors } = await run(["server", daemon.sock]);
+    assertEquals(code, 1);
+    assert(errors.startsWith("multibinder server: "), errors);
+  },
+);
+
+Deno.test(
+  "run of the binary passes variables on that a shell would lose",
+  compiling,
+  async () => {
+    const binary = await binaries.current();
+    await using daemon = await Daemon.start({ program: [binary, "server"] });
+    await using program = Program.start(binary, {
+      args: ["run", "127.0.0.1:0", "--", "env"],
+      env: { MULTIBINDER_SOCK: daemon.sock, "a.b": "c" },
+    });
+    await program.output.next("a.b=c");
+    await program.output.next("LISTEN_PID=");
+    program.signal("SIGTERM");
+    const { output } = await program.end();
+    assertStringIncludes(output, "LISTEN_FDS=1");
+  },
+);

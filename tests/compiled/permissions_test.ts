@@ -1,0 +1,28 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { UnsupportedPlatformError } from "../../ffi/abi.ts";
+import { permissionFlags } from "../../tools/compile/permissions.ts";
+
+for (const arch of ["x86_64", "aarch64"]) {
+  Deno.test(`a binary for ${arch} may open that target's C library, start programs, and nothing else`, () => {
+    const [prompt, ffi, run, ...more] = permissionFlags(
+      `${arch}-unknown-linux-gnu`,
+    );
+    assertEquals([prompt, run, more], ["--no-prompt", "--allow-run", []]);
+    const paths = ffi!.replace("--allow-ffi=", "").split(",");
+    assertEquals(paths[0], `/lib/${arch}-linux-gnu/libc.so.6`);
+    assertEquals(paths.filter((path) => !/^\/.*\/libc\.so\.6$/.test(path)), []);
+  });
+}
+
+for (
+  const target of [
+    "x86_64-unknown-linux-musl",
+    "x86_64-apple-darwin",
+    "riscv64gc-unknown-linux-gnu",
+    "",
+  ]
+) {
+  Deno.test(`no binary is compiled for a target that is not ours: "${target}"`, () => {
+    assertThrows(() => permissionFlags(target), UnsupportedPlatformError);
+  });
+}
