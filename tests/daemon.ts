@@ -44,6 +44,16 @@ export function daemonCommand(
   return [...started, ...args, sock];
 }
 
+/**
+ * A daemon that is started without its signals held back starts a second time
+ * (server/signals.ts). Where a start takes seconds, as on an emulated
+ * processor, one is enough.
+ */
+const SIGNALS_HELD_BACK: readonly string[] =
+  Deno.env.has("MULTIBINDER_TESTS_SINGLE_START")
+    ? ["env", "--block-signal=HUP,USR1,TERM,INT"]
+    : [];
+
 /** A daemon that listens. `await using` ends it. */
 export class Daemon implements AsyncDisposable {
   readonly #scratch: Scratch;
@@ -62,7 +72,11 @@ export class Daemon implements AsyncDisposable {
   static async start(options: DaemonOptions = {}): Promise<Daemon> {
     const scratch = await Scratch.make();
     const sock = options.sock ?? scratch.join("control.sock");
-    const command = [...options.under ?? [], ...daemonCommand(sock, options)];
+    const command = [
+      ...SIGNALS_HELD_BACK,
+      ...options.under ?? [],
+      ...daemonCommand(sock, options),
+    ];
     const program = Program.start(command[0]!, {
       args: command.slice(1),
       ...(options.env && { env: options.env }),

@@ -10,6 +10,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { exists } from "../exists.ts";
 import { writePackage } from "./package_folder.ts";
 import { stdFromNpm } from "./std_from_npm.ts";
 import { stdLog } from "./std_log.ts";
@@ -87,15 +88,5 @@ async function moveInto(registry: string, ready: string): Promise<void> {
     await Deno.rename(registry, ready);
   } catch (error) {
     if (!await exists(ready)) throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

@@ -1,0 +1,101 @@
+/**
+ * The processor: qemu's user mode, told to the kernel as the interpreter of
+ * aarch64 programs (binfmt_misc), so that execve(2) of one works and a daemon
+ * can execute itself again.
+ * @module
+ */
+
+import { candidates } from "../../ffi/search_path.ts";
+import { exists } from "../exists.ts";
+
+const BINFMT_MISC = "/proc/sys/fs/binfmt_misc";
+
+/** Debian's two names for it: by the package qemu-user-static, and since 13. */
+const NAMES = ["qemu-aarch64-static", "qemu-aarch64"];
+
+/** The first 20 bytes of an ELF file: 64 bits, little-endian, EM_AARCH64. */
+const MAGIC = String
+  .raw`\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`;
+/** Whatever ABI byte it has, executable or position-independent. */
+const MASK = String
+  .raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`;
+
+/**
+ * P: argv[0] reaches the program as its caller wrote it. O: the emulator is
+ * given the opened program, also where its user may not read it. F: the
+ * emulator is opened now, and found from any mount namespace.
+ */
+const FLAGS = "POF";
+
+/**
+ * The registration, under a name of this process's own: the kernel asks the
+ * latest first, so one that the distribution has made stays as it is.
+ */
+export class Emulator implements AsyncDisposable {
+  readonly #entry = `multibinder-aarch64-${Deno.pid}`;
+  readonly #mounted: boolean;
+
+  /**
+   * Variables for the emulated programs. Deno's binary signs its return
+   * addresses; emulated as the architecture says, with QARMA, that is a third
+   * of the time it takes to start.
+   */
+  readonly env: Readonly<Record<string, string>> = {
+    QEMU_CPU: "max,pauth-impdef=on",
+  };
+
+  private constructor(mounted: boolean) {
+    this.#mounted = mounted;
+  }
+
+  /** Registers it. @throws where it is missing or the kernel does not have it. */
+  static async register(): Promise<Emulator> {
+    const program = await installed();
+    if (program === undefined) {
+      throw new Error(`${NAMES[0]} is not installed (qemu-user-static)`);
+    }
+    const emulator = new Emulator(await mount());
+    const rule = `:${emulator.#entry}:M::${MAGIC}:${MASK}:${program}:${FLAGS}`;
+    try {
+      await Deno.writeTextFile(`${BINFMT_MISC}/register`, rule);
+    } catch (error) {
+      await emulator.#unmount();
+      throw new Error(`the kernel takes no interpreter of aarch64 programs`, {
+        cause: error,
+      });
+    }
+    return emulator;
+  }
+
+  async #unmount(): Promise<void> {
+    if (this.#mounted) await run("umount", BINFMT_MISC);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.writeTextFile(`${BINFMT_MISC}/${this.#entry}`, "-1");
+    await this.#unmount();
+  }
+}
+
+/** The emulator's path. */
+async function installed(): Promise<string | undefined> {
+  for (const path of NAMES.flatMap(candidates)) {
+    if (await exists(path)) return path;
+  }
+  return undefined;
+}
+
+/** Whether it was not mounted before. */
+async function mount(): Promise<boolean> {
+  if (await exists(`${BINFMT_MISC}/register`)) return false;
+  await run("mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT_MISC);
+  return true;
+}
+
+async function run(command: string, ...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command, { args })
+    .output();
+  if (success) return;
+  const said = new TextDecoder().decode(stderr).trim();
+  throw new Error(`${command} ${args.join(" ")}: ${said}`);
+}

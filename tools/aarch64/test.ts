@@ -1,0 +1,107 @@
+/**
+ * The tests on another processor: `deno task test:aarch64 [--jobs=N] [files]`
+ * runs the files of selection.ts, or those it is told, with the aarch64 Deno on
+ * an emulated aarch64. Everything that is started as `Deno.execPath()` is that
+ * Deno again, re-executed daemons too; compilers, Ruby and Python are the
+ * machine's own.
+ *
+ * It needs root, for binfmt_misc(5) and a mount namespace, and Debian's
+ * qemu-user-static and libc6-dev-arm64-cross. Nothing of it stays on the
+ * machine but the folder `.aarch64/`.
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { fromFileUrl } from "@std/path";
+import { CLibrary } from "./c_library.ts";
+import { Emulator } from "./emulator.ts";
+import { type ForeignDeno, foreignDeno } from "./foreign_deno.ts";
+import { LEFT_OUT, SELECTED } from "./selection.ts";
+import { testFiles } from "./test_files.ts";
+
+const tree = fromFileUrl(new URL("../..", import.meta.url)).slice(0, -1);
+
+function tellWhatIsLeftOut(files: readonly string[]): void {
+  for (const file of files) {
+    for (const [name, reason] of Object.entries(LEFT_OUT[file] ?? {})) {
+      console.log(`left out: ${file}: ${name} (${reason})`);
+    }
+  }
+}
+
+/** The surroundings of the emulated tests. */
+interface Surroundings {
+  deno: ForeignDeno;
+  launcher: readonly string[];
+  env: Readonly<Record<string, string>>;
+}
+
+function testing(
+  files: readonly string[],
+  { deno, launcher, env }: Surroundings,
+): Deno.Command {
+  const [program, ...args] = [
+    ...launcher,
+    deno.path,
+    "test",
+    "--allow-all",
+    // That is native Deno's to do.
+    "--no-check",
+    `--preload=${tree}/tools/aarch64/leave_out.ts`,
+    ...files,
+  ];
+  return new Deno.Command(program!, {
+    args,
+    cwd: tree,
+    env: {
+      ...env,
+      DENO_DIR: deno.cache,
+      DENO_NO_UPDATE_CHECK: "1",
+      MULTIBINDER_TESTS_SINGLE_START: "1",
+    },
+    stdin: "null",
+  });
+}
+
+/** One job tells as it goes along, several tell one after the other. */
+async function run(
+  jobs: readonly (readonly string[])[],
+  surroundings: Surroundings,
+): Promise<boolean> {
+  if (jobs.length === 1) {
+    return (await testing(jobs[0]!, surroundings).spawn().status).success;
+  }
+  const outputs = await Promise.all(
+    jobs.map((files) => testing(files, surroundings).output()),
+  );
+  for (const { stdout, stderr } of outputs) {
+    await Deno.stdout.write(stdout);
+    await Deno.stderr.write(stderr);
+  }
+  return outputs.every(({ success }) => success);
+}
+
+async function main(args: string[]): Promise<boolean> {
+  const { jobs, _: named } = parseArgs(args, {
+    string: ["jobs", "_"],
+    default: { jobs: "1" },
+  });
+  const files = await testFiles(tree, named.length > 0 ? named : SELECTED);
+  tellWhatIsLeftOut(files);
+  const deno = await foreignDeno(tree);
+  await using library = await CLibrary.inSight();
+  await using emulator = await Emulator.register();
+  const shares = Array.from(
+    { length: Math.min(Number(jobs), files.length) },
+    (_, job) => files.filter((_, index) => index % Number(jobs) === job),
+  );
+  const { launcher } = library;
+  return await run(shares, { deno, launcher, env: emulator.env });
+}
+
+try {
+  Deno.exitCode = await main(Deno.args) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  Deno.exitCode = 1;
+}
