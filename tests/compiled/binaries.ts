@@ -6,7 +6,7 @@
  */
 import { compile } from "../../tools/compile/compile.ts";
 import { lackOfRuntime } from "../../tools/compile/runtime.ts";
-import { STAND_IN_COMPILER } from "../../tools/compile/stand_in.ts";
+import { STAND_IN_PROGRAMS } from "../../tools/compile/stand_in.ts";
 import { lacks } from "../foreign_program.ts";
 import { Scratch } from "../tree.ts";
 import { SourceCopy } from "../upgrade/copied_daemon.ts";
@@ -14,7 +14,7 @@ import { SourceCopy } from "../upgrade/copied_daemon.ts";
 /** For the option `ignore` of a test: true where none can be compiled. */
 export async function cannotCompile(): Promise<boolean> {
   const lack = await lackOfRuntime(Deno.build.target);
-  return lack !== undefined && await lacks(STAND_IN_COMPILER);
+  return lack !== undefined && await lacks(...STAND_IN_PROGRAMS);
 }
 
 /** The version of the other binary. */

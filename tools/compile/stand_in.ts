@@ -15,8 +15,11 @@
 import { denoOutput } from "../folder_registry/deno_command.ts";
 import { ElfProgram } from "./elf.ts";
 
-/** Of this machine's target, by the name that Debian gives it. */
-export const STAND_IN_COMPILER = `${Deno.build.arch}-linux-gnu-gcc`;
+/** What it takes to build one, by the names that Debian gives this target's. */
+export const STAND_IN_PROGRAMS = [
+  `${Deno.build.arch}-linux-gnu-gcc`,
+  `${Deno.build.arch}-linux-gnu-objcopy`,
+] as const;
 
 /** Nothing but what is in the file counts. */
 const CLOSED = ["--no-config", "--no-lock", "--no-npm", "--no-remote"];
@@ -79,26 +82,26 @@ async function loader(
     `${scratch}/built_in`,
     builtIn.map((argument) => `${argument}\0`).join(""),
   );
-  const { success, stderr } = await new Deno.Command(STAND_IN_COMPILER, {
-    args: [
-      ...["-Wall", "-Wextra", "-Werror", "-O2", "-fpie", "-ffreestanding"],
-      ...["-fno-stack-protector", "-fno-asynchronous-unwind-tables"],
-      ...["-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"],
-      `-Wl,--defsym=load_address=${program.nextAddress}`,
-      `-Wl,--defsym=deno_start=${program.entry}`,
-      `-Wl,--script=${import.meta.dirname}/stand_in_loader.ld`,
-      "-Wl,--oformat=binary",
-      ...["-o", "loader", `${import.meta.dirname}/stand_in_loader.c`],
-    ],
-    cwd: scratch,
+  const [compiler, objcopy] = STAND_IN_PROGRAMS;
+  await run(scratch, compiler, [
+    ...["-Wall", "-Wextra", "-Werror", "-O2", "-fpie", "-ffreestanding"],
+    ...["-fno-stack-protector", "-fno-asynchronous-unwind-tables"],
+    ...["-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none"],
+    `-Wl,--defsym=load_address=${program.nextAddress}`,
+    `-Wl,--defsym=deno_start=${program.entry}`,
+    `-Wl,--script=${import.meta.dirname}/stand_in_loader.ld`,
+    ...["-o", "loader", `${import.meta.dirname}/stand_in_loader.c`],
+  ]);
+  await run(scratch, objcopy, ["-O", "binary", "loader", "loader.bin"]);
+  return await Deno.readFile(`${scratch}/loader.bin`);
+}
+
+async function run(cwd: string, command: string, args: string[]) {
+  const { success, stderr } = await new Deno.Command(command, {
+    args,
+    cwd,
     stdin: "null",
   }).output();
-  if (!success) {
-    throw new Error(
-      `${STAND_IN_COMPILER} could not compile the loader: ${
-        new TextDecoder().decode(stderr)
-      }`,
-    );
-  }
-  return await Deno.readFile(`${scratch}/loader`);
+  if (success) return;
+  throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
 }
