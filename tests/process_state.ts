@@ -36,6 +36,21 @@ export async function isSettled(pid: number): Promise<boolean> {
   return (BigInt(`0x${caught}`) & SIGUSR1_BIT) !== 0n;
 }
 
+/** The numbers of signals that wait until a process takes them. */
+export async function pendingSignals(pid: number): Promise<Set<number>> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const pending = new Set<number>();
+  for (
+    const [, mask] of status.matchAll(/^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)$/gm)
+  ) {
+    const bits = BigInt(`0x${mask}`);
+    for (let signal = 1; signal <= 64; signal++) {
+      if ((bits >> BigInt(signal - 1) & 1n) === 1n) pending.add(signal);
+    }
+  }
+  return pending;
+}
+
 /** The memory a process has resident, in KiB (VmRSS, proc_pid_status(5)). */
 export async function residentMemory(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);

@@ -44,7 +44,10 @@ export function requestText(
 export interface ReceivedLine {
   /** With its newline, if it had one. */
   text: string;
-  /** Closed when the next line is asked for, or with the connection. */
+  /**
+   * Closed by {@linkcode RawConnection.closeReceived}, when the next line is
+   * asked for, or with the connection.
+   */
   descriptors: number[];
 }
 
@@ -110,10 +113,15 @@ export class RawConnection implements Disposable {
 
   /** The next line, or `undefined` when the daemon has hung up. */
   async next(): Promise<ReceivedLine | undefined> {
-    closeAll(this.#handedOut?.descriptors);
-    this.#handedOut = undefined;
+    this.closeReceived();
     while (this.#lines.length === 0 && !this.#ended) await this.#receive();
     return this.#handedOut = this.#lines.shift();
+  }
+
+  /** Closes what came with the last line. */
+  closeReceived(): void {
+    closeAll(this.#handedOut?.descriptors);
+    this.#handedOut = undefined;
   }
 
   /** The next answer, which has to come. */

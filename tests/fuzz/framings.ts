@@ -19,7 +19,8 @@ type Framing = (
   random: Random,
 ) => Promise<void>;
 
-interface Way {
+/** What a client does with its requests. */
+export interface Way {
   readonly what: string;
   readonly send: Framing;
   /** Whether the answers are read, to the last one. */
@@ -69,7 +70,8 @@ async function whole(connection: RawConnection, bytes: Bytes): Promise<void> {
   await connection.send(bytes);
 }
 
-const WAYS: readonly Way[] = [
+/** Every way. */
+export const WAYS: readonly Way[] = [
   { what: "whole", send: whole, reads: true },
   { what: "in pieces", send: inPieces, reads: true },
   { what: "with descriptors", send: withDescriptors, reads: true },

@@ -1,0 +1,16 @@
+import { withoutLeak } from "../descriptor_leak.ts";
+import { CYCLES, SECONDS, SEED, STORM_SECONDS } from "./plan.ts";
+import { Run } from "./run.ts";
+
+Deno.test("binds, releases, clients that come and go in every bad way, re-execs and policies at random leave nothing that does not add up", async () => {
+  console.log(`MULTIBINDER_SOAK=${SECONDS} MULTIBINDER_SOAK_SEED=${SEED}`);
+  await withoutLeak(async () => {
+    await using run = await Run.start();
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      const end = performance.now() + STORM_SECONDS * 1000;
+      do await run.storm(); while (performance.now() < end);
+      await run.flood();
+    }
+    await run.finish();
+  });
+});
