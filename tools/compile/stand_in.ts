@@ -49,7 +49,7 @@ export async function writeStandIn(
   }
 }
 
-/** The program and all that it imports as one module. */
+/** The program and all that it imports as one module, short: each start reads it anew. */
 async function bundled(
   folder: string,
   scratch: string,
@@ -59,6 +59,7 @@ async function bundled(
     [
       "bundle",
       "--quiet",
+      "--minify",
       "--platform=deno",
       `--output=${module}`,
       "multibinder.ts",
