@@ -383,11 +383,12 @@ export class Daemon implements Disposable {
 
   async #replyLater(
     connection: Connection,
-    pending: Promise<Reply>,
+    pending: Promise<() => Reply>,
   ): Promise<void> {
     let reply: Reply;
     try {
-      reply = await pending;
+      const perform = await pending;
+      reply = perform();
     } catch (error) {
       this.log.error("client dropped", { reason: reasonOf(error) });
       this.#drop(connection);

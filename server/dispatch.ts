@@ -66,14 +66,16 @@ interface Outcome {
 }
 
 /**
- * Answers one message; a promise only where something has to be waited for.
+ * Answers one message; where something has to be waited for, a promise of what
+ * then carries it out: nothing may come between that and the answer, or a next
+ * generation would carry it out once more.
  * Whatever goes wrong with a request is an error answer.
  */
 export function dispatch(
   message: Uint8Array<ArrayBuffer>,
   client: Client,
   context: RequestContext,
-): Reply | Promise<Reply> {
+): Reply | Promise<() => Reply> {
   let decoded: unknown;
   try {
     decoded = decodeMessage(message);
@@ -88,7 +90,7 @@ export function dispatch(
   if (Array.isArray(decoded)) return dispatchBatch(decoded, client, context);
   const task = prepare(decoded, client, context);
   return task instanceof Promise
-    ? task.then((task) => single(task, context))
+    ? task.then((task) => () => single(task, context))
     : single(task, context);
 }
 
@@ -121,7 +123,7 @@ function dispatchBatch(
   requests: readonly unknown[],
   client: Client,
   context: RequestContext,
-): Reply | Promise<Reply> {
+): Reply | Promise<() => Reply> {
   if (requests.length === 0 || requests.length > abi.SCM_MAX_FD) {
     const reason =
       `a batch of ${requests.length} requests, not 1 to ${abi.SCM_MAX_FD}`;
@@ -146,12 +148,12 @@ async function finishBatch(
   rest: readonly unknown[],
   client: Client,
   context: RequestContext,
-): Promise<Reply> {
+): Promise<() => Reply> {
   tasks.push(await pending);
   for (const request of rest) {
     tasks.push(await prepare(request, client, context));
   }
-  return batch(tasks, context);
+  return () => batch(tasks, context);
 }
 
 /**

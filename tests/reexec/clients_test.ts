@@ -104,27 +104,6 @@ Deno.test("a request for a name, whose answer takes time, is answered once", asy
   }
 });
 
-Deno.test("a request for a name is carried out once, however often the program is replaced meanwhile", async () => {
-  await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
-  const generations = 20;
-  const clients = Array.from(
-    { length: 50 },
-    () => RawConnection.open(daemon.sock),
-  );
-  for (let count = 0; count < generations; count++) {
-    for (const client of clients) {
-      await client.send(bindRequest(count, "localhost"));
-    }
-    const replaced = daemon.reexec();
-    for (const client of clients) await assertBound(client, count);
-    await replaced;
-  }
-  for (const client of clients) client[Symbol.dispose]();
-  using session = await connect({ sock: daemon.sock });
-  const [held] = await session.list();
-  assertEquals(held?.handed_out, clients.length * generations);
-});
-
 Deno.test("answers that nobody has read yet arrive after a re-exec, with their sockets", async () => {
   // More than the kernel keeps for one socket, and less than the daemon does.
   const count = 1000;

@@ -1,0 +1,44 @@
+import { assert, assertEquals } from "@std/assert";
+import { BindTable } from "../../server/bind_table.ts";
+import { ControlSocket } from "../../server/control_socket.ts";
+import { dispatch } from "../../server/dispatch.ts";
+import { stateOf } from "../../server/handoff.ts";
+import { DEFAULT_LIMITS } from "../../server/limits.ts";
+import { createLog } from "../../server/log.ts";
+import { firstGeneration } from "../../server/serve.ts";
+import { requestText } from "../raw_connection.ts";
+import { Scratch } from "../tree.ts";
+
+const CLIENT = { peer: { pid: 1, uid: 0, gid: 0 }, groups: [] };
+
+const BY_NAME = requestText(1, "bind", [{ address: "localhost", port: 0 }]);
+
+// A re-exec may come at any moment at which the event loop has a turn, and the
+// next generation carries out what has not been answered by then.
+for (
+  const [what, text] of [["request", BY_NAME], ["batch", `[${BY_NAME}]`]]
+) {
+  Deno.test(`a ${what} for a name has done nothing before it can be answered at once`, async () => {
+    await using scratch = await Scratch.make();
+    using daemon = firstGeneration({
+      control: ControlSocket.listen(
+        scratch.join("control.sock"),
+        { mode: 0o600 },
+        () => {},
+      ),
+      binds: new BindTable(),
+      log: createLog({ level: "error" }),
+      limits: DEFAULT_LIMITS,
+      policy: undefined,
+      tracing: undefined,
+    });
+    const bytes = new TextEncoder().encode(text);
+    const pending = dispatch(bytes, CLIENT, daemon);
+    assert(pending instanceof Promise);
+    const perform = await pending;
+    assertEquals(stateOf(daemon).binds, []);
+    const { sockets } = perform();
+    assertEquals(stateOf(daemon).binds.map((each) => each.handed_out), [1]);
+    for (const socket of sockets) socket.release();
+  });
+}
