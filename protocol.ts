@@ -243,6 +243,8 @@ const NOTHING = new Uint8Array(0);
  */
 export class Framing {
   #buffer: Uint8Array<ArrayBuffer> = NOTHING;
+  /** Whether the buffer is somebody else's. */
+  #lent = false;
   /** Where the message under way begins. */
   #start = 0;
   /** Up to where it has been looked at. */
@@ -260,9 +262,35 @@ export class Framing {
     const buffer = new Uint8Array(rest.length + bytes.length);
     buffer.set(rest);
     buffer.set(bytes, rest.length);
-    this.#buffer = buffer;
+    this.#hold(buffer);
+  }
+
+  /**
+   * Takes in what came without a copy where nothing else is pending: before
+   * the bytes change, {@linkcode Framing.keep} has to be called.
+   */
+  borrow(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#start < this.#buffer.length) return this.append(bytes);
+    this.#hold(bytes);
+    this.#lent = true;
+  }
+
+  /** Copies what is pending of borrowed bytes. */
+  keep(): void {
+    if (this.#lent) this.#hold(this.pending.slice());
+  }
+
+  /** Goes on in a buffer that begins with what is pending. */
+  #hold(buffer: Uint8Array<ArrayBuffer>): void {
+    this.#buffer = buffer.length === 0 ? NOTHING : buffer;
+    this.#lent = false;
     this.#scanned -= this.#start;
     this.#start = 0;
+  }
+
+  /** Whether anything came that no message was cut from yet. */
+  get isPending(): boolean {
+    return this.#start < this.#buffer.length;
   }
 
   /** What no message was cut from yet. */
@@ -277,28 +305,48 @@ export class Framing {
    */
   next(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#depth === 0) this.#skipSpace();
+    const isWhole = this.#scan();
+    this.#refuseTooLong();
+    if (!isWhole) return undefined;
+    const message = this.#buffer.subarray(this.#start, this.#scanned);
+    this.#start = this.#scanned;
+    return message;
+  }
+
+  /** Looks for the last bracket; every byte is looked at once. */
+  #scan(): boolean {
     const buffer = this.#buffer;
-    while (this.#scanned < buffer.length) {
-      const byte = buffer[this.#scanned++]!;
-      if (this.#inString) {
-        if (this.#escaped) this.#escaped = false;
-        else if (byte === BACKSLASH) this.#escaped = true;
-        else if (byte === QUOTE) this.#inString = false;
+    const end = buffer.length;
+    let at = this.#scanned;
+    let depth = this.#depth;
+    let inString = this.#inString;
+    let escaped = this.#escaped;
+    let isWhole = false;
+    while (at < end && !isWhole) {
+      const byte = buffer[at++]!;
+      if (inString) {
+        if (escaped) escaped = false;
+        else if (byte === BACKSLASH) escaped = true;
+        else if (byte === QUOTE) inString = false;
       } else if (byte === QUOTE) {
-        this.#inString = true;
+        inString = true;
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-        this.#depth++;
+        depth++;
       } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-        if (--this.#depth === 0) return this.#cut();
+        isWhole = --depth === 0;
       }
     }
-    this.#refuseTooLong();
-    return undefined;
+    this.#scanned = at;
+    this.#depth = depth;
+    this.#inString = inString;
+    this.#escaped = escaped;
+    return isWhole;
   }
 
   /** Forgets what came: no message can be cut from it any more. */
   discard(): void {
     this.#buffer = NOTHING;
+    this.#lent = false;
     this.#start = this.#scanned = this.#depth = 0;
     this.#inString = this.#escaped = false;
   }
@@ -309,21 +357,14 @@ export class Framing {
     while (at < buffer.length && isSpace(buffer[at]!)) at++;
     this.#start = this.#scanned = at;
     if (at === buffer.length) {
-      this.#buffer = NOTHING;
       this.#start = this.#scanned = 0;
+      this.#hold(NOTHING);
     } else if (buffer[at] !== OPEN_BRACE && buffer[at] !== OPEN_BRACKET) {
       throw new FramingError(
         ErrorCode.PARSE_ERROR,
         "Parse error: a request is a JSON object or an array of them",
       );
     }
-  }
-
-  #cut(): Uint8Array<ArrayBuffer> {
-    this.#refuseTooLong();
-    const message = this.#buffer.subarray(this.#start, this.#scanned);
-    this.#start = this.#scanned;
-    return message;
   }
 
   #refuseTooLong(): void {

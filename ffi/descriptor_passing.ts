@@ -21,7 +21,9 @@ const controlLength = (descriptors: number) => cmsghdr.size + 4 * descriptors;
 const controlSpace = (descriptors: number) => align(controlLength(descriptors));
 
 const CONTROL_AT = msghdr.size + iovec.size;
-const DATA_AT = CONTROL_AT + controlSpace(abi.SCM_MAX_FD);
+
+/** Where the bytes begin behind the control data of so many descriptors. */
+const dataAt = (descriptors: number) => CONTROL_AT + controlSpace(descriptors);
 
 /**
  * One msghdr with an iovec, control data and bytes behind it: a mirror in
@@ -31,28 +33,37 @@ class Message {
   readonly mirror: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly native: NativeMemory;
+  /** How many descriptors there is room for. */
+  #room = -1;
 
   constructor(readonly capacity: number) {
-    this.mirror = new Uint8Array(DATA_AT + capacity);
+    this.mirror = new Uint8Array(dataAt(abi.SCM_MAX_FD) + capacity);
     this.view = viewOf(this.mirror);
     this.native = new NativeMemory(this.mirror.length);
-    const at = (offset: number) => this.native.address + BigInt(offset);
-    this.view.setBigUint64(msghdr.msg_iov, at(msghdr.size), true);
+    this.view.setBigUint64(msghdr.msg_iov, this.#at(msghdr.size), true);
     this.view.setBigUint64(msghdr.msg_iovlen, 1n, true);
-    this.view.setBigUint64(msghdr.size + iovec.iov_base, at(DATA_AT), true);
   }
 
-  /** Points at the control data, or nowhere when there is none. */
-  setControl(length: number): void {
-    const address = length === 0
-      ? 0n
-      : this.native.address + BigInt(CONTROL_AT);
-    this.view.setBigUint64(msghdr.msg_control, address, true);
-    this.view.setBigUint64(msghdr.msg_controllen, BigInt(length), true);
+  #at(offset: number): bigint {
+    return this.native.address + BigInt(offset);
+  }
+
+  /** Makes room for the control data of so many descriptors. */
+  setRoom(descriptors: number): void {
+    const { view } = this;
+    // The kernel writes how much of it was used: msg_controllen(recvmsg(2)).
+    const length = descriptors === 0 ? 0 : controlSpace(descriptors);
+    view.setUint32(msghdr.msg_controllen, length, true);
+    if (descriptors === this.#room) return;
+    this.#room = descriptors;
+    const control = descriptors === 0 ? 0n : this.#at(CONTROL_AT);
+    const data = this.#at(dataAt(descriptors));
+    view.setBigUint64(msghdr.msg_control, control, true);
+    view.setBigUint64(msghdr.size + iovec.iov_base, data, true);
   }
 
   setDataLength(length: number): void {
-    this.view.setBigUint64(msghdr.size + iovec.iov_len, BigInt(length), true);
+    this.view.setUint32(msghdr.size + iovec.iov_len, length, true);
   }
 }
 
@@ -79,31 +90,28 @@ export function sendDescriptors(
   bytes: Uint8Array<ArrayBuffer>,
   descriptors: readonly number[],
 ): number {
-  if (descriptors.length > abi.SCM_MAX_FD || bytes.length === 0) {
+  const count = descriptors.length;
+  if (count > abi.SCM_MAX_FD || bytes.length === 0) {
     throw new RangeError(
-      `${descriptors.length} descriptors with ${bytes.length} bytes: at most ${abi.SCM_MAX_FD} go with one byte or more`,
+      `${count} descriptors with ${bytes.length} bytes: at most ${abi.SCM_MAX_FD} go with one byte or more`,
     );
   }
   const message = outgoing ??= new Message(OUTGOING_CAPACITY);
   const { view, mirror, native } = message;
   const length = Math.min(bytes.length, message.capacity);
-  const control = controlLength(descriptors.length);
   message.setDataLength(length);
-  message.setControl(
-    descriptors.length === 0 ? 0 : controlSpace(descriptors.length),
-  );
-  view.setBigUint64(CONTROL_AT + cmsghdr.cmsg_len, BigInt(control), true);
+  message.setRoom(count);
+  view.setUint32(CONTROL_AT + cmsghdr.cmsg_len, controlLength(count), true);
+  view.setUint32(CONTROL_AT + cmsghdr.cmsg_len + 4, 0, true);
   view.setInt32(CONTROL_AT + cmsghdr.cmsg_level, abi.SOL_SOCKET, true);
   view.setInt32(CONTROL_AT + cmsghdr.cmsg_type, abi.SCM_RIGHTS, true);
-  for (let index = 0; index < descriptors.length; index++) {
+  for (let index = 0; index < count; index++) {
     const at = CONTROL_AT + cmsghdr.size + 4 * index;
     view.setInt32(at, descriptors[index]!, true);
   }
-  mirror.set(
-    length === bytes.length ? bytes : bytes.subarray(0, length),
-    DATA_AT,
-  );
-  native.write(mirror, DATA_AT + length);
+  const data = dataAt(count);
+  mirror.set(length === bytes.length ? bytes : bytes.subarray(0, length), data);
+  native.write(mirror, data + length);
   while (true) {
     const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
     const sent = Number(libc().sendmsg(fd, native.address, flags));
@@ -135,7 +143,7 @@ export function receiveDescriptors(fd: number): Received | undefined {
   const message = incoming ??= new Message(INCOMING_CAPACITY);
   const { view, mirror, native } = message;
   message.setDataLength(message.capacity);
-  message.setControl(controlSpace(abi.SCM_MAX_FD));
+  message.setRoom(abi.SCM_MAX_FD);
   native.write(mirror, CONTROL_AT);
   let length: number;
   while (true) {
@@ -146,9 +154,10 @@ export function receiveDescriptors(fd: number): Received | undefined {
     if (errno === Errno.EAGAIN) return undefined;
     if (errno !== Errno.EINTR) throw new OsError("recvmsg", errno);
   }
-  native.read(mirror, 0, DATA_AT + length);
+  const data = dataAt(abi.SCM_MAX_FD);
+  native.read(mirror, 0, data + length);
   return {
-    bytes: mirror.slice(DATA_AT, DATA_AT + length),
+    bytes: mirror.slice(data, data + length),
     descriptors: descriptorsIn(view),
     truncated: (view.getInt32(msghdr.msg_flags, true) & abi.MSG_CTRUNC) !== 0,
   };

@@ -1,4 +1,5 @@
-import { type Address, formatAddress } from "../address.ts";
+import { LogLevels } from "@std/log/levels";
+import { type Address, formatAddress, hasHost } from "../address.ts";
 import { OsError } from "../ffi/errno.ts";
 import type { FileAccess } from "../ffi/file.ts";
 import type { Peer } from "../ffi/socket.ts";
@@ -17,6 +18,7 @@ import { fileAccess } from "./file_access.ts";
 import type { Limits } from "./limits.ts";
 import { boundSocket, changeSocket } from "./listening_socket.ts";
 import type { Log } from "./log.ts";
+import type { Wish } from "./policy/policy.ts";
 import { bindError, RequestError } from "./request_error.ts";
 import type { SharedDescriptor } from "./shared_descriptor.ts";
 
@@ -36,9 +38,13 @@ export interface BindContext {
 
 /** A `bind` for which nothing has to be waited for any more. */
 export interface PreparedBind {
-  /** Hosts are numeric, in the order they are tried. */
-  readonly addresses: readonly Address[];
+  /**
+   * Hosts are numeric, in the order they are tried; a path may lead elsewhere
+   * each time it is looked at.
+   */
+  candidates(): readonly Candidate[];
   readonly options: WireOptions;
+  readonly optionNames: readonly string[];
   readonly access: FileAccess;
 }
 
@@ -53,14 +59,25 @@ export function prepareBind(
   const { address, options } = readBindParams(params);
   const addresses = numericAddresses(address);
   const access = fileAccess(options);
-  if (addresses instanceof Promise || access instanceof Promise) {
-    return Promise.all([addresses, access]).then(([addresses, access]) => ({
-      addresses,
-      options,
-      access,
-    }));
-  }
-  return { addresses, options, access };
+  return addresses instanceof Promise || access instanceof Promise
+    ? Promise.all([addresses, access]).then(([addresses, access]) =>
+      preparedBind(addresses, options, access)
+    )
+    : preparedBind(addresses, options, access);
+}
+
+function preparedBind(
+  addresses: readonly Address[],
+  options: WireOptions,
+  access: FileAccess,
+): PreparedBind {
+  const fixed = addresses.every(hasHost) ? candidatesOf(addresses) : undefined;
+  return {
+    candidates: () => fixed ?? candidatesOf(addresses),
+    options,
+    optionNames: Object.keys(options),
+    access,
+  };
 }
 
 /** A socket that is going to be handed out. */
@@ -84,20 +101,24 @@ export interface Grant {
  * @throws {RequestError}
  */
 export function grantBind(
-  { addresses, options, access }: PreparedBind,
+  { candidates: look, options, optionNames, access }: PreparedBind,
   client: Client,
   context: BindContext,
 ): Grant {
   const { binds, authorization } = context;
   const { peer } = client;
   if (binds.closed) throw bindError(new Error("the daemon is ending"));
-  const candidates = candidatesOf(addresses);
-  const wish = { method: "bind", options: Object.keys(options) };
-  for (const { asked, address } of candidates) {
-    const held = binds.get(address);
+  const candidates = look();
+  const wish = (address: Address): Wish => ({
+    method: "bind",
+    address,
+    options: optionNames,
+  });
+  for (const { asked, address, identity } of candidates) {
+    const held = binds.get(identity);
     if (held === undefined) continue;
-    const rule = authorization.allow(client, { ...wish, address }, asked);
-    change(held, options, access);
+    const rule = authorization.allow(client, wish(address), asked);
+    if (optionNames.length > 0) change(held, options, access);
     return {
       bind: held,
       socket: held.socket.retain(),
@@ -107,7 +128,7 @@ export function grantBind(
     };
   }
   return firstOf(candidates, ({ asked, address, error }) => {
-    const rule = authorization.allow(client, { ...wish, address }, asked);
+    const rule = authorization.allow(client, wish(address), asked);
     if (error !== undefined) throw error;
     refuseTooMany(context);
     const bind = create(address, options, access);
@@ -189,14 +210,16 @@ export function handOver(
   { bind, isNew, peer, rule }: Grant,
   { log }: BindContext,
 ): void {
+  const { pid, uid, gid } = peer;
   bind.handedOut++;
-  bind.lastPeer = { ...peer, at: Date.now() };
+  bind.lastPeer = { pid, uid, gid, at: Date.now() };
+  if (log.level > LogLevels.INFO) return;
   log.info("bind", {
     address: formatAddress(bind.address),
     new: isNew,
-    pid: peer.pid,
-    uid: peer.uid,
-    gid: peer.gid,
+    pid,
+    uid,
+    gid,
     decision: "granted",
     rule,
   });
@@ -205,5 +228,5 @@ export function handOver(
 /** The socket does not go out; one that was bound for that is released. */
 export function undo({ bind, socket, isNew }: Grant, binds: BindTable): void {
   socket.release();
-  if (isNew && binds.get(bind.address) === bind) binds.release(bind);
+  if (isNew && binds.get(bind.identity) === bind) binds.release(bind);
 }

@@ -1,6 +1,7 @@
 import {
   type Address,
   AddressError,
+  canonicalIdentity,
   hasHost,
   type HostAddress,
   hostAddress,
@@ -188,6 +189,8 @@ export interface Candidate {
   readonly asked: Address;
   /** What is bound; of a path that cannot be used the text, tidied. */
   readonly address: Address;
+  /** By which the table of binds has it. */
+  readonly identity: string;
   /** Why a path cannot be used. */
   readonly error?: RequestError;
 }
@@ -196,9 +199,18 @@ export interface Candidate {
 export function candidatesOf(addresses: readonly Address[]): Candidate[] {
   return addresses.map((asked) =>
     hasHost(asked) || asked.path.startsWith("@")
-      ? { asked, address: asked }
+      ? candidate(asked, asked)
       : candidateFile(asked)
   );
+}
+
+function candidate(
+  asked: Address,
+  address: Address,
+  error?: RequestError,
+): Candidate {
+  const identity = canonicalIdentity(address);
+  return { asked, address, identity, ...(error && { error }) };
 }
 
 function candidateFile(asked: PathAddress): Candidate {
@@ -206,11 +218,11 @@ function candidateFile(asked: PathAddress): Candidate {
   try {
     const address: PathAddress = { kind, path: canonicalPath(path) };
     checkLength(address.path);
-    return { asked, address };
+    return candidate(asked, address);
   } catch (error) {
     const address: PathAddress = { kind, path: normalize(path) };
-    if (error instanceof RequestError) return { asked, address, error };
+    if (error instanceof RequestError) return candidate(asked, address, error);
     if (!(error instanceof OsError)) throw error;
-    return { asked, address, error: bindError(error) };
+    return candidate(asked, address, bindError(error));
   }
 }

@@ -21,6 +21,8 @@ export interface HandOver extends Peer {
 export interface Bind {
   /** The address in its canonical form. */
   readonly address: Address;
+  /** The same as text ({@linkcode canonicalIdentity}). */
+  readonly identity: string;
   /** The daemon's own copy, close-on-exec. */
   readonly socket: SharedDescriptor;
   /** The file at its path, where it has one. */
@@ -62,16 +64,16 @@ export class BindTable implements Iterable<Bind> {
     return this.#binds.size;
   }
 
-  /** The one bound to an address. */
-  get(address: Address): Bind | undefined {
-    return this.#binds.get(canonicalIdentity(address));
+  /** The one bound to the address of that identity. */
+  get(identity: string): Bind | undefined {
+    return this.#binds.get(identity);
   }
 
   /** Takes over a socket. */
   add(bind: Bind): void {
-    const identity = canonicalIdentity(bind.address);
+    const { identity, address } = bind;
     if (this.#binds.has(identity)) {
-      throw new TypeError(`${formatAddress(bind.address)} is bound already`);
+      throw new TypeError(`${formatAddress(address)} is bound already`);
     }
     this.#binds.set(identity, bind);
     this.observer?.bound(bind);
@@ -82,10 +84,10 @@ export class BindTable implements Iterable<Bind> {
    * handed one keeps it.
    */
   release(bind: Bind): void {
-    this.#binds.delete(canonicalIdentity(bind.address));
+    const { identity, address, file } = bind;
+    this.#binds.delete(identity);
     try {
       this.observer?.released(bind);
-      const { address, file } = bind;
       if (file && !hasHost(address)) removeSocketFile(address.path, file);
     } finally {
       bind.socket.release();
@@ -118,6 +120,7 @@ export function newBind(
 ): Bind {
   return {
     address,
+    identity: canonicalIdentity(address),
     socket: new SharedDescriptor(socket),
     file,
     options,

@@ -4,15 +4,21 @@ import { Errno, OsError } from "../ffi/errno.ts";
 import { supplementaryGroups } from "../ffi/peer_groups.ts";
 import { type Peer, peerOf, receive, send } from "../ffi/socket.ts";
 import {
-  encodeMessage,
+  type Answer,
+  decodeMessage,
   ErrorCode,
   Framing,
   MAX_REQUEST,
   type RequestId,
 } from "../protocol.ts";
+import { answerBytes } from "./answer_bytes.ts";
 import type { Client } from "./authorization.ts";
-import { errorReply, type Reply } from "./dispatch.ts";
-import { isOutOfDescriptors, RequestError } from "./request_error.ts";
+import type { Reply } from "./dispatch.ts";
+import {
+  errorObject,
+  isOutOfDescriptors,
+  RequestError,
+} from "./request_error.ts";
 import type { SharedDescriptor } from "./shared_descriptor.ts";
 
 /**
@@ -22,13 +28,14 @@ import type { SharedDescriptor } from "./shared_descriptor.ts";
 const MAX_QUEUED_ANSWERS = 1024;
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
+/** So many answers wait for the end of the turn at most. */
+const TURN = 16;
+
 /** Bytes of an answer, or what is left of them, and what goes with the first. */
 export interface Outgoing {
   bytes: Uint8Array<ArrayBuffer>;
   /** Let go as soon as they have gone. */
   sockets: readonly SharedDescriptor[];
-  /** Of the requests it answers: several where that was a batch. */
-  readonly ids: RequestId | RequestId[];
 }
 
 const received = new Uint8Array(64 * 1024);
@@ -101,18 +108,19 @@ export class Connection implements Client {
 
   /**
    * Takes in what has come, at most 64 KiB, so that a flood from one client
-   * leaves the others their turn.
+   * leaves the others their turn. It is all looked at, and what is left of it
+   * kept by {@linkcode Framing.keep}, before another connection receives.
    *
    * @throws {OsError} when the client is gone.
    */
   receive(): void {
     const length = receive(this.fd, received);
     if (length === 0) this.ended = true;
-    else if (length > 0) this.framing.append(received.subarray(0, length));
+    else if (length > 0) this.framing.borrow(received.subarray(0, length));
   }
 
   /**
-   * Sends a reply, or queues what does not go now.
+   * Queues a reply for {@linkcode Connection.flush}.
    *
    * @returns false when the queue is full.
    * @throws {OsError} when the client is gone.
@@ -120,8 +128,8 @@ export class Connection implements Client {
   reply(reply: Reply): boolean {
     const full = this.#queue.length >= MAX_QUEUED_ANSWERS ||
       this.#queuedBytes() > MAX_QUEUED_BYTES;
-    this.#queue.push(outgoing(reply));
-    if (this.#queue.length === 1) this.flush();
+    this.#queue.push({ bytes: reply.bytes, sockets: reply.sockets });
+    if (this.#queue.length >= TURN) this.flush();
     return !full;
   }
 
@@ -173,22 +181,28 @@ function letGo(outgoing: Pick<Outgoing, "sockets">): void {
   outgoing.sockets = [];
 }
 
-/** The bytes of a reply, ready to go. */
-function outgoing({ message, sockets }: Reply): Outgoing {
-  const ids = Array.isArray(message)
+/** Of the requests that it answers: several where that was a batch. */
+export function idsOf(
+  { bytes }: Pick<Outgoing, "bytes">,
+): RequestId | RequestId[] {
+  // Bytes that carry descriptors are whole: they go with the first of them.
+  const message = decodeMessage(bytes) as Answer | Answer[];
+  return Array.isArray(message)
     ? message.map(({ id }) => id ?? null)
     : message.id ?? null;
-  return { bytes: encodeMessage(message), sockets, ids };
 }
 
 /** What to say when the descriptors cannot go. */
-function refusalOf({ ids }: Outgoing): Uint8Array<ArrayBuffer> {
-  const error = new RequestError(
-    ErrorCode.NO_DESCRIPTORS,
-    "No descriptors left: too many are on their way to clients",
+function refusalOf(outgoing: Outgoing): Uint8Array<ArrayBuffer> {
+  const error = errorObject(
+    new RequestError(
+      ErrorCode.NO_DESCRIPTORS,
+      "No descriptors left: too many are on their way to clients",
+    ),
   );
-  const answerOf = (id: RequestId) => errorReply(id, error).message;
-  return encodeMessage(Array.isArray(ids) ? ids.map(answerOf) : answerOf(ids));
+  const answer = (id: RequestId): Answer => ({ jsonrpc: "2.0", id, error });
+  const ids = idsOf(outgoing);
+  return answerBytes(Array.isArray(ids) ? ids.map(answer) : answer(ids));
 }
 
 /** Whether an error says no more than that the client went away. */

@@ -17,11 +17,13 @@ import {
 } from "../protocol.ts";
 import { VERSION } from "../version.ts";
 import { Authorization } from "./authorization.ts";
+import type { PreparedBind } from "./bind_method.ts";
 import type { BindTable } from "./bind_table.ts";
 import { Connection, isClientGone } from "./connection.ts";
 import type { ControlSocket } from "./control_socket.ts";
 import { Counters } from "./counters.ts";
 import { dispatch, errorReply, type Reply } from "./dispatch.ts";
+import { FamiliarRequests } from "./familiar_requests.ts";
 import { IncompleteRequests } from "./incomplete_requests.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
@@ -97,6 +99,7 @@ export class Daemon implements Disposable {
   readonly authorization: Authorization;
   readonly tracing: Tracing | undefined;
   readonly counters: Counters = new Counters();
+  readonly familiar: FamiliarRequests<PreparedBind> = new FamiliarRequests();
   readonly #generationStartedAt = new Date().toISOString();
   readonly #poller = new Poller();
   readonly #connections = new Map<number, Connection>();
@@ -105,6 +108,8 @@ export class Daemon implements Disposable {
   #complainedAt = -Infinity;
   #closed = false;
   readonly #watched = new Map<number, () => void>();
+  /** Clients that had a turn and whose answers have not been sent yet. */
+  #served: Connection[] = [];
   readonly #incomplete: IncompleteRequests;
   readonly #stopping = new AbortController();
 
@@ -185,8 +190,13 @@ export class Daemon implements Disposable {
     };
   }
 
-  /** Takes in a client: a new one, or one of the last generation. */
+  /** Takes in a client of the last generation. */
   adopt(connection: Connection): void {
+    this.#welcome(connection);
+    this.#settle();
+  }
+
+  #welcome(connection: Connection): void {
     this.#connections.set(connection.fd, connection);
     this.#guard(connection, () => {
       // Most clients have sent their request by the time they are accepted.
@@ -224,6 +234,7 @@ export class Daemon implements Disposable {
     let resumed = now;
     while (!this.signal.aborted) {
       const count = this.#poller.poll(ready);
+      this.#settle();
       now = performance.now();
       if (count > 0) lastEvent = now;
       const spinning = now - lastEvent < SPIN;
@@ -240,6 +251,7 @@ export class Daemon implements Disposable {
     }
     const watched = this.#watched.get(fd);
     if (watched !== undefined) {
+      this.#settle();
       this.#act(watched);
       return;
     }
@@ -280,8 +292,9 @@ export class Daemon implements Disposable {
       }
       if (fd === -1) return;
       const connection = new Connection(new Descriptor(fd));
-      if (this.#connections.size < this.limits.clients) this.adopt(connection);
-      else this.#refuseClient(connection);
+      if (this.#connections.size < this.limits.clients) {
+        this.#welcome(connection);
+      } else this.#refuseClient(connection);
     }
   }
 
@@ -330,6 +343,7 @@ export class Daemon implements Disposable {
   #turnAway(connection: Connection, error: RequestError): void {
     this.#guard(connection, () => {
       connection.reply(errorReply(null, error));
+      connection.flush();
     });
     connection.close();
   }
@@ -345,13 +359,33 @@ export class Daemon implements Disposable {
     );
   }
 
-  /** Answers what requests there are and arranges what to wait for next. */
+  /** Answers what requests there are; {@linkcode Daemon.#settle} sends. */
   #serve(connection: Connection): void {
     if (connection.inHand === undefined) this.#answer(connection);
     if (connection.closed) return;
-    this.#incomplete.note(connection);
-    if (connection.finished) this.#drop(connection);
-    else this.#watch(connection);
+    connection.framing.keep();
+    this.#served.push(connection);
+  }
+
+  /**
+   * Sends the answers of a turn, one right after the other, and arranges what
+   * to wait for next. A client that sleeps costs a wake-up, which is most of
+   * what sendmsg(2) takes; one that is given its next answer before it has
+   * dealt with the last stays awake.
+   */
+  #settle(): void {
+    const served = this.#served;
+    if (served.length === 0) return;
+    this.#served = [];
+    for (const connection of served) {
+      if (connection.closed) continue;
+      this.#guard(connection, () => {
+        connection.flush();
+        this.#incomplete.note(connection);
+        if (connection.finished) this.#drop(connection);
+        else this.#watch(connection);
+      });
+    }
   }
 
   #answer(connection: Connection): void {
@@ -373,7 +407,7 @@ export class Daemon implements Disposable {
       this.#incomplete.forget(connection);
       const reply = dispatch(request, connection, this);
       if (reply instanceof Promise) {
-        connection.inHand = request;
+        connection.inHand = request.slice();
         this.#replyLater(connection, reply);
         return;
       }
@@ -402,6 +436,7 @@ export class Daemon implements Disposable {
     this.#guard(connection, () => {
       if (this.#reply(connection, reply)) this.#serve(connection);
     });
+    this.#settle();
   }
 
   #reply(connection: Connection, reply: Reply): boolean {
@@ -454,6 +489,7 @@ export class Daemon implements Disposable {
         ...connection.peer,
       });
       connection.reply(errorReply(null, refusal));
+      connection.flush();
       this.#drop(connection);
     });
   }

@@ -14,8 +14,11 @@ import {
   grantBind,
   handOver,
   prepareBind,
+  type PreparedBind,
   undo,
 } from "./bind_method.ts";
+import { answerBytes, grantedBytes } from "./answer_bytes.ts";
+import type { Familiar, FamiliarRequests } from "./familiar_requests.ts";
 import { listMethod } from "./list_method.ts";
 import { prepareRelease, release } from "./release_method.ts";
 import {
@@ -34,12 +37,14 @@ export interface RequestContext extends BindContext {
   status(): Status;
   /** Where each request is traced. Default: nowhere. */
   readonly tracing: Tracing | undefined;
+  /** Binds that were read before. */
+  readonly familiar: FamiliarRequests<PreparedBind>;
 }
 
 /** What goes back for one message. */
 export interface Reply {
-  /** One answer, or one for each request of a batch. */
-  readonly message: Answer | Answer[];
+  /** One answer, or an array of one for each request of a batch. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** The sockets that go with it, in order: whoever sends them lets them go. */
   readonly sockets: readonly SharedDescriptor[];
 }
@@ -51,8 +56,15 @@ interface Task {
   readonly method: string | undefined;
   readonly client: Client;
   readonly trace: RequestTrace | undefined;
+  readonly work: Work;
+}
+
+/** What there is to do for a request. */
+interface Work {
   /** Does it; throws where it is to be answered with an error. */
-  perform(): Done;
+  readonly perform: () => Done;
+  /** What a `bind` asks for. */
+  readonly bind?: PreparedBind;
 }
 
 /** What a request has come to. */
@@ -76,6 +88,10 @@ export function dispatch(
   client: Client,
   context: RequestContext,
 ): Reply | Promise<() => Reply> {
+  if (context.tracing === undefined) {
+    const familiar = context.familiar.recall(message);
+    if (familiar !== undefined) return grantAgain(familiar, client, context);
+  }
   let decoded: unknown;
   try {
     decoded = decodeMessage(message);
@@ -89,14 +105,48 @@ export function dispatch(
   }
   if (Array.isArray(decoded)) return dispatchBatch(decoded, client, context);
   const task = prepare(decoded, client, context);
-  return task instanceof Promise
-    ? task.then((task) => () => single(task, context))
-    : single(task, context);
+  if (task instanceof Promise) {
+    return task.then((task) => () => single(task, context));
+  }
+  // What has taken a look-up may come out otherwise the next time.
+  const { id, work: { bind } } = task;
+  if (bind !== undefined) context.familiar.learn(message, id, bind);
+  return single(task, context);
+}
+
+/** The reply to a bind that was read before. */
+function grantAgain(
+  { read, id }: Familiar<PreparedBind>,
+  client: Client,
+  context: RequestContext,
+): Reply {
+  let grant: Grant;
+  try {
+    grant = grantBind(read, client, context);
+  } catch (error) {
+    const task = {
+      id: idOf({ id: decodeMessage(id) }),
+      method: "bind",
+      client,
+    };
+    context.counters.count("bind", true);
+    return replyOf(failed(task, error, context));
+  }
+  context.counters.count("bind", false);
+  handOver(grant, context);
+  return { bytes: grantedBytes(id), sockets: [grant.socket] };
 }
 
 /** A reply that says why not. */
 export function errorReply(id: RequestId, error: RequestError): Reply {
-  return { message: errorAnswer(id, error), sockets: [] };
+  return replyOf(errorAnswer(id, error));
+}
+
+function replyOf(
+  message: Answer | Answer[],
+  sockets: readonly SharedDescriptor[] = [],
+): Reply {
+  return { bytes: answerBytes(message), sockets };
 }
 
 /** The reply to what is no request, or none that is served. */
@@ -110,13 +160,12 @@ function refusal(
   const answer = failed(task, error, context);
   context.counters.count(undefined, true);
   trace?.failed(answer.error!);
-  return { message: answer, sockets: [] };
+  return replyOf(answer);
 }
 
 function single(task: Task, context: RequestContext): Reply {
-  const [answered] = answerAll([attempt(task)], context);
-  const { answer, socket } = answered!;
-  return { message: answer, sockets: socket === undefined ? [] : [socket] };
+  const { answer, socket } = answered(attempt(task), context);
+  return replyOf(answer, socket === undefined ? [] : [socket]);
 }
 
 function dispatchBatch(
@@ -168,15 +217,14 @@ function batch(
   const allGranted = outcomes.every(({ task, error }) =>
     task.method !== "bind" || error === undefined
   );
-  const answered = answerAll(
-    allGranted ? outcomes : outcomes.map((each) => undone(each, context)),
-    context,
-  );
+  const answers = outcomes
+    .map((each) => allGranted ? each : undone(each, context))
+    .map((each) => answered(each, context));
   if (!allGranted) context.binds.settle();
-  return {
-    message: answered.map(({ answer }) => answer),
-    sockets: answered.flatMap(({ socket }) => socket ?? []),
-  };
+  return replyOf(
+    answers.map(({ answer }) => answer),
+    answers.flatMap(({ socket }) => socket ?? []),
+  );
 }
 
 function undone(outcome: Outcome, { binds, log }: RequestContext): Outcome {
@@ -198,7 +246,7 @@ function undone(outcome: Outcome, { binds, log }: RequestContext): Outcome {
 
 function attempt(task: Task): Outcome {
   try {
-    return { task, done: task.perform() };
+    return { task, done: task.work.perform() };
   } catch (error) {
     return { task, error };
   }
@@ -209,29 +257,27 @@ interface Answered {
   socket?: SharedDescriptor;
 }
 
-function answerAll(
-  outcomes: readonly Outcome[],
+function answered(
+  { task, done, error }: Outcome,
   context: RequestContext,
-): Answered[] {
-  return outcomes.map(({ task, done, error }): Answered => {
-    const { id, method, trace } = task;
-    context.counters.count(method, done === undefined);
-    if (done === undefined) {
-      const answer = failed(task, error, context);
-      trace?.failed(answer.error!);
-      return { answer };
-    }
-    if (!("grant" in done)) {
-      trace?.succeeded();
-      return { answer: { jsonrpc: "2.0", id, result: done.result } };
-    }
-    handOver(done.grant, context);
-    trace?.granted(done.grant.bind.address, done.grant.isNew);
-    return {
-      answer: { jsonrpc: "2.0", id, result: true },
-      socket: done.grant.socket,
-    };
-  });
+): Answered {
+  const { id, method, trace } = task;
+  context.counters.count(method, done === undefined);
+  if (done === undefined) {
+    const answer = failed(task, error, context);
+    trace?.failed(answer.error!);
+    return { answer };
+  }
+  if (!("grant" in done)) {
+    trace?.succeeded();
+    return { answer: { jsonrpc: "2.0", id, result: done.result } };
+  }
+  handOver(done.grant, context);
+  trace?.granted(done.grant.bind.address, done.grant.isNew);
+  return {
+    answer: { jsonrpc: "2.0", id, result: true },
+    socket: done.grant.socket,
+  };
 }
 
 /** Reads one request and finds out what the names in it stand for. */
@@ -243,57 +289,57 @@ function prepare(
   const id = idOf(request);
   const method = methodOf(request);
   let trace: RequestTrace | undefined;
-  const task = (perform: () => Done): Task => ({
-    id,
-    method,
-    client,
-    trace,
-    perform,
-  });
+  const task = (work: Work): Task => ({ id, method, client, trace, work });
   const refused = (error: unknown) =>
-    task(() => {
-      throw error;
+    task({
+      perform: () => {
+        throw error;
+      },
     });
   try {
     const read = readRequest(request);
     trace = context.tracing?.begin(read.method, client.peer);
-    const performed = performer(read, client, context);
-    return performed instanceof Promise
-      ? performed.then(task, refused)
-      : task(performed);
+    const work = workOf(read, client, context);
+    return work instanceof Promise ? work.then(task, refused) : task(work);
   } catch (error) {
     trace ??= context.tracing?.begin(method, client.peer);
     return refused(error);
   }
 }
 
-function performer(
+function workOf(
   { method, params }: { method: string; params: unknown },
   client: Client,
   context: RequestContext,
-): (() => Done) | Promise<() => Done> {
+): Work | Promise<Work> {
   switch (method) {
     case "bind":
-      return whenPrepared(
-        prepareBind(params),
-        (bind) => ({ grant: grantBind(bind, client, context) }),
-      );
+      return whenPrepared(prepareBind(params), (bind) => ({
+        perform: () => ({ grant: grantBind(bind, client, context) }),
+        bind,
+      }));
     case "list":
       refuseParams(method, params);
-      return () => {
-        allowReading(method, client, context);
-        return { result: listMethod(context.binds) };
+      return {
+        perform: () => {
+          allowReading(method, client, context);
+          return { result: listMethod(context.binds) };
+        },
       };
     case "release":
-      return whenPrepared(prepareRelease(params), (prepared) => {
-        release(prepared, client, context);
-        return { result: true };
-      });
+      return whenPrepared(prepareRelease(params), (prepared) => ({
+        perform: () => {
+          release(prepared, client, context);
+          return { result: true };
+        },
+      }));
     case "status":
       refuseParams(method, params);
-      return () => {
-        allowReading(method, client, context);
-        return { result: context.status() };
+      return {
+        perform: () => {
+          allowReading(method, client, context);
+          return { result: context.status() };
+        },
       };
     default:
       throw new RequestError(
@@ -305,11 +351,9 @@ function performer(
 
 function whenPrepared<T>(
   prepared: T | Promise<T>,
-  perform: (prepared: T) => Done,
-): (() => Done) | Promise<() => Done> {
-  return prepared instanceof Promise
-    ? prepared.then((prepared) => () => perform(prepared))
-    : () => perform(prepared);
+  work: (prepared: T) => Work,
+): Work | Promise<Work> {
+  return prepared instanceof Promise ? prepared.then(work) : work(prepared);
 }
 
 /** Looking is granted too often for a line of the log at its usual level. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Address, hasHost } from "../address.ts";
+import { type Address, canonicalIdentity, hasHost } from "../address.ts";
 import { Descriptor } from "../ffi/descriptor.ts";
 import { memoryFile } from "../ffi/file.ts";
 import { setAllCloseOnExec } from "../ffi/process.ts";
@@ -12,7 +12,7 @@ import { DEFAULT_BACKLOG } from "../protocol.ts";
 import { VERSION } from "../version.ts";
 import { hasBacklog } from "./bind_options.ts";
 import { type Bind, BindTable } from "./bind_table.ts";
-import { Connection } from "./connection.ts";
+import { Connection, idsOf } from "./connection.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { Daemon, type DaemonParts } from "./daemon.ts";
 import { executeWith } from "./inheritance.ts";
@@ -100,10 +100,11 @@ function clientState(connection: Connection): ClientState {
     fd,
     ended,
     received: received.toBase64(),
-    unsent: queued.map(({ bytes, sockets, ids }) => ({
-      bytes: bytes.toBase64(),
-      descriptors: sockets.map(({ fd }) => fd),
-      ids,
+    unsent: queued.map((outgoing) => ({
+      bytes: outgoing.bytes.toBase64(),
+      descriptors: outgoing.sockets.map(({ fd }) => fd),
+      // An older release has to be told.
+      ...(outgoing.sockets.length > 0 && { ids: idsOf(outgoing) }),
     })),
   };
 }
@@ -156,8 +157,10 @@ function socketsByNumber(binds: BindTable): (fd: number) => SharedDescriptor {
 }
 
 function adoptBind(state: BindState): Bind {
+  const address = addressOf(state);
   return {
-    address: addressOf(state),
+    address,
+    identity: canonicalIdentity(address),
     socket: new SharedDescriptor(new Descriptor(state.fd)),
     file: state.file,
     options: hasBacklog(state.kind) && state.backlog !== null
@@ -184,10 +187,9 @@ function adoptClient(
   const connection = new Connection(new Descriptor(fd));
   connection.ended = ended;
   connection.framing.append(Uint8Array.fromBase64(received));
-  connection.restore(unsent.map(({ bytes, descriptors, ids = null }) => ({
+  connection.restore(unsent.map(({ bytes, descriptors }) => ({
     bytes: Uint8Array.fromBase64(bytes),
     sockets: descriptors.map(socketOf),
-    ids,
   })));
   return connection;
 }

@@ -44,7 +44,7 @@ export function release(
   { binds, authorization, log }: BindContext,
 ): void {
   const candidates = candidatesOf(addresses);
-  const bind = candidates.map(({ address }) => binds.get(address))
+  const bind = candidates.map(({ identity }) => binds.get(identity))
     .find((bind) => bind !== undefined);
   // Who may not release an address is not told whether it is bound either.
   const address = bind?.address ?? candidates[0]?.address ?? asked;

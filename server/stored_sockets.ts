@@ -5,7 +5,12 @@
  *
  * @module
  */
-import { type Address, formatAddress, type Kind } from "../address.ts";
+import {
+  type Address,
+  canonicalIdentity,
+  formatAddress,
+  type Kind,
+} from "../address.ts";
 import { abi } from "../ffi/abi.ts";
 import { Descriptor, setNonblocking } from "../ffi/descriptor.ts";
 import { OsError } from "../ffi/errno.ts";
@@ -49,7 +54,7 @@ export function adoptStoredSockets(
         ? boundPath(kind, bound.path, passed)
         : { address: boundAddress(kind, bound, passed), file: undefined };
       // A .socket unit's port comes from there and from the store.
-      if (binds.get(address) !== undefined) {
+      if (binds.get(canonicalIdentity(address)) !== undefined) {
         descriptor.close();
         continue;
       }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Address } from "../address.ts";
+import { type Address, canonicalIdentity } from "../address.ts";
 import { OsError } from "../ffi/errno.ts";
 import { type BindTable, newBind } from "./bind_table.ts";
 import { type ControlAccess, ControlSocket } from "./control_socket.ts";
@@ -85,7 +85,7 @@ function fetch(
 ): void {
   for (const each of wanted) {
     const taken = predecessor.take(each);
-    if (binds.get(taken.address) !== undefined) {
+    if (binds.get(canonicalIdentity(taken.address)) !== undefined) {
       taken.socket.close();
       continue;
     }

@@ -93,3 +93,17 @@ Deno.test("what begins with no bracket is no message", () => {
     assertEquals(error.code, ErrorCode.PARSE_ERROR);
   }
 });
+
+Deno.test("what is kept of borrowed bytes does not change with them", () => {
+  const framing = new Framing(1024);
+  const room = encoder.encode(`{"a":1}{"b":`);
+  framing.borrow(room);
+  assertEquals(decoder.decode(framing.next()), `{"a":1}`);
+  assertEquals(framing.next(), undefined);
+  framing.keep();
+  room.fill(0x20);
+  assertEquals(decoder.decode(framing.pending), `{"b":`);
+  framing.borrow(encoder.encode(`2}`));
+  assertEquals(decoder.decode(framing.next()), `{"b":2}`);
+  assertEquals(framing.isPending, false);
+});
