@@ -13,7 +13,7 @@ const MIB = 1024 * 1024;
  * How much larger the heap of JavaScript may be, and all that is resident,
  * after the flood of a minute: 100 bytes for each of its requests would be
  * 10 MiB. Without a leak the one was seen to differ by half a MiB and the
- * other by 3.
+ * other by 4.
  */
 const HEAP_GROWTH = 4 * MIB;
 const RESIDENT_GROWTH = 7 * MIB;

@@ -48,8 +48,8 @@ const SIGNALS_A_STORM = 8;
 /** What each of them does in a flood. */
 const FLOOD_TURNS = Math.ceil(FLOOD_REQUESTS / ACTORS / REQUESTS_A_TURN);
 
-/** After a fourth of a flood a daemon is as large as it gets. */
-const WARM_UP_TURNS = Math.ceil(FLOOD_TURNS / 4);
+/** After half a flood a daemon is as large as it gets. */
+const WARM_UP_TURNS = Math.ceil(FLOOD_TURNS / 2);
 
 /** What is done between the floods of a steady stretch, once in so many. */
 const SOMETHING_ELSE = 5;
