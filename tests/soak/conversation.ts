@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Answer, RequestId } from "../../protocol.ts";
-import { WAYS } from "../fuzz/framings.ts";
+import { type Way, WAYS } from "../fuzz/framings.ts";
 import type { RawConnection } from "../raw_connection.ts";
 import type { Random } from "../robustness/malformed_requests.ts";
 import type { Model } from "./model.ts";
@@ -16,11 +16,7 @@ import { encodedMessage, type Message } from "./requests.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** How bytes go to the daemon. */
-type Delivery = (
-  connection: RawConnection,
-  bytes: Bytes,
-  random: Random,
-) => Promise<void>;
+type Delivery = Way["send"];
 
 async function byteByByte(
   connection: RawConnection,
