@@ -19,6 +19,8 @@ const SOCK_DIAG = "qemu knows no netlink socket of sock_diag(7)";
 const PEER_GROUPS = "qemu hands on four bytes of SO_PEERGROUPS";
 const SETTLED =
   "/proc shows the emulator's signal handlers: when Deno has its own cannot be seen";
+const QUANTITY =
+  "a matter of how often, not of the processor; minutes where a start takes seconds";
 
 /** By file, the tests that are not run, and why. */
 export const LEFT_OUT: Readonly<
@@ -55,6 +57,10 @@ export const LEFT_OUT: Readonly<
     "another backlog takes effect on the socket that is there": TCP_INFO,
     "a bind that names no backlog leaves it as it is": TCP_INFO,
   },
+  "tests/binds/endurance_test.ts": {
+    "10,000 binds and closes leave descriptors and memory where they were":
+      QUANTITY,
+  },
   "tests/binds/failures_test.ts": {
     "what could not be bound is not kept, and leaves no descriptor": SETTLED,
   },
@@ -64,5 +70,12 @@ export const LEFT_OUT: Readonly<
   "tests/binds/succession_test.ts": {
     "a connection made after a service was killed is served by the next":
       TCP_INFO,
+  },
+  "tests/reexec/endurance_test.ts": {
+    "thirty generations hold no more descriptors and memory than the second":
+      QUANTITY,
+  },
+  "tests/reexec/kinds_test.ts": {
+    "options are in the kernel after a re-exec, and change as before": TCP_INFO,
   },
 };

@@ -3,7 +3,11 @@
  * runs the files of selection.ts, or those it is told, with the aarch64 Deno on
  * an emulated aarch64. Everything that is started as `Deno.execPath()` is that
  * Deno again, re-executed daemons too; compilers, Ruby and Python are the
- * machine's own.
+ * machine's own. What cannot work there is listed before the tests run.
+ *
+ * A start takes one to two seconds, nearly all of it qemu's translation of
+ * Deno; no flag of V8's and no cache makes it shorter. Jobs are processes that
+ * share the files.
  *
  * It needs root, for binfmt_misc(5) and a mount namespace, and Debian's
  * qemu-user-static and libc6-dev-arm64-cross. Nothing of it stays on the
@@ -29,8 +33,19 @@ function tellWhatIsLeftOut(files: readonly string[]): void {
   }
 }
 
+/** Aborted by the signals that would end this program with things undone. */
+function ending(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(name, () => controller.abort());
+  }
+  return controller.signal;
+}
+
 /** The surroundings of the emulated tests. */
 interface Surroundings {
+  /** Ends them. */
+  signal: AbortSignal;
   deno: ForeignDeno;
   launcher: readonly string[];
   env: Readonly<Record<string, string>>;
@@ -38,7 +53,7 @@ interface Surroundings {
 
 function testing(
   files: readonly string[],
-  { deno, launcher, env }: Surroundings,
+  { signal, deno, launcher, env }: Surroundings,
 ): Deno.Command {
   const [program, ...args] = [
     ...launcher,
@@ -60,6 +75,7 @@ function testing(
       MULTIBINDER_TESTS_SINGLE_START: "1",
     },
     stdin: "null",
+    signal,
   });
 }
 
@@ -88,6 +104,7 @@ async function main(args: string[]): Promise<boolean> {
   });
   const files = await testFiles(tree, named.length > 0 ? named : SELECTED);
   tellWhatIsLeftOut(files);
+  const signal = ending();
   const deno = await foreignDeno(tree);
   await using library = await CLibrary.inSight();
   await using emulator = await Emulator.register();
@@ -95,8 +112,12 @@ async function main(args: string[]): Promise<boolean> {
     { length: Math.min(Number(jobs), files.length) },
     (_, job) => files.filter((_, index) => index % Number(jobs) === job),
   );
-  const { launcher } = library;
-  return await run(shares, { deno, launcher, env: emulator.env });
+  return await run(shares, {
+    signal,
+    deno,
+    launcher: library.launcher,
+    env: emulator.env,
+  });
 }
 
 try {
