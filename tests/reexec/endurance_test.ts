@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { Daemon } from "../daemon.ts";
-import { descriptorsOf, residentMemory } from "../process_state.ts";
+import { eventually } from "../eventually.ts";
+import { descriptorsOf, isSettled, residentMemory } from "../process_state.ts";
 import { RawConnection } from "../raw_connection.ts";
 
 /** More than garbage that waits to be collected, less than a leak of pages. */
@@ -9,6 +10,7 @@ const MEMORY_NOISE_KIB = 48 * 1024;
 
 /** Every descriptor's kind, `socket`, `anon_inode`, ..., and how many. */
 async function kindsOf(pid: number): Promise<Record<string, number>> {
+  await eventually("Deno's own handler of SIGUSR1", () => isSettled(pid));
   const kinds: Record<string, number> = {};
   for (const target of (await descriptorsOf(pid)).values()) {
     const kind = target.replace(/:?\[\d+\]$/, "");

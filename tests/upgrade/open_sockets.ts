@@ -5,7 +5,7 @@
  */
 import { connect } from "../../client.ts";
 import { eventually } from "../eventually.ts";
-import { descriptorsOf } from "../process_state.ts";
+import { descriptorsOf, isSettled } from "../process_state.ts";
 
 /** Every kind of descriptor and how many, once one client is connected. */
 export async function openSockets(
@@ -15,6 +15,10 @@ export async function openSockets(
   await eventually(
     "a daemon without other clients",
     async () => (await session.status()).clients === 1,
+  );
+  await eventually(
+    "Deno's own handler of SIGUSR1",
+    () => isSettled(daemon.pid),
   );
   const kinds: Record<string, number> = {};
   for (const target of (await descriptorsOf(daemon.pid)).values()) {
