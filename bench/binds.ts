@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { type Load, loadName, type LoadReport, runLoad } from "./load.ts";
 import { type Machine, machineLine, thisMachine } from "./machine.ts";
 import { median, sum } from "./measure.ts";
-import { compile, RunningServer } from "./programs.ts";
+import { compile, RunningServer, type ServerProgram } from "./programs.ts";
 import { SERVER_KEYS, type ServerKey, serverPrograms } from "./servers.ts";
 import { figure, table } from "./table.ts";
 
@@ -26,7 +26,8 @@ const USAGE = `usage: deno run -A bench/binds.ts [--seconds S] [--rounds N]
 /** Seconds of load before the first round, so that no JIT compiles in a figure. */
 const WARM_UP_SECONDS = 0.5;
 
-interface Options {
+/** What is measured, and how. */
+export interface Options {
   seconds: number;
   rounds: number;
   loads: Load[];
@@ -36,17 +37,22 @@ interface Options {
 
 /** What one server did under one load in one round. */
 interface Sample extends LoadReport {
-  /** Binds per second as a share of the floor's in the same round. */
-  of_floor: number | null;
+  /** What the floor did in the same round. */
+  floor: LoadReport | undefined;
   /** Processor time the server used for a bind, in microseconds. */
   cpu_us_per_bind: number;
 }
 
 /** What one server does under one load. */
-interface Result extends Load {
+export interface Result extends Load {
   server: string;
+  key: ServerKey;
   binds_per_second: number;
+  /** Binds per second, and latencies, as shares of the floor's. */
   of_floor: number | null;
+  p50_of_floor: number | null;
+  p99_of_floor: number | null;
+  p999_of_floor: number | null;
   p50_us: number;
   p99_us: number;
   p999_us: number;
@@ -103,8 +109,8 @@ function serverKey(text: string): ServerKey {
 }
 
 /** Runs every round and returns one result for each load and server. */
-async function measure(
-  options: Options,
+export async function measure(
+  options: Omit<Options, "json">,
   signal: AbortSignal,
 ): Promise<Result[]> {
   await using stack = new AsyncDisposableStack();
@@ -131,7 +137,7 @@ async function measure(
     const used = await server.cpuSeconds() - before;
     return {
       ...report,
-      of_floor: null,
+      floor: undefined,
       cpu_us_per_bind: used * 1e6 / report.binds,
     };
   };
@@ -155,32 +161,43 @@ async function measure(
         server.program.key === "floor"
       )?.[1];
       for (const [server, sample] of taken) {
-        if (floor) {
-          sample.of_floor = sample.binds_per_second / floor.binds_per_second;
-        }
+        sample.floor = floor;
         samples.get(load)?.get(server)?.push(sample);
       }
     }
   }
   return [...samples].flatMap(([load, byServer]) =>
     [...byServer].map(([server, taken]) =>
-      resultOf(load, server.program.name, taken)
+      resultOf(load, server.program, taken)
     )
   );
 }
 
-function resultOf(load: Load, server: string, samples: Sample[]): Result {
+function resultOf(
+  load: Load,
+  { key, name }: ServerProgram,
+  samples: Sample[],
+): Result {
   const middle = (value: (sample: Sample) => number) =>
     median(samples.map(value));
-  const ratios = samples.flatMap(({ of_floor }) => of_floor ?? []);
+  const ofFloor = (value: (report: LoadReport) => number) => {
+    const ratios = samples.flatMap((sample) =>
+      sample.floor === undefined ? [] : value(sample) / value(sample.floor)
+    );
+    return ratios.length > 0 ? median(ratios) : null;
+  };
   return {
     ...load,
-    server,
+    server: name,
+    key,
     binds_per_second: middle((sample) => sample.binds_per_second),
-    of_floor: ratios.length > 0 ? median(ratios) : null,
+    of_floor: ofFloor((each) => each.binds_per_second),
     p50_us: middle((sample) => sample.p50_us),
+    p50_of_floor: ofFloor((each) => each.p50_us),
     p99_us: middle((sample) => sample.p99_us),
+    p99_of_floor: ofFloor((each) => each.p99_us),
     p999_us: middle((sample) => sample.p999_us),
+    p999_of_floor: ofFloor((each) => each.p999_us),
     cpu_us_per_bind: middle((sample) => sample.cpu_us_per_bind),
     errors: sum(samples.map((sample) => sample.errors)),
     first_error: samples.find((sample) => sample.first_error !== null)

@@ -20,6 +20,7 @@ import { median, percentile } from "./measure.ts";
 import { RunningServer } from "./programs.ts";
 import { serverPrograms } from "./servers.ts";
 import { figure, table } from "./table.ts";
+import { timed } from "./timed.ts";
 
 const { values } = parseArgs({
   options: {
@@ -49,13 +50,6 @@ frontend web
   bind <%= bind_tcp('127.0.0.1', 0) %>
   http-request return status 200 content-type text/plain string "hello"
 `;
-
-/** Milliseconds that `work` takes. */
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work();
-  return performance.now() - began;
-}
 
 /** What clients saw: how long requests took, in ms, and how many were lost. */
 interface Seen {

@@ -32,6 +32,7 @@ import {
   treePath,
 } from "./programs.ts";
 import { serverPrograms } from "./servers.ts";
+import { timed } from "./timed.ts";
 import { figure, table } from "./table.ts";
 
 const CROWD: CrowdSize = {
@@ -68,13 +69,6 @@ const sizes = values.binds.split(",").map(Number);
 interface Pair {
   quiet: LoadReport;
   crowded: LoadReport;
-}
-
-/** Milliseconds that `work` takes. */
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work();
-  return performance.now() - began;
 }
 
 /** Throws unless the whole crowd is still there: else nothing was measured. */
@@ -148,13 +142,6 @@ interface Held {
   bytesPerBind: number[];
 }
 
-async function residentBytes(pid: number): Promise<number> {
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  const kib = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
-  if (kib === undefined) throw new Error(`no VmRSS in /proc/${pid}/status`);
-  return Number(kib) * 1024;
-}
-
 async function listCommand(sock: string, libc: string): Promise<void> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", libc, treePath("client.ts"), "list"],
@@ -182,8 +169,7 @@ async function measureHeld(
       await using server = await RunningServer.start(program, sock);
       using session = await connect({ sock });
       await hold(session, held.size);
-      const more = await residentBytes(server.pid) -
-        await residentBytes(idle.pid);
+      const more = await server.residentBytes() - await idle.residentBytes();
       held.bytesPerBind.push(more / held.size);
       for (let turn = 0; turn < LISTS_A_ROUND; turn++) {
         held.session.push(

@@ -5,18 +5,29 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
+import type { ServerKey } from "./servers.ts";
 
 /** A file of this tree, by its path from the root of the tree. */
 export function treePath(path: string): string {
   return fileURLToPath(new URL(`../${path}`, import.meta.url));
 }
 
-/** Compiles `bench/NAME.c` into `folder` and returns the path of the program. */
-export async function compile(name: string, folder: string): Promise<string> {
+/**
+ * Compiles `bench/NAME.c` into `folder` with some libraries and returns the
+ * path of the program.
+ */
+export async function compile(
+  name: string,
+  folder: string,
+  libraries: readonly string[] = [],
+): Promise<string> {
   const program = `${folder}/${name}`;
   const source = treePath(`bench/${name}.c`);
   const { success, stderr } = await new Deno.Command("cc", {
-    args: ["-O2", "-Wall", "-Wextra", "-pthread", "-o", program, source],
+    args: [
+      ...["-O2", "-Wall", "-Wextra", "-pthread", "-o", program, source],
+      ...libraries.map((name) => `-l${name}`),
+    ],
     stdout: "null",
     stderr: "piped",
   }).output().catch((error) => {
@@ -49,7 +60,7 @@ export async function isInstalled(name: string): Promise<boolean> {
 /** How a server is started that hands out sockets on a control socket. */
 export interface ServerProgram {
   /** The name that it is chosen by. */
-  key: string;
+  key: ServerKey;
   /** The name that a table shows. */
   name: string;
   /** The program, by path or name. */
@@ -58,6 +69,14 @@ export interface ServerProgram {
   args: (socket: string) => string[];
   /** Whether its standard error is thrown away, or kept for the case that it fails. */
   stderr: "null" | "piped";
+}
+
+/** What a process has in memory, in bytes: VmRSS of proc_pid_status(5). */
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const kib = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
+  if (kib === undefined) throw new Error(`no VmRSS in /proc/${pid}/status`);
+  return Number(kib) * 1024;
 }
 
 /** Start-up and end are bounded by these. */
@@ -130,6 +149,11 @@ export class RunningServer implements AsyncDisposable {
   /** The process, for signals and for /proc. */
   get pid(): number {
     return this.#child.pid;
+  }
+
+  /** What it has in memory, in bytes: VmRSS of proc_pid_status(5). */
+  residentBytes(): Promise<number> {
+    return residentBytes(this.pid);
   }
 
   /** Processor time it has used since it started, in seconds, to 10 ms. */

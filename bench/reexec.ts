@@ -11,13 +11,15 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { bind, connect, type Session } from "../client.ts";
+import { connect } from "../client.ts";
 import { hold } from "./held_sockets.ts";
 import { machineLine, thisMachine } from "./machine.ts";
 import { median } from "./measure.ts";
 import { RunningServer } from "./programs.ts";
+import { reexecGap, runScript } from "./reexec_gap.ts";
 import { serverPrograms } from "./servers.ts";
 import { figure, table } from "./table.ts";
+import { timed } from "./timed.ts";
 
 const { values } = parseArgs({
   options: {
@@ -27,51 +29,6 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const sizes = values.binds.split(",").map(Number);
-
-/** Milliseconds that `work` takes. */
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work();
-  return performance.now() - began;
-}
-
-/** The longest wait of a client around one re-exec, in ms. */
-async function gap(server: RunningServer): Promise<number> {
-  const sock = server.socket;
-  using session = await connect({ sock });
-  const { generation } = await session.status();
-  let longest = 0;
-  Deno.kill(server.pid, "SIGUSR1");
-  const ended = waitForGeneration(session, generation + 1);
-  let over = false;
-  ended.then(() => over = true);
-  while (!over) {
-    const wait = await timed(async () => {
-      (await bind("127.1.0.1", 0, { sock })).close();
-    });
-    longest = Math.max(longest, wait);
-  }
-  await ended;
-  return longest;
-}
-
-// The session crosses the exec with its unanswered request.
-async function waitForGeneration(
-  session: Session,
-  generation: number,
-): Promise<void> {
-  while ((await session.status()).generation < generation) {
-    // Seldom: a status counts every descriptor, and binds wait meanwhile.
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-async function emptyScript(path: string): Promise<void> {
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", path],
-  }).output();
-  if (!success) throw new Error("the empty script failed");
-}
 
 const folder = await Deno.makeTempDir({ prefix: "multibinder-bench-" });
 try {
@@ -89,11 +46,11 @@ try {
   }
   const starts: number[] = [];
   for (let round = 0; round <= rounds; round++) {
-    const start = await timed(() => emptyScript(empty));
+    const start = await timed(() => runScript(empty));
     // The first round compiles what the others find in Deno's cache.
     if (round > 0) starts.push(start);
     for (const { server, gaps } of servers) {
-      const longest = await gap(server);
+      const longest = await reexecGap(server);
       if (round > 0) gaps.push(longest);
     }
   }

@@ -31,7 +31,8 @@ const USAGE = `usage: deno run -A bench/serve.ts [--seconds S] [--rounds N]
 /** Seconds of load before the first round, so that no JIT compiles in a figure. */
 const WARM_UP_SECONDS = 1;
 
-interface Options {
+/** How it is measured. */
+export interface Options {
   seconds: number;
   rounds: number;
   connections: number;
@@ -56,7 +57,9 @@ interface Sample extends WrkReport {
   reloads: number;
 }
 
-interface Result {
+/** What came of one case. */
+export interface Result {
+  key: Case;
   name: string;
   /** Whether connections rest between requests. */
   paced: boolean;
@@ -109,8 +112,9 @@ function positive(text: string): number {
   throw new UsageError(`not a whole number above 0: ${text}`);
 }
 
-async function measure(
-  options: Options,
+/** Runs every round and returns one result for each case. */
+export async function measure(
+  options: Omit<Options, "json">,
   signal: AbortSignal,
 ): Promise<Result[]> {
   await requireWrk();
@@ -232,6 +236,7 @@ function resultOf(name: Case, rounds: Record<Case, Sample>[]): Result {
     median(samples.map(value));
   const { paced } = CASES[name];
   return {
+    key: name,
     ...CASES[name],
     requests_per_second: middle((sample) => sample.requests_per_second),
     of_plain: paced ? null : median(
