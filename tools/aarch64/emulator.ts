@@ -8,8 +8,6 @@
 import { candidates } from "../../ffi/search_path.ts";
 import { exists } from "../exists.ts";
 
-const BINFMT_MISC = "/proc/sys/fs/binfmt_misc";
-
 /** Debian's two names for it: by the package qemu-user-static, and since 13. */
 const NAMES = ["qemu-aarch64-static", "qemu-aarch64"];
 
@@ -33,7 +31,8 @@ const FLAGS = "POF";
  */
 export class Emulator implements AsyncDisposable {
   readonly #entry = `multibinder-aarch64-${Deno.pid}`;
-  readonly #mounted: boolean;
+  /** A mount of our own shows what every other shows, and is nobody else's to end. */
+  readonly #binfmtMisc: string;
 
   /**
    * Variables for the emulated programs. Deno's binary signs its return
@@ -44,8 +43,8 @@ export class Emulator implements AsyncDisposable {
     QEMU_CPU: "max,pauth-impdef=on",
   };
 
-  private constructor(mounted: boolean) {
-    this.#mounted = mounted;
+  private constructor(binfmtMisc: string) {
+    this.#binfmtMisc = binfmtMisc;
   }
 
   /** Registers it. @throws where it is missing or the kernel does not have it. */
@@ -57,22 +56,21 @@ export class Emulator implements AsyncDisposable {
     const emulator = new Emulator(await mount());
     const rule = `:${emulator.#entry}:M::${MAGIC}:${MASK}:${program}:${FLAGS}`;
     try {
-      await Deno.writeTextFile(`${BINFMT_MISC}/register`, rule);
+      await Deno.writeTextFile(`${emulator.#binfmtMisc}/register`, rule);
     } catch (error) {
       await emulator.#unmount();
-      throw new Error(`the kernel takes no interpreter of aarch64 programs`, {
-        cause: error,
-      });
+      throw error;
     }
     return emulator;
   }
 
   async #unmount(): Promise<void> {
-    if (this.#mounted) await run("umount", BINFMT_MISC);
+    await run("umount", this.#binfmtMisc);
+    await Deno.remove(this.#binfmtMisc);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.writeTextFile(`${BINFMT_MISC}/${this.#entry}`, "-1");
+    await Deno.writeTextFile(`${this.#binfmtMisc}/${this.#entry}`, "-1");
     await this.#unmount();
   }
 }
@@ -85,11 +83,16 @@ async function installed(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Whether it was not mounted before. */
-async function mount(): Promise<boolean> {
-  if (await exists(`${BINFMT_MISC}/register`)) return false;
-  await run("mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT_MISC);
-  return true;
+/** Where it is mounted now. */
+async function mount(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "multibinder-binfmt-" });
+  try {
+    await run("mount", "-t", "binfmt_misc", "binfmt_misc", folder);
+  } catch (error) {
+    await Deno.remove(folder);
+    throw error;
+  }
+  return folder;
 }
 
 async function run(command: string, ...args: string[]): Promise<void> {

@@ -79,6 +79,15 @@ function testing(
   });
 }
 
+/** All of it; a single write may stop anywhere. */
+async function tell(
+  stream: { writable: WritableStream<Uint8Array<ArrayBufferLike>> },
+  text: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  await new Blob([text]).stream()
+    .pipeTo(stream.writable, { preventClose: true });
+}
+
 /** One job tells as it goes along, several tell one after the other. */
 async function run(
   jobs: readonly (readonly string[])[],
@@ -91,26 +100,30 @@ async function run(
     jobs.map((files) => testing(files, surroundings).output()),
   );
   for (const { stdout, stderr } of outputs) {
-    await Deno.stdout.write(stdout);
-    await Deno.stderr.write(stderr);
+    await tell(Deno.stdout, stdout);
+    await tell(Deno.stderr, stderr);
   }
   return outputs.every(({ success }) => success);
 }
 
 async function main(args: string[]): Promise<boolean> {
-  const { jobs, _: named } = parseArgs(args, {
+  const { jobs: wanted, _: named } = parseArgs(args, {
     string: ["jobs", "_"],
     default: { jobs: "1" },
   });
   const files = await testFiles(tree, named.length > 0 ? named : SELECTED);
+  const jobs = Math.min(Number(wanted), files.length);
+  if (!Number.isInteger(jobs) || jobs < 1) {
+    throw new Error(`${files.length} files cannot be shared by ${wanted} jobs`);
+  }
   tellWhatIsLeftOut(files);
   const signal = ending();
   const deno = await foreignDeno(tree);
   await using library = await CLibrary.inSight();
   await using emulator = await Emulator.register();
   const shares = Array.from(
-    { length: Math.min(Number(jobs), files.length) },
-    (_, job) => files.filter((_, index) => index % Number(jobs) === job),
+    { length: jobs },
+    (_, job) => files.filter((_, index) => index % jobs === job),
   );
   return await run(shares, {
     signal,
