@@ -121,6 +121,16 @@ const COMMON = {
   SIGUSR1: 10,
   SIGUSR2: 12,
   SIGTERM: 15,
+  SIGURG: 23,
+  // sigaction(2)
+  SA_SIGINFO: 0x4,
+  SA_RESTART: 0x10000000,
+  // mmap(2), mprotect(2)
+  PROT_READ: 0x1,
+  PROT_WRITE: 0x2,
+  PROT_EXEC: 0x4,
+  MAP_PRIVATE: 0x02,
+  MAP_ANONYMOUS: 0x20,
   // posix_spawn(3)
   POSIX_SPAWN_SETPGROUP: 0x02,
   POSIX_SPAWN_SETSIGDEF: 0x04,
@@ -177,8 +187,8 @@ const COMMON_LAYOUTS = {
   rlimit: { size: 16, rlim_cur: 0, rlim_max: 8 },
   timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },
   sigset_t: { size: 128 },
-  /** All zero it is SIG_DFL; nothing in it is looked at. */
-  sigaction: { size: 152 },
+  /** All zero it is SIG_DFL. */
+  sigaction: { size: 152, sa_sigaction: 0, sa_flags: 136 },
   siginfo_t: { size: 128, si_pid: 16 },
   signalfd_siginfo: { size: 128, ssi_signo: 0 },
   addrinfo: {
@@ -218,6 +228,8 @@ interface Target {
       readonly events: number;
       readonly data: number;
     };
+    /** What a signal handler returns to (sigreturn(2)). */
+    readonly ucontext_t: { readonly uc_sigmask: number };
   };
   /** Where distributions keep the C library, most usual first. */
   readonly libc: readonly string[];
@@ -228,7 +240,10 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
     O_DIRECTORY: 0o200000,
     O_NOFOLLOW: 0o400000,
     SYS_setgroups: 116,
-    layouts: { epoll_event: { size: 12, events: 0, data: 4 } },
+    layouts: {
+      epoll_event: { size: 12, events: 0, data: 4 },
+      ucontext_t: { uc_sigmask: 296 },
+    },
     libc: [
       "/lib/x86_64-linux-gnu/libc.so.6",
       "/usr/lib/x86_64-linux-gnu/libc.so.6",
@@ -241,7 +256,10 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
     O_DIRECTORY: 0o40000,
     O_NOFOLLOW: 0o100000,
     SYS_setgroups: 159,
-    layouts: { epoll_event: { size: 16, events: 0, data: 8 } },
+    layouts: {
+      epoll_event: { size: 16, events: 0, data: 8 },
+      ucontext_t: { uc_sigmask: 40 },
+    },
     libc: [
       "/lib/aarch64-linux-gnu/libc.so.6",
       "/usr/lib/aarch64-linux-gnu/libc.so.6",

@@ -5,8 +5,9 @@
  * @module
  */
 import { abi } from "./abi.ts";
-import { check, OsError } from "./errno.ts";
+import { OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
+import { setAction } from "./signal_action.ts";
 import { signalSet } from "./signal_mask.ts";
 import { signalNumber } from "./signal_numbers.ts";
 
@@ -35,10 +36,7 @@ function setMask(mask: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 export function setDefaultDisposition(
   signal: number,
 ): Uint8Array<ArrayBuffer> {
-  const { size } = abi.layouts.sigaction;
-  const before = new Uint8Array(size);
-  check(libc().sigaction(signal, new Uint8Array(size), before), "sigaction");
-  return before;
+  return setAction(signal, new Uint8Array(abi.layouts.sigaction.size));
 }
 
 /**
@@ -55,9 +53,6 @@ export function withDefaultSignals<T>(action: () => T): T {
     return action();
   } finally {
     setMask(mask);
-    const unused = new Uint8Array(abi.layouts.sigaction.size);
-    for (const { signal, handler } of handlers) {
-      check(libc().sigaction(signal, handler, unused), "sigaction");
-    }
+    for (const { signal, handler } of handlers) setAction(signal, handler);
   }
 }

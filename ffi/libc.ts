@@ -354,6 +354,10 @@ const SYMBOLS = {
     parameters: ["i32", /* signum */ "buffer", /* act */ "buffer" /* oldact */],
     result: "i32",
   },
+  tgkill: {
+    parameters: ["i32", /* tgid */ "i32", /* tid */ "i32" /* sig */],
+    result: "i32",
+  },
   signalfd: {
     parameters: ["i32", /* fd */ "buffer", /* mask */ "i32" /* flags */],
     result: "i32",
@@ -465,6 +469,25 @@ const SYMBOLS = {
   },
 
   // Native memory
+  mmap: {
+    parameters: [
+      "usize", /* addr */
+      "usize", /* length */
+      "i32", /* prot */
+      "i32", /* flags */
+      "i32", /* fd */
+      "i64", /* offset */
+    ],
+    result: "isize",
+  },
+  mprotect: {
+    parameters: ["usize", /* addr */ "usize", /* size */ "i32" /* prot */],
+    result: "i32",
+  },
+  munmap: {
+    parameters: ["usize", /* addr */ "usize" /* length */],
+    result: "i32",
+  },
   malloc: { parameters: ["usize" /* size */], result: "usize" },
   free: { parameters: ["usize" /* ptr */], result: "void" },
   memcpy_in: {

@@ -5,19 +5,13 @@
  *
  * @module
  */
-import { executable } from "../ffi/executable.ts";
-import { commandLine, execute, initialEnvironment } from "../ffi/process.ts";
-import { areBlocked, blockSignals } from "../ffi/signal_mask.ts";
+import { holdBack } from "../ffi/hold_back.ts";
 
 /**
- * Deno's threads are there before any of our code: only a program that was
- * started with a signal blocked has it blocked in all of them. So this one
- * executes itself once more. Children start with nothing blocked.
+ * Has every thread hold SIGUSR1 back. Children start with nothing blocked.
  *
- * @throws {OsError} when this program cannot be executed again.
+ * @throws {OsError} when it takes another start and that fails.
  */
 export function ignoreStraySignal(): void {
-  if (areBlocked(["SIGUSR1"])) return;
-  blockSignals(["SIGUSR1"]);
-  execute(executable(), commandLine(), initialEnvironment());
+  holdBack(["SIGUSR1"]);
 }

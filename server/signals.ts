@@ -9,13 +9,8 @@
  *
  * @module
  */
-import { executable } from "../ffi/executable.ts";
-import { commandLine, execute, initialEnvironment } from "../ffi/process.ts";
-import {
-  areBlocked,
-  blockSignals,
-  type MaskedSignal,
-} from "../ffi/signal_mask.ts";
+import { holdBack } from "../ffi/hold_back.ts";
+import type { MaskedSignal } from "../ffi/signal_mask.ts";
 
 /** The signals that the daemon acts on. */
 export const SIGNALS: readonly MaskedSignal[] = [
@@ -26,15 +21,11 @@ export const SIGNALS: readonly MaskedSignal[] = [
 ];
 
 /**
- * Makes sure that every thread of this process holds the signals back. Deno's
- * threads are there before any of our code: only a program that was started
- * with the signals blocked has them blocked in all. So the first start blocks
- * them and executes itself once more; every re-exec passes the mask on.
+ * Has every thread of this process hold the signals back; a re-exec passes
+ * that on.
  *
- * @throws {OsError} when this program cannot be executed again.
+ * @throws {OsError} when it takes another start and that fails.
  */
 export function holdSignalsBack(): void {
-  if (areBlocked(SIGNALS)) return;
-  blockSignals(SIGNALS);
-  execute(executable(), commandLine(), initialEnvironment());
+  holdBack(SIGNALS);
 }

@@ -36,6 +36,35 @@ export async function isSettled(pid: number): Promise<boolean> {
   return (BigInt(`0x${caught}`) & SIGUSR1_BIT) !== 0n;
 }
 
+/** The signals that each thread holds back: by thread, a bit for each. */
+export async function blockedSignals(
+  pid: number,
+): Promise<Map<number, bigint>> {
+  const found = new Map<number, bigint>();
+  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+    try {
+      const path = `/proc/${pid}/task/${name}/status`;
+      const status = await Deno.readTextFile(path);
+      const blocked = /^SigBlk:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+      found.set(Number(name), BigInt(`0x${blocked}`));
+    } catch (error) {
+      // It has ended since the directory was read.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return found;
+}
+
+/** SIGHUP, SIGINT, SIGUSR1 and SIGTERM, a bit each as in proc_pid_status(5). */
+const DAEMON_SIGNALS = 0x4203n;
+
+/** The threads of a process that do not hold all of the daemon's signals back. */
+export async function threadsThatTakeSignals(pid: number): Promise<number[]> {
+  return [...await blockedSignals(pid)]
+    .filter(([, blocked]) => (blocked & DAEMON_SIGNALS) !== DAEMON_SIGNALS)
+    .map(([thread]) => thread);
+}
+
 /** The numbers of signals that wait until a process takes them. */
 export async function pendingSignals(pid: number): Promise<Set<number>> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);

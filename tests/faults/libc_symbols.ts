@@ -177,6 +177,8 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
   },
   unsetenv: { failing: "-1", reasons: ["ENOMEM"] },
   pthread_sigmask: { failing: "errno", reasons: ["EINVAL"] },
+  sigaction: { failing: "-1", reasons: ["EINVAL"] },
+  tgkill: { failing: "-1", reasons: ["EPERM"] },
   signalfd: {
     failing: "-1",
     reasons: ["EMFILE", "ENFILE", "ENOMEM", "ENODEV"],
@@ -198,6 +200,9 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
     failing: "promise of errno",
     reasons: ["EIO", "EINTR", "EMFILE", "ENOMEM", "ERANGE"],
   },
+  mmap: { failing: "-1n", reasons: ["ENOMEM", "EPERM"] },
+  mprotect: { failing: "-1", reasons: ["EACCES", "ENOMEM"] },
+  munmap: { failing: "-1", reasons: ["ENOMEM"] },
   malloc: { failing: "NULL", reasons: ["ENOMEM"] },
 };
 
@@ -268,7 +273,6 @@ export const NOT_THE_DAEMONS: readonly string[] = [
   "posix_spawnattr_setsigmask",
   "readlink",
   "shutdown",
-  "sigaction",
   "sigfillset",
   "waitid",
   "waitid_on_thread",
