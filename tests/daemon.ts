@@ -45,9 +45,9 @@ export function daemonCommand(
 }
 
 /**
- * A daemon that is started without its signals held back starts a second time
- * (server/signals.ts). Where a start takes seconds, as on an emulated
- * processor, one is enough.
+ * A daemon with a thread that cannot be told to hold its signals back starts a
+ * second time (ffi/hold_back.ts). An emulated processor has such a thread, and
+ * there a start takes seconds: it is started with the signals held back.
  */
 const SIGNALS_HELD_BACK: readonly string[] =
   Deno.env.has("MULTIBINDER_TESTS_SINGLE_START")
