@@ -5,6 +5,7 @@
  * @module
  */
 import { abi, abiOf, UnsupportedPlatformError } from "./abi.ts";
+import { type Callable, openAtOnce, openLightly } from "./trampoline.ts";
 
 // A pointer is declared "usize" (native memory, see memory.ts) or "buffer"
 // (a Uint8Array that the call reads or writes before it returns): pointer
@@ -541,41 +542,48 @@ function existsFor(path: string): boolean {
   }
 }
 
-/**
- * Opens each function when it is first called: Deno compiles a trampoline for
- * every one that is named to dlopen, some 50 to 100 us each, and a start or a
- * re-exec needs few of them.
- */
+/** Opens each function when it is first called: a start needs few of them. */
 function open(): Libc {
   abiOf(Deno.build.os, Deno.build.arch);
   const path = grantedLibrary();
-  const table: Deno.ForeignLibraryInterface = SYMBOLS;
-  const functions = {};
-  for (const name of Object.keys(table)) {
+  const functions: Record<string, Callable> = {};
+  for (const [name, symbol] of Object.entries(SYMBOLS)) {
+    const define = (value: Callable) =>
+      Object.defineProperty(functions, name, { value });
     Object.defineProperty(functions, name, {
       configurable: true,
       get: () => {
-        const value = openFunction(path, name, table[name]!);
-        Object.defineProperty(functions, name, { value });
+        const value = openFunction(path, name, symbol, (successor) => {
+          // Unless somebody has put another one there.
+          if (functions[name] === value) define(successor);
+        });
+        define(value);
         return value;
       },
     });
   }
-  const opened = functions as Libc;
+  const opened = functions as unknown as Libc;
   // What reads errno must not be opened between the failing call and the read:
   // to open a function is many calls of its own.
   void opened.__errno_location;
-  void opened.memcpy_out;
+  void opened[READS_ERRNO];
   return opened;
 }
+
+/** The one of them that is called often. */
+const READS_ERRNO = "memcpy_out";
 
 function openFunction(
   path: string,
   name: string,
-  symbol: Deno.ForeignFunction | Deno.ForeignStatic,
-): unknown {
+  symbol: Deno.ForeignFunction,
+  replace: (successor: Callable) => void,
+): Callable {
+  const atOnce = symbol.nonblocking === true || name === READS_ERRNO;
   try {
-    return Deno.dlopen(path, { [name]: symbol }).symbols[name];
+    return atOnce
+      ? openAtOnce(path, name, symbol)
+      : openLightly(path, name, symbol, replace);
   } catch (cause) {
     throw new UnsupportedPlatformError(
       `${path} is no C library we can use (glibc 2.30 or later is needed): ${

@@ -20,6 +20,6 @@ const started = workers.map((worker) =>
 );
 const worked = blockInEveryThread(["SIGUSR2"]);
 await Promise.all(started);
-const masks = [...(await blockedSignals(Deno.pid)).values()].map(Number);
+const masks = [...(await blockedSignals(Deno.pid)).values()].map(String);
 for (const worker of workers) worker.terminate();
 console.log(JSON.stringify({ worked, masks }));

@@ -38,10 +38,6 @@ export const LEFT_OUT: Readonly<
       TCP_INFO,
     "with no descriptor left the queue of tcp is known all the same": TCP_INFO,
   },
-  "tests/ffi/every_thread_test.ts": {
-    "threads that come to be while all others are told hold the signal back too":
-      "a thread of the emulator's own holds every signal back for ever",
-  },
   "tests/ffi/peer_groups_test.ts": {
     "all of 64 supplementary groups are told": PEER_GROUPS,
     "all of 65 supplementary groups are told": PEER_GROUPS,
