@@ -20,6 +20,7 @@ import { Authorization } from "./authorization.ts";
 import type { PreparedBind } from "./bind_method.ts";
 import type { BindTable } from "./bind_table.ts";
 import { Connection, isClientGone } from "./connection.ts";
+import { Connections } from "./connections.ts";
 import type { ControlSocket } from "./control_socket.ts";
 import { Counters } from "./counters.ts";
 import { dispatch, errorReply, type Reply } from "./dispatch.ts";
@@ -102,7 +103,7 @@ export class Daemon implements Disposable {
   readonly familiar: FamiliarRequests<PreparedBind> = new FamiliarRequests();
   readonly #generationStartedAt = new Date().toISOString();
   readonly #poller = new Poller();
-  readonly #connections = new Map<number, Connection>();
+  readonly #connections = new Connections();
   #reserve: Descriptor | undefined = spareDescriptor();
   #acceptPause: ReturnType<typeof setTimeout> | undefined;
   #complainedAt = -Infinity;
@@ -144,7 +145,7 @@ export class Daemon implements Disposable {
 
   /** Every connected client. */
   get connections(): Iterable<Connection> {
-    return this.#connections.values();
+    return this.#connections;
   }
 
   /** The answer to the method `status`. */
@@ -197,7 +198,7 @@ export class Daemon implements Disposable {
   }
 
   #welcome(connection: Connection): void {
-    this.#connections.set(connection.fd, connection);
+    this.#connections.add(connection);
     this.#guard(connection, () => {
       // Most clients have sent their request by the time they are accepted.
       if (!connection.ended) connection.receive();
@@ -497,7 +498,7 @@ export class Daemon implements Disposable {
   #drop(connection: Connection): void {
     if (connection.closed) return;
     this.#incomplete.forget(connection);
-    this.#connections.delete(connection.fd);
+    this.#connections.delete(connection);
     connection.close();
   }
 
@@ -507,8 +508,7 @@ export class Daemon implements Disposable {
     this.#closed = true;
     clearTimeout(this.#acceptPause);
     this.#incomplete[Symbol.dispose]();
-    for (const connection of this.#connections.values()) connection.close();
-    this.#connections.clear();
+    this.#connections.close();
     this.control.close();
     this.binds.close();
     this.#reserve?.close();

@@ -6,7 +6,7 @@
  * @module
  */
 
-/** So many different requests are kept. */
+/** So many different requests are kept, and so many more were seen once. */
 const CAPACITY = 1024;
 
 /** No request that is longer is kept, in bytes: a bind is some 120 long. */
@@ -46,6 +46,8 @@ export interface Familiar<T> {
  */
 export class FamiliarRequests<T> {
   readonly #entries = new Map<number, Entry<T>>();
+  /** What came once: most of it never comes again. */
+  readonly #seen = new Set<number>();
   // Where the last scan has found the id.
   #idStart = 0;
   #idEnd = 0;
@@ -61,10 +63,18 @@ export class FamiliarRequests<T> {
     };
   }
 
-  /** Keeps what was read of a request with that id, if its id is a plain one. */
+  /**
+   * Keeps what was read of a request with that id when it comes for the second
+   * time, if its id is a plain one.
+   */
   learn(message: Uint8Array<ArrayBuffer>, id: unknown, read: T): void {
     const hash = this.#scan(message);
     if (hash === undefined) return;
+    if (!this.#seen.delete(hash)) {
+      if (this.#seen.size >= CAPACITY) this.#seen.clear();
+      this.#seen.add(hash);
+      return;
+    }
     const written = message.subarray(this.#idStart, this.#idEnd);
     // Not so where it is some other member of that name.
     if (String.fromCharCode(...written) !== JSON.stringify(id)) return;

@@ -29,9 +29,15 @@ export async function binds(context: Context): Promise<Row[]> {
   );
   return [
     ...loads.flatMap((load) => rowsOf(load, results)),
-    ...rowsOf(few(32)[0]!, logged, ", each logged").slice(0, 1),
+    loggedRow(logged),
     ...await besideRuby(context),
   ];
+}
+
+/** Nothing is asked of a daemon that writes a line for each. */
+function loggedRow(results: readonly Result[]): Row {
+  const [{ target: _, ...row }] = rowsOf(few(32)[0]!, results, ", each logged");
+  return row;
 }
 
 function few(clients: number): Load[] {
@@ -43,7 +49,11 @@ function named({ clients, persistent }: Load): string {
   return persistent ? `${who}, persistent` : who;
 }
 
-function rowsOf(load: Load, results: readonly Result[], how = ""): Row[] {
+function rowsOf(
+  load: Load,
+  results: readonly Result[],
+  how = "",
+): [Row, ...Row[]] {
   const of = (isFloor: boolean) =>
     results.find((each) =>
       each.clients === load.clients && each.persistent === load.persistent &&

@@ -45,10 +45,9 @@ class Fdholder implements AsyncDisposable {
       stdin: "null",
       stdout: "piped",
     }).spawn();
-    using reader = child.stdout.getReader() as
-      & ReadableStreamDefaultReader<Uint8Array>
-      & Disposable;
+    const reader = child.stdout.getReader();
     const { done } = await reader.read();
+    reader.releaseLock();
     if (done) throw new Error(`${DAEMON} ended before it was ready`);
     return new Fdholder(child);
   }

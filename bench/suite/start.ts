@@ -5,9 +5,12 @@
  *
  * @module
  */
-import { connect } from "../../client.ts";
 import { median } from "../measure.ts";
-import { residentBytes, RunningServer } from "../programs.ts";
+import {
+  residentBytes,
+  RunningServer,
+  type ServerProgram,
+} from "../programs.ts";
 import { reexecGap, runScript } from "../reexec_gap.ts";
 import { serverPrograms } from "../servers.ts";
 import { timed } from "../timed.ts";
@@ -19,25 +22,31 @@ const MIB = 1024 * 1024;
 /** A start is short: so many for each round of a load. */
 const STARTS_A_ROUND = 3;
 
-/** Runs an empty script that waits, and tells what it has in memory. */
-async function residentOfBare(folder: string): Promise<number> {
+/** Deno is not done with its start before, in ms. */
+const SETTLED = 1_000;
+
+/** What an idle daemon and an empty script that waits have in memory. */
+async function residents(
+  program: ServerProgram,
+  folder: string,
+): Promise<{ ours: number; bare: number }> {
   const script = `${folder}/waits.ts`;
-  await Deno.writeTextFile(
-    script,
-    'console.log("ready"); setTimeout(() => {}, 60_000);',
+  await Deno.writeTextFile(script, "setTimeout(() => {}, 60_000);");
+  await using server = await RunningServer.start(
+    program,
+    `${folder}/memory.sock`,
   );
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", script],
-    stdout: "piped",
   }).spawn();
   try {
-    const reader = child.stdout.getReader();
-    await reader.read();
-    reader.releaseLock();
-    return await residentBytes(child.pid);
+    await new Promise((resolve) => setTimeout(resolve, SETTLED));
+    return {
+      ours: await server.residentBytes(),
+      bare: await residentBytes(child.pid),
+    };
   } finally {
     child.kill("SIGKILL");
-    await child.stdout.cancel();
     await child.status;
   }
 }
@@ -57,8 +66,6 @@ export async function start(context: Context): Promise<Row[]> {
     script: [] as number[],
     ready: [] as number[],
     gap: [] as number[],
-    memory: [] as number[],
-    bare: [] as number[],
   };
   const measured = {
     script: async () => await timed(() => runScript(empty)),
@@ -71,13 +78,6 @@ export async function start(context: Context): Promise<Row[]> {
       return took;
     },
     gap: () => reexecGap(lasting),
-    memory: async () => {
-      await using server = await RunningServer.start(program!, socket);
-      using session = await connect({ sock: socket });
-      await session.status();
-      return await server.residentBytes();
-    },
-    bare: () => residentOfBare(folder),
   };
   const names = Object.keys(measured) as (keyof typeof measured)[];
   await interleaved(
@@ -95,7 +95,11 @@ export async function start(context: Context): Promise<Row[]> {
     name: "empty script, to its end",
     value: median(taken.script),
   };
-  const over = taken.memory.map((each, round) => each - taken.bare[round]!);
+  const memory: { ours: number; bare: number }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    context.signal.throwIfAborted();
+    memory.push(await residents(program!, folder));
+  }
   return [
     {
       group: "start",
@@ -119,18 +123,19 @@ export async function start(context: Context): Promise<Row[]> {
     {
       group: "memory",
       name: "resident, idle",
-      value: median(taken.memory) / MIB,
+      value: median(memory.map(({ ours }) => ours)) / MIB,
       unit: "MiB",
-      beside: { name: "bare script", value: median(taken.bare) / MIB },
-      ratio: median(
-        taken.memory.map((each, round) => each / taken.bare[round]!),
-      ),
+      beside: {
+        name: "bare script",
+        value: median(memory.map(({ bare }) => bare)) / MIB,
+      },
+      ratio: median(memory.map(({ ours, bare }) => ours / bare)),
       better: "lower",
     },
     {
       group: "memory",
       name: "resident beyond a bare script",
-      value: median(over) / MIB,
+      value: median(memory.map(({ ours, bare }) => ours - bare)) / MIB,
       unit: "MiB",
       better: "lower",
       target: { of: "value", atMost: 10 },

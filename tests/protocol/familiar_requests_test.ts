@@ -13,10 +13,21 @@ function bindWithId(id: string): string {
   return `{"jsonrpc":"2.0","method":"bind","id":${id},${PARAMS}}`;
 }
 
+function learnTwice<T>(
+  familiar: FamiliarRequests<T>,
+  text: string,
+  id: unknown,
+  read: T,
+): void {
+  for (const bytes of [text, text].map((each) => encoder.encode(each))) {
+    familiar.learn(bytes, id, read);
+  }
+}
+
 /** Has learnt one request, whose id is `id`. */
 function familiarWith(text: string, id: unknown): FamiliarRequests<string> {
   const familiar = new FamiliarRequests<string>();
-  familiar.learn(encoder.encode(text), id, "read");
+  learnTwice(familiar, text, id, "read");
   return familiar;
 }
 
@@ -92,11 +103,20 @@ Deno.test("a request that differs in one byte beside its id is read", () => {
   assert(familiar.recall(bytes) !== undefined);
 });
 
+Deno.test("what came once only is not kept", () => {
+  const familiar = new FamiliarRequests<string>();
+  const bytes = encoder.encode(bindWithId("1"));
+  familiar.learn(bytes, 1, "read");
+  assertEquals(familiar.recall(bytes), undefined);
+  familiar.learn(bytes, 1, "read");
+  assertEquals(familiar.recall(bytes)?.read, "read");
+});
+
 Deno.test("a thousand different requests are known, and the oldest is forgotten first", () => {
   const familiar = new FamiliarRequests<number>();
   const text = (port: number) => `{"id":1,"port":${port}}`;
   for (let port = 1; port <= 1025; port++) {
-    familiar.learn(encoder.encode(text(port)), 1, port);
+    learnTwice(familiar, text(port), 1, port);
   }
   assertEquals(familiar.recall(encoder.encode(text(1))), undefined);
   for (let port = 2; port <= 1025; port++) {
