@@ -79,8 +79,7 @@ function maskOfThread(thread: string): bigint {
 }
 
 /** tgkill(2); nothing for a thread that is gone. */
-function tell(thread: string): void {
-  const pid = processId();
+function tell(pid: number, thread: string): void {
   if (libc().tgkill(pid, Number(thread), CARRIER) === 0) return;
   const errno = lastErrno();
   if (errno !== Errno.ESRCH) throw new OsError("tgkill", errno, thread);
@@ -95,6 +94,7 @@ function tell(thread: string): void {
  * seen to before the list was made.
  */
 function reachEveryThread(mask: bigint): boolean {
+  const pid = processId();
   const told = new Set<string>();
   const reached = new Set<string>();
   const carrier = 1n << BigInt(CARRIER - 1);
@@ -109,7 +109,7 @@ function reachEveryThread(mask: bigint): boolean {
       if ((blocked & (mask | carrier)) === mask) {
         reached.add(thread);
       } else if (!told.has(thread)) {
-        tell(thread);
+        tell(pid, thread);
         told.add(thread);
       }
     }

@@ -566,12 +566,27 @@ function open(): Libc {
   // What reads errno must not be opened between the failing call and the read:
   // to open a function is many calls of its own.
   void opened.__errno_location;
-  void opened[READS_ERRNO];
+  void opened.memcpy_out;
   return opened;
 }
 
-/** The one of them that is called often. */
-const READS_ERRNO = "memcpy_out";
+/**
+ * What requests take, and what reads errno. They have their trampolines at
+ * once: a call that V8 has seen go elsewhere, it makes the long way ever after.
+ */
+const OFTEN_CALLED: ReadonlySet<string> = new Set<keyof typeof SYMBOLS>([
+  "accept4",
+  "close",
+  "epoll_ctl",
+  "epoll_wait",
+  "getsockopt",
+  "memcpy_in",
+  "memcpy_out",
+  "recv",
+  "recvmsg",
+  "send",
+  "sendmsg",
+]);
 
 function openFunction(
   path: string,
@@ -579,7 +594,7 @@ function openFunction(
   symbol: Deno.ForeignFunction,
   replace: (successor: Callable) => void,
 ): Callable {
-  const atOnce = symbol.nonblocking === true || name === READS_ERRNO;
+  const atOnce = symbol.nonblocking === true || OFTEN_CALLED.has(name);
   try {
     return atOnce
       ? openAtOnce(path, name, symbol)
