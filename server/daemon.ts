@@ -1,59 +1,26 @@
 import { abi } from "../ffi/abi.ts";
-import { Descriptor, spareDescriptor } from "../ffi/descriptor.ts";
 import { OsError } from "../ffi/errno.ts";
-import { Interest, Poller } from "../ffi/poller.ts";
-import {
-  descriptorLimit,
-  openDescriptorCount,
-  processId,
-} from "../ffi/process.ts";
-import { acceptConnection } from "../ffi/socket.ts";
+import { Interest } from "../ffi/poller.ts";
 import { formatDuration } from "../duration.ts";
-import {
-  ErrorCode,
-  FramingError,
-  type Status,
-  type StatusLimits,
-} from "../protocol.ts";
-import { VERSION } from "../version.ts";
+import { ErrorCode, FramingError, type Status } from "../protocol.ts";
 import { Authorization } from "./authorization.ts";
 import type { PreparedBind } from "./bind_method.ts";
 import type { BindTable } from "./bind_table.ts";
-import { Connection, isClientGone } from "./connection.ts";
+import { type Connection, isClientGone } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import type { ControlSocket } from "./control_socket.ts";
 import { Counters } from "./counters.ts";
 import { dispatch, errorReply, type Reply } from "./dispatch.ts";
+import { EventLoop } from "./event_loop.ts";
 import { FamiliarRequests } from "./familiar_requests.ts";
 import { IncompleteRequests } from "./incomplete_requests.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy/policy.ts";
-import {
-  bindError,
-  isOutOfDescriptors,
-  RequestError,
-} from "./request_error.ts";
+import { Reception } from "./reception.ts";
+import { RequestError } from "./request_error.ts";
+import { statusMethod } from "./status_method.ts";
 import type { Tracing } from "./tracing.ts";
-
-/** Connections taken in one turn, so that a flood of them is no standstill. */
-const ACCEPTS_A_TURN = 64;
-
-/**
- * How long the loop asks without waiting after the last event, in ms. A client
- * that sends one request after the other is answered within that, and the
- * hop to the waiting thread and back (some 50 us) is saved.
- */
-const SPIN = 0.1;
-
-/** How long the loop runs before signals and promises get a turn, in ms. */
-const STRETCH = 5;
-
-/** How long nobody is accepted when not even a refusal is possible, in ms. */
-const ACCEPT_PAUSE = 100;
-
-/** Refusals are many where there are some: one line of the log a second. */
-const COMPLAINT_INTERVAL = 1_000;
 
 /** When the daemon began, which re-execs do not change. */
 export interface Origin {
@@ -101,12 +68,13 @@ export class Daemon implements Disposable {
   readonly tracing: Tracing | undefined;
   readonly counters: Counters = new Counters();
   readonly familiar: FamiliarRequests<PreparedBind> = new FamiliarRequests();
-  readonly #generationStartedAt = new Date().toISOString();
-  readonly #poller = new Poller();
+  /** ISO 8601. */
+  readonly generationStartedAt: string = new Date().toISOString();
+  readonly #loop = new EventLoop();
   readonly #connections = new Connections();
-  #reserve: Descriptor | undefined = spareDescriptor();
-  #acceptPause: ReturnType<typeof setTimeout> | undefined;
-  #complainedAt = -Infinity;
+  readonly #reception: Reception;
+  /** Whether somebody has connected in this turn. */
+  #knocked = false;
   #closed = false;
   readonly #watched = new Map<number, () => void>();
   /** Clients that had a turn and whose answers have not been sent yet. */
@@ -128,11 +96,19 @@ export class Daemon implements Disposable {
       limits.requestTimeout,
       (connection) => this.#dropLate(connection),
     );
+    this.#reception = new Reception(control.descriptor.fd, {
+      log,
+      mostClients: limits.clients,
+      hasRoom: () => this.#connections.size < limits.clients,
+      welcome: (connection) => this.#welcome(connection),
+      turnAway: (connection, error) => this.#turnAway(connection, error),
+      watchControl: (on) => this.#act(() => this.#watchControl(on)),
+    });
     try {
-      this.#poller.add(control.descriptor.fd, Interest.READ);
+      this.#loop.poller.add(control.descriptor.fd, Interest.READ);
     } catch (error) {
-      this.#reserve?.close();
-      this.#poller[Symbol.dispose]();
+      this.#reception[Symbol.dispose]();
+      this.#loop[Symbol.dispose]();
       throw error;
     }
     openSourceMaps();
@@ -144,51 +120,13 @@ export class Daemon implements Disposable {
   }
 
   /** Every connected client. */
-  get connections(): Iterable<Connection> {
+  get connections(): Iterable<Connection> & { readonly size: number } {
     return this.#connections;
   }
 
   /** The answer to the method `status`. */
   status(): Status {
-    const { rss, heapUsed } = Deno.memoryUsage();
-    const { policy } = this.authorization;
-    return {
-      version: VERSION,
-      pid: processId(),
-      deno: Deno.version.deno,
-      started_at: this.origin.startedAt,
-      uptime: (Date.now() - Date.parse(this.origin.startedAt)) / 1000,
-      generation_started_at: this.#generationStartedAt,
-      generation: this.origin.generation,
-      control_socket: this.control.path,
-      binds: this.binds.size,
-      clients: this.#connections.size,
-      descriptors: {
-        open: openDescriptorCount(),
-        limit: descriptorLimit().soft,
-      },
-      requests: structuredClone(this.counters.requests),
-      limits: this.#statusLimits(),
-      refused: { ...this.counters.refused },
-      memory: { resident: rss, heap: heapUsed },
-      ...(policy && {
-        policy: {
-          path: policy.path,
-          rules: policy.size,
-          loaded_at: policy.loadedAt,
-        },
-      }),
-    };
-  }
-
-  #statusLimits(): StatusLimits {
-    const { clients, binds, requestTimeout } = this.limits;
-    const orNone = (limit: number) => limit === Infinity ? 0 : limit;
-    return {
-      clients: orNone(clients),
-      binds: orNone(binds),
-      request_timeout: orNone(requestTimeout),
-    };
+    return statusMethod(this);
   }
 
   /** Takes in a client of the last generation. */
@@ -209,7 +147,10 @@ export class Daemon implements Disposable {
   /** Serves until {@linkcode Daemon.stop}, then closes everything. */
   async run(): Promise<void> {
     try {
-      await this.#loop();
+      await this.#loop.run({
+        ready: (fd, events) => this.#ready(fd, events),
+        end: () => this.#endTurn(),
+      });
     } finally {
       this.close();
     }
@@ -219,35 +160,25 @@ export class Daemon implements Disposable {
   stop(): void {
     if (this.signal.aborted) return;
     this.#stopping.abort();
-    this.#poller.wake();
+    this.#loop.stop();
   }
 
   /** Calls `action` whenever a descriptor of the caller's is readable. */
   watch(fd: number, action: () => void): void {
-    this.#poller.add(fd, Interest.READ);
+    this.#loop.poller.add(fd, Interest.READ);
     this.#watched.set(fd, action);
   }
 
-  async #loop(): Promise<void> {
-    const ready = (fd: number, events: number) => this.#ready(fd, events);
-    let now = performance.now();
-    let lastEvent = now;
-    let resumed = now;
-    while (!this.signal.aborted) {
-      const count = this.#poller.poll(ready);
-      this.#settle();
-      now = performance.now();
-      if (count > 0) lastEvent = now;
-      const spinning = now - lastEvent < SPIN;
-      if (spinning && now - resumed < STRETCH) continue;
-      await this.#poller.wait(spinning ? 0 : -1);
-      resumed = now = performance.now();
-    }
+  /** Who is there goes before who comes: a client that hung up makes room. */
+  #endTurn(): void {
+    if (this.#knocked) this.#reception.accept();
+    this.#knocked = false;
+    this.#settle();
   }
 
   #ready(fd: number, events: number): void {
     if (fd === this.control.descriptor.fd) {
-      this.#accept();
+      this.#knocked = true;
       return;
     }
     const watched = this.#watched.get(fd);
@@ -280,68 +211,10 @@ export class Daemon implements Disposable {
     }
   }
 
-  #accept(): void {
-    for (let count = 0; count < ACCEPTS_A_TURN; count++) {
-      let fd: number;
-      try {
-        fd = acceptConnection(this.control.descriptor.fd);
-      } catch (error) {
-        if (!(error instanceof OsError)) throw error;
-        if (isOutOfDescriptors(error)) this.#refuse(error);
-        else this.#pauseAccepting(error);
-        return;
-      }
-      if (fd === -1) return;
-      const connection = new Connection(new Descriptor(fd));
-      if (this.#connections.size < this.limits.clients) {
-        this.#welcome(connection);
-      } else this.#refuseClient(connection);
-    }
-  }
-
-  #refuseClient(connection: Connection): void {
-    const { clients } = this.limits;
-    this.counters.refused.clients++;
-    this.#complain(
-      `clients are refused: ${clients} are connected (--max-clients)`,
-    );
-    const reason = `Limit reached: ${clients} clients are connected`;
-    this.#turnAway(
-      connection,
-      new RequestError(ErrorCode.LIMIT_REACHED, `${reason} (--max-clients)`),
-    );
-  }
-
-  /**
-   * With no descriptor left a waiting client could be neither served nor told,
-   * and the loop would turn without end: the one in reserve lets it be told.
-   */
-  #refuse(error: OsError): void {
-    this.#complain("clients are refused", error);
-    this.counters.refused.descriptors++;
-    this.#reserve?.close();
-    try {
-      const fd = acceptConnection(this.control.descriptor.fd);
-      if (fd !== -1) {
-        const connection = new Connection(new Descriptor(fd));
-        this.#turnAway(connection, bindError(error));
-      }
-    } catch (error) {
-      if (!(error instanceof OsError)) throw error;
-      this.#pauseAccepting(error);
-    } finally {
-      this.#reserve = spareDescriptor();
-    }
-  }
-
-  #complain(message: string, error?: OsError): void {
-    const now = performance.now();
-    if (now - this.#complainedAt < COMPLAINT_INTERVAL) return;
-    this.#complainedAt = now;
-    this.log.error(message, error && { reason: error.message });
-  }
-
   #turnAway(connection: Connection, error: RequestError): void {
+    const { refused } = this.counters;
+    if (error.code === ErrorCode.LIMIT_REACHED) refused.clients++;
+    else refused.descriptors++;
     this.#guard(connection, () => {
       connection.reply(errorReply(null, error));
       connection.flush();
@@ -349,15 +222,9 @@ export class Daemon implements Disposable {
     connection.close();
   }
 
-  /** What accept(2) fails with now, it may not fail with a moment later. */
-  #pauseAccepting(error: OsError): void {
-    this.#complain("nobody is accepted for a moment", error);
+  #watchControl(on: boolean): void {
     const { fd } = this.control.descriptor;
-    this.#poller.change(fd, 0);
-    this.#acceptPause = setTimeout(
-      () => this.#act(() => this.#poller.change(fd, Interest.READ)),
-      ACCEPT_PAUSE,
-    );
+    this.#loop.poller.change(fd, on ? Interest.READ : 0);
   }
 
   /** Answers what requests there are; {@linkcode Daemon.#settle} sends. */
@@ -460,9 +327,10 @@ export class Daemon implements Disposable {
         (connection.writing ? Interest.WRITE : 0);
     const { fd, interest } = connection;
     if (wanted === interest) return;
-    if (wanted === undefined) this.#poller.remove(fd);
-    else if (interest === undefined) this.#poller.add(fd, wanted);
-    else this.#poller.change(fd, wanted);
+    const { poller } = this.#loop;
+    if (wanted === undefined) poller.remove(fd);
+    else if (interest === undefined) poller.add(fd, wanted);
+    else poller.change(fd, wanted);
     connection.interest = wanted;
   }
 
@@ -506,13 +374,12 @@ export class Daemon implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#acceptPause);
+    this.#reception[Symbol.dispose]();
     this.#incomplete[Symbol.dispose]();
     this.#connections.close();
     this.control.close();
     this.binds.close();
-    this.#reserve?.close();
-    this.#poller[Symbol.dispose]();
+    this.#loop[Symbol.dispose]();
     this.log.flush();
   }
 
