@@ -13,7 +13,12 @@ import { maskHandler } from "./mask_handler.ts";
 import { viewOf } from "./memory.ts";
 import { processId } from "./process.ts";
 import { setAction } from "./signal_action.ts";
-import { blockSignals, type MaskedSignal, signalSet } from "./signal_mask.ts";
+import {
+  areBlocked,
+  blockSignals,
+  type MaskedSignal,
+  signalSet,
+} from "./signal_mask.ts";
 
 /** How long the threads may take, in ms. */
 const PATIENCE = 500;
@@ -27,7 +32,7 @@ const THREADS = "/proc/self/task";
  * It does nothing where it has no handler (signal(7)), so that one which comes
  * late, when the handler is gone, does no harm.
  */
-const CARRIER = abi.SIGURG;
+const CARRIER = "SIGURG";
 
 const decoder = new TextDecoder();
 
@@ -80,7 +85,7 @@ function maskOfThread(thread: string): bigint {
 
 /** tgkill(2); nothing for a thread that is gone. */
 function tell(pid: number, thread: string): void {
-  if (libc().tgkill(pid, Number(thread), CARRIER) === 0) return;
+  if (libc().tgkill(pid, Number(thread), abi[CARRIER]) === 0) return;
   const errno = lastErrno();
   if (errno !== Errno.ESRCH) throw new OsError("tgkill", errno, thread);
 }
@@ -97,7 +102,7 @@ function reachEveryThread(mask: bigint): boolean {
   const pid = processId();
   const told = new Set<string>();
   const reached = new Set<string>();
-  const carrier = 1n << BigInt(CARRIER - 1);
+  const carrier = 1n << BigInt(abi[CARRIER] - 1);
   const pause = new Int32Array(new SharedArrayBuffer(4));
   const end = performance.now() + PATIENCE;
   while (performance.now() < end) {
@@ -128,16 +133,18 @@ function reachEveryThread(mask: bigint): boolean {
  */
 export function blockInEveryThread(signals: readonly MaskedSignal[]): boolean {
   blockSignals(signals);
+  // Threads have the mask of the one that made them.
+  if (areBlocked([CARRIER])) return false;
   const mask = maskOf(signals);
   const code = maskHandler(Deno.build.arch, mask).flatMap(({ bytes }) => bytes);
   try {
     const handler = executableMemory(new Uint8Array(code));
-    const before = setAction(CARRIER, actionOf(handler));
+    const before = setAction(abi[CARRIER], actionOf(handler));
     let reached = false;
     try {
       reached = reachEveryThread(BigInt(mask));
     } finally {
-      setAction(CARRIER, before);
+      setAction(abi[CARRIER], before);
     }
     // A thread that was not seen to have left the handler may still be in it.
     if (reached) {
