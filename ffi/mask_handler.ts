@@ -10,9 +10,11 @@
  */
 import { abiOf, UnsupportedPlatformError } from "./abi.ts";
 
-/** An instruction: what an assembler takes, and what it makes of it. */
+/** An instruction of a processor. */
 export interface Instruction {
+  /** What an assembler takes. */
   readonly assembly: string;
+  /** What it makes of that. */
   readonly bytes: readonly number[];
 }
 
