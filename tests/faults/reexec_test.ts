@@ -142,7 +142,8 @@ const OF_CLIENTS: ReadonlySet<string> = new Set(["accept4", "recv", "send"]);
 
 function ofTheUpgrade({ symbol, site }: Call): boolean {
   return !OF_CLIENTS.has(symbol) &&
-    !/\b(dispatch|connection)\.ts:/.test(site) && !symbol.includes("wait");
+    !/\b(dispatch|connection|status_method)\.ts:/.test(site) &&
+    !symbol.includes("wait");
 }
 
 Deno.test("whatever call of the old generation fails during a re-exec, one of both goes on and no socket is lost", async () => {
