@@ -226,6 +226,7 @@ export class FramingError extends Error {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const NEWLINE = 0x0a;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
@@ -293,6 +294,17 @@ export class Framing {
     return this.#start < this.#buffer.length;
   }
 
+  /**
+   * What is pending without the newline at its end, as long as nothing of it
+   * was looked at: it may be one whole message.
+   */
+  get untouched(): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#scanned > this.#start || this.#depth > 0) return undefined;
+    const end = this.#buffer.length;
+    const hasNewline = this.#buffer[end - 1] === NEWLINE;
+    return this.#buffer.subarray(this.#start, hasNewline ? end - 1 : end);
+  }
+
   /** What no message was cut from yet. */
   get pending(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start);
@@ -343,7 +355,7 @@ export class Framing {
     return isWhole;
   }
 
-  /** Forgets what came: no message can be cut from it any more. */
+  /** Forgets what came: no message is to be cut from it any more. */
   discard(): void {
     this.#buffer = NOTHING;
     this.#lent = false;

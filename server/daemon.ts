@@ -10,7 +10,12 @@ import { type Connection, isClientGone } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import type { ControlSocket } from "./control_socket.ts";
 import { Counters } from "./counters.ts";
-import { dispatch, errorReply, type Reply } from "./dispatch.ts";
+import {
+  dispatch,
+  dispatchFamiliar,
+  errorReply,
+  type Reply,
+} from "./dispatch.ts";
 import { EventLoop } from "./event_loop.ts";
 import { FamiliarRequests } from "./familiar_requests.ts";
 import { IncompleteRequests } from "./incomplete_requests.ts";
@@ -257,6 +262,16 @@ export class Daemon implements Disposable {
   }
 
   #answer(connection: Connection): void {
+    // Most of what comes is one request, and many are alike: those need not
+    // be looked through for their end.
+    const { untouched } = connection.framing;
+    const familiar = untouched && dispatchFamiliar(untouched, connection, this);
+    if (familiar !== undefined) {
+      connection.framing.discard();
+      this.#incomplete.forget(connection);
+      this.#reply(connection, familiar);
+      return;
+    }
     while (true) {
       let request: Uint8Array<ArrayBuffer> | undefined;
       try {

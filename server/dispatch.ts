@@ -88,10 +88,8 @@ export function dispatch(
   client: Client,
   context: RequestContext,
 ): Reply | Promise<() => Reply> {
-  if (context.tracing === undefined) {
-    const familiar = context.familiar.recall(message);
-    if (familiar !== undefined) return grantAgain(familiar, client, context);
-  }
+  const reply = dispatchFamiliar(message, client, context);
+  if (reply !== undefined) return reply;
   let decoded: unknown;
   try {
     decoded = decodeMessage(message);
@@ -112,6 +110,20 @@ export function dispatch(
   const { id, work: { bind } } = task;
   if (bind !== undefined) context.familiar.learn(message, id, bind);
   return single(task, context);
+}
+
+/**
+ * Answers one message if it is a bind that was read before: what is no whole
+ * message is none.
+ */
+export function dispatchFamiliar(
+  message: Uint8Array<ArrayBuffer>,
+  client: Client,
+  context: RequestContext,
+): Reply | undefined {
+  if (context.tracing !== undefined) return undefined;
+  const familiar = context.familiar.recall(message);
+  return familiar && grantAgain(familiar, client, context);
 }
 
 /** The reply to a bind that was read before. */

@@ -48,19 +48,36 @@ export class FamiliarRequests<T> {
   readonly #entries = new Map<number, Entry<T>>();
   /** What came once: most of it never comes again. */
   readonly #seen = new Set<number>();
-  // Where the last scan has found the id.
+  #latest: Entry<T> | undefined;
+  // Where the id of what was looked at last is.
   #idStart = 0;
   #idEnd = 0;
 
   /** What was read of a request that differs in its id at most. */
   recall(message: Uint8Array<ArrayBuffer>): Familiar<T> | undefined {
-    const hash = this.#scan(message);
-    const entry = hash === undefined ? undefined : this.#entries.get(hash);
-    if (entry === undefined || !this.#matches(entry, message)) return undefined;
+    const entry = this.#find(message);
+    if (entry === undefined) return undefined;
+    this.#latest = entry;
     return {
       read: entry.read,
       id: message.subarray(this.#idStart, this.#idEnd),
     };
+  }
+
+  /** A client asks for the same again, more often than for anything else. */
+  #find(message: Uint8Array<ArrayBuffer>): Entry<T> | undefined {
+    if (this.#latest !== undefined) {
+      const start = this.#latest.head.length;
+      const end = endOfPlainId(message, start);
+      if (end !== undefined) {
+        this.#idStart = start;
+        this.#idEnd = end;
+        if (this.#matches(this.#latest, message)) return this.#latest;
+      }
+    }
+    const hash = this.#scan(message);
+    const entry = hash === undefined ? undefined : this.#entries.get(hash);
+    return entry && this.#matches(entry, message) ? entry : undefined;
   }
 
   /**

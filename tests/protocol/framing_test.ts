@@ -107,3 +107,20 @@ Deno.test("what is kept of borrowed bytes does not change with them", () => {
   assertEquals(decoder.decode(framing.next()), `{"b":2}`);
   assertEquals(framing.isPending, false);
 });
+
+Deno.test("what came is untouched until it is looked at, and without its newline", () => {
+  const framing = new Framing(1024);
+  const untouched = () =>
+    framing.untouched && decoder.decode(framing.untouched);
+  framing.borrow(encoder.encode(`{"a":1}\n`));
+  assertEquals(untouched(), `{"a":1}`);
+  framing.discard();
+  assertEquals(framing.isPending, false);
+  framing.borrow(encoder.encode(`{"a":`));
+  assertEquals(untouched(), `{"a":`);
+  assertEquals(framing.next(), undefined);
+  assertEquals(untouched(), undefined);
+  framing.append(encoder.encode(`1}`));
+  assertEquals(untouched(), undefined);
+  assertEquals(decoder.decode(framing.next()), `{"a":1}`);
+});
