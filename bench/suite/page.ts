@@ -39,7 +39,7 @@ export async function writePage(run: Run): Promise<void> {
   );
   await Deno.writeTextFile(CHART, chart(run.rows, where));
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--quiet", PAGE, treePath("bench/baseline.json")],
+    args: ["fmt", "--quiet", PAGE, CHART, treePath("bench/baseline.json")],
   }).output();
-  if (!success) throw new Error(`deno fmt ${PAGE} failed`);
+  if (!success) throw new Error(`deno fmt of ${PAGE} and ${CHART} failed`);
 }
