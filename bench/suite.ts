@@ -9,8 +9,8 @@
  * medians of the ratios within a round. Prints one table, and which ratios are
  * worse than in `bench/baseline.json` by more than the margin, as a share of
  * what they were; with `--strict` such a run fails. `--json` prints the run
- * instead. `--save` makes it the baseline and writes table and chart to
- * `docs/`.
+ * instead. `--save` makes it the baseline and writes tables and chart to
+ * the README and `docs/`.
  *
  * Needs cc; Ruby, s6 with libs6's headers, and wrk where they are installed.
  *
@@ -30,7 +30,7 @@ import { binds } from "./suite/binds.ts";
 import { burden } from "./suite/burden.ts";
 import type { Section } from "./suite/context.ts";
 import { fdholder } from "./suite/fdholder.ts";
-import { writePage } from "./suite/page.ts";
+import { writePages } from "./suite/page.ts";
 import { textTable } from "./suite/report.ts";
 import type { Row } from "./suite/row.ts";
 import { serving } from "./suite/serving.ts";
@@ -133,6 +133,6 @@ else {
 }
 if (options.save) {
   await writeBaseline(run);
-  await writePage(run);
+  await writePages(run);
 }
 Deno.exit(options.strict && worse.length > 0 ? 1 : 0);

@@ -13,6 +13,8 @@ const LINE = 20;
 const BAR = 12;
 const TOP = 64;
 const GAP = 14;
+/** The width of a figure. */
+const FIGURE = 30;
 
 /** What is longer is cut, and says its figure. */
 const MOST = 2.5;
@@ -40,27 +42,42 @@ function place(ratio: number): number {
   return LABELS + Math.min(ratio, MOST) / MOST * SCALE;
 }
 
+/** Where a row's figure is written: behind its bar, and not upon its mark. */
+function figurePlace(ratio: number, target: number | undefined): number {
+  const behindBar = place(ratio) + 6;
+  if (target === undefined) return behindBar;
+  const isInTheWay = target > behindBar - 6 && target < behindBar + FIGURE;
+  return isInTheWay ? target + 6 : behindBar;
+}
+
 function barOf(row: Row, ratio: number, y: number): string[] {
   const met = meetsTarget(row);
   const kind = met === undefined ? "plain" : met ? "met" : "missed";
   const width = (place(ratio) - LABELS).toFixed(1);
   const middle = y + LINE / 2 + 4;
-  const target = row.target?.of === "ratio"
+  const wanted = row.target?.of === "ratio"
     ? row.target.atLeast ?? row.target.atMost
     : undefined;
-  const at = target === undefined ? "" : place(target).toFixed(1);
-  return [
+  const target = wanted === undefined ? undefined : place(wanted);
+  const top = y + (LINE - BAR) / 2;
+  const shapes = [
     text(8, middle, row.name),
-    `<rect x="${LABELS}" y="${
-      y + (LINE - BAR) / 2
-    }" width="${width}" height="${BAR}" rx="2" class="${kind}"/>`,
-    ...(target === undefined ? [] : [
-      `<line x1="${at}" x2="${at}" y1="${y + 1}" y2="${
-        y + LINE - 1
-      }" class="target"/>`,
-    ]),
-    text(Math.round(place(ratio)) + 6, middle, ratio.toFixed(2), "note"),
+    `<rect x="${LABELS}" y="${top}" width="${width}" height="${BAR}" rx="2" class="${kind}"/>`,
+    text(
+      Math.round(figurePlace(ratio, target)),
+      middle,
+      ratio.toFixed(2),
+      "note",
+    ),
   ];
+  if (target !== undefined) {
+    const at = target.toFixed(1);
+    const [from, to] = [y + 1, y + LINE - 1];
+    shapes.push(
+      `<line x1="${at}" x2="${at}" y1="${from}" y2="${to}" class="target"/>`,
+    );
+  }
+  return shapes;
 }
 
 /** An SVG of every row that has a ratio. */
@@ -70,8 +87,8 @@ export function chart(rows: readonly Row[], subtitle: string): string {
   const groups = Map.groupBy(
     rows.filter(({ ratio }) => ratio !== undefined),
     ({ group, better, beside }) =>
-      `${group}, ${
-        group === "burden" ? "of that without" : `of the ${beside?.name}'s`
+      `${group}, beside ${
+        group === "burden" ? "a daemon without" : beside?.name
       } (${better} is better)`,
   );
   for (const [group, members] of groups) {

@@ -1,6 +1,6 @@
 /**
- * Table and chart of a run where people read them: `docs/benchmarks.md` has
- * its text by hand, and the table between two marks.
+ * Table and chart of a run where people read them. `docs/benchmarks.md` has the
+ * whole table between two marks, the README what targets are set for.
  *
  * @module
  */
@@ -11,35 +11,43 @@ import { chart } from "./chart.ts";
 import { markdownTable } from "./report.ts";
 
 const PAGE = treePath("docs/benchmarks.md");
+const README = treePath("README.md");
 const CHART = treePath("docs/benchmarks.svg");
 
 const BEGIN = "<!-- deno task bench --save writes from here -->";
 const END = "<!-- to here -->";
 
-/** Replaces the table on the page, and the chart. */
-export async function writePage(run: Run): Promise<void> {
-  const where = machineLine(run.machine);
-  const page = await Deno.readTextFile(PAGE);
+/** Replaces what is between the marks of a page. */
+async function writeBetween(
+  path: string,
+  parts: readonly string[],
+): Promise<void> {
+  const page = await Deno.readTextFile(path);
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin === -1 || end < begin) {
-    throw new Error(`${PAGE} has no place for the table: ${BEGIN} ... ${END}`);
+    throw new Error(`${path} has no place for the table: ${BEGIN} ... ${END}`);
   }
+  const before = page.slice(0, begin) + BEGIN;
+  await Deno.writeTextFile(
+    path,
+    [before, ...parts, page.slice(end)].join("\n\n"),
+  );
+}
+
+/** Replaces the tables on the pages, and the chart. */
+export async function writePages(run: Run): Promise<void> {
+  const where = machineLine(run.machine);
   const how =
     `${where}; medians of ${run.rounds} interleaved rounds, ${run.seconds} s a load; ${
       run.taken.slice(0, 10)
     }.`;
-  await Deno.writeTextFile(
-    PAGE,
-    [
-      page.slice(0, begin) + BEGIN,
-      how,
-      markdownTable(run.rows),
-      page.slice(end),
-    ].join("\n\n"),
-  );
+  const asked = run.rows.filter(({ target }) => target !== undefined);
+  await writeBetween(PAGE, [how, markdownTable(run.rows)]);
+  await writeBetween(README, [markdownTable(asked), how]);
   await Deno.writeTextFile(CHART, chart(run.rows, where));
+  const written = [PAGE, README, CHART, treePath("bench/baseline.json")];
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--quiet", PAGE, CHART, treePath("bench/baseline.json")],
+    args: ["fmt", "--quiet", ...written],
   }).output();
-  if (!success) throw new Error(`deno fmt of ${PAGE} and ${CHART} failed`);
+  if (!success) throw new Error(`deno fmt ${written.join(" ")} failed`);
 }
