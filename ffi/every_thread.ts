@@ -113,7 +113,7 @@ function reachEveryThread(mask: bigint): boolean {
       const blocked = maskOfThread(thread);
       if ((blocked & (mask | carrier)) === mask) {
         reached.add(thread);
-      } else if (!told.has(thread)) {
+      } else if ((blocked & mask) !== mask && !told.has(thread)) {
         tell(pid, thread);
         told.add(thread);
       }

@@ -46,7 +46,13 @@ export function openLightly(
   const call = openAtOnce(path, name, { ...symbol, parameters });
   let calls = 0;
   return (...args) => {
-    if (++calls === OFTEN) replace(openAtOnce(path, name, symbol));
+    if (++calls === OFTEN) {
+      try {
+        replace(openAtOnce(path, name, symbol));
+      } catch {
+        // The permission was given up: this one goes on.
+      }
+    }
     return call(...args, unused);
   };
 }

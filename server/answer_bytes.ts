@@ -6,7 +6,7 @@
  */
 import { type Answer, encodeMessage } from "../protocol.ts";
 
-/** Room for some 800 answers to `bind`. It goes with the last one that is kept. */
+/** Room for a thousand answers to `bind`. It goes with the last one that is kept. */
 const ROOM = 64 * 1024;
 
 /** What is longer gets its own, in characters. */
@@ -22,7 +22,7 @@ const TAIL = encoder.encode(',"result":true}\n');
 let room = new Uint8Array(ROOM);
 let used = 0;
 
-/** So many bytes that are nobody else's. */
+/** So many bytes that are nobody else's, at most {@linkcode ROOM}. */
 function take(length: number): Uint8Array<ArrayBuffer> {
   if (used + length > ROOM) {
     room = new Uint8Array(ROOM);
@@ -38,7 +38,9 @@ export function answerBytes(
   const text = JSON.stringify(message) + "\n";
   if (text.length > LONGEST) return encodeMessage(message);
   const bytes = take(text.length * WIDEST);
-  return bytes.subarray(0, encoder.encodeInto(text, bytes).written);
+  const { written } = encoder.encodeInto(text, bytes);
+  used -= bytes.length - written;
+  return bytes.subarray(0, written);
 }
 
 /** The answer `true` to the request whose id is written so. */

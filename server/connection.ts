@@ -28,7 +28,7 @@ import type { SharedDescriptor } from "./shared_descriptor.ts";
 const MAX_QUEUED_ANSWERS = 1024;
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
-/** So many answers wait for the end of the turn at most. */
+/** After so many answers some are sent before the end of the turn. */
 const TURN = 16;
 
 /** Bytes of an answer, or what is left of them, and what goes with the first. */
@@ -55,15 +55,15 @@ export class Connection implements Client {
   /** No request follows: the client shut its side or sent what is none. */
   ended = false;
 
+  /** Takes over an accepted, non-blocking socket. */
+  constructor(descriptor: Descriptor) {
+    this.#descriptor = descriptor;
+  }
+
   /** What came last cannot be cut into requests: nothing more is taken in. */
   endInput(): void {
     this.ended = true;
     this.framing.discard();
-  }
-
-  /** Takes over an accepted, non-blocking socket. */
-  constructor(descriptor: Descriptor) {
-    this.#descriptor = descriptor;
   }
 
   /** The socket's number. */
@@ -120,7 +120,8 @@ export class Connection implements Client {
   }
 
   /**
-   * Queues a reply for {@linkcode Connection.flush}.
+   * Queues a reply for {@linkcode Connection.flush}, which it calls by itself
+   * for every sixteenth.
    *
    * @returns false when the queue is full.
    * @throws {OsError} when the client is gone.
@@ -129,7 +130,7 @@ export class Connection implements Client {
     const full = this.#queue.length >= MAX_QUEUED_ANSWERS ||
       this.#queuedBytes() > MAX_QUEUED_BYTES;
     this.#queue.push({ bytes: reply.bytes, sockets: reply.sockets });
-    if (this.#queue.length >= TURN) this.flush();
+    if (this.#queue.length % TURN === 0) this.flush();
     return !full;
   }
 

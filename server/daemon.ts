@@ -27,6 +27,12 @@ import { RequestError } from "./request_error.ts";
 import { statusMethod } from "./status_method.ts";
 import type { Tracing } from "./tracing.ts";
 
+/**
+ * So many clients have their answers sent together: enough to save most of the
+ * wake-ups, and nobody waits for all others that are ready.
+ */
+const AT_ONCE = 32;
+
 /** When the daemon began, which re-execs do not change. */
 export interface Origin {
   /** ISO 8601. */
@@ -104,7 +110,16 @@ export class Daemon implements Disposable {
     this.#reception = new Reception(control.descriptor.fd, {
       log,
       mostClients: limits.clients,
-      hasRoom: () => this.#connections.size < limits.clients,
+      hasRoom: () => {
+        // Who has hung up by now makes room.
+        if (this.#connections.size >= limits.clients) this.#settle();
+        return this.#connections.size < limits.clients;
+      },
+      makeRoom: () => {
+        const before = this.#connections.size;
+        this.#settle();
+        return this.#connections.size < before;
+      },
       welcome: (connection) => this.#welcome(connection),
       turnAway: (connection, error) => this.#turnAway(connection, error),
       watchControl: (on) => this.#act(() => this.#watchControl(on)),
@@ -238,6 +253,7 @@ export class Daemon implements Disposable {
     if (connection.closed) return;
     connection.framing.keep();
     this.#served.push(connection);
+    if (this.#served.length >= AT_ONCE) this.#settle();
   }
 
   /**

@@ -132,6 +132,7 @@ function grantAgain(
   client: Client,
   context: RequestContext,
 ): Reply {
+  const bytes = grantedBytes(id);
   let grant: Grant;
   try {
     grant = grantBind(read, client, context);
@@ -146,7 +147,7 @@ function grantAgain(
   }
   context.counters.count("bind", false);
   handOver(grant, context);
-  return { bytes: grantedBytes(id), sockets: [grant.socket] };
+  return { bytes, sockets: [grant.socket] };
 }
 
 /** A reply that says why not. */

@@ -14,7 +14,7 @@ const STRETCH = 5;
 export interface Turn {
   /** A descriptor is ready, for these events of epoll(7). */
   ready(fd: number, events: number): void;
-  /** All that were ready have had their turn. */
+  /** All of them, as many as are taken at once, have had their turn. */
   end(): void;
 }
 

@@ -66,6 +66,7 @@ export class FamiliarRequests<T> {
 
   /** A client asks for the same again, more often than for anything else. */
   #find(message: Uint8Array<ArrayBuffer>): Entry<T> | undefined {
+    if (message.length > LONGEST) return undefined;
     if (this.#latest !== undefined) {
       const start = this.#latest.head.length;
       const end = endOfPlainId(message, start);
@@ -95,7 +96,9 @@ export class FamiliarRequests<T> {
     const written = message.subarray(this.#idStart, this.#idEnd);
     // Not so where it is some other member of that name.
     if (String.fromCharCode(...written) !== JSON.stringify(id)) return;
-    if (this.#entries.size >= CAPACITY) this.#forgetOldest();
+    if (!this.#entries.has(hash) && this.#entries.size >= CAPACITY) {
+      this.#forgetOldest();
+    }
     this.#entries.set(hash, {
       head: message.slice(0, this.#idStart),
       tail: message.slice(this.#idEnd),
@@ -137,10 +140,13 @@ export class FamiliarRequests<T> {
       const byte = message[at]!;
       if (byte === BACKSLASH) return undefined;
       hash = Math.imul(hash ^ byte, 0x01000193);
-      if (byte !== QUOTE || !isIdKey(message, at)) continue;
-      // The key and its colon are the next four.
+      if (byte !== QUOTE || !isId(message, at)) continue;
+      // Behind it and its colon. Whatever else is called so, a member with a
+      // space before its colon or a text, may be what JSON.parse goes by.
       const start = at + 5;
-      const end = endOfPlainId(message, start);
+      const end = message[start - 1] === COLON
+        ? endOfPlainId(message, start)
+        : undefined;
       if (found || end === undefined) return undefined;
       found = true;
       this.#idStart = start;
@@ -151,10 +157,10 @@ export class FamiliarRequests<T> {
   }
 }
 
-/** Whether `"id":` begins here. */
-function isIdKey(message: Uint8Array<ArrayBuffer>, at: number): boolean {
+/** Whether `"id"` begins here. */
+function isId(message: Uint8Array<ArrayBuffer>, at: number): boolean {
   return message[at + 1] === LETTER_I && message[at + 2] === LETTER_D &&
-    message[at + 3] === QUOTE && message[at + 4] === COLON;
+    message[at + 3] === QUOTE;
 }
 
 function endOfPlainId(

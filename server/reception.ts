@@ -24,6 +24,8 @@ export interface Host {
   readonly log: Log;
   /** Whether there is room for one more client. */
   hasRoom(): boolean;
+  /** Lets go of those who have hung up: whether there were any. */
+  makeRoom(): boolean;
   /** How many there may be. */
   readonly mostClients: number;
   /** He is in. */
@@ -56,8 +58,10 @@ export class Reception implements Disposable {
         fd = acceptConnection(this.#control);
       } catch (error) {
         if (!(error instanceof OsError)) throw error;
-        if (isOutOfDescriptors(error)) this.#refuse(error);
-        else this.#rest(error);
+        if (isOutOfDescriptors(error)) {
+          if (this.#host.makeRoom()) continue;
+          this.#refuse(error);
+        } else this.#rest(error);
         return;
       }
       if (fd === -1) return;

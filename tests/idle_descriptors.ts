@@ -6,7 +6,13 @@
 import { connect } from "../client.ts";
 import type { Daemon } from "./daemon.ts";
 import { eventually } from "./eventually.ts";
-import { descriptorCount, isSettled } from "./process_state.ts";
+import { descriptorsOf, isSettled } from "./process_state.ts";
+
+/**
+ * Deno opens its caches, and closes them, when it has compiled something: a
+ * first start of new code is not like the next.
+ */
+const CACHE = /\/\w+_cache_v\d+(-\w+)?$/;
 
 /** How many descriptors a daemon has open once no client is connected. */
 export async function idleDescriptors(daemon: Daemon): Promise<number> {
@@ -19,5 +25,7 @@ export async function idleDescriptors(daemon: Daemon): Promise<number> {
     "Deno's own handler of SIGUSR1",
     () => isSettled(daemon.pid),
   );
-  return await descriptorCount(daemon.pid) - 1;
+  const targets = [...(await descriptorsOf(daemon.pid)).values()];
+  // The session's own is one of them.
+  return targets.filter((target) => !CACHE.test(target)).length - 1;
 }

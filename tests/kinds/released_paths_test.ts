@@ -1,22 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode } from "../../protocol.ts";
 import { newSocket, tryConnect } from "../../ffi/socket.ts";
+import { exists } from "../../tools/exists.ts";
 import { Daemon } from "../daemon.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 import { Scratch } from "../tree.ts";
 import { PATH_KINDS } from "./places.ts";
 import { granted, rawList, rawRelease } from "./raw_bind.ts";
 import { boundAt, SOCKET_TYPES } from "./unix_sockets.ts";
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 for (const kind of PATH_KINDS) {
   Deno.test(`a release removes the path, and it can be bound again at once: ${kind}`, async () => {

@@ -1,10 +1,12 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { bind, BindError, connect } from "../../client.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
+import { serve } from "../../server.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { idleDescriptors } from "../idle_descriptors.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
+import { Scratch } from "../tree.ts";
 
 const STATUS = requestText(1, "status");
 const THREE = { args: ["--max-clients", "3"] };
@@ -140,4 +142,16 @@ Deno.test("without --max-clients there is no limit", async () => {
   }
   const { clients, limits, refused } = await daemon.status();
   assertEquals([clients, limits.clients, refused.clients], [301, 0, 0]);
+});
+
+Deno.test("those who have hung up make room for who connects in the same moment", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  await using server = serve({ path, maxClients: 2, logLevel: "error" });
+  // The server's loop has its turn when this one waits.
+  for (let count = 0; count < 5; count++) {
+    RawConnection.open(path)[Symbol.dispose]();
+  }
+  using _client = await letIn(path);
+  assertEquals(server.status().refused.clients, 0);
 });

@@ -78,6 +78,13 @@ for (
   const [what, text, id] of [
     ["two ids", `{"id":2,"id":2,${PARAMS}}`, 2],
     ["an id inside another member", `{"params":[{"id":2}]}`, undefined],
+    ["another id behind a space", `{"id":2,"id" :2,${PARAMS}}`, 2],
+    [
+      "an id inside another member, and its own behind a space",
+      `{"x":{"id":2},"id" :2,${PARAMS}}`,
+      2,
+    ],
+    ["an id as a text", `{"x":["id"],"id":2,${PARAMS}}`, 2],
     ["no id", `{${PARAMS}}`, undefined],
     ["an escape", `{"id":2,"method":"\\u0062ind"}`, 2],
     ["more than 1 KiB", `{"id":2,"x":"${"x".repeat(1024)}"}`, 2],
@@ -101,6 +108,13 @@ Deno.test("a request that differs in one byte beside its id is read", () => {
   }
   assertEquals(familiar.recall(bytes.subarray(0, -1)), undefined);
   assert(familiar.recall(bytes) !== undefined);
+});
+
+Deno.test("an id longer than any request that is kept is read each time", () => {
+  const familiar = familiarWith(bindWithId(`"first"`), "first");
+  assertEquals(recalledId(familiar, bindWithId(`"second"`)), `"second"`);
+  const long = bindWithId(`"${"x".repeat(70_000)}"`);
+  assertEquals(recalledId(familiar, long), undefined);
 });
 
 Deno.test("what came once only is not kept", () => {
