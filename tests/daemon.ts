@@ -20,6 +20,8 @@ export interface DaemonOptions {
    * Default: this deno with the daemon of this tree.
    */
   program?: readonly string[];
+  /** The Deno that runs the daemon of this tree. Default: this one. */
+  deno?: string;
   /** Permission flags. Default: the C library and nothing else. */
   permissions?: readonly string[];
   /** Variables to set. Default: none. */
@@ -37,11 +39,14 @@ export const MINIMAL_FLAGS: readonly string[] = [
 /** The command line that starts a daemon of this tree. */
 export function daemonCommand(
   sock: string,
-  { args = [], permissions = MINIMAL_FLAGS, program }: DaemonOptions = {},
+  {
+    args = [],
+    permissions = MINIMAL_FLAGS,
+    deno = Deno.execPath(),
+    program = [deno, "run", ...permissions, treePath("server.ts")],
+  }: DaemonOptions = {},
 ): string[] {
-  const script = treePath("server.ts");
-  const started = program ?? [Deno.execPath(), "run", ...permissions, script];
-  return [...started, ...args, sock];
+  return [...program, ...args, sock];
 }
 
 /**

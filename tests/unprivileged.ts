@@ -18,6 +18,23 @@ export const unprivileged: readonly string[] = Deno.uid() === 0
   ]
   : [];
 
+/**
+ * A Deno that such a program can execute again: root's own may lie in a
+ * directory that is root's alone, as the home of npx's cache often does.
+ */
+export async function reachableDeno(scratch: OpenScratch): Promise<string> {
+  const path = Deno.execPath();
+  const [command = "sh", ...args] = [...unprivileged, "sh"];
+  const { success } = await new Deno.Command(command, {
+    args: [...args, "-c", 'test -x "$1"', "sh", path],
+  }).output();
+  if (success) return path;
+  const copy = scratch.join("deno");
+  await Deno.copyFile(path, copy);
+  await Deno.chmod(copy, 0o755);
+  return copy;
+}
+
 /** A directory that such a program may read, and a place for Deno's cache. */
 export class OpenScratch implements AsyncDisposable {
   private constructor(readonly scratch: Scratch) {}

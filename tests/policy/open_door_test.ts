@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
 import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
-import { OpenScratch, unprivileged } from "../unprivileged.ts";
+import { OpenScratch, reachableDeno, unprivileged } from "../unprivileged.ts";
 
 const WARNING = "others may connect to this daemon of root's";
 
@@ -19,6 +19,7 @@ async function warningsOf(
     sock: open.join("run/control.sock"),
     args: args.map((each) => each.replace("POLICY", open.join("policy.jsonc"))),
     under,
+    deno: under.length > 0 ? await reachableDeno(open) : Deno.execPath(),
     env: open.env,
   });
   await daemon.reexec();

@@ -3,7 +3,7 @@ import { BindError, connect } from "../../client.ts";
 import { assertRefused } from "../control_socket/start_failure.ts";
 import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
-import { OpenScratch, unprivileged } from "../unprivileged.ts";
+import { OpenScratch, reachableDeno, unprivileged } from "../unprivileged.ts";
 import { loopbackHost } from "./loopback.ts";
 import { policyText } from "./policy_daemon.ts";
 
@@ -36,6 +36,7 @@ Deno.test(
       sock: open.join("run/control.sock"),
       args: ["--policy", policy, "--mode", "0666"],
       under: unprivileged,
+      deno: await reachableDeno(open),
       env: open.env,
     });
     using session = await connect({ sock: daemon.sock });
