@@ -45,7 +45,7 @@ export interface Regression {
   worseBy: number;
 }
 
-/** Every ratio that is worse than in `baseline` by more than `margin`. */
+/** Every ratio that is worse than in `baseline` by more than its margins. */
 export function regressions(
   rows: readonly Row[],
   baseline: readonly Row[],

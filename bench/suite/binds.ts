@@ -14,6 +14,9 @@ const CLIENTS = [1, 8, 32, 128];
 
 const FLOOR = "C floor";
 
+/** The fewer binds a figure is of, the more it is the machine's. */
+const SPREAD = { p50: 1, p99: 2, p999: 4 };
+
 /** Every figure of binds. */
 export async function binds(context: Context): Promise<Row[]> {
   const loads = [false, true].flatMap((persistent) =>
@@ -73,6 +76,7 @@ function rowsOf(
     beside: { name: FLOOR, value: floor[`${which}_us`] },
     ratio: ours[`${which}_of_floor`]!,
     better: "lower",
+    spread: SPREAD[which],
     ...(target && { target }),
   });
   const share = shareOf(load);

@@ -26,6 +26,8 @@ export interface Row {
   /** The median of the rounds' ratios: value by what is beside it. */
   ratio?: number;
   better: "higher" | "lower";
+  /** How many margins it moves by itself from run to run. Default: 1. */
+  spread?: number;
   target?: Target;
 }
 

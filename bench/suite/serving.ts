@@ -51,6 +51,7 @@ export async function serving(
     beside: steady,
     ratio: of(key).p99_of_steady!,
     better: "lower",
+    spread: 4,
   });
   return [
     throughput("adopted", "binding.serve"),

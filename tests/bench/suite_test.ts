@@ -49,6 +49,13 @@ Deno.test("a ratio that got worse by more than the margin is flagged, and no oth
   );
 });
 
+Deno.test("a figure that moves by itself has more than one margin", () => {
+  const moving = { ...SLOWER, spread: 3 };
+  const worse = (ratio: number) =>
+    regressions([{ ...moving, ratio }], [moving], 0.2).length;
+  assertEquals([worse(3.1), worse(3.3)], [0, 1]);
+});
+
 Deno.test("what is measured on one side only is not compared", () => {
   const { ratio: _, ...alone } = SLOWER;
   assertEquals(regressions([FASTER, alone], [SLOWER], 0.2), []);
