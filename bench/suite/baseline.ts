@@ -59,7 +59,7 @@ export function regressions(
     const worseBy = row.better === "higher"
       ? was / row.ratio - 1
       : row.ratio / was - 1;
-    return worseBy > margin
+    return worseBy > margin * (row.spread ?? 1)
       ? [{ key, before: was, now: row.ratio, worseBy }]
       : [];
   });
