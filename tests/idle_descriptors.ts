@@ -14,7 +14,13 @@ import { descriptorsOf, isSettled } from "./process_state.ts";
  */
 const CACHE = /\/\w+_cache_v\d+(-\w+)?$/;
 
-/** How many descriptors a daemon has open once no client is connected. */
+/** How many descriptors a daemon has open, those of Deno's caches aside. */
+export async function ownDescriptors(pid: number): Promise<number> {
+  const targets = [...(await descriptorsOf(pid)).values()];
+  return targets.filter((target) => !CACHE.test(target)).length;
+}
+
+/** {@linkcode ownDescriptors} once no client is connected. */
 export async function idleDescriptors(daemon: Daemon): Promise<number> {
   using session = await connect({ sock: daemon.sock });
   await eventually(
@@ -25,7 +31,6 @@ export async function idleDescriptors(daemon: Daemon): Promise<number> {
     "Deno's own handler of SIGUSR1",
     () => isSettled(daemon.pid),
   );
-  const targets = [...(await descriptorsOf(daemon.pid)).values()];
   // The session's own is one of them.
-  return targets.filter((target) => !CACHE.test(target)).length - 1;
+  return await ownDescriptors(daemon.pid) - 1;
 }

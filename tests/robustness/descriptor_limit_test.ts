@@ -4,8 +4,7 @@ import { ErrorCode, type Status } from "../../protocol.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
-import { descriptorCount } from "../process_state.ts";
+import { idleDescriptors, ownDescriptors } from "../idle_descriptors.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 
 const LIMIT = 64;
@@ -47,7 +46,7 @@ async function descriptorsBecome(count: number, pid: number): Promise<void> {
   let open = -1;
   await eventually(
     () => `${open} descriptors open, not ${count}`,
-    async () => (open = await descriptorCount(pid)) === count,
+    async () => (open = await ownDescriptors(pid)) === count,
   );
 }
 
