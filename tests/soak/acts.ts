@@ -7,6 +7,7 @@
 import { closeAll, type Descriptor, duplicate } from "../../ffi/descriptor.ts";
 import { malformedRequest } from "../robustness/malformed_requests.ts";
 import { assert, assertEquals } from "@std/assert";
+import { eventually } from "../eventually.ts";
 import { expectedFor } from "../fuzz/expected_answers.ts";
 import { joined } from "../fuzz/mutations.ts";
 import type { Actor } from "./actor.ts";
@@ -24,7 +25,7 @@ import {
   type Request,
   wrongRequest,
 } from "./requests.ts";
-import { assertAlive } from "./sockets.ts";
+import { assertAlive, isFree } from "./sockets.ts";
 
 /** Something that an actor does. */
 export interface Act {
@@ -212,6 +213,10 @@ async function keepReleased(actor: Actor): Promise<void> {
   if (isOthers) model.addOthers(place, 1);
   await ask(bindOf(random, place));
   closeAll(kept);
-  if (isOthers) model.addOthers(place, -1);
+  if (isOthers) {
+    // A program that is being started has a copy until it is executed.
+    await eventually(`${place.listed} is free`, () => isFree(place));
+    model.addOthers(place, -1);
+  }
   await ask(bindOf(random, place));
 }

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { socketInode } from "../../ffi/accept_queue.ts";
 import { Descriptor, isNonblocking } from "../../ffi/descriptor.ts";
 import { abi } from "../../ffi/abi.ts";
-import { errnoName, OsError } from "../../ffi/errno.ts";
+import { Errno, errnoName, OsError } from "../../ffi/errno.ts";
 import { waitReady } from "../../ffi/readiness.ts";
 import {
   acceptConnection,
@@ -106,6 +106,18 @@ export function occupy({ kind, bound }: Place): Descriptor {
     return socket;
   } catch (error) {
     socket.close();
+    throw error;
+  }
+}
+
+/** Whether nobody has a socket at a place. */
+export function isFree(place: Place): boolean {
+  try {
+    occupy(place).close();
+    return true;
+  } catch (error) {
+    const taken = error instanceof OsError && error.errno === Errno.EADDRINUSE;
+    if (taken) return false;
     throw error;
   }
 }
