@@ -271,7 +271,7 @@ export class Framing {
    * the bytes change, {@linkcode Framing.keep} has to be called.
    */
   borrow(bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.#start < this.#buffer.length) return this.append(bytes);
+    if (this.isPending) return this.append(bytes);
     this.#hold(bytes);
     this.#lent = true;
   }

@@ -13,12 +13,8 @@ import {
 } from "../protocol.ts";
 import { answerBytes } from "./answer_bytes.ts";
 import type { Client } from "./authorization.ts";
-import type { Reply } from "./dispatch.ts";
-import {
-  errorObject,
-  isOutOfDescriptors,
-  RequestError,
-} from "./request_error.ts";
+import { errorAnswer, type Reply } from "./dispatch.ts";
+import { isOutOfDescriptors, RequestError } from "./request_error.ts";
 import type { SharedDescriptor } from "./shared_descriptor.ts";
 
 /**
@@ -195,15 +191,13 @@ export function idsOf(
 
 /** What to say when the descriptors cannot go. */
 function refusalOf(outgoing: Outgoing): Uint8Array<ArrayBuffer> {
-  const error = errorObject(
-    new RequestError(
-      ErrorCode.NO_DESCRIPTORS,
-      "No descriptors left: too many are on their way to clients",
-    ),
+  const error = new RequestError(
+    ErrorCode.NO_DESCRIPTORS,
+    "No descriptors left: too many are on their way to clients",
   );
-  const answer = (id: RequestId): Answer => ({ jsonrpc: "2.0", id, error });
+  const answerOf = (id: RequestId) => errorAnswer(id, error);
   const ids = idsOf(outgoing);
-  return answerBytes(Array.isArray(ids) ? ids.map(answer) : answer(ids));
+  return answerBytes(Array.isArray(ids) ? ids.map(answerOf) : answerOf(ids));
 }
 
 /** Whether an error says no more than that the client went away. */

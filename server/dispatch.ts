@@ -418,7 +418,8 @@ function asking(
   }
 }
 
-function errorAnswer(id: RequestId, error: RequestError): Answer {
+/** An answer that says why not. */
+export function errorAnswer(id: RequestId, error: RequestError): Answer {
   return { jsonrpc: "2.0", id, error: errorObject(error) };
 }
 
