@@ -321,14 +321,12 @@ export class Daemon implements Disposable {
     let reply: Reply;
     try {
       const perform = await pending;
+      // A client that is gone, and counted no more, changes nothing any more.
+      if (connection.closed) return;
       reply = perform();
     } catch (error) {
       this.log.error("client dropped", { reason: reasonOf(error) });
       this.#drop(connection);
-      return;
-    }
-    if (connection.closed) {
-      for (const socket of reply.sockets) socket.release();
       return;
     }
     connection.inHand = undefined;
