@@ -180,7 +180,7 @@ export class Daemon implements Disposable {
   stop(): void {
     if (this.signal.aborted) return;
     this.#stopping.abort();
-    this.#loop.stop();
+    if (!this.#closed) this.#loop.stop();
   }
 
   /** Calls `action` whenever a descriptor of the caller's is readable. */

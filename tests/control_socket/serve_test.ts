@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { ControlSocketError, serve } from "../../server.ts";
+import { libc } from "../../ffi/libc.ts";
+import {
+  ControlSocketError,
+  OsError,
+  serve,
+  type Server,
+} from "../../server.ts";
 import { withoutLeak } from "../descriptor_leak.ts";
 import { Scratch } from "../tree.ts";
 import { leaveDeadSocket } from "./dead_socket.ts";
@@ -33,6 +39,23 @@ Deno.test("shutdown() twice is shutdown() once", async () => {
   await server.finished;
   await server.shutdown();
   assertEquals((await Array.fromAsync(Deno.readDir(scratch.path))).length, 0);
+});
+
+Deno.test("a server that has failed says why, also when it is shut down then", async () => {
+  await using scratch = await Scratch.make();
+  const path = scratch.join("control.sock");
+  const real = libc().epoll_wait;
+  const failing: typeof real = (_, ...rest) => real(-1, ...rest);
+  Object.defineProperty(libc(), "epoll_wait", { value: failing });
+  let server: Server;
+  try {
+    server = serve({ path, ...QUIET });
+  } finally {
+    Object.defineProperty(libc(), "epoll_wait", { value: real });
+  }
+  await assertRejects(() => server.finished, OsError, "EBADF");
+  await assertRejects(() => server.shutdown(), OsError, "EBADF");
+  await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
 });
 
 Deno.test("an AbortSignal shuts the server down", async () => {
