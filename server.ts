@@ -13,7 +13,6 @@
  * @module
  */
 import { main } from "./server/command_line.ts";
-import { endWith } from "./server/ending.ts";
 
 export type {
   Address,
@@ -45,4 +44,4 @@ export {
 export { loadPolicy } from "./server/policy_in_force.ts";
 export { serve, type Server, type ServerOptions } from "./server/serve.ts";
 
-if (import.meta.main) endWith(await main(Deno.args));
+if (import.meta.main) Deno.exit(await main(Deno.args));

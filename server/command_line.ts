@@ -24,7 +24,6 @@ import { limitsOf, logOf } from "./serve.ts";
 import { holdSignalsBack, SIGNALS } from "./signals.ts";
 import { start, type StartOptions, statusText } from "./start.ts";
 import { StateError } from "./state.ts";
-import { openTracing } from "./open_tracing.ts";
 import { Upgrade } from "./upgrade.ts";
 import { UsageError } from "./usage_error.ts";
 import { isCheck, passCheck } from "./version_check.ts";
@@ -89,7 +88,6 @@ async function setUp(
     policy: policyPath === undefined
       ? undefined
       : await initialPolicy(policyPath, state, log),
-    tracing: await openTracing(),
   };
   const signals = resources.use(new SignalDescriptor(SIGNALS));
   const prepare = (daemon: Daemon) => {

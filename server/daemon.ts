@@ -25,7 +25,6 @@ import type { Policy } from "./policy/policy.ts";
 import { Reception } from "./reception.ts";
 import { RequestError } from "./request_error.ts";
 import { statusMethod } from "./status_method.ts";
-import type { Tracing } from "./tracing.ts";
 
 /**
  * So many clients have their answers sent together: enough to save most of the
@@ -50,8 +49,6 @@ export interface DaemonParts {
   readonly limits: Limits;
   /** Default: whoever may connect may ask. */
   readonly policy: Policy | undefined;
-  /** Default: nowhere. */
-  readonly tracing: Tracing | undefined;
 }
 
 /**
@@ -76,7 +73,6 @@ export class Daemon implements Disposable {
   readonly origin: Origin;
   readonly limits: Limits;
   readonly authorization: Authorization;
-  readonly tracing: Tracing | undefined;
   readonly counters: Counters = new Counters();
   readonly familiar: FamiliarRequests<PreparedBind> = new FamiliarRequests();
   /** ISO 8601. */
@@ -95,14 +91,13 @@ export class Daemon implements Disposable {
 
   /** Takes over the sockets. */
   constructor(parts: DaemonParts) {
-    const { control, binds, log, origin, limits, policy, tracing } = parts;
+    const { control, binds, log, origin, limits, policy } = parts;
     this.control = control;
     this.binds = binds;
     this.log = log;
     this.origin = origin;
     this.limits = limits;
     this.authorization = new Authorization(log, policy);
-    this.tracing = tracing;
     this.#incomplete = new IncompleteRequests(
       limits.requestTimeout,
       (connection) => this.#dropLate(connection),

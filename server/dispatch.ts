@@ -29,14 +29,11 @@ import {
   RequestError,
 } from "./request_error.ts";
 import type { SharedDescriptor } from "./shared_descriptor.ts";
-import type { RequestTrace, Tracing } from "./tracing.ts";
 
 /** What a request needs of the daemon. */
 export interface RequestContext extends BindContext {
   /** The answer to `status`. */
   status(): Status;
-  /** Where each request is traced. Default: nowhere. */
-  readonly tracing: Tracing | undefined;
   /** Binds that were read before. */
   readonly familiar: FamiliarRequests<PreparedBind>;
 }
@@ -55,7 +52,6 @@ interface Task {
   /** Undefined where the request does not say. */
   readonly method: string | undefined;
   readonly client: Client;
-  readonly trace: RequestTrace | undefined;
   readonly work: Work;
 }
 
@@ -121,7 +117,6 @@ export function dispatchFamiliar(
   client: Client,
   context: RequestContext,
 ): Reply | undefined {
-  if (context.tracing !== undefined) return undefined;
   const familiar = context.familiar.recall(message);
   return familiar && grantAgain(familiar, client, context);
 }
@@ -168,11 +163,9 @@ function refusal(
   client: Client,
   context: RequestContext,
 ): Reply {
-  const trace = context.tracing?.begin(undefined, client.peer);
   const task = { id: null, method: undefined, client };
   const answer = failed(task, error, context);
   context.counters.count(undefined, true);
-  trace?.failed(answer.error!);
   return replyOf(answer);
 }
 
@@ -274,19 +267,16 @@ function answered(
   { task, done, error }: Outcome,
   context: RequestContext,
 ): Answered {
-  const { id, method, trace } = task;
+  const { id, method } = task;
   context.counters.count(method, done === undefined);
   if (done === undefined) {
     const answer = failed(task, error, context);
-    trace?.failed(answer.error!);
     return { answer };
   }
   if (!("grant" in done)) {
-    trace?.succeeded();
     return { answer: { jsonrpc: "2.0", id, result: done.result } };
   }
   handOver(done.grant, context);
-  trace?.granted(done.grant.bind.address, done.grant.isNew);
   return {
     answer: { jsonrpc: "2.0", id, result: true },
     socket: done.grant.socket,
@@ -301,8 +291,7 @@ function prepare(
 ): Task | Promise<Task> {
   const id = idOf(request);
   const method = methodOf(request);
-  let trace: RequestTrace | undefined;
-  const task = (work: Work): Task => ({ id, method, client, trace, work });
+  const task = (work: Work): Task => ({ id, method, client, work });
   const refused = (error: unknown) =>
     task({
       perform: () => {
@@ -311,11 +300,9 @@ function prepare(
     });
   try {
     const read = readRequest(request);
-    trace = context.tracing?.begin(read.method, client.peer);
     const work = workOf(read, client, context);
     return work instanceof Promise ? work.then(task, refused) : task(work);
   } catch (error) {
-    trace ??= context.tracing?.begin(method, client.peer);
     return refused(error);
   }
 }

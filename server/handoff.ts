@@ -117,7 +117,7 @@ function clientState(connection: Connection): ClientState {
  */
 export function adoptState(
   state: State,
-  parts: Pick<DaemonParts, "log" | "limits" | "policy" | "tracing">,
+  parts: Pick<DaemonParts, "log" | "limits" | "policy">,
   prepare: (daemon: Daemon) => void,
 ): Daemon {
   setAllCloseOnExec();

@@ -123,7 +123,6 @@ export function serve(options: ServerOptions): Server {
     log: logOf(options),
     limits: limitsOf(options),
     policy: options.policy,
-    tracing: undefined,
   });
   const stop = () => daemon.stop();
   signal?.addEventListener("abort", stop, { once: true });

@@ -48,7 +48,7 @@ export interface Surroundings {
 export function start(
   options: StartOptions,
   state: State | undefined,
-  parts: Pick<DaemonParts, "log" | "limits" | "policy" | "tracing">,
+  parts: Pick<DaemonParts, "log" | "limits" | "policy">,
   { manager, say, prepare }: Surroundings,
 ): Daemon {
   if (state !== undefined) {

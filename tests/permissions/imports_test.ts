@@ -23,7 +23,7 @@ const RULES: [rule: string, from: RegExp, allowed: RegExp][] = [
   [
     "server/ imports nothing of client/",
     /^server\//,
-    /^(server|ffi)\/|^(protocol|address|duration|version)\.ts$|^(@std\/|npm:)/,
+    /^(server|ffi)\/|^(protocol|address|duration|version)\.ts$|^@std\//,
   ],
   [
     "client/ imports nothing of server/",
@@ -31,9 +31,9 @@ const RULES: [rule: string, from: RegExp, allowed: RegExp][] = [
     /^(client|ffi)\/|^(protocol|address|duration|version)\.ts$|^(@std\/|node:)/,
   ],
   [
-    "the binary's face has the command line of each side and what ends the daemon",
+    "the binary's face imports the command line of each side",
     /^multibinder\.ts$/,
-    /^(server|client)\/command_line\.ts$|^server\/ending\.ts$/,
+    /^(server|client)\/command_line\.ts$/,
   ],
 ];
 

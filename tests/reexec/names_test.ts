@@ -30,7 +30,6 @@ for (
       log: createLog({ level: "error" }),
       limits: DEFAULT_LIMITS,
       policy: undefined,
-      tracing: undefined,
     });
     const bytes = new TextEncoder().encode(text);
     const pending = dispatch(bytes, CLIENT, daemon);
