@@ -6,12 +6,12 @@ import { type Peer, peerOf, receive, send } from "../ffi/socket.ts";
 import {
   type Answer,
   decodeMessage,
+  encodeMessage,
   ErrorCode,
   Framing,
   MAX_REQUEST,
   type RequestId,
 } from "../protocol.ts";
-import { answerBytes } from "./answer_bytes.ts";
 import type { Client } from "./authorization.ts";
 import { errorAnswer, type Reply } from "./dispatch.ts";
 import { isOutOfDescriptors, RequestError } from "./request_error.ts";
@@ -104,15 +104,14 @@ export class Connection implements Client {
 
   /**
    * Takes in what has come, at most 64 KiB, so that a flood from one client
-   * leaves the others their turn. It is all looked at, and what is left of it
-   * kept by {@linkcode Framing.keep}, before another connection receives.
+   * leaves the others their turn.
    *
    * @throws {OsError} when the client is gone.
    */
   receive(): void {
     const length = receive(this.fd, received);
     if (length === 0) this.ended = true;
-    else if (length > 0) this.framing.borrow(received.subarray(0, length));
+    else if (length > 0) this.framing.append(received.subarray(0, length));
   }
 
   /**
@@ -197,7 +196,7 @@ function refusalOf(outgoing: Outgoing): Uint8Array<ArrayBuffer> {
   );
   const answerOf = (id: RequestId) => errorAnswer(id, error);
   const ids = idsOf(outgoing);
-  return answerBytes(Array.isArray(ids) ? ids.map(answerOf) : answerOf(ids));
+  return encodeMessage(Array.isArray(ids) ? ids.map(answerOf) : answerOf(ids));
 }
 
 /** Whether an error says no more than that the client went away. */

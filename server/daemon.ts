@@ -4,20 +4,13 @@ import { Interest } from "../ffi/poller.ts";
 import { formatDuration } from "../duration.ts";
 import { ErrorCode, FramingError, type Status } from "../protocol.ts";
 import { Authorization } from "./authorization.ts";
-import type { PreparedBind } from "./bind_method.ts";
 import type { BindTable } from "./bind_table.ts";
 import { type Connection, isClientGone } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import type { ControlSocket } from "./control_socket.ts";
 import { Counters } from "./counters.ts";
-import {
-  dispatch,
-  dispatchFamiliar,
-  errorReply,
-  type Reply,
-} from "./dispatch.ts";
+import { dispatch, errorReply, type Reply } from "./dispatch.ts";
 import { EventLoop } from "./event_loop.ts";
-import { FamiliarRequests } from "./familiar_requests.ts";
 import { IncompleteRequests } from "./incomplete_requests.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
@@ -74,7 +67,6 @@ export class Daemon implements Disposable {
   readonly limits: Limits;
   readonly authorization: Authorization;
   readonly counters: Counters = new Counters();
-  readonly familiar: FamiliarRequests<PreparedBind> = new FamiliarRequests();
   /** ISO 8601. */
   readonly generationStartedAt: string = new Date().toISOString();
   readonly #loop = new EventLoop();
@@ -246,7 +238,6 @@ export class Daemon implements Disposable {
   #serve(connection: Connection): void {
     if (connection.inHand === undefined) this.#answer(connection);
     if (connection.closed) return;
-    connection.framing.keep();
     this.#served.push(connection);
     if (this.#served.length >= AT_ONCE) this.#settle();
   }
@@ -273,16 +264,6 @@ export class Daemon implements Disposable {
   }
 
   #answer(connection: Connection): void {
-    // Most of what comes is one request, and many are alike: those need not
-    // be looked through for their end.
-    const { untouched } = connection.framing;
-    const familiar = untouched && dispatchFamiliar(untouched, connection, this);
-    if (familiar !== undefined) {
-      connection.framing.discard();
-      this.#incomplete.forget(connection);
-      this.#reply(connection, familiar);
-      return;
-    }
     while (true) {
       let request: Uint8Array<ArrayBuffer> | undefined;
       try {

@@ -3,6 +3,7 @@ import { OsError } from "../ffi/errno.ts";
 import {
   type Answer,
   decodeMessage,
+  encodeMessage,
   ErrorCode,
   type RequestId,
   type Status,
@@ -14,11 +15,8 @@ import {
   grantBind,
   handOver,
   prepareBind,
-  type PreparedBind,
   undo,
 } from "./bind_method.ts";
-import { answerBytes, grantedBytes } from "./answer_bytes.ts";
-import type { Familiar, FamiliarRequests } from "./familiar_requests.ts";
 import { listMethod } from "./list_method.ts";
 import { prepareRelease, release } from "./release_method.ts";
 import {
@@ -34,8 +32,6 @@ import type { SharedDescriptor } from "./shared_descriptor.ts";
 export interface RequestContext extends BindContext {
   /** The answer to `status`. */
   status(): Status;
-  /** Binds that were read before. */
-  readonly familiar: FamiliarRequests<PreparedBind>;
 }
 
 /** What goes back for one message. */
@@ -59,8 +55,6 @@ interface Task {
 interface Work {
   /** Does it; throws where it is to be answered with an error. */
   readonly perform: () => Done;
-  /** What a `bind` asks for. */
-  readonly bind?: PreparedBind;
 }
 
 /** What a request has come to. */
@@ -84,8 +78,6 @@ export function dispatch(
   client: Client,
   context: RequestContext,
 ): Reply | Promise<() => Reply> {
-  const reply = dispatchFamiliar(message, client, context);
-  if (reply !== undefined) return reply;
   let decoded: unknown;
   try {
     decoded = decodeMessage(message);
@@ -102,47 +94,7 @@ export function dispatch(
   if (task instanceof Promise) {
     return task.then((task) => () => single(task, context));
   }
-  // What has taken a look-up may come out otherwise the next time.
-  const { id, work: { bind } } = task;
-  if (bind !== undefined) context.familiar.learn(message, id, bind);
   return single(task, context);
-}
-
-/**
- * Answers one message if it is a bind that was read before: what is no whole
- * message is none.
- */
-export function dispatchFamiliar(
-  message: Uint8Array<ArrayBuffer>,
-  client: Client,
-  context: RequestContext,
-): Reply | undefined {
-  const familiar = context.familiar.recall(message);
-  return familiar && grantAgain(familiar, client, context);
-}
-
-/** The reply to a bind that was read before. */
-function grantAgain(
-  { read, id }: Familiar<PreparedBind>,
-  client: Client,
-  context: RequestContext,
-): Reply {
-  const bytes = grantedBytes(id);
-  let grant: Grant;
-  try {
-    grant = grantBind(read, client, context);
-  } catch (error) {
-    const task = {
-      id: idOf({ id: decodeMessage(id) }),
-      method: "bind",
-      client,
-    };
-    context.counters.count("bind", true);
-    return replyOf(failed(task, error, context));
-  }
-  context.counters.count("bind", false);
-  handOver(grant, context);
-  return { bytes, sockets: [grant.socket] };
 }
 
 /** A reply that says why not. */
@@ -154,7 +106,7 @@ function replyOf(
   message: Answer | Answer[],
   sockets: readonly SharedDescriptor[] = [],
 ): Reply {
-  return { bytes: answerBytes(message), sockets };
+  return { bytes: encodeMessage(message), sockets };
 }
 
 /** The reply to what is no request, or none that is served. */
@@ -316,7 +268,6 @@ function workOf(
     case "bind":
       return whenPrepared(prepareBind(params), (bind) => ({
         perform: () => ({ grant: grantBind(bind, client, context) }),
-        bind,
       }));
     case "list":
       refuseParams(method, params);

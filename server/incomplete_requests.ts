@@ -17,7 +17,7 @@ export class IncompleteRequests implements Disposable {
   /** Looks whether a client owes something now. */
   note(connection: Connection): void {
     const owes = connection.inHand === undefined && !connection.ended &&
-      connection.framing.isPending;
+      connection.framing.pending.length > 0;
     if (!owes) this.#since.delete(connection);
     else if (!this.#since.has(connection) && this.#timeout !== Infinity) {
       this.#since.set(connection, performance.now());
