@@ -36,6 +36,17 @@ export const MAX_REQUEST = 64 * 1024;
 /** The backlog of a bind that names none, as the Ruby multibinder has it. */
 export const DEFAULT_BACKLOG = 1000;
 
+/** The methods that the daemon has. */
+export const METHODS = ["bind", "list", "release", "status"] as const;
+
+/** The name of a method. */
+export type Method = typeof METHODS[number];
+
+/** Whether the daemon has a method of that name. */
+export function isMethod(name: string): name is Method {
+  return (METHODS as readonly string[]).includes(name);
+}
+
 /** What ties an answer to its request. */
 export type RequestId = string | number | null;
 

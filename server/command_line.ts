@@ -12,7 +12,7 @@ import { SignalDescriptor } from "../ffi/signal_descriptor.ts";
 import type { MaskedSignal } from "../ffi/signal_mask.ts";
 import { SocketAddressError } from "../ffi/socket_address.ts";
 import { ControlSocketError } from "./control_socket.ts";
-import type { Daemon } from "./daemon.ts";
+import type { Daemon } from "./daemon/daemon.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { Log } from "./log.ts";
 import { readCommandLine, usageOf } from "./options.ts";

@@ -1,8 +1,8 @@
-import type { Descriptor } from "../ffi/descriptor.ts";
-import { sendDescriptors } from "../ffi/descriptor_passing.ts";
-import { Errno, OsError } from "../ffi/errno.ts";
-import { supplementaryGroups } from "../ffi/peer_groups.ts";
-import { type Peer, peerOf, receive, send } from "../ffi/socket.ts";
+import type { Descriptor } from "../../ffi/descriptor.ts";
+import { sendDescriptors } from "../../ffi/descriptor_passing.ts";
+import { Errno, OsError } from "../../ffi/errno.ts";
+import { supplementaryGroups } from "../../ffi/peer_groups.ts";
+import { type Peer, peerOf, receive, send } from "../../ffi/socket.ts";
 import {
   type Answer,
   decodeMessage,
@@ -11,44 +11,41 @@ import {
   Framing,
   MAX_REQUEST,
   type RequestId,
-} from "../protocol.ts";
-import type { Client } from "./authorization.ts";
-import { errorAnswer, type Reply } from "./dispatch.ts";
-import { isOutOfDescriptors, RequestError } from "./request_error.ts";
-import type { SharedDescriptor } from "./shared_descriptor.ts";
+} from "../../protocol.ts";
+import type { Client } from "../authorization.ts";
+import { isOutOfDescriptors, RequestError } from "../request_error.ts";
+import { errorAnswer, type Reply } from "../requests/answers.ts";
+import type { SharedDescriptor } from "../shared_descriptor.ts";
 
 /**
- * What is kept for a client that does not read; more, and it is dropped: so
- * many answers, and so many bytes, because an answer repeats the request's id.
+ * A client that does not read its answers is dropped when more than these are
+ * queued. Bytes are counted too, because an answer repeats the request's id.
  */
 const MAX_QUEUED_ANSWERS = 1024;
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
-/** After so many answers some are sent before the end of the turn. */
-const TURN = 16;
-
-/** Bytes of an answer, or what is left of them, and what goes with the first. */
+/** An answer, or the part of it that has not been sent. */
 export interface Outgoing {
   bytes: Uint8Array<ArrayBuffer>;
-  /** Let go as soon as they have gone. */
+  /** Sent with the first byte, then released. */
   sockets: readonly SharedDescriptor[];
 }
 
 const received = new Uint8Array(64 * 1024);
 
-/** One client: what came from it and what has to go back. */
+/** The connection of one client: its requests and the answers to them. */
 export class Connection implements Client {
   readonly #descriptor: Descriptor;
   readonly #queue: Outgoing[] = [];
   #peer: Peer | undefined;
   #groups: readonly number[] | undefined;
-  /** Cuts what came into requests. */
+  /** Cuts the received bytes into messages. */
   readonly framing: Framing = new Framing(MAX_REQUEST);
-  /** The request that is being answered, where that takes time. */
-  inHand: Uint8Array<ArrayBuffer> | undefined;
-  /** What the poller watches it for; not in its set when undefined. */
+  /** The message whose names are being looked up. */
+  unanswered: Uint8Array<ArrayBuffer> | undefined;
+  /** The events it is watched for; undefined while it is not watched. */
   interest: number | undefined;
-  /** No request follows: the client shut its side or sent what is none. */
+  /** No request follows: the client shut down its side or sent garbage. */
   ended = false;
 
   /** Takes over an accepted, non-blocking socket. */
@@ -56,7 +53,7 @@ export class Connection implements Client {
     this.#descriptor = descriptor;
   }
 
-  /** What came last cannot be cut into requests: nothing more is taken in. */
+  /** Receives nothing more: the bytes cannot be cut into messages. */
   endInput(): void {
     this.ended = true;
     this.framing.discard();
@@ -67,44 +64,43 @@ export class Connection implements Client {
     return this.#descriptor.fd;
   }
 
-  /** Whether it was closed. */
+  /** Whether the socket was closed. */
   get closed(): boolean {
     return this.#descriptor.closed;
   }
 
-  /** Whether an answer waits for the client to read. */
+  /** Whether an answer waits until the client reads. */
   get writing(): boolean {
     return this.#queue.length > 0;
   }
 
-  /** Whether nothing is left to do but to close it. */
+  /** Whether every request is answered and none can follow. */
   get finished(): boolean {
-    return this.ended && !this.writing && this.inHand === undefined;
+    return this.ended && !this.writing && this.unanswered === undefined;
   }
 
-  /** What has not gone yet, first to last. */
+  /** The answers that have not been sent, first to last. */
   get queued(): readonly Outgoing[] {
     return this.#queue;
   }
 
-  /** Puts back what an earlier generation had not sent yet. */
+  /** Puts back what an earlier generation had not sent. */
   restore(queued: Iterable<Outgoing>): void {
     this.#queue.push(...queued);
   }
 
-  /** Who connected. */
+  /** The client's process. */
   get peer(): Peer {
     return this.#peer ??= peerOf(this.fd);
   }
 
-  /** The groups of who connected, beside the peer's own. */
+  /** The supplementary groups of the client's process. */
   get groups(): readonly number[] {
     return this.#groups ??= supplementaryGroups(this.fd);
   }
 
   /**
-   * Takes in what has come, at most 64 KiB, so that a flood from one client
-   * leaves the others their turn.
+   * Receives at most 64 KiB, so that one client cannot keep the loop busy.
    *
    * @throws {OsError} when the client is gone.
    */
@@ -115,18 +111,18 @@ export class Connection implements Client {
   }
 
   /**
-   * Queues a reply for {@linkcode Connection.flush}, which it calls by itself
-   * for every sixteenth.
+   * Sends a reply, behind those that are queued; what the client does not take
+   * is queued.
    *
-   * @returns false when the queue is full.
+   * @returns false when the queue was full before.
    * @throws {OsError} when the client is gone.
    */
-  reply(reply: Reply): boolean {
-    const full = this.#queue.length >= MAX_QUEUED_ANSWERS ||
+  send({ bytes, sockets }: Reply): boolean {
+    const isFull = this.#queue.length >= MAX_QUEUED_ANSWERS ||
       this.#queuedBytes() > MAX_QUEUED_BYTES;
-    this.#queue.push({ bytes: reply.bytes, sockets: reply.sockets });
-    if (this.#queue.length % TURN === 0) this.flush();
-    return !full;
+    this.#queue.push({ bytes, sockets });
+    this.flush();
+    return !isFull;
   }
 
   #queuedBytes(): number {
@@ -143,7 +139,7 @@ export class Connection implements Client {
       const first = this.#queue[0]!;
       const sent = this.#send(first);
       if (sent === -1) return;
-      letGo(first);
+      release(first);
       if (sent === first.bytes.length) this.#queue.shift();
       else first.bytes = first.bytes.subarray(sent);
     }
@@ -158,37 +154,36 @@ export class Connection implements Client {
       if (!isOutOfDescriptors(error)) throw error;
       // ETOOMANYREFS: clients that do not read hold this user's whole
       // allowance of descriptors in flight (unix(7)).
-      letGo(first);
+      release(first);
       first.bytes = refusalOf(first);
       return send(this.fd, first.bytes);
     }
   }
 
-  /** Closes the socket and lets go of what has not been sent. */
+  /** Closes the socket and releases what has not been sent. */
   close(): void {
-    this.#queue.forEach(letGo);
+    this.#queue.forEach(release);
     this.#descriptor.close();
   }
 }
 
-/** The descriptors have gone, or will not go. */
-function letGo(outgoing: Pick<Outgoing, "sockets">): void {
+function release(outgoing: Outgoing): void {
   for (const socket of outgoing.sockets) socket.release();
   outgoing.sockets = [];
 }
 
-/** Of the requests that it answers: several where that was a batch. */
+/** The id of the request that it answers, or the ids of a batch. */
 export function idsOf(
   { bytes }: Pick<Outgoing, "bytes">,
 ): RequestId | RequestId[] {
-  // Bytes that carry descriptors are whole: they go with the first of them.
+  // Descriptors go with the first byte, so these bytes are a whole message.
   const message = decodeMessage(bytes) as Answer | Answer[];
   return Array.isArray(message)
     ? message.map(({ id }) => id ?? null)
     : message.id ?? null;
 }
 
-/** What to say when the descriptors cannot go. */
+/** The answer in place of one whose descriptors cannot be sent. */
 function refusalOf(outgoing: Outgoing): Uint8Array<ArrayBuffer> {
   const error = new RequestError(
     ErrorCode.NO_DESCRIPTORS,
@@ -199,7 +194,7 @@ function refusalOf(outgoing: Outgoing): Uint8Array<ArrayBuffer> {
   return encodeMessage(Array.isArray(ids) ? ids.map(answerOf) : answerOf(ids));
 }
 
-/** Whether an error says no more than that the client went away. */
+/** Whether an error only says that the client has disconnected. */
 export function isClientGone(error: unknown): boolean {
   return error instanceof OsError &&
     (error.errno === Errno.EPIPE || error.errno === Errno.ECONNRESET ||

@@ -8,27 +8,38 @@ import {
   type Kind,
   type PathAddress,
   type PathKind,
-} from "../address.ts";
-import { OsError } from "../ffi/errno.ts";
-import { NameError } from "../ffi/resolver.ts";
+} from "../../address.ts";
+import { OsError } from "../../ffi/errno.ts";
+import { NameError } from "../../ffi/resolver.ts";
 import {
   canonicalHost,
   encodeSocketAddress,
   SocketAddressError,
-} from "../ffi/socket_address.ts";
-import type { WireOptions } from "../protocol.ts";
-import { isOption, readBindOptions } from "./bind_options.ts";
-import { lookUp } from "./lookups.ts";
-import { bindError, invalidParams, RequestError } from "./request_error.ts";
-import { canonicalPath } from "./socket_file.ts";
+} from "../../ffi/socket_address.ts";
+import type { FileAccess } from "../../ffi/file.ts";
+import type { WireOptions } from "../../protocol.ts";
+import { isOption, readBindOptions } from "../bind_options.ts";
+import { lookUp } from "../lookups.ts";
+import { bindError, invalidParams, RequestError } from "../request_error.ts";
+import { canonicalPath } from "../socket_file.ts";
+import { lookUpAccess, numericAccess } from "./file_access.ts";
 import { normalize } from "@std/path/posix/normalize";
 
-/** What `bind` and `release` are asked for. */
+/** The params of `bind` and `release`, checked. */
 export interface BindRequest {
-  /** The host may be a name, the path in any spelling. */
+  /** The host may be a name, the path may be spelled in any way. */
   readonly address: Address;
-  /** As given, and of use for that kind. */
   readonly options: WireOptions;
+}
+
+/** The same with every name looked up. */
+export interface ResolvedBind {
+  /** The address as the client wrote it. */
+  readonly asked: Address;
+  /** The addresses of its host, which are numeric; of a path the path. */
+  readonly addresses: readonly Address[];
+  readonly options: WireOptions;
+  readonly access: FileAccess;
 }
 
 const KINDS: readonly Kind[] = ["tcp", "udp", "unix", "seqpacket", "unixgram"];
@@ -42,9 +53,9 @@ const OF_THE_ADDRESS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Reads the params of `bind` and `release`.
+ * Reads the params of `bind`.
  *
- * @throws {RequestError} -32602 naming what is wrong.
+ * @throws {RequestError} -32602 naming the param that is wrong.
  */
 export function readBindParams(params: unknown): BindRequest {
   const first = Array.isArray(params) && params.length === 1
@@ -66,6 +77,17 @@ export function readBindParams(params: unknown): BindRequest {
     ? readHost(kind, given)
     : readPath(kind, given);
   return { address, options: readBindOptions(given, kind) };
+}
+
+/**
+ * Reads the params of `release`, which are those of `bind`: a client may pass
+ * what `list` shows. The options have no effect.
+ *
+ * @throws {RequestError} -32602 naming the param that is wrong.
+ */
+export function readReleaseParams(params: unknown): BindRequest {
+  const { address } = readBindParams(params);
+  return { address, options: {} };
 }
 
 function readKind({ kind, path }: Record<string, unknown>): Kind {
@@ -155,25 +177,42 @@ function checkLength(path: string): void {
   }
 }
 
-/**
- * The addresses that are meant, IPv4 first: hosts are numeric. A promise for a
- * name.
- *
- * @throws {RequestError} 10000 through the promise for a name without any.
- */
-export function numericAddresses(
-  address: Address,
-): Address[] | Promise<Address[]> {
-  if (!hasHost(address)) return [address];
-  const numeric = canonicalHost(address.host);
-  return numeric === undefined
-    ? resolvedAddresses(address)
-    : [{ ...address, host: numeric.host }];
+/** The request resolved; `undefined` if a name in it has to be looked up. */
+export function resolveWithoutLookUp(
+  { address, options }: BindRequest,
+): ResolvedBind | undefined {
+  const addresses = numericAddresses(address);
+  const access = numericAccess(options);
+  if (addresses === undefined || access === undefined) return undefined;
+  return { asked: address, addresses, options, access };
 }
 
-async function resolvedAddresses(
-  address: HostAddress,
-): Promise<HostAddress[]> {
+/**
+ * Looks up the host, the owner and the group of a request.
+ *
+ * @throws {RequestError} 10000 for a host without an address, -32602 for an
+ * owner or a group that does not exist.
+ */
+export async function lookUpNames(
+  { address, options }: BindRequest,
+): Promise<ResolvedBind> {
+  return {
+    asked: address,
+    addresses: numericAddresses(address) ?? await lookUpAddresses(address),
+    options,
+    access: await lookUpAccess(options),
+  };
+}
+
+function numericAddresses(address: Address): Address[] | undefined {
+  if (!hasHost(address)) return [address];
+  const numeric = canonicalHost(address.host);
+  return numeric && [{ ...address, host: numeric.host }];
+}
+
+/** The addresses of a host, IPv4 first. */
+async function lookUpAddresses(address: Address): Promise<Address[]> {
+  if (!hasHost(address)) return [address];
   try {
     const found = await lookUp(address.host, address.port);
     return found.map(({ host }) => ({ ...address, host }));
@@ -183,19 +222,21 @@ async function resolvedAddresses(
   }
 }
 
-/** An address as it was asked for and as it is at this moment. */
+/** An address as the client wrote it, and the address that is bound. */
 export interface Candidate {
-  /** A path may lead anywhere. */
   readonly asked: Address;
-  /** What is bound; of a path that cannot be used the text, tidied. */
+  /** A path without symbolic links; if it cannot be used, only normalized. */
   readonly address: Address;
-  /** By which the table of binds has it. */
+  /** The key in the table of binds. */
   readonly identity: string;
   /** Why a path cannot be used. */
   readonly error?: RequestError;
 }
 
-/** The addresses with paths as they really are. */
+/**
+ * The addresses with symbolic links in paths resolved. A path may lead
+ * somewhere else at any time, so this is done when the request is performed.
+ */
 export function candidatesOf(addresses: readonly Address[]): Candidate[] {
   return addresses.map((asked) =>
     hasHost(asked) || asked.path.startsWith("@")
