@@ -1,7 +1,8 @@
-import { SocketAddressError } from "../ffi/socket_address.ts";
+import { ProtocolError } from "../exchange.ts";
 import { UnsupportedPlatformError } from "../ffi/abi.ts";
 import { OsError } from "../ffi/errno.ts";
 import { MissingPermissionError } from "../ffi/libc.ts";
+import { SocketAddressError } from "../ffi/socket_address.ts";
 import { VERSION } from "../version.ts";
 import { adviceFor } from "./command/advice.ts";
 import type { Command } from "./command/command.ts";
@@ -16,7 +17,7 @@ import { StartError } from "./command/start_error.ts";
 import { statusCommand } from "./command/status.ts";
 import { tellPidCommand } from "./command/tell_pid.ts";
 import { UsageError } from "./command/usage_error.ts";
-import { BindError, ProtocolError, TimeoutError } from "./errors.ts";
+import { BindError, TimeoutError } from "./errors.ts";
 import { WatchError } from "./run/watched_paths.ts";
 import { NoControlSocketError } from "./socket_path.ts";
 

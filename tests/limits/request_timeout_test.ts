@@ -36,7 +36,9 @@ for (const length of [1, 20, BIND.length - 1]) {
       await connection.send(BIND.slice(0, length));
       assertLate(await connection.answersToEnd());
       assert(performance.now() - began >= SHORT - 1);
-      const line = await daemon.program.errors.next("its request is not complete");
+      const line = await daemon.program.errors.next(
+        "its request is not complete",
+      );
       assertStringIncludes(line, `pid=${Deno.pid}`);
       const { refused, limits } = await daemon.status();
       assertEquals([refused.timeouts, limits.request_timeout], [1, SHORT]);

@@ -16,19 +16,19 @@ function violations(
 const RULES: [rule: string, from: RegExp, allowed: RegExp][] = [
   ["ffi/ imports nothing above it", /^ffi\//, /^ffi\//],
   [
-    "protocol.ts and address.ts import each other and ffi/",
-    /^(protocol|address)\.ts$/,
+    "protocol.ts, address.ts and exchange.ts import each other and ffi/",
+    /^(protocol|address|exchange)\.ts$/,
     /^(protocol|address)\.ts$|^ffi\//,
   ],
   [
     "server/ imports nothing of client/",
     /^server\//,
-    /^(server|ffi)\/|^(protocol|address|duration|version)\.ts$|^@std\//,
+    /^(server|ffi)\/|^(protocol|address|duration|exchange|version)\.ts$|^@std\//,
   ],
   [
     "client/ imports nothing of server/",
     /^client\//,
-    /^(client|ffi)\/|^(protocol|address|duration|version)\.ts$|^(@std\/|node:)/,
+    /^(client|ffi)\/|^(protocol|address|duration|exchange|version)\.ts$|^(@std\/|node:)/,
   ],
   [
     "the binary's face imports the command line of each side",

@@ -19,6 +19,7 @@ const FACES = [
   "protocol.ts",
   "address.ts",
   "duration.ts",
+  "exchange.ts",
 ];
 
 async function* filesUnder(folder: string): AsyncGenerator<string> {

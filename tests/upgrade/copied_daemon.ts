@@ -20,6 +20,7 @@ const SOURCES = [
   "address.ts",
   "version.ts",
   "duration.ts",
+  "exchange.ts",
   "imports.json",
   "deno.json",
 ];

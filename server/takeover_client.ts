@@ -1,6 +1,6 @@
 /**
- * Another server on our control socket's path, ours or a Ruby multibinder,
- * asked for everything it holds.
+ * A takeover's connection to the running server, which is ours or a Ruby
+ * multibinder: asks it for every socket that it holds.
  *
  * @module
  */
@@ -12,15 +12,14 @@ import {
   type Kind,
   parseAddress,
 } from "../address.ts";
-import { closeAll, Descriptor } from "../ffi/descriptor.ts";
+import { type Call, exchangeRequest, ProtocolError } from "../exchange.ts";
+import { closeAll, type Descriptor } from "../ffi/descriptor.ts";
 import { Errno, OsError } from "../ffi/errno.ts";
-import { receiveDescriptors } from "../ffi/descriptor_passing.ts";
 import { type FileIdentity, sameFile, statusOf } from "../ffi/file.ts";
 import { waitReadySync } from "../ffi/readiness.ts";
 import {
   type Peer,
   peerOf,
-  send,
   servingKind,
   streamSocket,
   tryConnect,
@@ -34,22 +33,19 @@ import {
   type Answer,
   type BindDescription,
   type BindParams,
-  decodeMessage,
-  encodeMessage,
   ErrorCode,
-  Framing,
   type WireOptions,
 } from "../protocol.ts";
 import { readBindOptions } from "./bind_options.ts";
 
-/** What a server is asked for. */
-export interface Wanted {
+/** A socket to ask for. */
+export interface WantedBind {
   readonly params: BindParams;
   /** The file at its path, as that server knows it. */
   readonly file?: FileIdentity | undefined;
 }
 
-/** What was taken over of one bind. */
+/** A socket that was taken over. */
 export interface TakenBind {
   readonly address: Address;
   readonly socket: Descriptor;
@@ -57,29 +53,25 @@ export interface TakenBind {
   readonly options: WireOptions;
 }
 
-/** The server that is there does not give what it was asked for. */
+/** The running server does not hand over its sockets. */
 export class TakeoverError extends Error {
   /** `TakeoverError`. */
   override readonly name = "TakeoverError";
 }
 
 /** How long an answer may take, in ms: a Ruby server serves one at a time. */
-const PATIENCE = 30_000;
+const ANSWER_TIMEOUT = 30_000;
 
-/** The longest answer: 10,000 binds are some 3 MB. */
-const MAX_ANSWER = 64 * 1024 * 1024;
-
-/** No file, or one that nobody listens at. */
-const NOBODY: ReadonlySet<number> = new Set([
+/** Errors of connect(2) when no server listens. */
+const NO_SERVER: ReadonlySet<number> = new Set([
   Errno.ENOENT,
   Errno.ECONNREFUSED,
 ]);
 
-/** A connection to the server whose place we take. */
-export class Predecessor implements Disposable {
+/** A connection to the server that is taken over. */
+export class TakeoverClient implements Disposable {
   readonly #socket: Descriptor;
   readonly #path: string;
-  #requests = 0;
 
   private constructor(socket: Descriptor, path: string) {
     this.#socket = socket;
@@ -87,44 +79,44 @@ export class Predecessor implements Disposable {
   }
 
   /**
-   * Connects; `undefined` when nobody listens at the path.
+   * Connects; `undefined` when no server listens at the path.
    *
-   * @throws {OsError} EACCES and the like: somebody may.
+   * @throws {OsError} EACCES and other errors that do not say whether one does.
    */
-  static connect(path: string): Predecessor | undefined {
+  static connect(path: string): TakeoverClient | undefined {
     const address: UnixAddress = { family: "unix", path };
     const socket = streamSocket(address);
     while (true) {
       const errno = tryConnect(socket.fd, address);
-      if (errno === 0) return new Predecessor(socket, path);
+      if (errno === 0) return new TakeoverClient(socket, path);
       if (errno === Errno.EINTR) continue;
       socket.close();
-      if (NOBODY.has(errno)) return undefined;
+      if (NO_SERVER.has(errno)) return undefined;
       throw new OsError("connect", errno, path);
     }
   }
 
-  /** The process that listens there. */
+  /** The server's process. */
   get peer(): Peer {
     return peerOf(this.#socket.fd);
   }
 
-  /** Everything it holds, or `undefined` when it cannot list that (Ruby). */
-  list(): readonly Wanted[] | undefined {
+  /** Every socket that it holds; `undefined` if it has no `list` (Ruby). */
+  list(): readonly WantedBind[] | undefined {
     const { answer, descriptors } = this.#ask({ method: "list" });
     closeAll(descriptors);
     if (answer.error?.code === ErrorCode.METHOD_NOT_FOUND) return undefined;
     if (answer.error !== undefined) throw this.#refused("list", answer);
     return (answer.result as BindDescription[]).map(
       ({ address, options, file }) => {
-        const { params } = wantedOf(parseAddress(address));
+        const { params } = wantedBind(parseAddress(address));
         return { params: { ...params, ...options }, file };
       },
     );
   }
 
   /** The socket of one address. */
-  take({ params, file }: Wanted): TakenBind {
+  take({ params, file }: WantedBind): TakenBind {
     const { answer, descriptors } = this.#ask({
       method: "bind",
       params: [params],
@@ -163,62 +155,38 @@ export class Predecessor implements Disposable {
     );
   }
 
-  #ask(call: { method: string; params?: unknown }): {
-    answer: Answer;
-    descriptors: Descriptor[];
-  } {
-    const id = ++this.#requests;
-    this.#send(encodeMessage({ jsonrpc: "2.0", id, ...call }));
-    const framing = new Framing(MAX_ANSWER);
-    const descriptors: Descriptor[] = [];
+  #ask(call: Call): { answer: Answer; descriptors: Descriptor[] } {
+    const exchange = exchangeRequest(this.#socket.fd, call);
     try {
-      while (true) {
-        this.#await("read");
-        const received = receiveDescriptors(this.#socket.fd);
-        if (received === undefined) continue;
-        descriptors.push(
-          ...received.descriptors.map((fd) => new Descriptor(fd)),
-        );
-        if (received.truncated || received.bytes.length === 0) {
-          throw new TakeoverError(
-            `${this.#path} closed the connection before it answered`,
-          );
-        }
-        framing.append(received.bytes);
-        const message = framing.next();
-        if (message === undefined) continue;
-        return { answer: decodeMessage(message) as Answer, descriptors };
+      let step = exchange.next();
+      while (!step.done) {
+        const { fd, readiness, missing } = step.value;
+        step = waitReadySync(fd, readiness, ANSWER_TIMEOUT)
+          ? exchange.next()
+          : exchange.throw(this.#timeout(missing));
       }
+      return step.value;
     } catch (error) {
-      closeAll(descriptors);
-      throw error;
+      if (!(error instanceof ProtocolError)) throw error;
+      throw new TakeoverError(`${this.#path}: ${error.message}`, {
+        cause: error,
+      });
     }
   }
 
-  #send(bytes: Uint8Array<ArrayBuffer>): void {
-    let rest = bytes;
-    while (rest.length > 0) {
-      const sent = send(this.#socket.fd, rest);
-      if (sent === -1) this.#await("write");
-      else rest = rest.subarray(sent);
-    }
+  #timeout(missing: string): TakeoverError {
+    return new TakeoverError(
+      `${this.#path}: gave up after ${ANSWER_TIMEOUT} ms: ${missing}`,
+    );
   }
 
-  #await(readiness: "read" | "write"): void {
-    if (!waitReadySync(this.#socket.fd, readiness, PATIENCE)) {
-      throw new TakeoverError(
-        `the server on ${this.#path} did not answer within ${PATIENCE} ms`,
-      );
-    }
-  }
-
-  /** Hangs up. */
+  /** Disconnects. */
   [Symbol.dispose](): void {
     this.#socket.close();
   }
 }
 
-/** A name is bound to what the other server has resolved it to. */
+/** A host name becomes the address to which the other server bound it. */
 function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   const numeric = canonicalHost(address.host);
   if (numeric !== undefined) return { ...address, host: numeric.host };
@@ -226,7 +194,7 @@ function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   return bound.family === "unix" ? address : { ...address, host: bound.host };
 }
 
-/** The file at its path, unless another has taken its place. */
+/** The file at its path, unless it was replaced by another. */
 function fileStillAt(
   address: Address,
   file: FileIdentity | undefined,
@@ -236,13 +204,13 @@ function fileStillAt(
   return found !== undefined && sameFile(found, file) ? file : undefined;
 }
 
-/** A newer release may have options that we do not know. */
+/** Without options that only a newer release has. */
 function optionsOf(params: BindParams, kind: Kind): WireOptions {
   return readBindOptions({ ...params }, kind);
 }
 
-/** What asks for an address; the Ruby server knows an address and a port. */
-export function wantedOf(address: Address): Wanted {
+/** Asks for an address; the Ruby server reads only address and port. */
+export function wantedBind(address: Address): WantedBind {
   if (!hasHost(address)) {
     return { params: { kind: address.kind, path: address.path } };
   }
