@@ -13,11 +13,13 @@
  * such sockets:
  *
  * ```sh
- * deno run -A jsr:@multibinder/client run 127.0.0.1:8000 -- node server.mjs
+ * deno run --no-config -A jsr:@multibinder/client run 127.0.0.1:8000 -- node server.mjs
  * ```
  *
  * @module
  */
+import { requireSupportedDeno } from "./version.ts";
+
 export {
   type Address,
   AddressError,
@@ -60,6 +62,7 @@ export {
   type SpawnOptions,
 } from "./client/spawn.ts";
 export { UnsupportedPlatformError } from "./ffi/abi.ts";
+export { AdoptionError } from "./ffi/adopt.ts";
 export { OsError } from "./ffi/errno.ts";
 export { MissingPermissionError } from "./ffi/libc.ts";
 export { SocketAddressError } from "./ffi/socket_address.ts";
@@ -79,6 +82,7 @@ export {
   type WireOptions,
 } from "./protocol.ts";
 
+requireSupportedDeno(import.meta.main);
 if (import.meta.main) {
   const { main } = await import("./client/command_line.ts");
   Deno.exit(await main(Deno.args));

@@ -5,7 +5,7 @@
  * Run directly it is the command line:
  *
  * ```sh
- * deno run --allow-ffi=/lib/x86_64-linux-gnu/libc.so.6 jsr:@multibinder/server /run/multibinder.sock
+ * deno run --no-config --allow-ffi=/lib/x86_64-linux-gnu/libc.so.6 jsr:@multibinder/server /run/multibinder.sock
  * ```
  *
  * {@linkcode serve} is the same inside another program.
@@ -14,6 +14,7 @@
  */
 import { main } from "./server/command_line.ts";
 import { endWith } from "./server/ending.ts";
+import { requireSupportedDeno } from "./version.ts";
 
 export type {
   Address,
@@ -45,4 +46,5 @@ export {
 export { loadPolicy } from "./server/policy_in_force.ts";
 export { serve, type Server, type ServerOptions } from "./server/serve.ts";
 
+requireSupportedDeno(import.meta.main);
 if (import.meta.main) endWith(await main(Deno.args));

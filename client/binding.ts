@@ -102,15 +102,16 @@ export class Binding implements Disposable {
    * connection is, and what is under way then is answered, however long that
    * takes.
    *
-   * It needs `--allow-net=127.0.0.1`, for a UNIX socket `--allow-net`.
-   * Without it, and where Deno's server cannot be put on the socket, the same
-   * handler is served by `node:http`, which needs no permission, takes a
-   * multiple of the processor time, has no `Deno.upgradeWebSocket`, and says
-   * so once on standard error.
+   * It needs `--allow-net=127.0.0.1`, for a UNIX socket `--allow-net`. From
+   * Deno 2.8 on, `createServer().listen({ fd: binding.dup() })` of `node:http`
+   * serves without a permission; older versions ignore that descriptor and
+   * listen elsewhere.
    *
    * The socket becomes non-blocking, for every process that holds it: none of
    * them may make it blocking again.
    *
+   * @throws {AdoptionError} without that permission, and where Deno's server
+   * cannot be put on the socket; the message says which.
    * @throws {TypeError} once closed; for another kind than `tcp` and `unix`;
    * for `cert` without `key`.
    *
@@ -131,10 +132,10 @@ export class Binding implements Disposable {
 
   /**
    * `Deno.listen` on the socket, for TCP and UNIX sockets. Permissions,
-   * duplicates and O_NONBLOCK are as with {@linkcode Binding.serve}; without
-   * the permission connections are accepted by accept(2) and carried by
-   * `node:net`.
+   * duplicates and O_NONBLOCK are as with {@linkcode Binding.serve}.
    *
+   * @throws {AdoptionError} without the permission, and where Deno's listener
+   * cannot be put on the socket; the message says which.
    * @throws {TypeError} once closed; for another kind than `tcp` and `unix`.
    *
    * @example

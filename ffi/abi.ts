@@ -270,7 +270,7 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
   },
 };
 
-/** Thrown where neither Linux x86_64 nor Linux aarch64 with glibc runs us. */
+/** Thrown on anything but Linux x86_64 and aarch64 with glibc, and in a Deno that is too old. */
 export class UnsupportedPlatformError extends Error {
   /** `UnsupportedPlatformError`. */
   override readonly name = "UnsupportedPlatformError";

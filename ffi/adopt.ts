@@ -70,16 +70,29 @@ import {
   type SocketAddress,
 } from "./socket_address.ts";
 
-/** An adoption that could not be done, or not be verified; nothing is left of it. */
+/**
+ * Deno cannot listen on the shared socket. The message names the flag that is
+ * missing, or the step that failed and the version of Deno it failed in.
+ * Nothing is left behind but O_NONBLOCK: pass `binding.dup()` to
+ * `node:http`'s `listen({ fd })`, or the descriptor to another program.
+ */
 export class AdoptionError extends Error {
   /** `AdoptionError`. */
   override readonly name = "AdoptionError";
 
   /** Names the step that failed and why. */
-  constructor(readonly step: string, cause: unknown) {
-    super(`${step}: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
+  constructor(
+    /** `permission`, `open`, `locate`, `watch`, `keep`, `withdraw`, `unblock`, `replace` or `register`. */
+    readonly step: string,
+    cause: unknown,
+  ) {
+    const reason = cause instanceof Error ? cause.message : cause;
+    super(
+      step === "permission"
+        ? `Deno cannot listen on the shared socket: ${reason}`
+        : `Deno ${Deno.version.deno} cannot listen on the shared socket: ${step}: ${reason}`,
+      { cause },
+    );
   }
 }
 
@@ -300,21 +313,26 @@ function placeFor(shared: SocketAddress): Place {
 
 function requireGrant(grant: Deno.NetPermissionDescriptor, flag: string): void {
   const { state } = Deno.permissions.querySync(grant);
-  ensure(state === "granted", `it is not permitted; ${flag} does`);
+  ensure(state === "granted", `run again with ${flag}`);
 }
 
-/** Where Deno listens, if that is where it was told to. */
+/**
+ * Where Deno listens, if that is where it was told to. Up to Deno 2.8.3 a TLS
+ * server reports no transport, and up to 2.8.0 an abstract name is null.
+ */
 function reportedAddress(
   addr: Deno.Addr,
   place: Place,
 ): SocketAddress | undefined {
-  if (place.transport === "tcp" && addr.transport === "tcp") {
-    const { hostname: host, port } = addr;
-    return host === place.hostname ? { family: "ipv4", host, port } : undefined;
+  if (place.transport === "tcp") {
+    const { transport = "tcp", hostname, port } = addr as Partial<Deno.NetAddr>;
+    return transport === "tcp" && hostname === place.hostname &&
+        port !== undefined
+      ? { family: "ipv4", host: hostname, port }
+      : undefined;
   }
-  const there = place.transport === "unix" && addr.transport === "unix" &&
-    addr.path === place.path;
-  return there
+  const { transport, path } = addr as Deno.UnixAddr;
+  return transport === "unix" && (path ?? place.path) === place.path
     ? { family: "unix", path: place.path.replace("\0", "@") }
     : undefined;
 }
