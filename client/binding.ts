@@ -102,7 +102,8 @@ export class Binding implements Disposable {
    * connection is, and what is under way then is answered, however long that
    * takes.
    *
-   * It needs `--allow-net=127.0.0.1`, for a UNIX socket `--allow-net`. From
+   * It needs `--allow-net=127.0.0.1`, for a UNIX socket `--allow-net`, and
+   * before Deno 2.8 for a UNIX socket `-A`. From
    * Deno 2.8 on, `createServer().listen({ fd: binding.dup() })` of `node:http`
    * serves without a permission; older versions ignore that descriptor and
    * listen elsewhere.
