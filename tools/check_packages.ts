@@ -30,11 +30,14 @@ async function stagedPackage(
   staging: string,
   config: string,
 ): Promise<StagedPackage> {
-  const { name, version } = JSON.parse(await Deno.readTextFile(config));
-  const directory = `${staging}/${name}/${version}`;
-  const { importMap: _, ...staged } = JSON.parse(
-    await Deno.readTextFile(`${directory}/${config}`),
+  const { name, version }: { name: string; version: string } = JSON.parse(
+    await Deno.readTextFile(config),
   );
+  const directory = `${staging}/${name}/${version}`;
+  const { importMap: _, ...staged }: {
+    importMap: string;
+    exports: { ".": string };
+  } = JSON.parse(await Deno.readTextFile(`${directory}/${config}`));
   await Deno.writeTextFile(`${directory}/${config}`, JSON.stringify(staged));
   const main = `${directory}/${staged.exports["."]}`;
   return { name, config, directory, main };

@@ -48,14 +48,14 @@ async function checkCopy(
   }
 }
 
-/** The names of the packages that the tool has something to say against. */
+/** The names of the packages that do not pass. */
 function namesIn(problems: string): string[] {
   return [...problems.matchAll(/^(@multibinder\/\w+) /gm)].map(([, name]) =>
     `${name}`
   );
 }
 
-Deno.test("a type error in a module that no other package has fails the check of its packages", async () => {
+Deno.test("a type error in the commands of the client fails the check of the two packages that have them", async () => {
   const { code, output, problems } = await checkCopy((copy) =>
     Deno.writeTextFile(
       `${copy}/client/command/options.ts`,

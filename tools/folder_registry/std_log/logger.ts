@@ -90,6 +90,7 @@ export class Logger {
     const said = msg instanceof Function ? msg() : msg;
     if (isWanted) {
       const record = new LogRecord({
+        // The real class also formats objects; messages of this project are text.
         msg: String(said),
         args,
         level,
