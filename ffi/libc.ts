@@ -263,6 +263,10 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  execv: {
+    parameters: ["buffer", /* pathname */ "usize" /* argv */],
+    result: "i32",
+  },
   posix_spawn: {
     parameters: [
       "buffer", /* pid */
@@ -344,6 +348,14 @@ const SYMBOLS = {
   },
   kill: { parameters: ["i32", /* pid */ "i32" /* sig */], result: "i32" },
   getenv: { parameters: ["buffer" /* name */], result: "usize" },
+  setenv: {
+    parameters: [
+      "buffer",
+      /* name */ "buffer",
+      /* value */ "i32", /* overwrite */
+    ],
+    result: "i32",
+  },
   unsetenv: { parameters: ["buffer" /* name */], result: "i32" },
   pthread_sigmask: {
     parameters: ["i32", /* how */ "buffer", /* set */ "buffer" /* oldset */],
@@ -352,10 +364,6 @@ const SYMBOLS = {
   sigfillset: { parameters: ["buffer" /* set */], result: "i32" },
   sigaction: {
     parameters: ["i32", /* signum */ "buffer", /* act */ "buffer" /* oldact */],
-    result: "i32",
-  },
-  tgkill: {
-    parameters: ["i32", /* tgid */ "i32", /* tid */ "i32" /* sig */],
     result: "i32",
   },
   signalfd: {
@@ -469,25 +477,6 @@ const SYMBOLS = {
   },
 
   // Native memory
-  mmap: {
-    parameters: [
-      "usize", /* addr */
-      "usize", /* length */
-      "i32", /* prot */
-      "i32", /* flags */
-      "i32", /* fd */
-      "i64", /* offset */
-    ],
-    result: "isize",
-  },
-  mprotect: {
-    parameters: ["usize", /* addr */ "usize", /* size */ "i32" /* prot */],
-    result: "i32",
-  },
-  munmap: {
-    parameters: ["usize", /* addr */ "usize" /* length */],
-    result: "i32",
-  },
   malloc: { parameters: ["usize" /* size */], result: "usize" },
   free: { parameters: ["usize" /* ptr */], result: "void" },
   memcpy_in: {

@@ -41,9 +41,7 @@ function change(
 }
 
 /** Whether this thread holds all of the signals back. */
-export function areBlocked(
-  signals: readonly (MaskedSignal | "SIGURG")[],
-): boolean {
+export function areBlocked(signals: readonly MaskedSignal[]): boolean {
   const mask = change(abi.SIG_BLOCK, []);
   return signals.every((signal) => {
     const bit = abi[signal] - 1;
