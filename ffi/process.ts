@@ -4,11 +4,12 @@
  * @module
  */
 import { abi } from "./abi.ts";
+import { cString, textAt } from "./c_string.ts";
 import { setCloseOnExec } from "./descriptor.ts";
 import { check, Errno, lastErrno, OsError } from "./errno.ts";
 import { namesIn, readFile } from "./file.ts";
 import { libc } from "./libc.ts";
-import { cString, NativeMemory, textAt, viewOf } from "./memory.ts";
+import { NativeMemory, viewOf } from "./memory.ts";
 
 const decoder = new TextDecoder();
 

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { abi } from "../../ffi/abi.ts";
+import { cString } from "../../ffi/c_string.ts";
 import { Errno, lastErrno } from "../../ffi/errno.ts";
 import { libc } from "../../ffi/libc.ts";
-import { cString } from "../../ffi/memory.ts";
 import { Program } from "../program.ts";
 import { treePath } from "../tree.ts";
 
