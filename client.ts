@@ -13,11 +13,13 @@
  * such sockets:
  *
  * ```sh
- * deno run -A jsr:@multibinder/client run 127.0.0.1:8000 -- node server.mjs
+ * deno run --no-config -A jsr:@multibinder/client run 127.0.0.1:8000 -- node server.mjs
  * ```
  *
  * @module
  */
+import { requireSupportedDeno } from "./version.ts";
+
 export {
   type Address,
   AddressError,
@@ -53,7 +55,8 @@ export {
   type ReleaseOptions,
   type Session,
 } from "./client/session.ts";
-export type { ServeHandler, ServeOptions } from "./client/serve.ts";
+export type { ServeOptions } from "./client/serve.ts";
+export type { ServeHandler } from "./client/serve_handler.ts";
 export {
   type ChildStream,
   spawn,
@@ -61,6 +64,7 @@ export {
   type SpawnOptions,
 } from "./client/spawn.ts";
 export { UnsupportedPlatformError } from "./ffi/abi.ts";
+export { AdoptionError } from "./ffi/adopt.ts";
 export { OsError } from "./ffi/errno.ts";
 export { MissingPermissionError } from "./ffi/libc.ts";
 export { SocketAddressError } from "./ffi/socket_address.ts";
@@ -80,6 +84,7 @@ export {
   type WireOptions,
 } from "./protocol.ts";
 
+requireSupportedDeno(import.meta.main);
 if (import.meta.main) {
   const { main } = await import("./client/command_line.ts");
   Deno.exit(await main(Deno.args));

@@ -6,7 +6,11 @@
  * @module
  */
 
+import { requireSupportedDeno } from "./version.ts";
+
 const SERVER = "server";
+
+requireSupportedDeno(import.meta.main);
 
 if (Deno.args[0] === SERVER) {
   const { main } = await import("./server/command_line.ts");

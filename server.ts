@@ -5,7 +5,7 @@
  * Run directly it is the command line:
  *
  * ```sh
- * deno run --allow-ffi=/lib/x86_64-linux-gnu/libc.so.6 jsr:@multibinder/server /run/multibinder.sock
+ * deno run --no-config --allow-ffi=/lib/x86_64-linux-gnu/libc.so.6 jsr:@multibinder/server /run/multibinder.sock
  * ```
  *
  * {@linkcode serve} is the same inside another program.
@@ -13,6 +13,7 @@
  * @module
  */
 import { main } from "./server/command_line.ts";
+import { requireSupportedDeno } from "./version.ts";
 
 export type {
   Address,
@@ -44,4 +45,5 @@ export {
 export { loadPolicy } from "./server/policy_in_force.ts";
 export { serve, type Server, type ServerOptions } from "./server/serve.ts";
 
+requireSupportedDeno(import.meta.main);
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -8,7 +8,7 @@ import { bindSocket, listenOn, streamSocket } from "../ffi/socket.ts";
 import { treePath } from "./programs.ts";
 
 /** How a server comes to its socket; see http_service.ts. */
-export type Way = "plain" | "adopted" | "node";
+export type Way = "plain" | "adopted";
 
 const BACKLOG = 1000;
 

@@ -2,17 +2,14 @@
  * The service that is measured: answers every request with the same few bytes.
  *
  *     deno run -A bench/http_service.ts plain
- *     deno run -A bench/http_service.ts adopted|node FD
+ *     deno run -A bench/http_service.ts adopted FD
  *
  * `plain` is Deno.serve on a port of its own, `adopted` is `binding.serve` on
- * the listening socket FD, `node` is what stands in for it. SIGTERM ends it
- * when every request is answered.
+ * the listening socket FD. SIGTERM ends it when every request is answered.
  *
  * @module
  */
 import { Binding } from "../client.ts";
-import { nodeServer } from "../client/node_server.ts";
-import { serveNatively } from "../client/serve.ts";
 
 const [way, fd] = Deno.args;
 const server = start();
@@ -29,8 +26,5 @@ function start(): Deno.HttpServer {
     const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
     return Deno.serve(options, handler);
   }
-  const binding = Binding.from(Number(fd));
-  return way === "adopted"
-    ? serveNatively(binding, handler, {})
-    : nodeServer(binding, handler, {});
+  return Binding.from(Number(fd)).serve(handler);
 }

@@ -45,7 +45,6 @@ export interface Options {
 const CASES = {
   plain: { name: "plain Deno.serve", paced: false },
   adopted: { name: "binding.serve", paced: false },
-  node: { name: "binding.serve, node:http", paced: false },
   steady: { name: "binding.serve", paced: true },
   beside: { name: "same, another program starts", paced: true },
   reloaded: { name: "same, reloaded", paced: true },
@@ -124,9 +123,6 @@ export async function measure(
     adopted: stack.use(
       await HttpService.start("adopted", stack.use(listeningSocket())),
     ),
-    node: stack.use(
-      await HttpService.start("node", stack.use(listeningSocket())),
-    ),
   };
   const { connections, seconds } = options;
   const loadOf = (name: Case) => ({
@@ -139,7 +135,6 @@ export async function measure(
     switch (name) {
       case "plain":
       case "adopted":
-      case "node":
         return {
           ...await runWrk(services[name].url, load, signal),
           reloads: 0,

@@ -1,7 +1,5 @@
 import { openOnSocket, type Place, type Steps } from "../ffi/adopt.ts";
 import type { SharedSocket } from "./serve.ts";
-import { SocketListener } from "./socket_listener.ts";
-import { orStandIn } from "./stand_in.ts";
 
 /** A connection that {@linkcode Binding.listen} accepts. */
 export type SharedConn = Deno.TcpConn | Deno.UnixConn;
@@ -10,7 +8,7 @@ export type SharedConn = Deno.TcpConn | Deno.UnixConn;
 export type SharedListener = Deno.Listener<SharedConn, Deno.Addr>;
 
 /** The listener of Deno.listen, at the address where it really is. */
-class NativeListener implements SharedListener {
+class AdoptedListener implements SharedListener {
   readonly #listener: SharedListener;
 
   constructor(listener: SharedListener, readonly addr: Deno.Addr) {
@@ -46,12 +44,8 @@ function denoListen(place: Place): SharedListener {
   return place.transport === "unix" ? Deno.listen(place) : Deno.listen(place);
 }
 
-/**
- * Deno.listen on the socket.
- *
- * @throws {AdoptionError}
- */
-export function listenNatively(
+/** As {@linkcode Binding.listen}; a test may replace a step of the adoption. */
+export function listen(
   { fd, addr }: SharedSocket,
   steps?: Steps,
 ): SharedListener {
@@ -61,14 +55,5 @@ export function listenNatively(
     (listener) => listener.close(),
     steps,
   );
-  return new NativeListener(opened, addr);
-}
-
-/** As {@linkcode Binding.listen}; a test may have a step of the adoption fail. */
-export function listen(socket: SharedSocket, steps?: Steps): SharedListener {
-  return orStandIn<SharedListener>(
-    () => listenNatively(socket, steps),
-    () => new SocketListener(socket),
-    { native: "Deno.listen", standIn: "accept(2)" },
-  );
+  return new AdoptedListener(opened, addr);
 }

@@ -6,8 +6,7 @@ import {
 } from "../ffi/adopt.ts";
 import { OsError } from "../ffi/errno.ts";
 import { GoingAway, sayingGoodbye } from "./going_away.ts";
-import { nodeServer } from "./node_server.ts";
-import { orStandIn } from "./stand_in.ts";
+import type { ServeHandler } from "./serve_handler.ts";
 
 /** Options of {@linkcode Binding.serve}. */
 export interface ServeOptions {
@@ -32,11 +31,8 @@ export interface ServeOptions {
   key?: string;
 }
 
-/** Answers a request; as for `Deno.serve`. */
-export type ServeHandler = Deno.ServeHandler<Deno.Addr>;
-
 /** The Deno.serve server, at the address where it really is. */
-class NativeServer implements Deno.HttpServer {
+class SharedServer implements Deno.HttpServer {
   readonly addr: Deno.Addr;
   readonly #server: Deno.HttpServer;
   readonly #leave: () => void;
@@ -136,17 +132,17 @@ export interface SharedSocket {
   readonly addr: Deno.Addr;
 }
 
-/**
- * Deno.serve on the socket.
- *
- * @throws {AdoptionError}
- */
-export function serveNatively(
+/** As {@linkcode Binding.serve}; a test may replace a step of the adoption. */
+export function serve(
   { fd, addr }: SharedSocket,
   handler: ServeHandler,
-  options: ServeOptions,
+  options: ServeOptions = {},
   steps?: Steps,
 ): Deno.HttpServer {
+  if ((options.cert === undefined) !== (options.key === undefined)) {
+    throw new TypeError("TLS needs both cert and key");
+  }
+  options.signal?.throwIfAborted();
   const stop = new AbortController();
   const goingAway = new GoingAway(addr, options.cert !== undefined);
   const polite = sayingGoodbye(withAddress(handler, addr), goingAway);
@@ -163,25 +159,7 @@ export function serveNatively(
   signal?.addEventListener("abort", abort, { once: true });
   const forget = () => signal?.removeEventListener("abort", abort);
   adopted.opened.finished.then(forget, forget);
-  return new NativeServer(adopted, addr, goingAway, stop.signal);
-}
-
-/** As {@linkcode Binding.serve}; a test may have a step of the adoption fail. */
-export function serve(
-  socket: SharedSocket,
-  handler: ServeHandler,
-  options: ServeOptions = {},
-  steps?: Steps,
-): Deno.HttpServer {
-  if ((options.cert === undefined) !== (options.key === undefined)) {
-    throw new TypeError("TLS needs both cert and key");
-  }
-  options.signal?.throwIfAborted();
-  const server = orStandIn(
-    () => serveNatively(socket, handler, options, steps),
-    () => nodeServer(socket, handler, options),
-    { native: "Deno.serve", standIn: "node:http" },
-  );
-  options.onListen?.(socket.addr);
+  const server = new SharedServer(adopted, addr, goingAway, stop.signal);
+  options.onListen?.(addr);
   return server;
 }

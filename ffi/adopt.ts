@@ -58,7 +58,7 @@ import {
   isNonblocking,
   setNonblocking,
 } from "./descriptor.ts";
-import { check, OsError } from "./errno.ts";
+import { check, Errno, OsError } from "./errno.ts";
 import { readFile } from "./file.ts";
 import { libc } from "./libc.ts";
 import { viewOf } from "./memory.ts";
@@ -70,16 +70,29 @@ import {
   type SocketAddress,
 } from "./socket_address.ts";
 
-/** An adoption that could not be done, or not be verified; nothing is left of it. */
+/**
+ * Deno cannot listen on the shared socket. The message names the flag that is
+ * missing, or the step that failed and the version of Deno it failed in.
+ * Nothing is left behind but O_NONBLOCK: pass `binding.dup()` to
+ * `node:http`'s `listen({ fd })`, or the descriptor to another program.
+ */
 export class AdoptionError extends Error {
   /** `AdoptionError`. */
   override readonly name = "AdoptionError";
 
   /** Names the step that failed and why. */
-  constructor(readonly step: string, cause: unknown) {
-    super(`${step}: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
+  constructor(
+    /** `permission`, `open`, `locate`, `watch`, `keep`, `withdraw`, `unblock`, `replace` or `register`. */
+    readonly step: string,
+    cause: unknown,
+  ) {
+    const reason = cause instanceof Error ? cause.message : cause;
+    super(
+      step === "permission"
+        ? `Deno cannot listen on the shared socket: ${reason}`
+        : `Deno ${Deno.version.deno} cannot listen on the shared socket: ${step}: ${reason}`,
+      { cause },
+    );
   }
 }
 
@@ -152,7 +165,7 @@ const WATCHED =
 
 /** How the epoll instance behind `epoll` watches `fd`, if it does. */
 function registrationOf(epoll: number, fd: number): Registration | undefined {
-  const text = decoder.decode(readFile(`/proc/self/fdinfo/${epoll}`));
+  const text = descriptorInfo(epoll);
   for (const [, number, events, data, inode] of text.matchAll(WATCHED)) {
     if (Number(number) !== fd) continue;
     return {
@@ -162,6 +175,16 @@ function registrationOf(epoll: number, fd: number): Registration | undefined {
     };
   }
   return undefined;
+}
+
+/** Empty for one that another thread of Deno's has closed meanwhile. */
+function descriptorInfo(fd: number): string {
+  try {
+    return decoder.decode(readFile(`/proc/self/fdinfo/${fd}`));
+  } catch (error) {
+    if (error instanceof OsError && error.errno === Errno.ENOENT) return "";
+    throw error;
+  }
 }
 
 /** Every descriptor of an epoll instance that watches `fd`, and how. */
@@ -298,25 +321,45 @@ function placeFor(shared: SocketAddress): Place {
   return { transport: "tcp", hostname: LOOPBACK, port: 0 };
 }
 
-function requireGrant(grant: Deno.NetPermissionDescriptor, flag: string): void {
-  const { state } = Deno.permissions.querySync(grant);
-  ensure(state === "granted", `it is not permitted; ${flag} does`);
+/** Whether this is an older Deno 2 than 2.`minor`. */
+function isDenoBefore(minor: number): boolean {
+  return Number(Deno.version.deno.split(".")[1]) < minor;
 }
 
-/** Where Deno listens, if that is where it was told to. */
+function requireGrant(grant: Deno.NetPermissionDescriptor, flag: string): void {
+  const { state } = Deno.permissions.querySync(grant);
+  ensure(state === "granted", `run again with ${flag}`);
+}
+
+/**
+ * Where Deno listens, if that is where it was told to. Up to Deno 2.8.3 a TLS
+ * server reports no transport, and up to 2.8.0 an abstract name is null.
+ */
 function reportedAddress(
   addr: Deno.Addr,
   place: Place,
 ): SocketAddress | undefined {
-  if (place.transport === "tcp" && addr.transport === "tcp") {
-    const { hostname: host, port } = addr;
-    return host === place.hostname ? { family: "ipv4", host, port } : undefined;
+  if (place.transport === "tcp") {
+    const { transport = "tcp", hostname, port } = addr as Partial<Deno.NetAddr>;
+    return transport === "tcp" && hostname === place.hostname &&
+        port !== undefined
+      ? { family: "ipv4", host: hostname, port }
+      : undefined;
   }
-  const there = place.transport === "unix" && addr.transport === "unix" &&
-    addr.path === place.path;
-  return there
+  const { transport, path } = addr as Deno.UnixAddr;
+  return transport === "unix" && (path ?? place.path) === place.path
     ? { family: "unix", path: place.path.replace("\0", "@") }
     : undefined;
+}
+
+function openOnce<T>(place: Place, open: (place: Place) => T): T {
+  try {
+    return open(place);
+  } catch (cause) {
+    // Before 2.8 Deno takes an abstract name for a path, and checks that.
+    if (place.transport === "tcp" || !isDenoBefore(8)) throw cause;
+    throw new Error("run again with -A, or with Deno 2.8 or newer", { cause });
+  }
 }
 
 /**
@@ -329,7 +372,7 @@ function openAt<T extends Opened>(
   close: (opened: T) => void,
 ): { opened: T; reported: SocketAddress } {
   for (let attempt = 1; attempt <= 2; attempt++) {
-    const opened = open(place);
+    const opened = openOnce(place, open);
     const reported = reportedAddress(opened.addr, place);
     if (reported !== undefined) return { opened, reported };
     close(opened);

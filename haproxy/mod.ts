@@ -7,11 +7,13 @@
  * `multibinder-haproxy-erb` and `multibinder-haproxy-wrapper`:
  *
  * ```sh
- * deno run -A jsr:@multibinder/client/haproxy haproxy -f /etc/haproxy/web.cfg.erb
+ * deno run --no-config -A jsr:@multibinder/client/haproxy haproxy -f /etc/haproxy/web.cfg.erb
  * ```
  *
  * @module
  */
+import { requireSupportedDeno } from "../version.ts";
+
 export { render, type Rendering, type RenderOptions } from "./render.ts";
 export {
   type HaproxyEnding,
@@ -25,6 +27,7 @@ export {
 } from "./template/template_error.ts";
 export type { CallOptions, ConnectOptions } from "../client/options.ts";
 
+requireSupportedDeno(import.meta.main);
 if (import.meta.main) {
   const { main } = await import("./command_line.ts");
   Deno.exit(await main(Deno.args));

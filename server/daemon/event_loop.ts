@@ -1,9 +1,14 @@
 import { Poller } from "../../ffi/poller.ts";
 
-/** How long the loop polls without sleeping after the last event, in ms. */
+/**
+ * How long the loop polls before it sleeps, in ms. To sleep is to wait on
+ * another thread. Without this a client alone waits 73 us for a bind instead of
+ * 41 us, and gets 13,200 binds a second instead of 20,800 (bench/binds.ts,
+ * median of 9 rounds); among 32 clients there is no difference.
+ */
 const SPIN = 0.1;
 
-/** How long the loop polls before it lets promises and timers run, in ms. */
+/** How long the loop polls at most, so that promises and timers run, in ms. */
 const STRETCH = 5;
 
 /** Called with the epoll(7) events of a descriptor that is ready. */

@@ -3,7 +3,6 @@ import { withoutLeak } from "../descriptor_leak.ts";
 import { within } from "../program.ts";
 import { Scratch } from "../tree.ts";
 import { connectTo, listeningTcp, listeningUnix } from "./sockets.ts";
-import { WAYS } from "./ways.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -14,161 +13,159 @@ async function read(conn: Deno.Conn): Promise<string> {
   return decoder.decode(bytes.subarray(0, length ?? 0));
 }
 
-for (const way of WAYS) {
-  const test = (name: string, action: () => Promise<void>) =>
-    Deno.test(`listen, ${way.name}: ${name}`, action);
+const test = (name: string, action: () => Promise<void>) =>
+  Deno.test(`listen: ${name}`, action);
 
-  test("accept gives a connection that reads and writes", async () => {
-    using socket = listeningTcp();
-    using listener = way.listen(socket);
-    assertEquals(listener.addr, socket.addr);
-    using client = await connectTo(socket);
-    using conn = await listener.accept();
-    assertEquals(conn.localAddr, client.remoteAddr);
-    assertEquals(conn.remoteAddr, client.localAddr);
-    (conn as Deno.TcpConn).setNoDelay();
-    (conn as Deno.TcpConn).setKeepAlive();
-    await client.write(encoder.encode("ping"));
-    assertEquals(await read(conn), "ping");
-    assertEquals(await conn.write(encoder.encode("pong")), 4);
-    assertEquals(await read(client), "pong");
-    // Half-closed, the other half goes on.
+test("accept gives a connection that reads and writes", async () => {
+  using socket = listeningTcp();
+  using listener = socket.listen();
+  assertEquals(listener.addr, socket.addr);
+  using client = await connectTo(socket);
+  using conn = await listener.accept();
+  assertEquals(conn.localAddr, client.remoteAddr);
+  assertEquals(conn.remoteAddr, client.localAddr);
+  (conn as Deno.TcpConn).setNoDelay();
+  (conn as Deno.TcpConn).setKeepAlive();
+  await client.write(encoder.encode("ping"));
+  assertEquals(await read(conn), "ping");
+  assertEquals(await conn.write(encoder.encode("pong")), 4);
+  assertEquals(await read(client), "pong");
+  // Half-closed, the other half goes on.
+  await client.closeWrite();
+  assertEquals(await conn.read(new Uint8Array(1)), null);
+  await conn.write(encoder.encode("last"));
+  assertEquals(await read(client), "last");
+  await conn.closeWrite();
+  assertEquals(await client.read(new Uint8Array(1)), null);
+});
+
+test("a read takes no more than fits, and leaves the rest", async () => {
+  using socket = listeningTcp();
+  using listener = socket.listen();
+  using client = await connectTo(socket);
+  using conn = await listener.accept();
+  await client.write(encoder.encode("abcdef"));
+  let text = "";
+  while (text.length < 6) {
+    const bytes = new Uint8Array(2);
+    const length = await conn.read(bytes);
+    assert(length !== null && length > 0 && length <= 2);
+    text += decoder.decode(bytes.subarray(0, length));
+  }
+  assertEquals(text, "abcdef");
+});
+
+test("readable piped to writable echoes a megabyte", async () => {
+  using socket = listeningTcp();
+  using listener = socket.listen();
+  using client = await connectTo(socket);
+  const conn = await listener.accept();
+  const echoed = conn.readable.pipeTo(conn.writable);
+  const bytes = crypto.getRandomValues(new Uint8Array(64 * 1024));
+  const sent = (async () => {
+    for (let count = 0; count < 16; count++) {
+      for (let rest = bytes; rest.length > 0;) {
+        rest = rest.subarray(await client.write(rest));
+      }
+    }
     await client.closeWrite();
-    assertEquals(await conn.read(new Uint8Array(1)), null);
-    await conn.write(encoder.encode("last"));
-    assertEquals(await read(client), "last");
-    await conn.closeWrite();
+  })();
+  const received: Uint8Array[] = [];
+  while (true) {
+    const into = new Uint8Array(64 * 1024);
+    const length = await within(client.read(into), "the echo");
+    if (length === null) break;
+    received.push(into.subarray(0, length));
+  }
+  await Promise.all([sent, within(echoed, "the end of the echo")]);
+  const echo = await new Blob(received as Uint8Array<ArrayBuffer>[]).bytes();
+  assertEquals(echo.length, 16 * bytes.length);
+  assertEquals(echo.subarray(-bytes.length), bytes);
+});
+
+test("iteration gives every connection and ends with close", async () => {
+  using socket = listeningTcp();
+  const listener = socket.listen();
+  const served: string[] = [];
+  const serving = (async () => {
+    for await (const conn of listener) {
+      served.push(await read(conn));
+      conn.close();
+    }
+  })();
+  for (const name of ["one", "two", "three"]) {
+    using client = await connectTo(socket);
+    await client.write(encoder.encode(name));
     assertEquals(await client.read(new Uint8Array(1)), null);
-  });
+  }
+  listener.close();
+  await within(serving, "the end of the iteration");
+  assertEquals(served, ["one", "two", "three"]);
+});
 
-  test("a read takes no more than fits, and leaves the rest", async () => {
-    using socket = listeningTcp();
-    using listener = way.listen(socket);
-    using client = await connectTo(socket);
-    using conn = await listener.accept();
-    await client.write(encoder.encode("abcdef"));
-    let text = "";
-    while (text.length < 6) {
-      const bytes = new Uint8Array(2);
-      const length = await conn.read(bytes);
-      assert(length !== null && length > 0 && length <= 2);
-      text += decoder.decode(bytes.subarray(0, length));
-    }
-    assertEquals(text, "abcdef");
-  });
+test("close ends an accept that waits, and every later one", async () => {
+  using socket = listeningTcp();
+  const listener = socket.listen();
+  const waiting = assertRejects(
+    () => listener.accept(),
+    Deno.errors.BadResource,
+  );
+  await new Promise((resolve) => setTimeout(resolve));
+  listener.close();
+  await within(waiting, "the end of an accept");
+  await assertRejects(() => listener.accept(), Deno.errors.BadResource);
+});
 
-  test("readable piped to writable echoes a megabyte", async () => {
-    using socket = listeningTcp();
-    using listener = way.listen(socket);
-    using client = await connectTo(socket);
-    const conn = await listener.accept();
-    const echoed = conn.readable.pipeTo(conn.writable);
-    const bytes = crypto.getRandomValues(new Uint8Array(64 * 1024));
-    const sent = (async () => {
-      for (let count = 0; count < 16; count++) {
-        for (let rest = bytes; rest.length > 0;) {
-          rest = rest.subarray(await client.write(rest));
-        }
-      }
-      await client.closeWrite();
-    })();
-    const received: Uint8Array[] = [];
-    while (true) {
-      const into = new Uint8Array(64 * 1024);
-      const length = await within(client.read(into), "the echo");
-      if (length === null) break;
-      received.push(into.subarray(0, length));
-    }
-    await Promise.all([sent, within(echoed, "the end of the echo")]);
-    const echo = await new Blob(received as Uint8Array<ArrayBuffer>[]).bytes();
-    assertEquals(echo.length, 16 * bytes.length);
-    assertEquals(echo.subarray(-bytes.length), bytes);
-  });
+test("a connection that nobody asked for stays in the queue", async () => {
+  using socket = listeningTcp();
+  using first = await connectTo(socket);
+  {
+    using listener = socket.listen();
+    using second = await connectTo(socket);
+    using one = await listener.accept();
+    await one.write(encoder.encode("one"));
+    assertEquals(await read(first), "one");
+    await second.write(encoder.encode("still here"));
+    using next = socket.listen();
+    using other = await next.accept();
+    assertEquals(await read(other), "still here");
+  }
+});
 
-  test("iteration gives every connection and ends with close", async () => {
-    using socket = listeningTcp();
-    const listener = way.listen(socket);
-    const served: string[] = [];
-    const serving = (async () => {
-      for await (const conn of listener) {
-        served.push(await read(conn));
-        conn.close();
-      }
-    })();
-    for (const name of ["one", "two", "three"]) {
-      using client = await connectTo(socket);
-      await client.write(encoder.encode(name));
-      assertEquals(await client.read(new Uint8Array(1)), null);
-    }
-    listener.close();
-    await within(serving, "the end of the iteration");
-    assertEquals(served, ["one", "two", "three"]);
-  });
+test("an unref'd listener still accepts", async () => {
+  using socket = listeningTcp();
+  using listener = socket.listen();
+  const accepted = listener.accept();
+  listener.unref();
+  using _client = await connectTo(socket);
+  const keepAlive = setInterval(() => {}, 1000);
+  (await within(accepted, "a connection")).close();
+  clearInterval(keepAlive);
+  const again = listener.accept();
+  listener.ref();
+  using _other = await connectTo(socket);
+  (await within(again, "another connection")).close();
+});
 
-  test("close ends an accept that waits, and every later one", async () => {
-    using socket = listeningTcp();
-    const listener = way.listen(socket);
-    const waiting = assertRejects(
-      () => listener.accept(),
-      Deno.errors.BadResource,
-    );
-    await new Promise((resolve) => setTimeout(resolve));
-    listener.close();
-    await within(waiting, "the end of an accept");
-    await assertRejects(() => listener.accept(), Deno.errors.BadResource);
-  });
+test("a UNIX socket", async () => {
+  await using scratch = await Scratch.make();
+  using socket = listeningUnix(scratch.join("echo.sock"));
+  using listener = socket.listen();
+  assertEquals(listener.addr, socket.addr);
+  using client = await connectTo(socket);
+  using conn = await listener.accept();
+  assertEquals(conn.localAddr, socket.addr);
+  await client.write(encoder.encode("ping"));
+  assertEquals(await read(conn), "ping");
+});
 
-  test("a connection that nobody asked for stays in the queue", async () => {
+test("nothing is left open", async () => {
+  await withoutLeak(async () => {
     using socket = listeningTcp();
-    using first = await connectTo(socket);
-    {
-      using listener = way.listen(socket);
-      using second = await connectTo(socket);
-      using one = await listener.accept();
-      await one.write(encoder.encode("one"));
-      assertEquals(await read(first), "one");
-      await second.write(encoder.encode("still here"));
-      using next = way.listen(socket);
-      using other = await next.accept();
-      assertEquals(await read(other), "still here");
+    for (let count = 0; count < 5; count++) {
+      using listener = socket.listen();
+      using _client = await connectTo(socket);
+      (await listener.accept()).close();
     }
   });
-
-  test("an unref'd listener still accepts", async () => {
-    using socket = listeningTcp();
-    using listener = way.listen(socket);
-    const accepted = listener.accept();
-    listener.unref();
-    using _client = await connectTo(socket);
-    const keepAlive = setInterval(() => {}, 1000);
-    (await within(accepted, "a connection")).close();
-    clearInterval(keepAlive);
-    const again = listener.accept();
-    listener.ref();
-    using _other = await connectTo(socket);
-    (await within(again, "another connection")).close();
-  });
-
-  test("a UNIX socket", async () => {
-    await using scratch = await Scratch.make();
-    using socket = listeningUnix(scratch.join("echo.sock"));
-    using listener = way.listen(socket);
-    assertEquals(listener.addr, socket.addr);
-    using client = await connectTo(socket);
-    using conn = await listener.accept();
-    assertEquals(conn.localAddr, socket.addr);
-    await client.write(encoder.encode("ping"));
-    assertEquals(await read(conn), "ping");
-  });
-
-  test("nothing is left open", async () => {
-    await withoutLeak(async () => {
-      using socket = listeningTcp();
-      for (let count = 0; count < 5; count++) {
-        using listener = way.listen(socket);
-        using _client = await connectTo(socket);
-        (await listener.accept()).close();
-      }
-    });
-  });
-}
+});

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { bind } from "../../client.ts";
 import { Daemon } from "../daemon.ts";
 import { Program } from "../program.ts";
@@ -14,79 +14,99 @@ function start(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Program {
+  const all = grants.includes("-A") ? grants : [FFI, ...grants];
   return Program.start(Deno.execPath(), {
-    args: ["run", "--no-prompt", FFI, ...grants, treePath(script), ...args],
+    args: ["run", "--no-prompt", ...all, treePath(script), ...args],
     env,
   });
 }
 
-const NATIVE: readonly string[] = ["--allow-net=127.0.0.1"];
-const NOTHING: readonly string[] = [];
+const NET = "--allow-net=127.0.0.1";
 
-for (const grants of [NATIVE, NOTHING]) {
-  const granted = ["the C library", ...grants].join(" and ");
-  const fallsBack = grants === NOTHING;
-
-  Deno.test(`a service that is granted ${granted} serves${fallsBack ? " with node:http" : ""}`, async () => {
-    await using daemon = await Daemon.start();
-    await using service = start(
-      "tests/serve/service.ts",
-      grants,
-      ["0", "hello"],
-      { MULTIBINDER_SOCK: daemon.sock },
-    );
-    await service.output.next("serving");
-    using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
-    assertEquals((await get(web)).body, "hello");
-    service.signal("SIGTERM");
-    const { code, errors } = await service.end();
-    assertEquals(code, 0);
-    assertEquals(
-      errors,
-      fallsBack
-        ? "multibinder: Deno.serve cannot use the shared socket (permission: it is not permitted; --allow-net=127.0.0.1 does); node:http does"
-        : "",
-    );
+Deno.test(`a service that is granted the C library and ${NET} serves`, async () => {
+  await using daemon = await Daemon.start();
+  await using service = start("tests/serve/service.ts", [NET], ["0", "hello"], {
+    MULTIBINDER_SOCK: daemon.sock,
   });
+  await service.output.next("serving");
+  using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
+  assertEquals((await get(web)).body, "hello");
+  service.signal("SIGTERM");
+  const { code, errors } = await service.end();
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+});
 
-  Deno.test(`a listener that is granted ${granted} accepts`, async () => {
+Deno.test(`a listener that is granted the C library and ${NET} accepts`, async () => {
+  await using daemon = await Daemon.start();
+  await using service = start("tests/serve/echo.ts", [NET], [], {
+    MULTIBINDER_SOCK: daemon.sock,
+  });
+  await service.output.next("listening");
+  using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
+  using conn = await connectTo(web);
+  await conn.write(new TextEncoder().encode("echo"));
+  const bytes = new Uint8Array(4);
+  assertEquals(await conn.read(bytes), 4);
+  assertEquals(new TextDecoder().decode(bytes), "echo");
+  service.signal("SIGTERM");
+  const { errors } = await service.end();
+  assertEquals(errors, "");
+});
+
+for (const script of ["service.ts", "echo.ts"]) {
+  Deno.test(`${script}: without --allow-net the error names the flag`, async () => {
     await using daemon = await Daemon.start();
-    await using service = start(
-      "tests/serve/echo.ts",
-      grants,
-      [],
-      { MULTIBINDER_SOCK: daemon.sock },
+    await using service = start(`tests/serve/${script}`, [], ["0", "hello"], {
+      MULTIBINDER_SOCK: daemon.sock,
+    });
+    const { code, errors } = await service.end();
+    assertEquals(code, 1);
+    assertStringIncludes(
+      errors,
+      `AdoptionError: Deno cannot listen on the shared socket: run again with ${NET}`,
     );
-    await service.output.next("listening");
-    using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
-    using conn = await connectTo(web);
-    await conn.write(new TextEncoder().encode("echo"));
-    const bytes = new Uint8Array(4);
-    assertEquals(await conn.read(bytes), 4);
-    assertEquals(new TextDecoder().decode(bytes), "echo");
-    service.signal("SIGTERM");
-    const { errors } = await service.end();
-    assertEquals(errors.includes("accept(2) does"), fallsBack);
   });
 }
 
-for (const grants of [["--allow-net"], NATIVE]) {
-  const fallsBack = grants === NATIVE;
-  Deno.test(`a UNIX socket under ${grants} is served${fallsBack ? " with node:http" : ""}`, async () => {
+const isBefore28 = Number(Deno.version.deno.split(".")[1]) < 8;
+
+Deno.test("a UNIX socket is served with --allow-net, before Deno 2.8 with -A", async () => {
+  await using scratch = await Scratch.make();
+  using web = listeningUnix(scratch.join("web.sock"));
+  // The child has it under the same number.
+  await using service = start(
+    "tests/serve/serve_descriptor.ts",
+    [isBefore28 ? "-A" : "--allow-net"],
+    [`${web.fd}`],
+  );
+  await service.output.next("serving");
+  assertEquals((await get(web)).body, "from a descriptor");
+  service.signal("SIGKILL");
+  assertEquals((await service.end()).errors, "");
+});
+
+Deno.test(`a UNIX socket under ${NET}: the error names --allow-net`, async () => {
+  await using scratch = await Scratch.make();
+  using web = listeningUnix(scratch.join("web.sock"));
+  await using service = start("tests/serve/serve_descriptor.ts", [NET], [
+    `${web.fd}`,
+  ]);
+  const { code, errors } = await service.end();
+  assertEquals(code, 1);
+  assertMatch(errors, /AdoptionError: .*: run again with --allow-net$/m);
+});
+
+if (isBefore28) {
+  Deno.test("before Deno 2.8 a UNIX socket without -A is an error that says so", async () => {
     await using scratch = await Scratch.make();
     using web = listeningUnix(scratch.join("web.sock"));
-    // The child has it under the same number.
     await using service = start(
       "tests/serve/serve_descriptor.ts",
-      grants,
+      ["--allow-net", "--allow-read", "--allow-write"],
       [`${web.fd}`],
     );
-    await service.output.next("serving");
-    assertEquals((await get(web)).body, "from a descriptor");
-    service.signal("SIGKILL");
-    const { errors } = await service.end();
-    assertEquals(errors.includes("--allow-net does); node:http"), fallsBack);
-    if (!fallsBack) assertEquals(errors, "");
-    else assertStringIncludes(errors, "Deno.serve cannot use");
+    const { code, errors } = await service.end();
+    assertEquals(code, 1);
+    assertMatch(errors, /open: run again with -A, or with Deno 2.8 or newer$/m);
   });
 }

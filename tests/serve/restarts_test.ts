@@ -8,62 +8,55 @@ import { load } from "./load.ts";
 const RESTARTS = 20;
 const CLIENTS = 16;
 
-/** Everything that each way of serving needs, and nothing else. */
-const GRANTS: Readonly<Record<string, readonly string[]>> = {
-  native: [`--allow-ffi=${libcPath}`, "--allow-net=127.0.0.1"],
-  "stand-in": [`--allow-ffi=${libcPath}`],
-};
+/** Everything that the service needs, and nothing else. */
+const GRANTS = [`--allow-ffi=${libcPath}`, "--allow-net=127.0.0.1"];
 
 async function serving(
   daemon: Daemon,
-  grants: readonly string[],
   name: string,
 ): Promise<Program> {
   const script = treePath("tests/serve/service.ts");
   const program = Program.start(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-env", ...grants, script, "0", name],
+    args: ["run", "--no-prompt", "--allow-env", ...GRANTS, script, "0", name],
     env: { MULTIBINDER_SOCK: daemon.sock },
   });
   await program.output.next("serving");
   return program;
 }
 
-for (const [way, grants] of Object.entries(GRANTS)) {
-  for (const persistent of [false, true]) {
-    const what = persistent ? "keep-alive connections" : "new connections";
-    Deno.test(`twenty overlapping restarts lose no request on ${what}, ${way}`, async () => {
-      await using daemon = await Daemon.start();
-      using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
-      const { port } = web.addr as Deno.NetAddr;
-      let service = await serving(daemon, grants, "service 0");
-      const stop = new AbortController();
-      const loaded = load(port, {
-        clients: CLIENTS,
-        persistent,
-        signal: stop.signal,
-      });
-      try {
-        for (let count = 1; count <= RESTARTS; count++) {
-          await using old = service;
-          service = await serving(daemon, grants, `service ${count}`);
-          old.signal("SIGTERM");
-          const { code, errors } = await old.end();
-          assertEquals(code, 0, errors);
-          assertEquals(errors.includes("node:http does"), way !== "native");
-        }
-      } finally {
-        stop.abort();
-        await loaded;
-        await service[Symbol.asyncDispose]();
-      }
-      const { answered, names, lost, closedBetween } = await loaded;
-      console.log(
-        `${answered} requests answered by ${names.size} services, ${lost.length} lost, ${closedBetween} met a connection that HTTP lets a server close`,
-      );
-      assertEquals(lost, []);
-      assert(names.size > RESTARTS / 2);
-      // One for each connection of each restart is all there can be.
-      assert(closedBetween <= (persistent ? RESTARTS * CLIENTS : 0));
+for (const persistent of [false, true]) {
+  const what = persistent ? "keep-alive connections" : "new connections";
+  Deno.test(`twenty overlapping restarts lose no request on ${what}`, async () => {
+    await using daemon = await Daemon.start();
+    using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
+    const { port } = web.addr as Deno.NetAddr;
+    let service = await serving(daemon, "service 0");
+    const stop = new AbortController();
+    const loaded = load(port, {
+      clients: CLIENTS,
+      persistent,
+      signal: stop.signal,
     });
-  }
+    try {
+      for (let count = 1; count <= RESTARTS; count++) {
+        await using old = service;
+        service = await serving(daemon, `service ${count}`);
+        old.signal("SIGTERM");
+        const { code, errors } = await old.end();
+        assertEquals({ code, errors }, { code: 0, errors: "" });
+      }
+    } finally {
+      stop.abort();
+      await loaded;
+      await service[Symbol.asyncDispose]();
+    }
+    const { answered, names, lost, closedBetween } = await loaded;
+    console.log(
+      `${answered} requests answered by ${names.size} services, ${lost.length} lost, ${closedBetween} met a connection that HTTP lets a server close`,
+    );
+    assertEquals(lost, []);
+    assert(names.size > RESTARTS / 2);
+    // One for each connection of each restart is all there can be.
+    assert(closedBetween <= (persistent ? RESTARTS * CLIENTS : 0));
+  });
 }

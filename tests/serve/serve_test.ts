@@ -12,452 +12,431 @@ import { libcPath, Scratch, treePath } from "../tree.ts";
 import { selfSigned } from "./certificate.ts";
 import { get, HttpConnection } from "./http_connection.ts";
 import { connectTo, listeningTcp, listeningUnix, urlOf } from "./sockets.ts";
-import { WAYS } from "./ways.ts";
 
 const noOpenssl = await lacks("openssl");
 
-for (const way of WAYS) {
-  const test = (name: string, action: () => Promise<void>) =>
-    Deno.test(`serve, ${way.name}: ${name}`, action);
+const test = (name: string, action: () => Promise<void>) =>
+  Deno.test(`serve: ${name}`, action);
 
-  test("answers with what the handler returns", async () => {
-    using web = listeningTcp();
-    await using _server = way.serve(
-      web,
-      (request) =>
-        new Response(`${request.method} ${new URL(request.url).pathname}`, {
-          status: 418,
-          headers: [["x-one", "1"], ["set-cookie", "a=1"], [
-            "set-cookie",
-            "b=2",
-          ]],
+test("answers with what the handler returns", async () => {
+  using web = listeningTcp();
+  await using _server = web.serve(
+    (request) =>
+      new Response(`${request.method} ${new URL(request.url).pathname}`, {
+        status: 418,
+        headers: [["x-one", "1"], ["set-cookie", "a=1"], [
+          "set-cookie",
+          "b=2",
+        ]],
+      }),
+  );
+  const { head, body } = await get(web, "/path?query");
+  assertMatch(head, /^HTTP\/1.1 418 /);
+  assertMatch(head, /^x-one: 1$/im);
+  assertMatch(head, /^set-cookie: a=1$/im);
+  assertMatch(head, /^set-cookie: b=2$/im);
+  assertEquals(body, "GET /path");
+});
+
+test("the request has the URL, the headers and the body that were sent", async () => {
+  using web = listeningTcp();
+  await using _server = web.serve(async (request) =>
+    Response.json({
+      url: request.url,
+      header: request.headers.get("x-header"),
+      body: await request.text(),
+    })
+  );
+  const response = await fetch(`${urlOf(web)}a//b?c=d`, {
+    method: "PUT",
+    headers: { "x-header": "value" },
+    body: "ü".repeat(100_000),
+  });
+  assertEquals(await response.json(), {
+    url: `${urlOf(web)}a//b?c=d`,
+    header: "value",
+    body: "ü".repeat(100_000),
+  });
+});
+
+test("a path that looks like a host stays a path", async () => {
+  using web = listeningTcp();
+  await using _server = web.serve(({ url }) => new Response(url));
+  assertEquals((await get(web, "//other/x")).body, "http://test//other/x");
+});
+
+test("an IPv6 socket", async () => {
+  using web = listeningTcp("::1");
+  await using server = web.serve(
+    (_, { remoteAddr }) => Response.json(remoteAddr),
+  );
+  assertEquals(server.addr, web.addr);
+  using connection = await HttpConnection.open(web);
+  await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await connection.until("{");
+  const addr = JSON.parse(`{${await connection.until("}")}`);
+  assertEquals(addr, connection.localAddr);
+});
+
+test("a UNIX socket, whose clients have its address", async () => {
+  await using scratch = await Scratch.make();
+  using web = listeningUnix(scratch.join("web.sock"));
+  await using server = web.serve(
+    (_, { remoteAddr }) => Response.json(remoteAddr),
+  );
+  assertEquals(server.addr, web.addr);
+  assertEquals(JSON.parse((await get(web)).body), web.addr);
+});
+
+test("info.remoteAddr is the client", async () => {
+  using web = listeningTcp();
+  await using _server = web.serve(
+    (_, { remoteAddr }) => Response.json(remoteAddr),
+  );
+  using connection = await HttpConnection.open(web);
+  await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await connection.until("{");
+  const addr = JSON.parse(`{${await connection.until("}")}`);
+  assertEquals(addr, connection.localAddr);
+});
+
+test("bodies stream both ways while both are open", async () => {
+  using web = listeningTcp();
+  await using _server = web.serve((request) =>
+    new Response(
+      request.body!.pipeThrough(new TextDecoderStream()).pipeThrough(
+        new TransformStream({
+          transform: (text, controller) =>
+            controller.enqueue(text.toUpperCase()),
         }),
-    );
-    const { head, body } = await get(web, "/path?query");
-    assertMatch(head, /^HTTP\/1.1 418 /);
-    assertMatch(head, /^x-one: 1$/im);
-    assertMatch(head, /^set-cookie: a=1$/im);
-    assertMatch(head, /^set-cookie: b=2$/im);
-    assertEquals(body, "GET /path");
-  });
+      ).pipeThrough(new TextEncoderStream()),
+    )
+  );
+  using connection = await HttpConnection.open(web);
+  await connection.send(
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+  );
+  for (const word of ["one", "two", "three"]) {
+    await connection.sendChunk(word);
+    await connection.until(word.toUpperCase());
+  }
+  await connection.sendChunk("");
+  assertStringIncludes(await connection.rest(), "0\r\n\r\n");
+});
 
-  test("the request has the URL, the headers and the body that were sent", async () => {
-    using web = listeningTcp();
-    await using _server = way.serve(web, async (request) =>
-      Response.json({
-        url: request.url,
-        header: request.headers.get("x-header"),
-        body: await request.text(),
-      }));
-    const response = await fetch(`${urlOf(web)}a//b?c=d`, {
-      method: "PUT",
-      headers: { "x-header": "value" },
-      body: "ü".repeat(100_000),
-    });
-    assertEquals(await response.json(), {
-      url: `${urlOf(web)}a//b?c=d`,
-      header: "value",
-      body: "ü".repeat(100_000),
-    });
-  });
+test("the head of a stream comes before its first chunk", async () => {
+  using web = listeningTcp();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await using _server = web.serve(() =>
+    new Response(
+      new ReadableStream({
+        async pull(controller) {
+          await promise;
+          controller.enqueue(new TextEncoder().encode("late"));
+          controller.close();
+        },
+      }),
+    )
+  );
+  using connection = await HttpConnection.open(web);
+  await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  assertMatch(await connection.until("\r\n\r\n"), /^HTTP\/1.1 200 /);
+  resolve();
+  await connection.until("late");
+});
 
-  test("a path that looks like a host stays a path", async () => {
-    using web = listeningTcp();
-    await using _server = way.serve(web, ({ url }) => new Response(url));
-    assertEquals((await get(web, "//other/x")).body, "http://test//other/x");
-  });
-
-  test("an IPv6 socket", async () => {
-    using web = listeningTcp("::1");
-    await using server = way.serve(
-      web,
-      (_, { remoteAddr }) => Response.json(remoteAddr),
-    );
-    assertEquals(server.addr, web.addr);
+test("a client that goes cancels the stream it was reading", async () => {
+  using web = listeningTcp();
+  const cancelled = Promise.withResolvers<void>();
+  await using _server = web.serve(() =>
+    new Response(
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)),
+        cancel: () => cancelled.resolve(),
+      }),
+    )
+  );
+  {
     using connection = await HttpConnection.open(web);
     await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    await connection.until("{");
-    const addr = JSON.parse(`{${await connection.until("}")}`);
-    assertEquals(addr, connection.localAddr);
-  });
+    await connection.until("\r\n\r\n");
+  }
+  await within(cancelled.promise, "the stream is cancelled");
+});
 
-  test("a UNIX socket, whose clients have its address", async () => {
-    await using scratch = await Scratch.make();
-    using web = listeningUnix(scratch.join("web.sock"));
-    await using server = way.serve(
-      web,
-      (_, { remoteAddr }) => Response.json(remoteAddr),
-    );
-    assertEquals(server.addr, web.addr);
-    assertEquals(JSON.parse((await get(web)).body), web.addr);
+test("a client that goes aborts the request's signal", async () => {
+  using web = listeningTcp();
+  const aborted = Promise.withResolvers<void>();
+  const began = Promise.withResolvers<void>();
+  await using _server = web.serve(async (request) => {
+    request.signal.addEventListener("abort", () => aborted.resolve());
+    began.resolve();
+    await aborted.promise;
+    return new Response();
   });
-
-  test("info.remoteAddr is the client", async () => {
-    using web = listeningTcp();
-    await using _server = way.serve(
-      web,
-      (_, { remoteAddr }) => Response.json(remoteAddr),
-    );
-    using connection = await HttpConnection.open(web);
-    await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    await connection.until("{");
-    const addr = JSON.parse(`{${await connection.until("}")}`);
-    assertEquals(addr, connection.localAddr);
-  });
-
-  test("bodies stream both ways while both are open", async () => {
-    using web = listeningTcp();
-    await using _server = way.serve(web, (request) =>
-      new Response(
-        request.body!.pipeThrough(new TextDecoderStream()).pipeThrough(
-          new TransformStream({
-            transform: (text, controller) =>
-              controller.enqueue(text.toUpperCase()),
-          }),
-        ).pipeThrough(new TextEncoderStream()),
-      ));
-    using connection = await HttpConnection.open(web);
-    await connection.send(
-      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
-    );
-    for (const word of ["one", "two", "three"]) {
-      await connection.sendChunk(word);
-      await connection.until(word.toUpperCase());
-    }
-    await connection.sendChunk("");
-    assertStringIncludes(await connection.rest(), "0\r\n\r\n");
-  });
-
-  test("the head of a stream comes before its first chunk", async () => {
-    using web = listeningTcp();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    await using _server = way.serve(web, () =>
-      new Response(
-        new ReadableStream({
-          async pull(controller) {
-            await promise;
-            controller.enqueue(new TextEncoder().encode("late"));
-            controller.close();
-          },
-        }),
-      ));
-    using connection = await HttpConnection.open(web);
-    await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    assertMatch(await connection.until("\r\n\r\n"), /^HTTP\/1.1 200 /);
-    resolve();
-    await connection.until("late");
-  });
-
-  test("a client that goes cancels the stream it was reading", async () => {
-    using web = listeningTcp();
-    const cancelled = Promise.withResolvers<void>();
-    await using _server = way.serve(web, () =>
-      new Response(
-        new ReadableStream({
-          pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)),
-          cancel: () => cancelled.resolve(),
-        }),
-      ));
-    {
-      using connection = await HttpConnection.open(web);
-      await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-      await connection.until("\r\n\r\n");
-    }
-    await within(cancelled.promise, "the stream is cancelled");
-  });
-
-  test("a client that goes aborts the request's signal", async () => {
-    using web = listeningTcp();
-    const aborted = Promise.withResolvers<void>();
-    const began = Promise.withResolvers<void>();
-    await using _server = way.serve(web, async (request) => {
-      request.signal.addEventListener("abort", () => aborted.resolve());
-      began.resolve();
-      await aborted.promise;
-      return new Response();
-    });
-    {
-      using connection = await HttpConnection.open(web);
-      await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-      await within(began.promise, "a request");
-    }
-    await within(aborted.promise, "the signal aborts");
-  });
-
-  test("a connection answers one request after the other", async () => {
-    using web = listeningTcp();
-    let count = 0;
-    await using _server = way.serve(web, async (request) => {
-      const { length } = await request.text();
-      return new Response(`no ${++count} of ${length}.`);
-    });
-    using connection = await HttpConnection.open(web);
-    const body = "x".repeat(10_000);
-    for (const number of [1, 2, 3]) {
-      await connection.send(
-        `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-      );
-      await connection.until(`no ${number} of ${body.length}.`);
-    }
-  });
-
-  test("HEAD gets the headers alone", async () => {
-    using web = listeningTcp();
-    await using _server = way.serve(
-      web,
-      () => new Response("body", { headers: { "x-one": "1" } }),
-    );
-    using connection = await HttpConnection.open(web);
-    await connection.send(
-      "HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    );
-    const text = await connection.rest();
-    assertMatch(text, /^x-one: 1$/im);
-    assert(text.endsWith("\r\n\r\n"));
-  });
-
-  test("onError answers for a handler that throws", async () => {
-    using web = listeningTcp();
-    await using _server = way.serve(web, () => {
-      throw new Error("in the handler");
-    }, {
-      onError: (error) =>
-        new Response((error as Error).message, { status: 503 }),
-    });
-    const { head, body } = await get(web);
-    assertMatch(head, /^HTTP\/1.1 503 /);
-    assertEquals(body, "in the handler");
-  });
-
-  test("onListen is called once, before serve returns, with the address of the socket", async () => {
-    using web = listeningTcp();
-    const addresses: Deno.Addr[] = [];
-    await using server = way.serve(web, () => new Response(), {
-      onListen: (addr) => addresses.push(addr),
-    });
-    assertEquals(addresses, [web.addr]);
-    assertEquals(server.addr, web.addr);
-  });
-
-  test("shutdown answers what is under way, and nothing that comes later", async () => {
-    using web = listeningTcp();
-    const began = Promise.withResolvers<void>();
-    const finish = Promise.withResolvers<void>();
-    const server = way.serve(web, async () => {
-      began.resolve();
-      await finish.promise;
-      return new Response("slow answer");
-    });
-    const slow = get(web);
-    await within(began.promise, "a request");
-    const ended = server.shutdown();
-    using late = await HttpConnection.open(web);
-    await late.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    finish.resolve();
-    assertEquals((await slow).body, "slow answer");
-    await within(ended, "the shutdown");
-    await within(server.finished, "the end of the server");
-    // It waits in the queue for whoever serves next.
-    await using _next = way.serve(web, () => new Response("the next server"));
-    assertStringIncludes(await late.rest(), "the next server");
-  });
-
-  test("shutdown closes connections that nothing is under way on", async () => {
-    using web = listeningTcp();
-    const server = way.serve(web, () => new Response("once."));
-    using connection = await HttpConnection.open(web);
-    await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    await connection.until("once.");
-    await within(server.shutdown(), "the shutdown");
-    await connection.rest();
-  });
-
-  test("a connection that was accepted before the shutdown is answered after it", async () => {
-    using web = listeningTcp();
-    const server = way.serve(web, () => new Response("answered."));
-    using connection = await HttpConnection.open(web);
-    // Connections are accepted in turn: this one is, when the next is answered.
-    await get(web);
-    const ended = server.shutdown();
-    await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    await connection.until("answered.");
-    await within(ended, "the shutdown");
-  });
-
-  test("an aborted signal ends the server and what is under way", async () => {
-    using web = listeningTcp();
-    const began = Promise.withResolvers<void>();
-    const stop = new AbortController();
-    const server = way.serve(web, () => {
-      began.resolve();
-      return new Promise<Response>(() => {});
-    }, { signal: stop.signal });
+  {
     using connection = await HttpConnection.open(web);
     await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     await within(began.promise, "a request");
-    stop.abort();
-    await within(server.finished, "the end of the server");
-    await connection.rest().catch(() => {});
-    assertThrows(() =>
-      way.serve(web, () => new Response(), { signal: stop.signal })
+  }
+  await within(aborted.promise, "the signal aborts");
+});
+
+test("a connection answers one request after the other", async () => {
+  using web = listeningTcp();
+  let count = 0;
+  await using _server = web.serve(async (request) => {
+    const { length } = await request.text();
+    return new Response(`no ${++count} of ${length}.`);
+  });
+  using connection = await HttpConnection.open(web);
+  const body = "x".repeat(10_000);
+  for (const number of [1, 2, 3]) {
+    await connection.send(
+      `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
-  });
+    await connection.until(`no ${number} of ${body.length}.`);
+  }
+});
 
-  test("the server has a duplicate of its own and closes only that", async () => {
-    await withoutLeak(async () => {
-      const web = listeningTcp();
-      const other = web.dup();
-      const server = way.serve(web, () => new Response("hello"));
-      const address = { addr: web.addr } as typeof web;
-      web.close();
-      assertEquals((await get(address)).body, "hello");
-      await server.shutdown();
-      // Who still holds the socket can go on with it.
-      const { Binding } = await import("../../client.ts");
-      using again = Binding.from(other);
-      await using _server = way.serve(again, () => new Response("again"));
-      assertEquals((await get(again)).body, "again");
-    });
-  });
+test("HEAD gets the headers alone", async () => {
+  using web = listeningTcp();
+  await using _server = web.serve(
+    () => new Response("body", { headers: { "x-one": "1" } }),
+  );
+  using connection = await HttpConnection.open(web);
+  await connection.send(
+    "HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+  );
+  const text = await connection.rest();
+  assertMatch(text, /^x-one: 1$/im);
+  assert(text.endsWith("\r\n\r\n"));
+});
 
-  test("ten servers on a socket after one another leave no descriptor", async () => {
-    await withoutLeak(async () => {
-      using web = listeningTcp();
-      for (let count = 0; count < 10; count++) {
-        await using _server = way.serve(web, () => new Response("hello"));
-        assertEquals((await get(web)).body, "hello");
-      }
-    });
+test("onError answers for a handler that throws", async () => {
+  using web = listeningTcp();
+  await using _server = web.serve(() => {
+    throw new Error("in the handler");
+  }, {
+    onError: (error) => new Response((error as Error).message, { status: 503 }),
   });
+  const { head, body } = await get(web);
+  assertMatch(head, /^HTTP\/1.1 503 /);
+  assertEquals(body, "in the handler");
+});
 
-  test("an unref'd server and listener let their program end", async () => {
-    await using program = Program.start(Deno.execPath(), {
-      args: [
-        "run",
-        "--no-prompt",
-        `--allow-ffi=${libcPath}`,
-        ...(way.native ? ["--allow-net=127.0.0.1"] : []),
-        treePath("tests/serve/unreferenced.ts"),
-      ],
-    });
-    const { code, errors } = await program.end();
-    assertEquals(code, 0);
-    assertEquals(errors.includes("node:http does"), !way.native);
+test("onListen is called once, before serve returns, with the address of the socket", async () => {
+  using web = listeningTcp();
+  const addresses: Deno.Addr[] = [];
+  await using server = web.serve(() => new Response(), {
+    onListen: (addr) => addresses.push(addr),
   });
+  assertEquals(addresses, [web.addr]);
+  assertEquals(server.addr, web.addr);
+});
 
-  Deno.test({
-    name: `serve, ${way.name}: TLS, with HTTP/1.1 and HTTP/2`,
-    ignore: noOpenssl,
-    async fn() {
-      const { cert, key } = await selfSigned();
-      using web = listeningTcp();
-      const { port } = web.addr as Deno.NetAddr;
-      await using _server = way.serve(
-        web,
-        async (request) =>
-          new Response(`${request.url} ${await request.text()}`),
-        { cert, key },
-      );
-      for (const protocol of ["http/1.1", "h2"]) {
-        const conn = await Deno.connectTls({
-          hostname: "localhost",
-          port,
-          caCerts: [cert],
-          alpnProtocols: [protocol],
-        });
-        const { alpnProtocol } = await conn.handshake();
-        assertEquals(alpnProtocol, protocol);
-        conn.close();
-      }
-      for (const http2 of [false, true]) {
-        using client = Deno.createHttpClient({
-          caCerts: [cert],
-          http1: !http2,
-          http2,
-        });
-        const url = `https://localhost:${port}/secret`;
-        const response = await fetch(url, {
-          client,
-          method: "POST",
-          body: "over TLS",
-        });
-        assertEquals(await response.text(), `${url} over TLS`);
-      }
-    },
+test("shutdown answers what is under way, and nothing that comes later", async () => {
+  using web = listeningTcp();
+  const began = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  const server = web.serve(async () => {
+    began.resolve();
+    await finish.promise;
+    return new Response("slow answer");
   });
+  const slow = get(web);
+  await within(began.promise, "a request");
+  const ended = server.shutdown();
+  using late = await HttpConnection.open(web);
+  await late.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  finish.resolve();
+  assertEquals((await slow).body, "slow answer");
+  await within(ended, "the shutdown");
+  await within(server.finished, "the end of the server");
+  // It waits in the queue for whoever serves next.
+  await using _next = web.serve(() => new Response("the next server"));
+  assertStringIncludes(await late.rest(), "the next server");
+});
 
-  test("TLS needs both halves", () => {
-    using web = listeningTcp();
-    assertThrows(
-      () => way.serve(web, () => new Response(), { cert: "only" }),
-      TypeError,
-      "both cert and key",
-    );
-    return Promise.resolve();
-  });
+test("shutdown closes connections that nothing is under way on", async () => {
+  using web = listeningTcp();
+  const server = web.serve(() => new Response("once."));
+  using connection = await HttpConnection.open(web);
+  await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await connection.until("once.");
+  await within(server.shutdown(), "the shutdown");
+  await connection.rest();
+});
 
-  test("a closed Binding cannot be served", () => {
+test("a connection that was accepted before the shutdown is answered after it", async () => {
+  using web = listeningTcp();
+  const server = web.serve(() => new Response("answered."));
+  using connection = await HttpConnection.open(web);
+  // Connections are accepted in turn: this one is, when the next is answered.
+  await get(web);
+  const ended = server.shutdown();
+  await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await connection.until("answered.");
+  await within(ended, "the shutdown");
+});
+
+test("an aborted signal ends the server and what is under way", async () => {
+  using web = listeningTcp();
+  const began = Promise.withResolvers<void>();
+  const stop = new AbortController();
+  const server = web.serve(() => {
+    began.resolve();
+    return new Promise<Response>(() => {});
+  }, { signal: stop.signal });
+  using connection = await HttpConnection.open(web);
+  await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await within(began.promise, "a request");
+  stop.abort();
+  await within(server.finished, "the end of the server");
+  await connection.rest().catch(() => {});
+  assertThrows(() => web.serve(() => new Response(), { signal: stop.signal }));
+});
+
+test("the server has a duplicate of its own and closes only that", async () => {
+  await withoutLeak(async () => {
     const web = listeningTcp();
+    const other = web.dup();
+    const server = web.serve(() => new Response("hello"));
+    const address = { addr: web.addr } as typeof web;
     web.close();
-    assertThrows(() => web.serve(() => new Response()), TypeError, "closed");
-    return Promise.resolve();
+    assertEquals((await get(address)).body, "hello");
+    await server.shutdown();
+    // Who still holds the socket can go on with it.
+    const { Binding } = await import("../../client.ts");
+    using again = Binding.from(other);
+    await using _server = again.serve(() => new Response("again"));
+    assertEquals((await get(again)).body, "again");
   });
+});
 
-  test("Deno.upgradeWebSocket works natively; elsewhere it throws, and the handler answers", async () => {
+test("ten servers on a socket after one another leave no descriptor", async () => {
+  await withoutLeak(async () => {
     using web = listeningTcp();
-    await using _server = way.serve(web, (request) => {
-      const { socket, response } = Deno.upgradeWebSocket(request);
-      socket.onmessage = ({ data }) => socket.send(`echo ${data}`);
-      return response;
-    }, { onError: () => new Response("no WebSocket", { status: 501 }) });
-    if (!way.native) {
-      const { head, body } = await get(
-        web,
-        "/",
-        "Host: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n",
-      );
-      assertMatch(head, /^HTTP\/1.1 501 /);
-      assertEquals(body, "no WebSocket");
-      return;
+    for (let count = 0; count < 10; count++) {
+      await using _server = web.serve(() => new Response("hello"));
+      assertEquals((await get(web)).body, "hello");
     }
-    const socket = new WebSocket(urlOf(web, "ws"));
-    const message = new Promise<string>((resolve, reject) => {
-      socket.onopen = () => socket.send("hello");
-      socket.onmessage = ({ data }) => resolve(data);
-      socket.onerror = reject;
-    });
-    const closed = new Promise((resolve) => socket.onclose = resolve);
-    assertEquals(await within(message, "an echo"), "echo hello");
-    socket.close();
-    await within(closed, "the end of the WebSocket");
   });
+});
 
-  test("a request to upgrade to something unknown is answered as any other", async () => {
+test("an unref'd server and listener let their program end", async () => {
+  await using program = Program.start(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      `--allow-ffi=${libcPath}`,
+      "--allow-net=127.0.0.1",
+      treePath("tests/serve/unreferenced.ts"),
+    ],
+  });
+  const { code, errors } = await program.end();
+  assertEquals({ code, errors }, { code: 0, errors: "" });
+});
+
+Deno.test({
+  name: "serve: TLS, with HTTP/1.1 and HTTP/2",
+  ignore: noOpenssl,
+  async fn() {
+    const { cert, key } = await selfSigned();
     using web = listeningTcp();
-    await using _server = way.serve(web, () => new Response("as it is"));
-    using connection = await HttpConnection.open(web);
-    await connection.send(
-      "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+    const { port } = web.addr as Deno.NetAddr;
+    await using _server = web.serve(
+      async (request) => new Response(`${request.url} ${await request.text()}`),
+      { cert, key },
     );
-    await connection.until("as it is");
-  });
+    for (const protocol of ["http/1.1", "h2"]) {
+      const conn = await Deno.connectTls({
+        hostname: "localhost",
+        port,
+        caCerts: [cert],
+        alpnProtocols: [protocol],
+      });
+      const { alpnProtocol } = await conn.handshake();
+      assertEquals(alpnProtocol, protocol);
+      conn.close();
+    }
+    for (const http2 of [false, true]) {
+      using client = Deno.createHttpClient({
+        caCerts: [cert],
+        http1: !http2,
+        http2,
+      });
+      const url = `https://localhost:${port}/secret`;
+      const response = await fetch(url, {
+        client,
+        method: "POST",
+        body: "over TLS",
+      });
+      assertEquals(await response.text(), `${url} over TLS`);
+    }
+  },
+});
 
-  test("connections that waited in the queue before are served", async () => {
-    using web = listeningTcp();
-    using early = await HttpConnection.open(web);
-    await early.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    await using _server = way.serve(web, () => new Response("at last"));
-    assertStringIncludes(await early.rest(), "at last");
-  });
-}
+test("TLS needs both halves", () => {
+  using web = listeningTcp();
+  assertThrows(
+    () => web.serve(() => new Response(), { cert: "only" }),
+    TypeError,
+    "both cert and key",
+  );
+  return Promise.resolve();
+});
 
+test("a closed Binding cannot be served", () => {
+  const web = listeningTcp();
+  web.close();
+  assertThrows(() => web.serve(() => new Response()), TypeError, "closed");
+  return Promise.resolve();
+});
+
+test("Deno.upgradeWebSocket makes a WebSocket of the connection", async () => {
+  using web = listeningTcp();
+  await using _server = web.serve((request) => {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    socket.onmessage = ({ data }) => socket.send(`echo ${data}`);
+    return response;
+  });
+  const socket = new WebSocket(urlOf(web, "ws"));
+  const message = new Promise<string>((resolve, reject) => {
+    socket.onopen = () => socket.send("hello");
+    socket.onmessage = ({ data }) => resolve(data);
+    socket.onerror = reject;
+  });
+  const closed = new Promise((resolve) => socket.onclose = resolve);
+  assertEquals(await within(message, "an echo"), "echo hello");
+  socket.close();
+  await within(closed, "the end of the WebSocket");
+});
+
+test("a request to upgrade to something unknown is answered as any other", async () => {
+  using web = listeningTcp();
+  await using _server = web.serve(() => new Response("as it is"));
+  using connection = await HttpConnection.open(web);
+  await connection.send(
+    "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+  );
+  await connection.until("as it is");
+});
+
+test("connections that waited in the queue before are served", async () => {
+  using web = listeningTcp();
+  using early = await HttpConnection.open(web);
+  await early.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  await using _server = web.serve(() => new Response("at last"));
+  assertStringIncludes(await early.rest(), "at last");
+});
 Deno.test("a client that connects to the temporary listener is reset, the shared socket serves", async () => {
-  const { serveNatively } = await import("../../client/serve.ts");
+  const { serve } = await import("../../client/serve.ts");
   const { STEPS } = await import("../../ffi/adopt.ts");
   const { streamSocket, tryConnect } = await import("../../ffi/socket.ts");
   using web = listeningTcp();
   let stranger: ReturnType<typeof streamSocket> | undefined;
-  await using _server = serveNatively(web, () => new Response("hello"), {}, {
+  await using _server = serve(web, () => new Response("hello"), {}, {
     ...STEPS,
     keep(adoption, undo) {
       // Between Deno.serve and the replacement, as unlikely as it is.
@@ -474,8 +453,8 @@ Deno.test("a client that connects to the temporary listener is reset, the shared
 
 Deno.test("two programs' worth of servers accept from one queue", async () => {
   using web = listeningTcp();
-  await using _one = WAYS[0]!.serve(web, () => new Response("hello"));
-  await using _other = WAYS[0]!.serve(web, () => new Response("hello"));
+  await using _one = web.serve(() => new Response("hello"));
+  await using _other = web.serve(() => new Response("hello"));
   const answers = await Promise.all(
     Array.from({ length: 50 }, () => get(web)),
   );
