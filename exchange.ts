@@ -85,13 +85,15 @@ export function* exchangeMessages(
   { message: unknown; descriptors: Descriptor[] },
   void
 > {
+  let lost: ConnectionLost | undefined;
   try {
     yield* sendAll(fd, encodeMessage(message));
   } catch (error) {
-    // A daemon that refuses us answers before it has read the request.
     if (!(error instanceof ConnectionLost)) throw error;
+    // A daemon that refuses a client answers before it has read the request.
+    lost = error;
   }
-  return yield* receiveMessage(fd);
+  return yield* receiveMessage(fd, lost);
 }
 
 function* sendAll(
@@ -110,8 +112,10 @@ function* sendAll(
   }
 }
 
+/** If the connection is `lost`, all that can be received has arrived. */
 function* receiveMessage(
   fd: number,
+  lost: ConnectionLost | undefined,
 ): Generator<
   SocketWait,
   { message: unknown; descriptors: Descriptor[] },
@@ -121,10 +125,13 @@ function* receiveMessage(
   const descriptors: Descriptor[] = [];
   try {
     while (true) {
-      const received = unlessLost(() => receiveDescriptors(fd));
-      if (received === undefined) {
+      if (lost === undefined) {
         const missing = "the daemon has not answered";
         yield { fd, readiness: "read", missing };
+      }
+      const received = unlessLost(() => receiveDescriptors(fd));
+      if (received === undefined) {
+        if (lost !== undefined) throw lost;
         continue;
       }
       descriptors.push(
