@@ -21,7 +21,7 @@ import { CLibrary } from "./c_library.ts";
 import { Emulator } from "./emulator.ts";
 import { type ForeignDeno, foreignDeno } from "./foreign_deno.ts";
 import { LEFT_OUT, SELECTED } from "./selection.ts";
-import { testFiles } from "./test_files.ts";
+import { testFiles } from "../test/test_files.ts";
 
 const tree = fromFileUrl(new URL("../..", import.meta.url)).slice(0, -1);
 
@@ -111,7 +111,10 @@ async function main(args: string[]): Promise<boolean> {
     string: ["jobs", "_"],
     default: { jobs: "1" },
   });
-  const files = await testFiles(tree, named.length > 0 ? named : SELECTED);
+  const files = await testFiles(
+    tree,
+    named.length > 0 ? named.map(String) : SELECTED,
+  );
   const jobs = Math.min(Number(wanted), files.length);
   if (!Number.isInteger(jobs) || jobs < 1) {
     throw new Error(`${files.length} files cannot be shared by ${wanted} jobs`);
