@@ -5,21 +5,19 @@
  * @module
  */
 
-/** How long a test waits for what must come: longer than any busy machine. */
-const PATIENCE = 60_000;
+import { PATIENCE } from "./eventually.ts";
 
 /** Rejects when `promise` has not settled within the tests' patience. */
 export async function within<T>(
   promise: Promise<T>,
   what: string | (() => string),
-  patience: number = PATIENCE,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       const waited = typeof what === "string" ? what : what();
-      reject(new Error(`not within ${patience} ms: ${waited}`));
-    }, patience);
+      reject(new Error(`not within ${PATIENCE} ms: ${waited}`));
+    }, PATIENCE);
   });
   try {
     return await Promise.race([promise, late]);
@@ -114,7 +112,9 @@ export class Program implements AsyncDisposable {
     return new Program(
       new Deno.Command(command, {
         args: [...args],
-        env: { NO_COLOR: "1", ...env },
+        // Half a second after its start Deno would ask for a newer version, with
+        // sockets that a test would count.
+        env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
         ...(cwd !== undefined && { cwd }),
         stdin: "null",
         stdout: "piped",
