@@ -10,6 +10,7 @@ import { MINIMAL_FLAGS } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { Program } from "../program.ts";
 import { Scratch, treePath } from "../tree.ts";
+import { VERSION } from "../../version.ts";
 
 /** All that the daemon is made of. */
 const SOURCES = [
@@ -62,9 +63,10 @@ export class SourceCopy {
 
   /** Gives it another version. */
   async setVersion(version: string): Promise<void> {
-    await Deno.writeTextFile(
-      `${this.folder}/version.ts`,
-      `export const VERSION = "${version}";\n`,
+    await this.edit(
+      "version.ts",
+      `VERSION = "${VERSION}"`,
+      `VERSION = "${version}"`,
     );
   }
 

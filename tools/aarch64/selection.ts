@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { LeftOut } from "../other_denos/left_out.ts";
+
 /** Folders and files, from the tree's root. */
 export const SELECTED: readonly string[] = [
   "tests/ffi",
@@ -24,10 +26,8 @@ const MASKS =
 const QUANTITY =
   "a matter of how often, not of the processor; minutes where a start takes seconds";
 
-/** By file, the tests that are not run, and why. */
-export const LEFT_OUT: Readonly<
-  Record<string, Readonly<Record<string, string>>>
-> = {
+/** The tests that are not run, and why. */
+export const LEFT_OUT: LeftOut = {
   "tests/ffi/accept_queue_test.ts": {
     "tcp: who connects waits, until accepted": TCP_INFO,
     "unix: who connects waits, until accepted": SOCK_DIAG,

@@ -6,102 +6,41 @@
  * machine's own. What cannot work there is listed before the tests run.
  *
  * A start takes one to two seconds, nearly all of it qemu's translation of
- * Deno; no flag of V8's and no cache makes it shorter. Jobs are processes that
- * share the files.
+ * Deno; no flag of V8's and no cache makes it shorter.
  *
  * It needs root, for binfmt_misc(5) and a mount namespace, and Debian's
  * qemu-user-static and libc6-dev-arm64-cross. Nothing of it stays on the
- * machine but the folder `.aarch64/`.
+ * machine but the folder `.denos/`.
  * @module
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { fromFileUrl } from "@std/path";
+import { printLeftOut } from "../other_denos/left_out.ts";
+import { npmDeno } from "../other_denos/npm_deno.ts";
+import {
+  endingSignal,
+  shares,
+  testCommand,
+  TREE,
+  write,
+} from "../other_denos/run_tests.ts";
+import { testFiles } from "../test/test_files.ts";
 import { CLibrary } from "./c_library.ts";
 import { Emulator } from "./emulator.ts";
-import { type ForeignDeno, foreignDeno } from "./foreign_deno.ts";
 import { LEFT_OUT, SELECTED } from "./selection.ts";
-import { testFiles } from "../test/test_files.ts";
 
-const tree = fromFileUrl(new URL("../..", import.meta.url)).slice(0, -1);
+/** The newest that npm has for aarch64. */
+const VERSION = "2.9.5";
 
-function tellWhatIsLeftOut(files: readonly string[]): void {
-  for (const file of files) {
-    for (const [name, reason] of Object.entries(LEFT_OUT[file] ?? {})) {
-      console.log(`left out: ${file}: ${name} (${reason})`);
-    }
+/** One job prints as it goes along, several print one after the other. */
+async function run(commands: readonly Deno.Command[]): Promise<boolean> {
+  if (commands.length === 1) {
+    return (await commands[0]!.spawn().status).success;
   }
-}
-
-/** Aborted by the signals that would end this program with things undone. */
-function ending(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(name, () => controller.abort());
-  }
-  return controller.signal;
-}
-
-/** The surroundings of the emulated tests. */
-interface Surroundings {
-  /** Ends them. */
-  signal: AbortSignal;
-  deno: ForeignDeno;
-  launcher: readonly string[];
-  env: Readonly<Record<string, string>>;
-}
-
-function testing(
-  files: readonly string[],
-  { signal, deno, launcher, env }: Surroundings,
-): Deno.Command {
-  const [program, ...args] = [
-    ...launcher,
-    deno.path,
-    "test",
-    "--allow-all",
-    // That is native Deno's to do.
-    "--no-check",
-    `--preload=${tree}/tools/aarch64/leave_out.ts`,
-    ...files,
-  ];
-  return new Deno.Command(program!, {
-    args,
-    cwd: tree,
-    env: {
-      ...env,
-      DENO_DIR: deno.cache,
-      DENO_NO_UPDATE_CHECK: "1",
-      MULTIBINDER_TESTS_SINGLE_START: "1",
-    },
-    stdin: "null",
-    signal,
-  });
-}
-
-/** All of it; a single write may stop anywhere. */
-async function tell(
-  stream: { writable: WritableStream<Uint8Array<ArrayBufferLike>> },
-  text: Uint8Array<ArrayBuffer>,
-): Promise<void> {
-  await new Blob([text]).stream()
-    .pipeTo(stream.writable, { preventClose: true });
-}
-
-/** One job tells as it goes along, several tell one after the other. */
-async function run(
-  jobs: readonly (readonly string[])[],
-  surroundings: Surroundings,
-): Promise<boolean> {
-  if (jobs.length === 1) {
-    return (await testing(jobs[0]!, surroundings).spawn().status).success;
-  }
-  const outputs = await Promise.all(
-    jobs.map((files) => testing(files, surroundings).output()),
-  );
+  const outputs = await Promise.all(commands.map((each) => each.output()));
   for (const { stdout, stderr } of outputs) {
-    await tell(Deno.stdout, stdout);
-    await tell(Deno.stderr, stderr);
+    await write(Deno.stdout, stdout);
+    await write(Deno.stderr, stderr);
   }
   return outputs.every(({ success }) => success);
 }
@@ -111,29 +50,30 @@ async function main(args: string[]): Promise<boolean> {
     string: ["jobs", "_"],
     default: { jobs: "1" },
   });
+<<<<<<< HEAD
   const files = await testFiles(
     tree,
     named.length > 0 ? named.map(String) : SELECTED,
   );
+=======
+  const files = await testFiles(TREE, named.length > 0 ? named.map(String) : SELECTED);
+>>>>>>> main
   const jobs = Math.min(Number(wanted), files.length);
   if (!Number.isInteger(jobs) || jobs < 1) {
     throw new Error(`${files.length} files cannot be shared by ${wanted} jobs`);
   }
-  tellWhatIsLeftOut(files);
-  const signal = ending();
-  const deno = await foreignDeno(tree);
+  printLeftOut(LEFT_OUT, files);
+  const signal = endingSignal();
+  const deno = await npmDeno(TREE, "aarch64", VERSION);
   await using library = await CLibrary.inSight();
   await using emulator = await Emulator.register();
-  const shares = Array.from(
-    { length: jobs },
-    (_, job) => files.filter((_, index) => index % jobs === job),
+  const { launcher } = library;
+  const env = { ...emulator.env, MULTIBINDER_TESTS_SINGLE_START: "1" };
+  return await run(
+    shares(files, jobs).map((files) =>
+      testCommand({ deno, files, launcher, env, signal })
+    ),
   );
-  return await run(shares, {
-    signal,
-    deno,
-    launcher: library.launcher,
-    env: emulator.env,
-  });
 }
 
 try {

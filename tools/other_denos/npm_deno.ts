@@ -1,0 +1,44 @@
+/**
+ * A Deno out of npm, in `.denos/` of this tree, with a cache of its own: two
+ * versions in one DENO_DIR throw away what the other wrote. The folder can be
+ * deleted at any time.
+ * @module
+ */
+
+import { exists } from "../exists.ts";
+import { fetchNpmPackage } from "../folder_registry/npm_source.ts";
+
+/** The npm package that holds the binary of a target. */
+export const NPM_PACKAGES = {
+  x86_64: "@deno/linux-x64-glibc",
+  aarch64: "@deno/linux-arm64-glibc",
+} as const;
+
+/** A Deno that is not the one of this process. */
+export interface NpmDeno {
+  readonly version: string;
+  readonly path: string;
+  /** Its DENO_DIR. */
+  readonly cache: string;
+}
+
+/** Fetches it, once. */
+export async function npmDeno(
+  tree: string,
+  arch: keyof typeof NPM_PACKAGES,
+  version: string,
+): Promise<NpmDeno> {
+  const all = `${tree}/.denos`;
+  const folder = `${all}/${version}-${arch}`;
+  const deno = { version, path: `${folder}/deno`, cache: `${folder}-cache` };
+  if (await exists(folder)) return deno;
+  await Deno.mkdir(all, { recursive: true });
+  const scratch = await Deno.makeTempDir({ dir: all, prefix: "fetching-" });
+  try {
+    const source = await fetchNpmPackage(scratch, NPM_PACKAGES[arch], version);
+    await Deno.rename(source, folder);
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+  return deno;
+}

@@ -1,0 +1,51 @@
+/**
+ * Which versions of Deno are tested, with which tests: all that depends on
+ * Deno. What a version cannot do is named here, test by test, with its reason.
+ * @module
+ */
+
+import type { LeftOut } from "../other_denos/left_out.ts";
+
+/** The oldest supported one, some between, and the newest. */
+export const VERSIONS = ["2.5.7", "2.7.14", "2.8.3", "2.9.6"] as const;
+
+/** One that is too old to run anything. */
+export const UNSUPPORTED = "2.4.4";
+
+/** Folders and files, from the tree's root. */
+export const SELECTED: readonly string[] = [
+  "tests/ffi",
+  "tests/protocol",
+  "tests/binds",
+  "tests/reexec",
+  "tests/serve",
+  "tests/spawn",
+  "tests/exec",
+  "tests/run",
+  "tests/haproxy/reload_test.ts",
+  "tests/versions",
+];
+
+/** A fault of Deno's own that a test of ours meets. */
+interface Fault {
+  /** What Deno does. */
+  readonly reason: string;
+  /** The versions above that have it. */
+  readonly versions: readonly string[];
+  readonly tests: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What is known of Deno itself. */
+export const FAULTS: readonly Fault[] = [];
+
+/** The tests that a version does not run. */
+export function leftOutIn(version: string): LeftOut {
+  const found: Record<string, Record<string, string>> = {};
+  for (const { reason, versions, tests } of FAULTS) {
+    if (!versions.includes(version)) continue;
+    for (const [file, names] of Object.entries(tests)) {
+      for (const name of names) (found[file] ??= {})[name] = reason;
+    }
+  }
+  return found;
+}
