@@ -50,14 +50,10 @@ async function main(args: string[]): Promise<boolean> {
     string: ["jobs", "_"],
     default: { jobs: "1" },
   });
-<<<<<<< HEAD
   const files = await testFiles(
-    tree,
+    TREE,
     named.length > 0 ? named.map(String) : SELECTED,
   );
-=======
-  const files = await testFiles(TREE, named.length > 0 ? named.map(String) : SELECTED);
->>>>>>> main
   const jobs = Math.min(Number(wanted), files.length);
   if (!Number.isInteger(jobs) || jobs < 1) {
     throw new Error(`${files.length} files cannot be shared by ${wanted} jobs`);

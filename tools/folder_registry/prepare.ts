@@ -11,6 +11,7 @@
 
 import { createHash } from "node:crypto";
 import { exists } from "../exists.ts";
+import { moveInto } from "../move_into.ts";
 import { writePackage } from "./package_folder.ts";
 import { stdFromNpm } from "./std_from_npm.ts";
 import { stdLog } from "./std_log.ts";
@@ -80,13 +81,4 @@ async function filesBelow(directory: string): Promise<string[]> {
     else found.push(path);
   }
   return found.sort();
-}
-
-/** Another process that was there first has made the same thing. */
-async function moveInto(registry: string, ready: string): Promise<void> {
-  try {
-    await Deno.rename(registry, ready);
-  } catch (error) {
-    if (!await exists(ready)) throw error;
-  }
 }
