@@ -25,9 +25,12 @@ export async function withoutLeak<T>(action: () => Promise<T>): Promise<T> {
   const before = await counted();
   const result = await action();
   let left: string[] = [];
-  await eventually(() => `nothing left open, but: ${left.join(", ")}`, async () => {
-    left = [...(await counted()).difference(before)];
-    return left.length === 0;
-  });
+  await eventually(
+    () => `nothing left open, but: ${left.join(", ")}`,
+    async () => {
+      left = [...(await counted()).difference(before)];
+      return left.length === 0;
+    },
+  );
   return result;
 }

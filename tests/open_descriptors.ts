@@ -7,6 +7,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { connect, type Session } from "../client.ts";
 import { eventually } from "./eventually.ts";
 import { descriptorsOf, settled } from "./process_state.ts";
 
@@ -98,4 +99,35 @@ export async function assertOpenKinds(
   } catch {
     assertEquals(await kindsNow(pid), expected);
   }
+}
+
+/** A daemon's process and control socket. */
+interface Target {
+  readonly pid: number;
+  readonly sock: string;
+}
+
+/** A session, once nobody else is connected. */
+async function onlySession({ sock }: Target): Promise<Session> {
+  const session = await connect({ sock });
+  await eventually(
+    "a daemon without other clients",
+    async () => (await session.status()).clients === 1,
+  );
+  return session;
+}
+
+/** {@linkcode openKinds} of a daemon with one client. */
+export async function idleKinds(daemon: Target): Promise<Kinds> {
+  using _session = await onlySession(daemon);
+  return await openKinds(daemon.pid);
+}
+
+/** {@linkcode assertOpenKinds} of a daemon with one client. */
+export async function assertIdleKinds(
+  daemon: Target,
+  expected: Kinds,
+): Promise<void> {
+  using _session = await onlySession(daemon);
+  await assertOpenKinds(daemon.pid, expected);
 }

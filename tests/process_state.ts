@@ -22,18 +22,27 @@ export async function descriptorsOf(pid: number): Promise<Map<number, string>> {
 /** A signal's bit in the masks of proc_pid_status(5). */
 const SIGUSR1_BIT = 1n << 9n;
 
-/**
- * Whether Deno has done what it does half a second after its start: since
- * 2.9.2 it then installs a handler for SIGUSR1, which opens two descriptors.
- */
+/** Since 2.9.2 Deno installs a handler for SIGUSR1 half a second after its start. */
+const HAS_SIGNAL_HANDLER: boolean = isFrom(2, 9, 2);
+
+function isFrom(...least: number[]): boolean {
+  const version = Deno.version.deno.split(/[.+-]/).map(Number);
+  const at = least.findIndex((each, index) => each !== version[index]);
+  return at === -1 || version[at]! > least[at]!;
+}
+
 async function hasSignalHandler(pid: number): Promise<boolean> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];
   return (BigInt(`0x${caught}`) & SIGUSR1_BIT) !== 0n;
 }
 
-/** Waits until a process of Deno's has opened what it opens on its own. */
+/**
+ * Waits until a process of this Deno has opened what it opens on its own: the
+ * last is a pair of sockets for its handler of signals.
+ */
 export async function settled(pid: number): Promise<void> {
+  if (!HAS_SIGNAL_HANDLER) return;
   await eventually(
     `Deno's own handler of SIGUSR1 in process ${pid}`,
     () => hasSignalHandler(pid),

@@ -26,6 +26,14 @@ export async function within<T>(
   }
 }
 
+/** Variables that every program is started with. */
+export const ENVIRONMENT = {
+  NO_COLOR: "1",
+  // Half a second after its start Deno would look for a newer version, and a
+  // test would count the sockets that it does so with.
+  DENO_NO_UPDATE_CHECK: "1",
+} as const;
+
 /** What a program has written to one of its streams, and what it will. */
 export class Lines {
   readonly #seen: string[] = [];
@@ -112,9 +120,7 @@ export class Program implements AsyncDisposable {
     return new Program(
       new Deno.Command(command, {
         args: [...args],
-        // Half a second after its start Deno would ask for a newer version, with
-        // sockets that a test would count.
-        env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
+        env: { ...ENVIRONMENT, ...env },
         ...(cwd !== undefined && { cwd }),
         stdin: "null",
         stdout: "piped",

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind, connect } from "../../client.ts";
 import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { assertOpen, openIn } from "../open_descriptors.ts";
 import { residentMemory } from "../process_state.ts";
 
 /** A leak of one KiB a bind would be 10,000 KiB: well beyond this. */
@@ -24,10 +24,10 @@ Deno.test("10,000 binds and closes leave descriptors and memory where they were"
   const { pid, sock } = daemon;
   // Until the compiler and the collector have settled.
   await bindAndClose(sock, 4_000);
-  const descriptors = await idleDescriptors(daemon);
+  const descriptors = await openIn(daemon.pid);
   const memory = await residentMemory(pid);
   await bindAndClose(sock, 10_000);
-  assertEquals(await idleDescriptors(daemon), descriptors);
+  await assertOpen(daemon.pid, descriptors);
   const grown = await residentMemory(pid) - memory;
   assert(grown < MARGIN_KIB, `${grown} KiB more than before`);
   assertEquals((await daemon.status()).binds, ADDRESSES.length);

@@ -6,7 +6,7 @@ import {
 } from "@std/assert";
 import { eventually } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
-import { descriptorCount, isSettled } from "../process_state.ts";
+import { assertOpenKinds, type Kinds, openKinds } from "../open_descriptors.ts";
 import { Scratch } from "../tree.ts";
 import { childrenOf, runs, template, Wrapped } from "./wrapped.ts";
 
@@ -41,8 +41,7 @@ Deno.test({
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
     const { pid } = haproxy.program;
-    await eventually("Deno has settled", () => isSettled(pid));
-    let before: number | undefined;
+    let before: Kinds | undefined;
     for (let turn = 0; turn < 5; turn++) {
       const old = (await haproxy.ask()).pid;
       haproxy.program.signal("SIGHUP");
@@ -52,12 +51,9 @@ Deno.test({
         async () => (await childrenOf(pid)).length === 1,
       );
       assertNotEquals((await haproxy.ask()).pid, old);
-      before ??= await descriptorCount(pid);
+      before ??= await openKinds(pid);
     }
-    await eventually(
-      "no more than after the first reload",
-      async () => await descriptorCount(pid) <= before!,
-    );
+    await assertOpenKinds(pid, before!);
   },
 });
 

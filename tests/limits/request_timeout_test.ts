@@ -3,7 +3,7 @@ import { connect } from "../../client.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { assertOpen, openIn } from "../open_descriptors.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
@@ -29,7 +29,7 @@ function assertLate(answers: Answer[]): void {
 for (const length of [1, 20, BIND.length - 1]) {
   Deno.test(`a request of which only ${length} bytes come is answered with -32600 and closed`, async () => {
     await using daemon = await start(SHORT);
-    const before = await idleDescriptors(daemon);
+    const before = await openIn(daemon.pid);
     {
       using connection = RawConnection.open(daemon.sock);
       const began = performance.now();
@@ -41,7 +41,7 @@ for (const length of [1, 20, BIND.length - 1]) {
       const { refused, limits } = await daemon.status();
       assertEquals([refused.timeouts, limits.request_timeout], [1, SHORT]);
     }
-    assertEquals(await idleDescriptors(daemon), before);
+    await assertOpen(daemon.pid, before);
   });
 }
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { bind, connect } from "../../client.ts";
 import { daemonCommand } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
+import { eventually, PATIENCE } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
 import { descriptorsOf } from "../process_state.ts";
 import { Program } from "../program.ts";
@@ -159,14 +159,14 @@ ${directives}
       });
       await systemctl(machine, "start", unit);
       const sock = machine.pathOf(inside);
-      using before = await bind("127.0.0.1", 0, { sock });
+      using before = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
       const pid = await machine.mainPid(unit);
       await systemctl(machine, "kill", "-s", "USR1", unit);
       await eventually("the next generation", async () => {
-        using session = await connect({ sock });
+        using session = await connect({ sock, timeout: PATIENCE });
         return (await session.status()).generation === 2;
       });
-      using after = await bind("127.0.0.1", 0, { sock });
+      using after = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
       assertEquals(after.addr, before.addr);
       assertEquals(await machine.mainPid(unit), pid);
       await systemctl(machine, "stop", unit);
@@ -189,7 +189,7 @@ ${denoEnvironment()}
 `,
     });
     await systemctl(machine, "start", "multibinder.service");
-    using session = await connect({ sock });
+    using session = await connect({ sock, timeout: PATIENCE });
     const status = await session.status();
     assertEquals(status.control_socket, sock);
     const inside = await machine.mainPidInside("multibinder.service");

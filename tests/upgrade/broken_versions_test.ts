@@ -8,7 +8,7 @@ import {
   processesOf,
   type SourceCopy,
 } from "./copied_daemon.ts";
-import { openSockets } from "./open_sockets.ts";
+import { assertIdleKinds, idleKinds } from "../open_descriptors.ts";
 
 /** A new version that is no good. */
 interface BrokenVersion {
@@ -157,10 +157,10 @@ Deno.test("upgrades that fail leave no descriptor and no process behind", async 
   await daemon.source.write("");
   await daemon.failingUpgrade();
   await daemon.hasChildren(0);
-  const before = await openSockets(daemon);
+  const before = await idleKinds(daemon);
   for (let turn = 0; turn < 10; turn++) await daemon.failingUpgrade();
   await daemon.hasChildren(0);
-  assertEquals(await openSockets(daemon), before);
+  await assertIdleKinds(daemon, before);
 });
 
 Deno.test("a new version that leaves a child with its output behind leaves the old one serving", async () => {
