@@ -3,6 +3,7 @@ import { bind, BindError } from "../../client.ts";
 import { ErrorCode } from "../../protocol.ts";
 import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
+import { OwnPort } from "../loopback.ts";
 import { assertOpen, openIn } from "../open_descriptors.ts";
 
 async function refusal(
@@ -33,8 +34,9 @@ Deno.test("a port that somebody else holds is EADDRINUSE", async () => {
 Deno.test("a port that was held is bound once it is free", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
-  const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = holder.addr;
+  using own = OwnPort.take();
+  const { number: port } = own;
+  const holder = Deno.listen({ hostname: "127.0.0.1", port });
   try {
     await refusal(sock, "127.0.0.1", port);
   } finally {

@@ -10,7 +10,7 @@ import { lacks } from "../foreign_program.ts";
 import { runWrapper } from "../haproxy/wrapped.ts";
 import { Lines, within } from "../program.ts";
 import { Scratch, treePath } from "../tree.ts";
-import { loopbackAddress } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 
 const ignore = await lacks("haproxy", "bash", "sed");
 
@@ -88,7 +88,7 @@ Deno.test({
     await using shell = new Shell(scratch.join("work"), {
       JSR_URL: `file://${scratch.path}/jsr/`,
     });
-    const address = loopbackAddress();
+    const address = loopbackHost();
     const type = (command?: string) =>
       shell.type(command!.replaceAll("127.0.0.1", address));
     await type(daemon);

@@ -3,7 +3,7 @@ import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
 import { runWrapper, startWrapper } from "../haproxy/wrapped.ts";
 import { Scratch, treePath } from "../tree.ts";
-import { loopbackAddress } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -13,7 +13,7 @@ async function copyOf(
   scratch: Scratch,
 ): Promise<{ path: string; address: string }> {
   const text = await Deno.readTextFile(treePath(`examples/haproxy/${name}`));
-  const address = loopbackAddress();
+  const address = loopbackHost();
   const path = scratch.join(name);
   await Deno.writeTextFile(
     path,

@@ -8,6 +8,7 @@ import { bind } from "../../client.ts";
 import { ErrorCode } from "../../protocol.ts";
 import { lacksIpv6, socketOf, tcpAddress } from "../binds/listening_socket.ts";
 import { Daemon } from "../daemon.ts";
+import { loopbackHost } from "../loopback.ts";
 import { assertOpen, openIn } from "../open_descriptors.ts";
 import { ask, RawConnection, requestText } from "../raw_connection.ts";
 import { listOf, release } from "./wire.ts";
@@ -18,11 +19,13 @@ Deno.test("release closes the daemon's copy: with no other holder the port is fr
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   const before = await openIn(daemon.pid);
-  const web = await bind("127.9.0.2", 0, { sock });
+  // Nobody else gets its port.
+  const host = loopbackHost();
+  const web = await bind(host, 0, { sock });
   const address = tcpAddress(web);
   web.close();
   await assertOpen(daemon.pid, before, 1);
-  const params = { address: "127.9.0.2", port: 0 };
+  const params = { address: host, port: 0 };
   assertEquals(await release(sock, params), RELEASED);
   await assertRejects(
     () => Deno.connect(address),

@@ -3,6 +3,7 @@ import { bind, connect } from "../../client.ts";
 import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
 import { ask, RawConnection, requestText } from "../raw_connection.ts";
 import { eventually, PATIENCE } from "../eventually.ts";
+import { loopbackHost } from "../loopback.ts";
 import { SourceCopy } from "../upgrade/copied_daemon.ts";
 import { lacksSystemd, Machine } from "./machine.ts";
 import { listenersOn, Queue } from "./queue.ts";
@@ -67,7 +68,7 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    const web = await bind("127.9.0.1", 0, { sock, timeout: PATIENCE });
+    const web = await bind(loopbackHost(), 0, { sock, timeout: PATIENCE });
     const address = tcpAddress(web);
     web.close();
     await service.systemctl("reload");

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
 import { lacksIpv6, socketOf, tcpAddress } from "../binds/listening_socket.ts";
 import { PATIENCE } from "../eventually.ts";
+import { OwnPort } from "../loopback.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 import { lacksSystemd } from "./machine.ts";
 import { listenersOn, Queue } from "./queue.ts";
@@ -56,11 +57,10 @@ Deno.test({
   fn: async () => {
     await using service = await Service.start();
     const { sock } = service;
-    using probe = Deno.listen({ hostname: "127.9.0.3", port: 0 });
-    const { port } = probe.addr;
-    probe.close();
+    using own = OwnPort.take();
+    const { number: port } = own;
     const asked = [
-      `127.9.0.3:${port}`,
+      `127.0.0.2:${port}`,
       "127.0.0.1:0",
       "0.0.0.0:0",
       "[::1]:0",

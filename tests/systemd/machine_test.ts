@@ -3,6 +3,7 @@ import { bind, connect } from "../../client.ts";
 import { daemonCommand } from "../daemon.ts";
 import { eventually, PATIENCE } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
+import { loopbackHost } from "../loopback.ts";
 import { descriptorsOf } from "../process_state.ts";
 import { Program } from "../program.ts";
 import { treePath } from "../tree.ts";
@@ -17,10 +18,14 @@ import { hostState, tracesOf } from "./traces.ts";
 const noMachine = await lacksSystemd();
 const noPython = await lacks("/usr/bin/python3");
 
+/** Nobody else gets its ports. */
+const HOST = loopbackHost();
+
 const STORED_SOCKET = [
   "/usr/bin/python3",
   treePath("tests/systemd/stored_socket.py"),
   "web",
+  HOST,
 ];
 
 const STORED = `
@@ -42,7 +47,7 @@ interface Stored {
 
 /** Its answer to a connection. */
 async function ask(port: number): Promise<Stored> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  using connection = await Deno.connect({ hostname: HOST, port });
   return JSON.parse(await new Response(connection.readable).text());
 }
 

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
 import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
 import { PATIENCE } from "../eventually.ts";
+import { OwnPort } from "../loopback.ts";
 import { ask, requestText } from "../raw_connection.ts";
 import { lacksSystemd } from "./machine.ts";
 import { Queue } from "./queue.ts";
@@ -94,17 +95,16 @@ Deno.test(
   "a port of the .socket unit is a bind of the daemon, after kill -9 too",
   withSystemd,
   async () => {
-    const probe = Deno.listen({ hostname: "127.9.0.4", port: 0 });
-    const { port } = probe.addr;
-    probe.close();
-    await using service = await activated(`ListenStream=127.9.0.4:${port}`);
+    using own = OwnPort.take();
+    const { number: port } = own;
+    await using service = await activated(`ListenStream=127.0.0.1:${port}`);
     const { sock } = service;
-    const first = await bind("127.9.0.4", port, { sock, timeout: PATIENCE });
+    const first = await bind("127.0.0.1", port, { sock, timeout: PATIENCE });
     const socket = socketOf(first);
     first.close();
     for (const _ of [1, 2]) {
       await service.kill();
-      using again = await bind("127.9.0.4", port, { sock, timeout: PATIENCE });
+      using again = await bind("127.0.0.1", port, { sock, timeout: PATIENCE });
       assertEquals(socketOf(again), socket);
     }
     const log = await service.machine.journal(service.unit);

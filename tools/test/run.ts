@@ -13,7 +13,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { fromFileUrl } from "@std/path";
 import { type Part, type Result, RunningPart } from "./part.ts";
 import { testFiles } from "./test_files.ts";
-import { LONG, LONG_COMMANDS, LONGEST_FIRST } from "./tiers.ts";
+import { LONG, LONG_COMMANDS, LONGEST_FIRST, OF_COMMANDS } from "./tiers.ts";
 
 const tree = fromFileUrl(new URL("../..", import.meta.url)).slice(0, -1);
 
@@ -54,17 +54,17 @@ function usageError(message: string): never {
   Deno.exit(2);
 }
 
-function isLong(file: string): boolean {
-  return Object.keys(LONG).some((path) =>
-    file === path || file.startsWith(`${path}/`)
-  );
+function isAmong(file: string, paths: readonly string[]): boolean {
+  return paths.some((path) => file === path || file.startsWith(`${path}/`));
 }
 
 async function filesOf({ tier, paths }: Options): Promise<string[]> {
   if (paths.length > 0) return await testFiles(tree, paths);
-  const all = await testFiles(tree, ["tests"]);
+  const all = (await testFiles(tree, ["tests"]))
+    .filter((file) => !isAmong(file, OF_COMMANDS));
   if (tier === "all") return all;
-  return all.filter((file) => isLong(file) === (tier === "long"));
+  const long = Object.keys(LONG);
+  return all.filter((file) => isAmong(file, long) === (tier === "long"));
 }
 
 /** One part a folder, and the tier's other commands; the longest first. */

@@ -15,8 +15,12 @@ export const LONG: Readonly<Record<string, string>> = {
   "tests/systemd": "boots a systemd in namespaces for each test",
 };
 
+/** The folders that a command below runs, since it prepares what they need. */
+export const OF_COMMANDS: readonly string[] = ["tests/versions"];
+
 /** Other test commands that `deno task test:long` runs, with their reasons. */
 export const LONG_COMMANDS: Readonly<Record<string, string>> = {
+  "test:versions": "the tests of what depends on Deno, with each version",
   "test:aarch64": "an emulated processor: a start of Deno takes 2 s",
 };
 
@@ -25,6 +29,7 @@ export const LONG_COMMANDS: Readonly<Record<string, string>> = {
  * first, so that no processor is idle while the last part runs.
  */
 export const LONGEST_FIRST: readonly string[] = [
+  "test:versions",
   "test:aarch64",
   "tests/systemd",
   "tests/haproxy",
