@@ -13,6 +13,8 @@ export const LONG: Readonly<Record<string, string>> = {
   "tests/fuzz": "thousands of generated requests, answers and states",
   "tests/faults": "one daemon for each system call that can fail",
   "tests/systemd": "boots a systemd in namespaces for each test",
+  "tests/policy/swapped_directory_long_test.ts":
+    "12,000 binds in a directory that somebody swaps",
 };
 
 /** The folders that a command below runs, since it prepares what they need. */
