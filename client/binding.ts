@@ -4,7 +4,8 @@ import { servingKind } from "../ffi/socket.ts";
 import { localAddress } from "../ffi/socket_address.ts";
 import { denoAddr } from "./deno_addr.ts";
 import { listen, type SharedListener } from "./listen.ts";
-import { serve, type ServeHandler, type ServeOptions } from "./serve.ts";
+import { serve, type ServeOptions } from "./serve.ts";
+import type { ServeHandler } from "./serve_handler.ts";
 
 /**
  * A listening socket that the daemon bound and this program shares. `using`
@@ -65,11 +66,13 @@ export class Binding implements Disposable {
   }
 
   /**
-   * The descriptor. Who asks for the number means to pass it on, so that
-   * close-on-exec is cleared from then on: a child of `Deno.Command`, or the
-   * program this one becomes, has it under the same number, and no child ever
-   * has one that was not asked for. It belongs to the Binding; whoever closes
-   * what it is given takes {@linkcode Binding.dup}.
+   * Reading `fd` changes the descriptor: it clears close-on-exec for good, so
+   * that every later child of `Deno.Command`, and the program that this one
+   * becomes, has the socket under the same number. Until `fd` is read, none of
+   * them has it.
+   *
+   * The number belongs to the Binding. Code that closes the descriptor it is
+   * given needs {@linkcode Binding.dup}.
    *
    * @throws {TypeError} once closed.
    */
@@ -102,7 +105,8 @@ export class Binding implements Disposable {
    * connection is, and what is under way then is answered, however long that
    * takes.
    *
-   * It needs `--allow-net=127.0.0.1`, for a UNIX socket `--allow-net`. From
+   * It needs `--allow-net=127.0.0.1`, for a UNIX socket `--allow-net`, and
+   * before Deno 2.8 for a UNIX socket `-A`. From
    * Deno 2.8 on, `createServer().listen({ fd: binding.dup() })` of `node:http`
    * serves without a permission; older versions ignore that descriptor and
    * listen elsewhere.

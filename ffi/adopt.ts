@@ -58,7 +58,7 @@ import {
   isNonblocking,
   setNonblocking,
 } from "./descriptor.ts";
-import { check, OsError } from "./errno.ts";
+import { check, Errno, OsError } from "./errno.ts";
 import { readFile } from "./file.ts";
 import { libc } from "./libc.ts";
 import { viewOf } from "./memory.ts";
@@ -165,7 +165,7 @@ const WATCHED =
 
 /** How the epoll instance behind `epoll` watches `fd`, if it does. */
 function registrationOf(epoll: number, fd: number): Registration | undefined {
-  const text = decoder.decode(readFile(`/proc/self/fdinfo/${epoll}`));
+  const text = descriptorInfo(epoll);
   for (const [, number, events, data, inode] of text.matchAll(WATCHED)) {
     if (Number(number) !== fd) continue;
     return {
@@ -175,6 +175,16 @@ function registrationOf(epoll: number, fd: number): Registration | undefined {
     };
   }
   return undefined;
+}
+
+/** Empty for one that another thread of Deno's has closed meanwhile. */
+function descriptorInfo(fd: number): string {
+  try {
+    return decoder.decode(readFile(`/proc/self/fdinfo/${fd}`));
+  } catch (error) {
+    if (error instanceof OsError && error.errno === Errno.ENOENT) return "";
+    throw error;
+  }
 }
 
 /** Every descriptor of an epoll instance that watches `fd`, and how. */
@@ -311,6 +321,11 @@ function placeFor(shared: SocketAddress): Place {
   return { transport: "tcp", hostname: LOOPBACK, port: 0 };
 }
 
+/** Whether this is an older Deno 2 than 2.`minor`. */
+function isDenoBefore(minor: number): boolean {
+  return Number(Deno.version.deno.split(".")[1]) < minor;
+}
+
 function requireGrant(grant: Deno.NetPermissionDescriptor, flag: string): void {
   const { state } = Deno.permissions.querySync(grant);
   ensure(state === "granted", `run again with ${flag}`);
@@ -337,6 +352,16 @@ function reportedAddress(
     : undefined;
 }
 
+function openOnce<T>(place: Place, open: (place: Place) => T): T {
+  try {
+    return open(place);
+  } catch (cause) {
+    // Before 2.8 Deno takes an abstract name for a path, and checks that.
+    if (place.transport === "tcp" || !isDenoBefore(8)) throw cause;
+    throw new Error("run again with -A, or with Deno 2.8 or newer", { cause });
+  }
+}
+
 /**
  * Opens Deno's listener where it can be found again. DENO_SERVE_ADDRESS moves
  * the first server of a program elsewhere; the second one stays.
@@ -347,7 +372,7 @@ function openAt<T extends Opened>(
   close: (opened: T) => void,
 ): { opened: T; reported: SocketAddress } {
   for (let attempt = 1; attempt <= 2; attempt++) {
-    const opened = open(place);
+    const opened = openOnce(place, open);
     const reported = reportedAddress(opened.addr, place);
     if (reported !== undefined) return { opened, reported };
     close(opened);

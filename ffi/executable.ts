@@ -33,19 +33,30 @@ function pathOfStart(): string | undefined {
     const [name = "", ...args] = commandLine();
     // Deno, and its options and script, would stand before our arguments.
     if (args.length !== Deno.args.length) return undefined;
-    const path = candidates(name).find(leadsToUs);
-    if (path === undefined || path.startsWith("/")) return path;
-    return `${realPath(".")}/${path}`;
+    return pathThatStarted(startedFrom, name);
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
-    // Nobody can tell: the binary itself is right until a link is moved.
+    // Without /proc: the binary itself is right until a link is moved.
     return undefined;
   }
 }
 
-function leadsToUs(path: string): boolean {
+/**
+ * The absolute path by which argv[0] names a binary; `undefined` where it names
+ * something else.
+ */
+export function pathThatStarted(
+  binary: string,
+  name: string,
+): string | undefined {
+  const path = candidates(name).find((each) => leadsTo(each, binary));
+  if (path === undefined || path.startsWith("/")) return path;
+  return `${realPath(".")}/${path}`;
+}
+
+function leadsTo(path: string, binary: string): boolean {
   try {
-    return realPath(path) === startedFrom;
+    return realPath(path) === binary;
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
     return false;

@@ -5,13 +5,15 @@
  *
  * @module
  */
-import { holdBack } from "../ffi/hold_back.ts";
+import { blockInEveryThread } from "../ffi/block_signals.ts";
 
 /**
- * Has every thread hold SIGUSR1 back. Children start with nothing blocked.
+ * Blocks SIGUSR1 in every thread: the wrapper executes itself once for that.
+ * Children start with no signal blocked.
  *
- * @throws {OsError} when it takes another start and that fails.
+ * @throws {OsError} when this program cannot be executed.
+ * @throws {UnsupportedPlatformError} when the mask does not survive that.
  */
 export function ignoreStraySignal(): void {
-  holdBack(["SIGUSR1"]);
+  blockInEveryThread(["SIGUSR1"]);
 }

@@ -2,31 +2,31 @@ import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "./usage_error.ts";
 
 /** The options that a command knows beside `-h`, `-V` and `--sock`. */
-export interface KnownOptions<Value extends string, Flag extends string> {
+export interface KnownOptions {
   /** With a value. */
-  values?: readonly Value[];
+  values?: readonly string[];
   /** With a value that may be left out, which is empty then. */
-  optional?: readonly Value[];
+  optional?: readonly string[];
   /** Without one. */
-  flags?: readonly Flag[];
+  flags?: readonly string[];
 }
 
 /** What a command line says. */
-export interface Options<Value extends string, Flag extends string> {
+export interface Options {
   /** What is no option. */
   readonly words: string[];
   /** `-h` or `-V`, if given. */
   readonly asks: "help" | "version" | undefined;
   /** Whether a flag is given. */
-  has(flag: Flag): boolean;
+  has(flag: string): boolean;
   /** All values of an option, in order. */
-  all(option: Value | "sock"): string[];
+  all(option: string): string[];
   /**
    * The value of an option that may be given once.
    *
    * @throws {UsageError} when it is given twice.
    */
-  one(option: Value | "sock"): string | undefined;
+  one(option: string): string | undefined;
 }
 
 /**
@@ -34,24 +34,21 @@ export interface Options<Value extends string, Flag extends string> {
  *
  * @throws {UsageError} for one that is not known or lacks its value.
  */
-export function readOptions<
-  Value extends string = never,
-  Flag extends string = never,
->(
+export function readOptions(
   args: readonly string[],
-  { values = [], optional = [], flags = [] }: KnownOptions<Value, Flag> = {},
-): Options<Value, Flag> {
+  { values = [], optional = [], flags = [] }: KnownOptions = {},
+): Options {
   const valued = [...values, "sock"];
   const named = [...valued, ...optional];
-  const read: Record<string, unknown> = parseArgs([...args], {
-    boolean: [...flags, "help", "version"],
+  const read: Record<string, unknown> = parseArgs(args, {
+    boolean: [...flags, "help", "h", "version", "V"],
     string: ["_", ...named],
     collect: named,
-    alias: { help: "h", version: "V" },
     unknown: (argument, option) => {
       if (option !== undefined) throw new UsageError(`no option ${argument}`);
     },
   });
+  const has = (flag: string): boolean => read[flag] === true;
   const all = (option: string): string[] =>
     [read[option] ?? []].flat().map(String);
   for (const option of valued) {
@@ -61,8 +58,12 @@ export function readOptions<
   }
   return {
     words: all("_"),
-    asks: read.help ? "help" : read.version ? "version" : undefined,
-    has: (flag) => read[flag] === true,
+    asks: has("help") || has("h")
+      ? "help"
+      : has("version") || has("V")
+      ? "version"
+      : undefined,
+    has,
     all,
     one: (option) => {
       const [value, more] = all(option);

@@ -192,7 +192,7 @@ export const runCommand: Command = {
       flags: ["nonblock"],
     });
     if (asks !== undefined) return { show: asks };
-    const duration = (option: "ready-timeout" | "grace" | "timeout") => {
+    const duration = (option: string) => {
       const text = one(option);
       return text === undefined ? undefined : readDuration(option, text);
     };

@@ -25,7 +25,7 @@ export type CommandSocketOptions = Pick<
  * @throws {UsageError} for a value that is none.
  */
 export function readSocketOptions(
-  { one }: Pick<Options<typeof SOCKET_OPTIONS[number], never>, "one">,
+  { one }: Pick<Options, "one">,
 ): CommandSocketOptions {
   const [backlog, mode, owner, group] = SOCKET_OPTIONS.map(one);
   if (backlog !== undefined && !/^\d{1,9}$/.test(backlog)) {

@@ -21,6 +21,8 @@ export interface FaultyOptions {
   permissions?: readonly string[];
   /** Variables to set. Default: none. */
   env?: Record<string, string>;
+  /** A program to start it with, such as `env ...`. Default: none. */
+  under?: readonly string[];
   /** Its control socket. Default: one of its own. */
   sock?: string;
 }
@@ -47,15 +49,20 @@ export class FaultyProcess implements AsyncDisposable {
 
   /** Starts one and waits for nothing. */
   static async start(options: FaultyOptions = {}): Promise<FaultyProcess> {
-    const { permissions = MINIMAL_FLAGS, args = [], env } = options;
+    const { permissions = MINIMAL_FLAGS, args = [], env, under = [] } = options;
     const scratch = await Scratch.make();
     const process = new FaultyProcess(scratch, options.sock);
     const { sock } = process;
     process.#write(options.faults ?? [], options.traced ?? false);
     const script = treePath("tests/faults/faulty_daemon.ts");
     const files = [scratch.join("plan"), process.#report];
-    process.program = Program.start(Deno.execPath(), {
-      args: ["run", ...permissions, script, ...files, ...args, sock],
+    const [command, ...rest] = [
+      ...under,
+      ...[Deno.execPath(), "run", ...permissions, script, ...files],
+      ...[...args, sock],
+    ];
+    process.program = Program.start(command!, {
+      args: rest,
       ...(env && { env }),
     });
     return process;

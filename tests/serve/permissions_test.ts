@@ -14,8 +14,9 @@ function start(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Program {
+  const all = grants.includes("-A") ? grants : [FFI, ...grants];
   return Program.start(Deno.execPath(), {
-    args: ["run", "--no-prompt", FFI, ...grants, treePath(script), ...args],
+    args: ["run", "--no-prompt", ...all, treePath(script), ...args],
     env,
   });
 }
@@ -67,13 +68,17 @@ for (const script of ["service.ts", "echo.ts"]) {
   });
 }
 
-Deno.test("a UNIX socket under --allow-net is served", async () => {
+const isBefore28 = Number(Deno.version.deno.split(".")[1]) < 8;
+
+Deno.test("a UNIX socket is served with --allow-net, before Deno 2.8 with -A", async () => {
   await using scratch = await Scratch.make();
   using web = listeningUnix(scratch.join("web.sock"));
   // The child has it under the same number.
-  await using service = start("tests/serve/serve_descriptor.ts", [
-    "--allow-net",
-  ], [`${web.fd}`]);
+  await using service = start(
+    "tests/serve/serve_descriptor.ts",
+    [isBefore28 ? "-A" : "--allow-net"],
+    [`${web.fd}`],
+  );
   await service.output.next("serving");
   assertEquals((await get(web)).body, "from a descriptor");
   service.signal("SIGKILL");
@@ -90,3 +95,18 @@ Deno.test(`a UNIX socket under ${NET}: the error names --allow-net`, async () =>
   assertEquals(code, 1);
   assertMatch(errors, /AdoptionError: .*: run again with --allow-net$/m);
 });
+
+if (isBefore28) {
+  Deno.test("before Deno 2.8 a UNIX socket without -A is an error that says so", async () => {
+    await using scratch = await Scratch.make();
+    using web = listeningUnix(scratch.join("web.sock"));
+    await using service = start(
+      "tests/serve/serve_descriptor.ts",
+      ["--allow-net", "--allow-read", "--allow-write"],
+      [`${web.fd}`],
+    );
+    const { code, errors } = await service.end();
+    assertEquals(code, 1);
+    assertMatch(errors, /open: run again with -A, or with Deno 2.8 or newer$/m);
+  });
+}

@@ -6,7 +6,13 @@ const [fd, library] = Deno.args;
 using web = Binding.from(Number(fd));
 const service = new URL("./service.ts", import.meta.url).pathname;
 const child = spawn(executable(), {
-  args: ["run", "--no-prompt", `--allow-ffi=${library}`, service],
+  args: [
+    "run",
+    "--no-prompt",
+    `--allow-ffi=${library}`,
+    "--allow-net=127.0.0.1",
+    service,
+  ],
   bindings: { web },
 });
 Deno.addSignalListener("SIGTERM", () => child.kill());

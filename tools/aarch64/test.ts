@@ -46,9 +46,8 @@ async function run(commands: readonly Deno.Command[]): Promise<boolean> {
 }
 
 async function main(args: string[]): Promise<boolean> {
-  const { jobs: wanted, _: named } = parseArgs(args, {
+  const { jobs: wanted = "1", _: named } = parseArgs(args, {
     string: ["jobs", "_"],
-    default: { jobs: "1" },
   });
   const files = await testFiles(
     TREE,

@@ -27,9 +27,13 @@ interface Options {
 }
 
 function optionsOf(args: string[]): Options {
-  const { tier, jobs, filter, _: paths } = parseArgs(args, {
+  const {
+    tier = "fast",
+    jobs = String(navigator.hardwareConcurrency),
+    filter,
+    _: paths,
+  } = parseArgs(args, {
     string: ["tier", "jobs", "filter", "_"],
-    default: { tier: "fast", jobs: String(navigator.hardwareConcurrency) },
     unknown: (name, key) => {
       if (key !== undefined) usageError(`unknown option ${name}`);
       return true;
