@@ -123,7 +123,7 @@ Deno.test({
     await using haproxy = await Wrapped.serving(
       template("v1"),
       [],
-      { options: ["--timeout", "100ms"], command },
+      { options: ["--timeout", "1s"], command },
     );
     const before = await haproxy.ask();
     await Deno.remove(command);
@@ -132,7 +132,7 @@ Deno.test({
     assertEquals(await haproxy.ask(), before);
     await haproxy.daemon.stop();
     await haproxy.reload(template("v2"));
-    await haproxy.says("the reload failed: gave up after 100 ms");
+    await haproxy.says("the reload failed: gave up after 1000 ms");
     assertEquals(await haproxy.ask(), before);
   },
 });
@@ -145,14 +145,17 @@ Deno.test({
     await using haproxy = await Wrapped.serving(
       template("v1"),
       [],
-      // While it cannot have a port HAProxy tries for two seconds.
-      { options: ["--ready-timeout", "1s"] },
+      { options: ["--ready-timeout", "3s"] },
     );
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = taken.addr as Deno.NetAddr;
     const before = await haproxy.ask();
     await haproxy.reload(template("v2", { bind: `127.0.0.1:${port}` }));
-    await haproxy.says("was not ready within 1 s and was killed");
+    const started = await haproxy.says("started HAProxy");
+    await haproxy.says("Paused frontend web");
+    // While it cannot have a port HAProxy tries for two seconds, then it ends.
+    Deno.kill(Number(started.split(" ").at(-1)), "SIGSTOP");
+    await haproxy.says("was not ready within 3 s and was killed");
     assertEquals(await haproxy.ask(), before);
   },
 });
