@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { eventually } from "../eventually.ts";
-import { isSettled } from "../process_state.ts";
+import { settled } from "../process_state.ts";
 import { Program } from "../program.ts";
 import { MINIMAL_FLAGS } from "../daemon.ts";
 import { Scratch, treePath } from "../tree.ts";
@@ -162,7 +161,7 @@ export class FaultyProcess implements AsyncDisposable {
 
   /** Waits until Deno has opened what it opens on its own. */
   async settled(): Promise<void> {
-    await eventually("Deno's own handler", () => isSettled(this.pid));
+    await settled(this.pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,9 +7,9 @@ import {
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
+import { OwnPort } from "../loopback.ts";
 import { Scratch } from "../tree.ts";
 import { stateOf } from "./child_watch.ts";
-import { FIXED_PORT } from "./fixed_port.ts";
 import { underLoad } from "./under_load.ts";
 import { childrenOf, template, Wrapped } from "./wrapped.ts";
 
@@ -170,11 +170,11 @@ Deno.test({
     "a daemon that is killed and started again: HAProxy keeps its socket, which is said, and reloads go on",
   ignore,
   fn: async () => {
+    using own = OwnPort.take();
+    const { number: port } = own;
     const text = (name: string) =>
-      template(name, { bind: `<%= bind_tcp('127.0.0.1', ${FIXED_PORT}) %>` });
-    await using haproxy = await Wrapped.serving(text("v0"), [], {
-      port: FIXED_PORT,
-    });
+      template(name, { bind: `<%= bind_tcp('127.0.0.1', ${port}) %>` });
+    await using haproxy = await Wrapped.serving(text("v0"), [], { port });
     const { sock, program } = haproxy.daemon;
     const { lost } = await underLoad(haproxy.port, async () => {
       program.signal("SIGKILL");

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
-import { descriptorCount, isSettled } from "../process_state.ts";
+import { assertOpenKinds, openKinds } from "../open_descriptors.ts";
 import { ChildWatch } from "./child_watch.ts";
 import {
   Origin,
@@ -34,11 +34,10 @@ Deno.test({
         "one child",
         async () => (await childrenOf(pid)).length === 1,
       );
-    await eventually("Deno has settled", () => isSettled(pid));
     await haproxy.reload(text(0));
     await haproxy.says("is ready");
     await oneChild();
-    const before = await descriptorCount(pid);
+    const before = await openKinds(pid);
 
     await using watch = new ChildWatch(pid);
     const download = await startDownload(daemon);
@@ -82,10 +81,7 @@ Deno.test({
     await oneChild();
     assertEquals(await watch.dead(), []);
     assertEquals([...watch.forgotten], []);
-    await eventually(
-      `no more than ${before} descriptors again`,
-      async () => await descriptorCount(pid) <= before,
-    );
+    await assertOpenKinds(pid, before);
 
     haproxy.program.signal("SIGTERM");
     const { code, errors } = await haproxy.program.end();

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NotificationSocket } from "../../ffi/notification_socket.ts";
 import { waitReady } from "../../ffi/readiness.ts";
+import { PATIENCE } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
 import { Scratch } from "../tree.ts";
 import { PYTHON, Supervised } from "./supervised.ts";
@@ -11,7 +12,7 @@ const ignore = await lacks(PYTHON);
 async function told(
   socket: NotificationSocket,
 ): Promise<{ by: number; assignments: string[] }> {
-  assert(await waitReady(socket.fd, "read", 60_000));
+  assert(await waitReady(socket.fd, "read", PATIENCE));
   const { assignments, sender } = socket.receive()!;
   return { by: sender.pid, assignments };
 }

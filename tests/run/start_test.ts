@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { runClient, startClient } from "../client_program.ts";
 import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
+import { descriptorsOf, settledAs } from "../process_state.ts";
 import { PYTHON, Supervised } from "./supervised.ts";
 
 const ignore = await lacks(PYTHON);
@@ -61,6 +61,7 @@ Deno.test("several sockets are at 3, 4, ... and nothing else is open, nothing bl
   );
   const [pid = "", ...fds] = (await program.output.next(" ")).split(" ");
   assertEquals(fds, ["3", "4"]);
+  await settledAs(Number(pid), "sleep");
   const open = await descriptorsOf(Number(pid));
   assertEquals([...open.keys()].sort(), [0, 1, 2, 3, 4]);
   assertEquals(open.get(0), "/dev/null");
