@@ -1,0 +1,17 @@
+import { assert } from "@std/assert";
+import type { NotificationSocket } from "../../ffi/notification_socket.ts";
+import { waitReady } from "../../ffi/readiness.ts";
+
+/** The next message to the service manager that has `part`. */
+export async function notified(
+  socket: NotificationSocket,
+  part: string,
+): Promise<{ pid: number; assignments: string[] }> {
+  while (true) {
+    assert(await waitReady(socket.fd, "read", 60_000), `no ${part}`);
+    const { assignments, sender } = socket.receive()!;
+    if (assignments.some((each) => each.includes(part))) {
+      return { pid: sender.pid, assignments };
+    }
+  }
+}
