@@ -21,6 +21,11 @@ const RULES: [rule: string, from: RegExp, allowed: RegExp][] = [
     /^(protocol|address)\.ts$|^ffi\//,
   ],
   [
+    "supervisor/ imports ffi/ and what all share",
+    /^supervisor\//,
+    /^(supervisor|ffi)\/|^(protocol|address|duration)\.ts$|^@std\//,
+  ],
+  [
     "server/ imports nothing of client/",
     /^server\//,
     /^(server|ffi)\/|^(protocol|address|duration|exchange|version)\.ts$|^@std\//,
@@ -28,7 +33,7 @@ const RULES: [rule: string, from: RegExp, allowed: RegExp][] = [
   [
     "client/ imports nothing of server/",
     /^client\//,
-    /^(client|ffi)\/|^(protocol|address|duration|exchange|version)\.ts$|^(@std\/|node:)/,
+    /^(client|supervisor|ffi)\/|^(protocol|address|duration|exchange|version)\.ts$|^(@std\/|node:)/,
   ],
   [
     "the binary's face imports the command line of each side",

@@ -10,7 +10,7 @@ export interface Source {
 }
 
 const ROOT = treePath("");
-const FOLDERS = ["ffi", "server", "client", "haproxy"];
+const FOLDERS = ["ffi", "supervisor", "server", "client", "haproxy"];
 const FACES = [
   "mod.ts",
   "server.ts",
