@@ -70,7 +70,7 @@ Deno.test("a type error in the commands of the client fails the check of the two
   );
   assertMatch(
     output,
-    /TS2322 [^]*const wrong: [^]*\/client\/[^/]+\/client\/command\/options\.ts:/,
+    /TS2322 [^]*const wrong: [^]*\/client\/[^/]+\/client\/command\/options\/options\.ts:/,
   );
 });
 

@@ -59,7 +59,10 @@ Deno.test(`a listener that is granted the C library and ${NET} accepts`, async (
 for (const script of ["service.ts", "echo.ts"]) {
   Deno.test(`${script}: without --allow-net the error names the flag`, async () => {
     await using daemon = await Daemon.start();
-    await using service = start(`tests/serve/${script}`, [], ["0", "hello"], {
+    await using service = start(`tests/support/serve/${script}`, [], [
+      "0",
+      "hello",
+    ], {
       MULTIBINDER_SOCK: daemon.sock,
     });
     const { code, errors } = await service.end();
