@@ -54,7 +54,8 @@ export {
   type ReleaseOptions,
   type Session,
 } from "./client/session.ts";
-export type { ServeHandler, ServeOptions } from "./client/serve.ts";
+export type { ServeOptions } from "./client/serve.ts";
+export type { ServeHandler } from "./client/serve_handler.ts";
 export {
   type ChildStream,
   spawn,

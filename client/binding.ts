@@ -4,7 +4,8 @@ import { servingKind } from "../ffi/socket.ts";
 import { localAddress } from "../ffi/socket_address.ts";
 import { denoAddr } from "./deno_addr.ts";
 import { listen, type SharedListener } from "./listen.ts";
-import { serve, type ServeHandler, type ServeOptions } from "./serve.ts";
+import { serve, type ServeOptions } from "./serve.ts";
+import type { ServeHandler } from "./serve_handler.ts";
 
 /**
  * A listening socket that the daemon bound and this program shares. `using`

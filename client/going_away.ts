@@ -6,7 +6,7 @@
 import { bytesRead, connectionsAt } from "../ffi/connection_progress.ts";
 import { OsError } from "../ffi/errno.ts";
 import type { SocketAddress } from "../ffi/socket_address.ts";
-import type { ServeHandler } from "./serve.ts";
+import type { ServeHandler } from "./serve_handler.ts";
 
 /** How long a connection that has sent nothing holds up a shutdown, in ms. */
 export const LINGER = 1000;

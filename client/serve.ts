@@ -6,6 +6,7 @@ import {
 } from "../ffi/adopt.ts";
 import { OsError } from "../ffi/errno.ts";
 import { GoingAway, sayingGoodbye } from "./going_away.ts";
+import type { ServeHandler } from "./serve_handler.ts";
 
 /** Options of {@linkcode Binding.serve}. */
 export interface ServeOptions {
@@ -29,9 +30,6 @@ export interface ServeOptions {
   /** Private key in PEM. */
   key?: string;
 }
-
-/** Answers a request; as for `Deno.serve`. */
-export type ServeHandler = Deno.ServeHandler<Deno.Addr>;
 
 /** The Deno.serve server, at the address where it really is. */
 class SharedServer implements Deno.HttpServer {
