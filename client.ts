@@ -34,7 +34,8 @@ export {
 export { bind, type BindOptions, bindSync } from "./client/bind.ts";
 export { bindAll, type SocketRequest } from "./client/bind_all.ts";
 export { Binding } from "./client/binding.ts";
-export { BindError, ProtocolError, TimeoutError } from "./client/errors.ts";
+export { BindError, TimeoutError } from "./client/errors.ts";
+export { ProtocolError } from "./exchange.ts";
 export {
   type Holder,
   type HolderOptions,

@@ -13,7 +13,6 @@
  * @module
  */
 import { main } from "./server/command_line.ts";
-import { endWith } from "./server/ending.ts";
 import { requireSupportedDeno } from "./version.ts";
 
 export type {
@@ -47,4 +46,4 @@ export { loadPolicy } from "./server/policy_in_force.ts";
 export { serve, type Server, type ServerOptions } from "./server/serve.ts";
 
 requireSupportedDeno(import.meta.main);
-if (import.meta.main) endWith(await main(Deno.args));
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -66,11 +66,13 @@ export class Binding implements Disposable {
   }
 
   /**
-   * The descriptor. Who asks for the number means to pass it on, so that
-   * close-on-exec is cleared from then on: a child of `Deno.Command`, or the
-   * program this one becomes, has it under the same number, and no child ever
-   * has one that was not asked for. It belongs to the Binding; whoever closes
-   * what it is given takes {@linkcode Binding.dup}.
+   * Reading `fd` changes the descriptor: it clears close-on-exec for good, so
+   * that every later child of `Deno.Command`, and the program that this one
+   * becomes, has the socket under the same number. Until `fd` is read, none of
+   * them has it.
+   *
+   * The number belongs to the Binding. Code that closes the descriptor it is
+   * given needs {@linkcode Binding.dup}.
    *
    * @throws {TypeError} once closed.
    */

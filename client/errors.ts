@@ -39,15 +39,3 @@ export class TimeoutError extends Error {
   /** `TimeoutError`. */
   override readonly name = "TimeoutError";
 }
-
-/** What came on the control socket is not what a multibinder answers. */
-export class ProtocolError extends Error {
-  /** `ProtocolError`. */
-  override readonly name: string = "ProtocolError";
-}
-
-/** The connection ended before an answer began: the request may be repeated. */
-export class ConnectionLost extends ProtocolError {
-  /** `ConnectionLost`. */
-  override readonly name: string = "ConnectionLost";
-}

@@ -1,4 +1,5 @@
 import { type Address, hasHost } from "../address.ts";
+import { type Call, ConnectionLost, ProtocolError } from "../exchange.ts";
 import { closeAll, type Descriptor } from "../ffi/descriptor.ts";
 import {
   type BindDescription,
@@ -7,9 +8,8 @@ import {
   type Status,
 } from "../protocol.ts";
 import { Binding } from "./binding.ts";
-import { BindError, ConnectionLost, ProtocolError } from "./errors.ts";
+import { BindError } from "./errors.ts";
 import {
-  type Call,
   connectTo,
   exchange,
   exchangeBatch,

@@ -13,19 +13,30 @@ export interface ReexecOptions {
  * stays open under its number, everything else is closed. The environment is
  * the one this program was started with, and `env`.
  *
- * Handlers of signals are gone until the copy installs its own: hold a signal
- * back with {@linkcode blockSignals} before, and let it through with
- * {@linkcode unblockSignals} after.
+ * An exec removes the listeners of signals, and a signal without a listener
+ * ends the program. Call {@linkcode blockSignals} directly before, and
+ * {@linkcode unblockSignals} in the new program once its listeners are in
+ * place: a signal that arrives after the exec stays pending until then.
+ * `blockSignals` blocks signals on the calling thread only, so a signal that
+ * arrives between it and the exec can be taken by another thread of Deno and
+ * be lost. It does not end the program as long as its listener is in place.
  *
  * @throws {OsError} when the program cannot be executed; then nothing has
  * changed.
  *
  * @example
  * ```ts no-eval
- * import { bind, reexec } from "jsr:@multibinder/client";
+ * import { bind, Binding, blockSignals, reexec, unblockSignals } from "jsr:@multibinder/client";
  *
- * const web = await bind("127.0.0.1", 8000);
- * Deno.addSignalListener("SIGUSR2", () => reexec({ env: { WEB_FD: `${web.fd}` } }));
+ * const inherited = Deno.env.get("WEB_FD");
+ * const web = inherited === undefined
+ *   ? await bind("127.0.0.1", 8000)
+ *   : Binding.from(Number(inherited));
+ * Deno.addSignalListener("SIGUSR2", () => {
+ *   blockSignals(["SIGUSR2"]);
+ *   reexec({ env: { WEB_FD: `${web.fd}` } });
+ * });
+ * unblockSignals(["SIGUSR2"]);
  * ```
  */
 export function reexec(options: ReexecOptions = {}): never {

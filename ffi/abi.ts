@@ -121,16 +121,6 @@ const COMMON = {
   SIGUSR1: 10,
   SIGUSR2: 12,
   SIGTERM: 15,
-  SIGURG: 23,
-  // sigaction(2)
-  SA_SIGINFO: 0x4,
-  SA_RESTART: 0x10000000,
-  // mmap(2), mprotect(2)
-  PROT_READ: 0x1,
-  PROT_WRITE: 0x2,
-  PROT_EXEC: 0x4,
-  MAP_PRIVATE: 0x02,
-  MAP_ANONYMOUS: 0x20,
   // posix_spawn(3)
   POSIX_SPAWN_SETPGROUP: 0x02,
   POSIX_SPAWN_SETSIGDEF: 0x04,
@@ -188,7 +178,7 @@ const COMMON_LAYOUTS = {
   timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },
   sigset_t: { size: 128 },
   /** All zero it is SIG_DFL. */
-  sigaction: { size: 152, sa_sigaction: 0, sa_flags: 136 },
+  sigaction: { size: 152 },
   siginfo_t: { size: 128, si_pid: 16 },
   signalfd_siginfo: { size: 128, ssi_signo: 0 },
   addrinfo: {
@@ -228,8 +218,6 @@ interface Target {
       readonly events: number;
       readonly data: number;
     };
-    /** What a signal handler returns to (sigreturn(2)). */
-    readonly ucontext_t: { readonly uc_sigmask: number };
   };
   /** Where distributions keep the C library, most usual first. */
   readonly libc: readonly string[];
@@ -242,7 +230,6 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
     SYS_setgroups: 116,
     layouts: {
       epoll_event: { size: 12, events: 0, data: 4 },
-      ucontext_t: { uc_sigmask: 296 },
     },
     libc: [
       "/lib/x86_64-linux-gnu/libc.so.6",
@@ -258,7 +245,6 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
     SYS_setgroups: 159,
     layouts: {
       epoll_event: { size: 16, events: 0, data: 8 },
-      ucontext_t: { uc_sigmask: 40 },
     },
     libc: [
       "/lib/aarch64-linux-gnu/libc.so.6",

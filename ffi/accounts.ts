@@ -5,9 +5,10 @@
  * @module
  */
 import { abi } from "./abi.ts";
+import { cString, textAt } from "./c_string.ts";
 import { errnoName, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
-import { bytesAt, cString, NativeMemory, textAt, viewOf } from "./memory.ts";
+import { bytesAt, NativeMemory, viewOf } from "./memory.ts";
 
 /**
  * The number of a user (getpwnam_r(3)); a name of nothing but digits is a

@@ -5,11 +5,12 @@
  * @module
  */
 import { abi } from "./abi.ts";
+import { cString } from "./c_string.ts";
 import { Descriptor, isCloseOnExec } from "./descriptor.ts";
 import { check, Errno, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
 import { signalSet } from "./signal_mask.ts";
-import { cString, NativeMemory } from "./memory.ts";
+import { NativeMemory } from "./memory.ts";
 import { waitReady } from "./readiness.ts";
 import {
   environmentVariable,

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { textAt } from "./c_string.ts";
 import { libc } from "./libc.ts";
-import { textAt } from "./memory.ts";
 
 // asm-generic/errno.h, the same on x86_64 and aarch64: the first is 1, "-" is
 // a number without a name.

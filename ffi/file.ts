@@ -4,10 +4,11 @@
  * @module
  */
 import { abi } from "./abi.ts";
+import { cString } from "./c_string.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, lastErrno, OsError } from "./errno.ts";
 import { libc } from "./libc.ts";
-import { cString, viewOf } from "./memory.ts";
+import { viewOf } from "./memory.ts";
 import { sleepSync } from "./readiness.ts";
 
 // U+FEFF is a character like any other where it begins a name.

@@ -5,7 +5,6 @@
  * @module
  */
 import { abi, abiOf, UnsupportedPlatformError } from "./abi.ts";
-import { type Callable, openAtOnce, openLightly } from "./trampoline.ts";
 
 // A pointer is declared "usize" (native memory, see memory.ts) or "buffer"
 // (a Uint8Array that the call reads or writes before it returns): pointer
@@ -264,6 +263,10 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  execv: {
+    parameters: ["buffer", /* pathname */ "usize" /* argv */],
+    result: "i32",
+  },
   posix_spawn: {
     parameters: [
       "buffer", /* pid */
@@ -345,6 +348,14 @@ const SYMBOLS = {
   },
   kill: { parameters: ["i32", /* pid */ "i32" /* sig */], result: "i32" },
   getenv: { parameters: ["buffer" /* name */], result: "usize" },
+  setenv: {
+    parameters: [
+      "buffer",
+      /* name */ "buffer",
+      /* value */ "i32", /* overwrite */
+    ],
+    result: "i32",
+  },
   unsetenv: { parameters: ["buffer" /* name */], result: "i32" },
   pthread_sigmask: {
     parameters: ["i32", /* how */ "buffer", /* set */ "buffer" /* oldset */],
@@ -353,10 +364,6 @@ const SYMBOLS = {
   sigfillset: { parameters: ["buffer" /* set */], result: "i32" },
   sigaction: {
     parameters: ["i32", /* signum */ "buffer", /* act */ "buffer" /* oldact */],
-    result: "i32",
-  },
-  tgkill: {
-    parameters: ["i32", /* tgid */ "i32", /* tid */ "i32" /* sig */],
     result: "i32",
   },
   signalfd: {
@@ -470,25 +477,6 @@ const SYMBOLS = {
   },
 
   // Native memory
-  mmap: {
-    parameters: [
-      "usize", /* addr */
-      "usize", /* length */
-      "i32", /* prot */
-      "i32", /* flags */
-      "i32", /* fd */
-      "i64", /* offset */
-    ],
-    result: "isize",
-  },
-  mprotect: {
-    parameters: ["usize", /* addr */ "usize", /* size */ "i32" /* prot */],
-    result: "i32",
-  },
-  munmap: {
-    parameters: ["usize", /* addr */ "usize" /* length */],
-    result: "i32",
-  },
   malloc: { parameters: ["usize" /* size */], result: "usize" },
   free: { parameters: ["usize" /* ptr */], result: "void" },
   memcpy_in: {
@@ -542,66 +530,20 @@ function existsFor(path: string): boolean {
   }
 }
 
-/** Opens each function when it is first called: a start needs few of them. */
+/**
+ * Opens every function at once: a function that is opened between a failing
+ * call and the read of errno would change errno.
+ */
 function open(): Libc {
   abiOf(Deno.build.os, Deno.build.arch);
   const path = grantedLibrary();
-  const functions: Record<string, Callable> = {};
-  for (const [name, symbol] of Object.entries(SYMBOLS)) {
-    const define = (value: Callable) =>
-      Object.defineProperty(functions, name, { value });
-    Object.defineProperty(functions, name, {
-      configurable: true,
-      get: () => {
-        const value = openFunction(path, name, symbol, (successor) => {
-          // Unless somebody has put another one there.
-          if (functions[name] === value) define(successor);
-        });
-        define(value);
-        return value;
-      },
-    });
-  }
-  const opened = functions as unknown as Libc;
-  // What reads errno must not be opened between the failing call and the read:
-  // to open a function is many calls of its own.
-  void opened.__errno_location;
-  void opened.memcpy_out;
-  return opened;
-}
-
-/**
- * What requests take, and what reads errno. They have their trampolines at
- * once: a call that V8 has seen go elsewhere, it makes the long way ever after.
- */
-const OFTEN_CALLED: ReadonlySet<string> = new Set<keyof typeof SYMBOLS>([
-  "accept4",
-  "close",
-  "epoll_ctl",
-  "epoll_wait",
-  "getsockopt",
-  "memcpy_in",
-  "memcpy_out",
-  "recv",
-  "recvmsg",
-  "send",
-  "sendmsg",
-]);
-
-function openFunction(
-  path: string,
-  name: string,
-  symbol: Deno.ForeignFunction,
-  replace: (successor: Callable) => void,
-): Callable {
-  const atOnce = symbol.nonblocking === true || OFTEN_CALLED.has(name);
   try {
-    return atOnce
-      ? openAtOnce(path, name, symbol)
-      : openLightly(path, name, symbol, replace);
+    // A copy, because Deno makes functions that return promises read-only, and
+    // tests replace them.
+    return { ...Deno.dlopen(path, SYMBOLS).symbols };
   } catch (cause) {
     throw new UnsupportedPlatformError(
-      `${path} is no C library we can use (glibc 2.30 or later is needed): ${
+      `cannot use ${path}: glibc 2.30 or later is needed: ${
         cause instanceof Error ? cause.message : cause
       }`,
       { cause },
@@ -615,8 +557,8 @@ let opened: Libc | undefined;
  * The C library, opened at the first call.
  *
  * @throws {MissingPermissionError} naming the flag to add.
- * @throws {UnsupportedPlatformError} on another platform; and at the first call
- * of a function that the library lacks.
+ * @throws {UnsupportedPlatformError} on another platform, and where the library
+ * lacks one of the functions.
  */
 export function libc(): Libc {
   return opened ??= open();

@@ -12,7 +12,7 @@ import {
 } from "./process.ts";
 
 /** SD_LISTEN_FDS_START. */
-const FIRST = 3;
+export const FIRST_LISTEN_FD = 3;
 
 /** The variables of sd_listen_fds(3). */
 export const LISTEN_VARIABLES: readonly string[] = [
@@ -53,7 +53,7 @@ export function passedDescriptors(
     throw new TypeError(`LISTEN_FDS is no number of descriptors: ${count}`);
   }
   return Array.from({ length: count }, (_, index) => {
-    const fd = FIRST + index;
+    const fd = FIRST_LISTEN_FD + index;
     setCloseOnExec(fd, true);
     return { fd, name: names[index] || "unknown" };
   });

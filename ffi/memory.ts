@@ -70,21 +70,6 @@ export class NativeMemory implements Disposable {
   }
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-/**
- * The bytes of a C string, with its NUL.
- *
- * @throws {TypeError} if the text has a NUL of its own, which C would cut at.
- */
-export function cString(text: string): Uint8Array<ArrayBuffer> {
-  if (text.includes("\0")) {
-    throw new TypeError(`a NUL character in ${JSON.stringify(text)}`);
-  }
-  return encoder.encode(text + "\0");
-}
-
 /** Copies `length` bytes from an address that C gave us. */
 export function bytesAt(
   address: bigint,
@@ -93,12 +78,6 @@ export function bytesAt(
   const bytes = new Uint8Array(length);
   if (length > 0) libc().memcpy_out(bytes, address, BigInt(length));
   return bytes;
-}
-
-/** The C string at an address, or `undefined` at NULL. */
-export function textAt(address: bigint): string | undefined {
-  if (address === 0n) return undefined;
-  return decoder.decode(bytesAt(address, Number(libc().strlen(address))));
 }
 
 /** A view for reading and writing the fields of a struct in `bytes`. */

@@ -4,11 +4,12 @@
  * @module
  */
 import { abi } from "./abi.ts";
+import { cString, textAt } from "./c_string.ts";
 import { setCloseOnExec } from "./descriptor.ts";
 import { check, Errno, lastErrno, OsError } from "./errno.ts";
 import { namesIn, readFile } from "./file.ts";
 import { libc } from "./libc.ts";
-import { cString, NativeMemory, textAt, viewOf } from "./memory.ts";
+import { NativeMemory, viewOf } from "./memory.ts";
 
 const decoder = new TextDecoder();
 
@@ -43,6 +44,11 @@ export function initialEnvironment(): string[] {
 /** getenv(3), which needs no `--allow-env`. */
 export function environmentVariable(name: string): string | undefined {
   return textAt(libc().getenv(cString(name)));
+}
+
+/** setenv(3): children and a program that this one becomes see the variable. */
+export function setEnvironmentVariable(name: string, value: string): void {
+  check(libc().setenv(cString(name), cString(value), 1), "setenv", name);
 }
 
 /** unsetenv(3): children do not see the variable any more. */
@@ -92,6 +98,22 @@ export function execute(
   using environmentArray = new StringArray(environment);
   libc().execve(cString(path), argvArray.address, environmentArray.address);
   throw new OsError("execve", lastErrno(), path);
+}
+
+/**
+ * Like {@linkcode execute}, with the environment of this process as it is now
+ * (execv(3)). /proc/self/environ, which {@linkcode initialEnvironment} reads,
+ * is denied to a program whose binary may be executed and not read.
+ *
+ * @throws {OsError} as {@linkcode execute}.
+ */
+export function executeWithOwnEnvironment(
+  path: string,
+  argv: readonly string[],
+): never {
+  using argvArray = new StringArray(argv);
+  libc().execv(cString(path), argvArray.address);
+  throw new OsError("execv", lastErrno(), path);
 }
 
 /** The limit of open descriptors (RLIMIT_NOFILE, getrlimit(2)). */

@@ -4,8 +4,9 @@
  * @module
  */
 import { abi } from "./abi.ts";
+import { cString, textAt } from "./c_string.ts";
 import { libc } from "./libc.ts";
-import { bytesAt, cString, NativeMemory, textAt, viewOf } from "./memory.ts";
+import { bytesAt, NativeMemory, viewOf } from "./memory.ts";
 import { decodeSocketAddress, type InternetAddress } from "./socket_address.ts";
 
 /** A name that getaddrinfo(3) found no address for. */

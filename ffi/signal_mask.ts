@@ -41,9 +41,7 @@ function change(
 }
 
 /** Whether this thread holds all of the signals back. */
-export function areBlocked(
-  signals: readonly (MaskedSignal | "SIGURG")[],
-): boolean {
+export function areBlocked(signals: readonly MaskedSignal[]): boolean {
   const mask = change(abi.SIG_BLOCK, []);
   return signals.every((signal) => {
     const bit = abi[signal] - 1;
@@ -51,12 +49,37 @@ export function areBlocked(
   });
 }
 
-/** Holds the signals back on this thread, and across an exec. */
+/**
+ * Blocks the signals on the calling thread, and only there
+ * (pthread_sigmask(3)). Deno has other threads, and until an exec one of them
+ * can take a signal: with a listener of `Deno.addSignalListener` Deno then
+ * notes the signal, and an exec that comes first loses it; without a listener
+ * the signal has its default effect.
+ *
+ * After an exec, such as that of {@linkcode reexec}, the signals are blocked in
+ * every thread of the new program, because its threads inherit the mask of the
+ * thread that executed it. A signal then stays pending until
+ * {@linkcode unblockSignals}, and is not lost.
+ *
+ * So call it directly before `reexec`, with the listener still in place: what
+ * can be lost is a signal that arrives in the moment between the two calls. A
+ * sender that cannot afford that sends the signal again until it sees the new
+ * program.
+ *
+ * @throws {OsError} when the mask cannot be changed.
+ */
 export function blockSignals(signals: readonly MaskedSignal[]): void {
   change(abi.SIG_BLOCK, signals);
 }
 
-/** Lets them through again; one that waited is delivered at once. */
+/**
+ * Unblocks the signals on the calling thread; a signal that is pending is
+ * delivered at once. Add the listeners first: a signal without a listener has
+ * its default effect, which is the end of the program. Threads that were there
+ * before go on blocking the signals, which does not matter to listeners.
+ *
+ * @throws {OsError} when the mask cannot be changed.
+ */
 export function unblockSignals(signals: readonly MaskedSignal[]): void {
   change(abi.SIG_UNBLOCK, signals);
 }

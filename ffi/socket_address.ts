@@ -4,9 +4,10 @@
  * @module
  */
 import { abi } from "./abi.ts";
+import { cString } from "./c_string.ts";
 import { check } from "./errno.ts";
 import { libc } from "./libc.ts";
-import { cString, viewOf } from "./memory.ts";
+import { viewOf } from "./memory.ts";
 
 const { sockaddr_in, sockaddr_in6, sockaddr_un } = abi.layouts;
 // U+FEFF is a character like any other where it begins a name.

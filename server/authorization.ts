@@ -5,7 +5,7 @@ import type { Log } from "./log.ts";
 import type { Policy, Requester, Wish } from "./policy/policy.ts";
 import { RequestError } from "./request_error.ts";
 
-/** Who asks, as the kernel recorded it when he connected. */
+/** A client, as the kernel recorded it at connect(2). */
 export interface Client {
   /** SO_PEERCRED, unix(7). */
   readonly peer: Peer;
@@ -13,10 +13,10 @@ export interface Client {
   readonly groups: readonly number[];
 }
 
-/** What decides where there is no policy: whoever may connect may ask. */
+/** Without a policy every client that can connect is allowed everything. */
 const NO_POLICY = "no policy";
 
-/** Asks the policy, if there is one, and writes down what it denies. */
+/** Asks the policy, if there is one, and logs denials. */
 export class Authorization {
   /** In force from the next request on. */
   policy: Policy | undefined;
@@ -28,11 +28,10 @@ export class Authorization {
   }
 
   /**
-   * The rule that allows it. `asked` is the address as the client knows it: he
-   * is not told where a path leads.
+   * The rule that allows a request. `asked` is the address as the client wrote
+   * it, for the error: the client must not learn where a path leads.
    *
-   * @throws {RequestError} 10001 naming the rule that does not, or that there
-   * is none.
+   * @throws {RequestError} 10001 naming the rule that denies it.
    */
   allow(client: Client, wish: Wish, asked?: Address): string {
     if (this.policy === undefined) return NO_POLICY;
@@ -41,7 +40,7 @@ export class Authorization {
       pid,
       uid,
       gid,
-      // A call of its own, for rules that name groups.
+      // A system call, needed only for rules that name groups.
       get groups() {
         return client.groups;
       },

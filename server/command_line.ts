@@ -12,19 +12,18 @@ import { SignalDescriptor } from "../ffi/signal_descriptor.ts";
 import type { MaskedSignal } from "../ffi/signal_mask.ts";
 import { SocketAddressError } from "../ffi/socket_address.ts";
 import { ControlSocketError } from "./control_socket.ts";
-import type { Daemon } from "./daemon.ts";
+import type { Daemon } from "./daemon/daemon.ts";
 import { Inheritance } from "./inheritance.ts";
 import type { Log } from "./log.ts";
 import { readCommandLine, usageOf } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
 import { initialPolicy, loadPolicy, rereadPolicy } from "./policy_in_force.ts";
-import { TakeoverError } from "./predecessor.ts";
 import { RequestError } from "./request_error.ts";
 import { limitsOf, logOf } from "./serve.ts";
 import { holdSignalsBack, SIGNALS } from "./signals.ts";
 import { start, type StartOptions, statusText } from "./start.ts";
 import { StateError } from "./state.ts";
-import { openTracing } from "./open_tracing.ts";
+import { TakeoverError } from "./takeover_client.ts";
 import { Upgrade } from "./upgrade.ts";
 import { UsageError } from "./usage_error.ts";
 import { isCheck, passCheck } from "./version_check.ts";
@@ -89,7 +88,6 @@ async function setUp(
     policy: policyPath === undefined
       ? undefined
       : await initialPolicy(policyPath, state, log),
-    tracing: await openTracing(),
   };
   const signals = resources.use(new SignalDescriptor(SIGNALS));
   const prepare = (daemon: Daemon) => {

@@ -12,9 +12,9 @@ import { DEFAULT_BACKLOG } from "../protocol.ts";
 import { VERSION } from "../version.ts";
 import { hasBacklog } from "./bind_options.ts";
 import { type Bind, BindTable } from "./bind_table.ts";
-import { Connection, idsOf } from "./connection.ts";
+import { Connection, idsOf } from "./daemon/connection.ts";
 import { ControlSocket } from "./control_socket.ts";
-import { Daemon, type DaemonParts } from "./daemon.ts";
+import { Daemon, type DaemonParts } from "./daemon/daemon.ts";
 import { executeWith } from "./inheritance.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 import {
@@ -43,7 +43,7 @@ export function replaceProgram(daemon: Daemon): never {
 
 /** Everything a daemon holds, as the next generation reads it. */
 export function stateOf(daemon: Daemon): StateRecord {
-  const { control, binds, connections, origin } = daemon;
+  const { control, binds, clients, origin } = daemon;
   return {
     format: 1,
     version: VERSION,
@@ -57,7 +57,7 @@ export function stateOf(daemon: Daemon): StateRecord {
       }),
     },
     binds: Array.from(binds, bindRecord),
-    clients: Array.from(connections, clientState),
+    clients: Array.from(clients, clientState),
     policy: daemon.authorization.policy?.text,
   };
 }
@@ -94,8 +94,8 @@ function bindRecord(bind: Bind): BindRecord {
 }
 
 function clientState(connection: Connection): ClientState {
-  const { inHand, framing, fd, ended, queued } = connection;
-  const received = new Uint8Array([...inHand ?? [], ...framing.pending]);
+  const { unanswered, framing, fd, ended, queued } = connection;
+  const received = new Uint8Array([...unanswered ?? [], ...framing.pending]);
   return {
     fd,
     ended,
@@ -117,7 +117,7 @@ function clientState(connection: Connection): ClientState {
  */
 export function adoptState(
   state: State,
-  parts: Pick<DaemonParts, "log" | "limits" | "policy" | "tracing">,
+  parts: Pick<DaemonParts, "log" | "limits" | "policy">,
   prepare: (daemon: Daemon) => void,
 ): Daemon {
   setAllCloseOnExec();

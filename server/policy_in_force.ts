@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Daemon } from "./daemon.ts";
+import type { Daemon } from "./daemon/daemon.ts";
+import { reasonOf } from "./internal_errors.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "./policy/policy.ts";
 import type { State } from "./state.ts";
@@ -78,8 +79,4 @@ export async function rereadPolicy(
   } catch (error) {
     log.error("policy refused, the old one stays", { reason: reasonOf(error) });
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 import type { Status } from "../protocol.ts";
 import { BindTable } from "./bind_table.ts";
 import { type ControlAccess, ControlSocket } from "./control_socket.ts";
-import { Daemon, type DaemonParts } from "./daemon.ts";
+import { Daemon, type DaemonParts } from "./daemon/daemon.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { createLog, type Log, type LogFormat, type LogLevel } from "./log.ts";
 import type { Policy } from "./policy/policy.ts";
@@ -123,7 +123,6 @@ export function serve(options: ServerOptions): Server {
     log: logOf(options),
     limits: limitsOf(options),
     policy: options.policy,
-    tracing: undefined,
   });
   const stop = () => daemon.stop();
   signal?.addEventListener("abort", stop, { once: true });

@@ -9,7 +9,7 @@ import type { HostAddress } from "../address.ts";
 import { groupId } from "../ffi/accounts.ts";
 import { BindTable } from "./bind_table.ts";
 import { ControlSocket } from "./control_socket.ts";
-import type { Daemon, DaemonParts } from "./daemon.ts";
+import type { Daemon, DaemonParts } from "./daemon/daemon.ts";
 import { adoptState } from "./handoff.ts";
 import type { Log } from "./log.ts";
 import { UsageError } from "./usage_error.ts";
@@ -48,7 +48,7 @@ export interface Surroundings {
 export function start(
   options: StartOptions,
   state: State | undefined,
-  parts: Pick<DaemonParts, "log" | "limits" | "policy" | "tracing">,
+  parts: Pick<DaemonParts, "log" | "limits" | "policy">,
   { manager, say, prepare }: Surroundings,
 ): Daemon {
   if (state !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * Taking the place of a server that runs: its binds come over first, then its
- * control socket's path, in one step. It may be ended afterwards.
+ * Takes over from a running server: first its binds, then the path of its
+ * control socket in one step. That server can be ended afterwards.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import { type BindTable, newBind } from "./bind_table.ts";
 import { type ControlAccess, ControlSocket } from "./control_socket.ts";
 import type { Log } from "./log.ts";
 import {
-  Predecessor,
+  TakeoverClient,
   TakeoverError,
-  type Wanted,
-  wantedOf,
-} from "./predecessor.ts";
+  type WantedBind,
+  wantedBind,
+} from "./takeover_client.ts";
 
 /** Options of {@linkcode takeOver}. */
 export interface TakeoverOptions {
@@ -22,36 +22,36 @@ export interface TakeoverOptions {
   path: string;
   /** Who may connect to the new one. */
   access: ControlAccess;
-  /** What to ask a server for that cannot list what it holds (Ruby). */
+  /** The addresses to ask for if the server has no `list` (Ruby). */
   addresses: readonly Address[];
 }
 
 /**
- * Fetches every bind of the server at `path` and puts a control socket in the
- * place of its own; `undefined` when no server listens there.
+ * Fetches every bind of the server at `path` and replaces its control socket;
+ * `undefined` when no server listens there.
  *
- * @throws {TakeoverError} when it does not give all of them; then nothing has
- * changed.
+ * @throws {TakeoverError} when it does not hand over every bind; then nothing
+ * has changed.
  */
 export function takeOver(
   { path, access, addresses }: TakeoverOptions,
   binds: BindTable,
   log: Log,
 ): ControlSocket | undefined {
-  using predecessor = Predecessor.connect(path);
-  if (predecessor === undefined) return undefined;
-  const listed = predecessor.list();
+  using server = TakeoverClient.connect(path);
+  if (server === undefined) return undefined;
+  const listed = server.list();
   if (listed === undefined && addresses.length === 0) {
     throw new TakeoverError(
       `the server on ${path} cannot list what it holds: name the addresses, --takeover=127.0.0.1:80,...`,
     );
   }
-  fetch(predecessor, [...listed ?? [], ...addresses.map(wantedOf)], binds);
-  // From the rename on nothing may fail any more: clients come here.
-  const { pid } = predecessor.peer;
+  fetch(server, [...listed ?? [], ...addresses.map(wantedBind)], binds);
+  // From the rename on nothing may fail: new clients connect to this daemon.
+  const { pid } = server.peer;
   const control = ControlSocket.replace(path, access);
-  // What was bound between the first list and the rename.
-  if (listed !== undefined) fetchLate(predecessor, binds, log);
+  // Sockets that were bound between the first list and the rename.
+  if (listed !== undefined) fetchLate(server, binds, log);
   log.warn("took the place of another server, which can be ended now", {
     path,
     binds: binds.size,
@@ -60,14 +60,14 @@ export function takeOver(
   return control;
 }
 
-/** There is no way back any more: what does not come is left. */
+/** The takeover cannot be undone any more, so an error is only logged. */
 function fetchLate(
-  predecessor: Predecessor,
+  server: TakeoverClient,
   binds: BindTable,
   log: Log,
 ): void {
   try {
-    fetch(predecessor, predecessor.list() ?? [], binds);
+    fetch(server, server.list() ?? [], binds);
   } catch (error) {
     if (!(error instanceof OsError) && !(error instanceof TakeoverError)) {
       throw error;
@@ -79,12 +79,12 @@ function fetchLate(
 }
 
 function fetch(
-  predecessor: Predecessor,
-  wanted: readonly Wanted[],
+  server: TakeoverClient,
+  wanted: readonly WantedBind[],
   binds: BindTable,
 ): void {
   for (const each of wanted) {
-    const taken = predecessor.take(each);
+    const taken = server.take(each);
     if (binds.get(canonicalIdentity(taken.address)) !== undefined) {
       taken.socket.close();
       continue;

@@ -2,8 +2,9 @@ import { canOpen } from "../ffi/descriptor.ts";
 import { OsError } from "../ffi/errno.ts";
 import { executable } from "../ffi/executable.ts";
 import { descriptorLimit } from "../ffi/process.ts";
-import type { Daemon } from "./daemon.ts";
+import type { Daemon } from "./daemon/daemon.ts";
 import { replaceProgram, stateOf } from "./handoff.ts";
+import { reasonOf } from "./internal_errors.ts";
 import { encodeState } from "./state.ts";
 import { checkNewVersion, mayCheck } from "./version_check.ts";
 
@@ -50,9 +51,7 @@ export class Upgrade {
     if (this.#underWay) return;
     this.#underWay = true;
     this.#observer.began();
-    const failure = await this.#attempt().catch((error: unknown) =>
-      error instanceof Error ? error.stack ?? error.message : String(error)
-    );
+    const failure = await this.#attempt().catch(reasonOf);
     this.#underWay = false;
     // The daemon was ended meanwhile, and the check with it.
     if (failure === undefined) return;

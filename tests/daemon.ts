@@ -50,11 +50,10 @@ export function daemonCommand(
 }
 
 /**
- * A daemon with a thread that cannot be told to hold its signals back starts a
- * second time (ffi/hold_back.ts). An emulated processor has such a thread, and
- * there a start takes seconds: it is started with the signals held back.
+ * A daemon that is started with its signals blocked does not execute itself
+ * (ffi/block_signals.ts). On an emulated processor that saves seconds a test.
  */
-const SIGNALS_HELD_BACK: readonly string[] =
+const SIGNALS_BLOCKED: readonly string[] =
   Deno.env.has("MULTIBINDER_TESTS_SINGLE_START")
     ? ["env", "--block-signal=HUP,USR1,TERM,INT"]
     : [];
@@ -78,7 +77,7 @@ export class Daemon implements AsyncDisposable {
     const scratch = await Scratch.make();
     const sock = options.sock ?? scratch.join("control.sock");
     const command = [
-      ...SIGNALS_HELD_BACK,
+      ...SIGNALS_BLOCKED,
       ...options.under ?? [],
       ...daemonCommand(sock, options),
     ];

@@ -3,13 +3,11 @@
  *
  * @module
  */
+import { eventually } from "./eventually.ts";
 import { descriptorsOf } from "./process_state.ts";
 
 /** What a runtime opens on its own is no leak: it has no socket behind it. */
 const COUNTED = /^(socket|pipe|\/memfd)|eventpoll|eventfd/;
-
-/** Turns of the event loop within which everything is closed. */
-const TURNS = 500;
 
 async function counted(): Promise<Set<string>> {
   const found = new Set<string>();
@@ -27,10 +25,12 @@ export async function withoutLeak<T>(action: () => Promise<T>): Promise<T> {
   const before = await counted();
   const result = await action();
   let left: string[] = [];
-  for (let turn = 0; turn < TURNS; turn++) {
-    left = [...await counted()].filter((each) => !before.has(each));
-    if (left.length === 0) return result;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`left open: ${left.join(", ")}`);
+  await eventually(
+    () => `nothing left open, but: ${left.join(", ")}`,
+    async () => {
+      left = [...(await counted()).difference(before)];
+      return left.length === 0;
+    },
+  );
+  return result;
 }

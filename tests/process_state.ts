@@ -3,11 +3,7 @@
  *
  * @module
  */
-
-/** How many descriptors a process has open. */
-export async function descriptorCount(pid: number): Promise<number> {
-  return (await descriptorsOf(pid)).size;
-}
+import { eventually } from "./eventually.ts";
 
 /** A process's descriptors: what each number refers to, `socket:[123]`. */
 export async function descriptorsOf(pid: number): Promise<Map<number, string>> {
@@ -26,14 +22,44 @@ export async function descriptorsOf(pid: number): Promise<Map<number, string>> {
 /** A signal's bit in the masks of proc_pid_status(5). */
 const SIGUSR1_BIT = 1n << 9n;
 
-/**
- * Whether Deno has done what it does half a second after its start: since
- * 2.9.2 it then installs a handler for SIGUSR1, which opens two descriptors.
- */
-export async function isSettled(pid: number): Promise<boolean> {
+/** Since 2.9.2 Deno installs a handler for SIGUSR1 half a second after its start. */
+const HAS_SIGNAL_HANDLER: boolean = isFrom(2, 9, 2);
+
+function isFrom(...least: number[]): boolean {
+  const version = Deno.version.deno.split(/[.+-]/).map(Number);
+  const at = least.findIndex((each, index) => each !== version[index]);
+  return at === -1 || version[at]! > least[at]!;
+}
+
+async function hasSignalHandler(pid: number): Promise<boolean> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];
   return (BigInt(`0x${caught}`) & SIGUSR1_BIT) !== 0n;
+}
+
+/**
+ * Waits until a process of this Deno has opened what it opens on its own: the
+ * last is a pair of sockets for its handler of signals.
+ */
+export async function settled(pid: number): Promise<void> {
+  if (!HAS_SIGNAL_HANDLER) return;
+  await eventually(
+    `Deno's own handler of SIGUSR1 in process ${pid}`,
+    () => hasSignalHandler(pid),
+  );
+}
+
+/**
+ * Waits until a process has become a program that then sleeps, such as
+ * `sleep`. The name changes with the exec, when the loader has yet to open
+ * libraries and close them; a process that sleeps has done so.
+ */
+export async function settledAs(pid: number, program: string): Promise<void> {
+  await eventually(`process ${pid} sleeps as ${program}`, async () => {
+    const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+    const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
+    return name === program && stat[stat.lastIndexOf(")") + 2] === "S";
+  });
 }
 
 /** The signals that each thread holds back: by thread, a bit for each. */

@@ -5,21 +5,19 @@
  * @module
  */
 
-/** How long a test waits for what must come: longer than any busy machine. */
-const PATIENCE = 60_000;
+import { PATIENCE } from "./eventually.ts";
 
 /** Rejects when `promise` has not settled within the tests' patience. */
 export async function within<T>(
   promise: Promise<T>,
   what: string | (() => string),
-  patience: number = PATIENCE,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       const waited = typeof what === "string" ? what : what();
-      reject(new Error(`not within ${patience} ms: ${waited}`));
-    }, patience);
+      reject(new Error(`not within ${PATIENCE} ms: ${waited}`));
+    }, PATIENCE);
   });
   try {
     return await Promise.race([promise, late]);
@@ -27,6 +25,14 @@ export async function within<T>(
     clearTimeout(timer);
   }
 }
+
+/** Variables that every program is started with. */
+export const ENVIRONMENT = {
+  NO_COLOR: "1",
+  // Half a second after its start Deno would look for a newer version, and a
+  // test would count the sockets that it does so with.
+  DENO_NO_UPDATE_CHECK: "1",
+} as const;
 
 /** What a program has written to one of its streams, and what it will. */
 export class Lines {
@@ -114,7 +120,7 @@ export class Program implements AsyncDisposable {
     return new Program(
       new Deno.Command(command, {
         args: [...args],
-        env: { NO_COLOR: "1", ...env },
+        env: { ...ENVIRONMENT, ...env },
         ...(cwd !== undefined && { cwd }),
         stdin: "null",
         stdout: "piped",

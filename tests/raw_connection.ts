@@ -15,9 +15,7 @@ import { waitReady } from "../ffi/readiness.ts";
 import { send, streamSocket, tryConnect } from "../ffi/socket.ts";
 import type { UnixAddress } from "../ffi/socket_address.ts";
 import type { Answer } from "../protocol.ts";
-
-/** Longer than any busy machine takes, in ms. */
-const PATIENCE = 60_000;
+import { PATIENCE } from "./eventually.ts";
 
 const SHUT_WR = 1;
 const NEWLINE = 0x0a;

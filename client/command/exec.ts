@@ -1,5 +1,6 @@
 import { become } from "../../ffi/become.ts";
 import { processId } from "../../ffi/process.ts";
+import { StartError } from "../../supervisor/errors.ts";
 import type { Command } from "./command.ts";
 import { readDuration } from "./duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
@@ -12,7 +13,6 @@ import {
   SOCKET_OPTIONS,
   SOCKET_OPTIONS_USAGE,
 } from "./socket_options.ts";
-import { StartError } from "./start_error.ts";
 
 const USAGE =
   `Usage: multibinder-client exec [options] [NAME=]ADDR... -- COMMAND [ARGUMENT...]

@@ -1,4 +1,5 @@
 import { AddressError, parseAddress } from "../../address.ts";
+import { FIRST_LISTEN_FD } from "../../ffi/listen_fds.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** A socket that a command is to get. */
@@ -16,9 +17,6 @@ export interface Launch {
   /** The program and its arguments, `{fd}` filled. */
   command: string[];
 }
-
-/** SD_LISTEN_FDS_START. */
-export const FIRST_DESCRIPTOR = 3;
 
 /** What sd_listen_fds_with_names(3) calls a socket that nobody named. */
 const NAMELESS = "unknown";
@@ -60,7 +58,7 @@ function fill(word: string, sockets: readonly RequestedSocket[]): string {
       if (sockets[index] === undefined) {
         throw new UsageError(`no socket for ${placeholder}`);
       }
-      return String(FIRST_DESCRIPTOR + index);
+      return String(FIRST_LISTEN_FD + index);
     },
   );
 }

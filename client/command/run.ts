@@ -1,62 +1,64 @@
-import { signalNumber } from "../../ffi/signal_numbers.ts";
-import type { Manner } from "../run/generation.ts";
-import { reapWhereInit } from "../run/init.ts";
-import { endLike } from "../run/own_ending.ts";
-import type { ReadyWhen } from "../run/readiness.ts";
-import { report } from "../run/report.ts";
 import { ServiceManager } from "../../ffi/service_manager.ts";
-import { Supervisor } from "../run/supervisor.ts";
-import { watchPaths } from "../run/watched_paths.ts";
+import { signalNumber } from "../../ffi/signal_numbers.ts";
+import { exitLike } from "../../supervisor/exit_like.ts";
+import type { GenerationOptions } from "../../supervisor/generation.ts";
+import type { ReadyWhen } from "../../supervisor/readiness.ts";
+import { reapOrphansAsInit } from "../../supervisor/reap_orphans.ts";
+import { reporter } from "../../supervisor/report.ts";
+import { Supervisor } from "../../supervisor/supervisor.ts";
+import { watchPaths } from "../../supervisor/watch_paths.ts";
 import type { Command } from "./command.ts";
 import { readDuration } from "./duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
 import { divide, type Launch, readLaunch } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
 import { readOptions } from "./options.ts";
+import { programName } from "./program_name.ts";
 import {
   type CommandSocketOptions,
   readSocketOptions,
   SOCKET_OPTIONS,
   SOCKET_OPTIONS_USAGE,
 } from "./socket_options.ts";
-import { StartError } from "./start_error.ts";
 import { UsageError } from "./usage_error.ts";
 
 const USAGE =
   `Usage: multibinder-client run [options] [NAME=]ADDR... -- COMMAND [ARGUMENT...]
 
-Keeps COMMAND running with the sockets of the addresses, as exec passes them,
-and replaces it without a gap: SIGHUP or SIGUSR2 starts a new one beside the
-old one, which is ended when the new one is ready.
+Keeps COMMAND running with the sockets of the addresses, which it passes as exec
+does. SIGHUP or SIGUSR2 reloads: a new COMMAND is started beside the old one, and
+the old one is stopped when the new one is ready.
 
-  --ready notify       ready is who sends READY=1 to NOTIFY_SOCKET (sd_notify(3))
-  --ready delay:2s     ready is who has run for two seconds
-  --ready auto:2s      the default: notify if COMMAND says anything there within
-                       two seconds, else the delay
-  --ready-timeout 60s  who is not ready by then is killed
-  --stop-signal TERM   what asks COMMAND to end
-  --grace 30s          who has not ended by then is killed
+  --ready notify       COMMAND is ready once it sends READY=1 to NOTIFY_SOCKET
+                       (sd_notify(3))
+  --ready delay:2s     COMMAND is ready once it has run for two seconds
+  --ready auto:2s      the default: like notify if COMMAND sends anything to
+                       NOTIFY_SOCKET within two seconds, else like delay
+  --ready-timeout 60s  kill COMMAND if it does not send READY=1 in this time
+  --stop-signal TERM   the signal that asks COMMAND to end
+  --grace 30s          kill COMMAND if it does not end in this time
   --watch PATH         reload when the file or directory changes; repeatable
-  --nonblock           set O_NONBLOCK, which every holder of the sockets sees
+  --nonblock           set O_NONBLOCK, which affects every process that has the
+                       sockets
 ${SOCKET_OPTIONS_USAGE}
   --timeout 10s        how long to wait for the daemon
-  --sock PATH          its control socket; default: the variable MULTIBINDER_SOCK
-  -h, --help           this text
-  -V, --version        the version
+  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
+  -h, --help           print this text
+  -V, --version        print the version
 
-SIGTERM, SIGINT and SIGQUIT end COMMAND and then this program; SIGUSR1 is passed
-on. Who crashes is started again at once; who goes on crashing after 0.25, 0.5,
-1, ... up to 30 s.
+SIGTERM, SIGINT and SIGQUIT stop COMMAND and then end run. SIGUSR1 is sent on to
+COMMAND. A COMMAND that crashes is restarted at once; if it keeps crashing, it is
+restarted after pauses of 0.25, 0.5, 1, ... up to 30 s.
 
-Exit status: COMMAND's own; 1 no sockets, 2 wrong usage, 126 COMMAND cannot be
-executed, 127 COMMAND is not there.`;
+Exit status: that of COMMAND; 1 no sockets, 2 invalid command line, 126 COMMAND
+cannot be executed, 127 COMMAND does not exist.`;
 
 interface RunOptions extends Launch {
   sock: string | undefined;
   timeout: number | undefined;
   nonblocking: boolean;
   socketOptions: CommandSocketOptions;
-  manner: Manner;
+  generation: GenerationOptions;
   watch: readonly string[];
 }
 
@@ -69,7 +71,7 @@ function readReady(text: string): ReadyWhen {
   const [, kind, duration] = /^(auto|delay)(?::(.*))?$/.exec(text) ?? [];
   if (kind !== "auto" && kind !== "delay") {
     throw new UsageError(
-      `--ready ${text} is none of notify, delay:2s, auto:2s`,
+      `invalid --ready ${text}: expected notify, delay:2s or auto:2s`,
     );
   }
   const delay = duration === undefined
@@ -85,7 +87,9 @@ function readSignal(text: string | undefined): Deno.Signal {
     signalNumber(name);
     return name;
   } catch {
-    throw new UsageError(`--stop-signal: there is no signal ${text}`);
+    throw new UsageError(
+      `invalid --stop-signal ${text}: there is no such signal`,
+    );
   }
 }
 
@@ -99,8 +103,8 @@ function listen(signals: Partial<Record<Deno.Signal, () => void>>): Disposable {
   return stack;
 }
 
-/** Ended by a signal before there was anything to pass it on to. */
-class Stopped {
+/** A signal ended this program before there was a COMMAND to end. */
+class Interrupted {
   readonly signal: number;
 
   constructor(name: Deno.Signal) {
@@ -108,37 +112,39 @@ class Stopped {
   }
 }
 
-/** The sockets, or by which signal we were stopped meanwhile. */
-async function fetchUnlessStopped(
+/** The sockets, or the signal that ended the wait for them. */
+async function fetchSockets(
   { sockets, sock, timeout, nonblocking, socketOptions }: RunOptions,
-  stopped: AbortSignal,
-): Promise<FetchedSockets | Stopped> {
+  signal: AbortSignal,
+): Promise<FetchedSockets | Interrupted> {
   try {
     return await FetchedSockets.fetch(sockets, {
       nonblocking,
       socketOptions,
-      signal: stopped,
+      signal,
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),
     });
   } catch (error) {
-    if (stopped.reason instanceof Stopped) return stopped.reason;
+    if (signal.reason instanceof Interrupted) return signal.reason;
     throw error;
   }
 }
 
 async function run(options: RunOptions): Promise<number> {
-  const { sockets, command, manner, watch } = options;
-  const early = new AbortController();
-  const later: { supervisor?: Supervisor } = {};
+  const { sockets, command, generation, watch } = options;
+  const report = reporter(`${programName()} run`);
+  const interruption = new AbortController();
+  const started: { supervisor?: Supervisor } = {};
   const reload = (why: string) => {
-    if (later.supervisor === undefined) return;
+    if (started.supervisor === undefined) return;
     report(`reload: ${why}`);
-    later.supervisor.reload();
+    // The supervisor reports why a reload fails.
+    started.supervisor.reload().catch(() => {});
   };
-  const stop = (name: Deno.Signal, passedOn?: Deno.Signal) => () => {
-    if (later.supervisor !== undefined) later.supervisor.stop(passedOn);
-    else early.abort(new Stopped(name));
+  const stop = (name: Deno.Signal, sendOn?: Deno.Signal) => () => {
+    if (started.supervisor !== undefined) started.supervisor.stop(sendOn);
+    else interruption.abort(new Interrupted(name));
   };
   using _listening = listen({
     SIGHUP: () => reload("SIGHUP"),
@@ -146,31 +152,29 @@ async function run(options: RunOptions): Promise<number> {
     SIGTERM: stop("SIGTERM"),
     SIGINT: stop("SIGINT", "SIGINT"),
     SIGQUIT: stop("SIGQUIT", "SIGQUIT"),
-    SIGUSR1: () => later.supervisor?.signal("SIGUSR1"),
+    SIGUSR1: () => started.supervisor?.signal("SIGUSR1"),
   });
-  const fetched = await fetchUnlessStopped(options, early.signal);
-  if (fetched instanceof Stopped) return endLike(fetched);
+  const fetched = await fetchSockets(options, interruption.signal);
+  if (fetched instanceof Interrupted) return exitLike(fetched);
   using _sockets = fetched;
   using manager = ServiceManager.fromEnvironment((reason) =>
-    report(`the service manager is not told: ${reason}`)
+    report(`cannot notify the service manager: ${reason}`)
   );
   const service = {
     command,
     descriptors: fetched.descriptors,
-    environment: (changed: Readonly<Record<string, string | undefined>>) =>
-      listenEnvironment(sockets, changed),
+    environment: (changes: Readonly<Record<string, string | undefined>>) =>
+      listenEnvironment(sockets, changes),
   };
-  const supervisor = new Supervisor(service, manner, report, manager);
-  later.supervisor = supervisor;
-  using _init = reapWhereInit((pid) => supervisor.awaits(pid));
+  const supervisor = new Supervisor(service, generation, report, manager);
+  started.supervisor = supervisor;
+  using _reaping = reapOrphansAsInit();
   using _watching = watchPaths(
     watch,
     (path) => reload(`${path} has changed`),
-    (error) => report(`not everything is watched any more: ${error}`),
+    (error) => report(`--watch stopped: ${error}`),
   );
-  const outcome = await supervisor.run();
-  if (outcome instanceof StartError) throw outcome;
-  return endLike(outcome);
+  return exitLike(await supervisor.run());
 }
 
 /** The command `run`. */
@@ -203,7 +207,7 @@ export const runCommand: Command = {
       nonblocking: has("nonblock"),
       socketOptions: readSocketOptions({ one }),
       watch: all("watch"),
-      manner: {
+      generation: {
         ready: readReady(one("ready") ?? "auto"),
         readyTimeout: duration("ready-timeout") ?? DEFAULT_READY_TIMEOUT,
         grace: duration("grace") ?? DEFAULT_GRACE,

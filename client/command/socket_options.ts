@@ -8,10 +8,10 @@ export const SOCKET_OPTIONS = ["backlog", "mode", "owner", "group"] as const;
 
 /** Their part of the help. */
 export const SOCKET_OPTIONS_USAGE =
-  `  --backlog N          how many connections may wait, where any can
-  --mode 0660          permissions of the UNIX sockets' paths
-  --owner USER         whose they are, by name or number
-  --group GROUP        likewise`;
+  `  --backlog N          length of the accept queue; default: 1000
+  --mode 0660          permissions of the paths of UNIX sockets
+  --owner USER         owner of those paths, a name or a number
+  --group GROUP        group of those paths, a name or a number`;
 
 /** What the sockets of a command line shall be like. */
 export type CommandSocketOptions = Pick<

@@ -1,5 +1,5 @@
 import { hasHungUp } from "../../ffi/hang_up.ts";
-import { ProtocolError } from "../errors.ts";
+import { ProtocolError } from "../../exchange.ts";
 import type { CallOptions } from "../options.ts";
 import { connect, type Session } from "../session.ts";
 import { socketPath } from "../socket_path.ts";

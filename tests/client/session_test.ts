@@ -8,6 +8,7 @@ import { BindError, connect, TimeoutError } from "../../client.ts";
 import { VERSION } from "../../version.ts";
 import { Daemon } from "../daemon.ts";
 import { withoutLeak } from "../descriptor_leak.ts";
+import { PATIENCE } from "../eventually.ts";
 import { Scratch } from "../tree.ts";
 import { FakeServer } from "./fake_server.ts";
 
@@ -79,7 +80,7 @@ Deno.test("a call waits for a daemon that is down at the moment", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using first = await Daemon.start({ sock });
-  using session = await connect({ sock, timeout: 60_000 });
+  using session = await connect({ sock, timeout: PATIENCE });
   await session.status();
   await first.stop();
   const waiting = session.status();

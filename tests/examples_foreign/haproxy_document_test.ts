@@ -8,9 +8,9 @@ import { stagePackages } from "../../tools/stage_packages.ts";
 import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
 import { runWrapper } from "../haproxy/wrapped.ts";
+import { loopbackHost, OwnPort } from "../loopback.ts";
 import { Lines, within } from "../program.ts";
 import { Scratch, treePath } from "../tree.ts";
-import { loopbackAddress } from "./loopback.ts";
 
 const ignore = await lacks("haproxy", "bash", "sed");
 
@@ -88,9 +88,13 @@ Deno.test({
     await using shell = new Shell(scratch.join("work"), {
       JSR_URL: `file://${scratch.path}/jsr/`,
     });
-    const address = loopbackAddress();
+    const address = loopbackHost();
+    using own = OwnPort.take();
     const type = (command?: string) =>
-      shell.type(command!.replaceAll("127.0.0.1", address));
+      shell.type(
+        command!.replaceAll("127.0.0.1", address)
+          .replaceAll("8080", String(own.number)),
+      );
     await type(daemon);
     await type(template);
     await type(wrapper);

@@ -2,22 +2,24 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
 import { runWrapper, startWrapper } from "../haproxy/wrapped.ts";
+import { loopbackHost, OwnPort } from "../loopback.ts";
 import { Scratch, treePath } from "../tree.ts";
-import { loopbackAddress } from "./loopback.ts";
 
 const ignore = await lacks("haproxy");
 
-/** A copy of an example's template at an address that nobody else uses. */
+/** A copy of an example's template at an address and port that nobody else uses. */
 async function copyOf(
   name: string,
   scratch: Scratch,
+  port = 0,
 ): Promise<{ path: string; address: string }> {
   const text = await Deno.readTextFile(treePath(`examples/haproxy/${name}`));
-  const address = loopbackAddress();
+  const address = loopbackHost();
   const path = scratch.join(name);
   await Deno.writeTextFile(
     path,
-    text.replaceAll("'127.0.0.1'", `'${address}'`),
+    text.replaceAll("'127.0.0.1'", `'${address}'`)
+      .replaceAll("8080", String(port)),
   );
   return { path, address };
 }
@@ -37,10 +39,15 @@ Deno.test({
   fn: async () => {
     await using daemon = await Daemon.start();
     await using scratch = await Scratch.make();
-    const { path, address } = await copyOf("web.cfg.erb", scratch);
+    using own = OwnPort.take();
+    const { number: port } = own;
+    const { path, address } = await copyOf("web.cfg.erb", scratch, port);
     await using haproxy = startWrapper(daemon.sock, ["-f", path]);
     await haproxy.errors.next("is ready");
-    assertEquals(await get(`http://${address}:8080/`), "hello from haproxy\n");
+    assertEquals(
+      await get(`http://${address}:${port}/`),
+      "hello from haproxy\n",
+    );
     haproxy.signal("SIGTERM");
     assertEquals((await haproxy.end()).code, 0);
   },
@@ -57,15 +64,18 @@ Deno.test({
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
       () => new Response("hello from the server"),
     );
+    using one = OwnPort.take();
+    using other = OwnPort.take();
+    const ports = [one.number, other.number];
     const { path, address } = await copyOf("sites.cfg.erb", scratch);
     await using haproxy = startWrapper(daemon.sock, ["-f", path], {
       env: {
-        PORTS: "8081 8082",
+        PORTS: ports.join(" "),
         SERVERS: `127.0.0.1:${server.addr.port}`,
       },
     });
     await haproxy.errors.next("is ready");
-    for (const port of [8081, 8082]) {
+    for (const port of ports) {
       assertEquals(
         await get(`http://${address}:${port}/`),
         "hello from the server",

@@ -5,8 +5,9 @@
  * @module
  */
 import { abi } from "../../ffi/abi.ts";
+import { cString } from "../../ffi/c_string.ts";
 import { libc } from "../../ffi/libc.ts";
-import { cString, viewOf } from "../../ffi/memory.ts";
+import { viewOf } from "../../ffi/memory.ts";
 import { FAILING, type FailingSymbol, NUMBERS } from "./libc_symbols.ts";
 import { decodePlan, type Plan, PLAN_SIZE, type Report } from "./plan.ts";
 

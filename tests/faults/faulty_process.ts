@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { eventually } from "../eventually.ts";
-import { isSettled } from "../process_state.ts";
+import { settled } from "../process_state.ts";
 import { Program } from "../program.ts";
 import { MINIMAL_FLAGS } from "../daemon.ts";
 import { Scratch, treePath } from "../tree.ts";
@@ -22,6 +21,8 @@ export interface FaultyOptions {
   permissions?: readonly string[];
   /** Variables to set. Default: none. */
   env?: Record<string, string>;
+  /** A program to start it with, such as `env ...`. Default: none. */
+  under?: readonly string[];
   /** Its control socket. Default: one of its own. */
   sock?: string;
 }
@@ -48,15 +49,20 @@ export class FaultyProcess implements AsyncDisposable {
 
   /** Starts one and waits for nothing. */
   static async start(options: FaultyOptions = {}): Promise<FaultyProcess> {
-    const { permissions = MINIMAL_FLAGS, args = [], env } = options;
+    const { permissions = MINIMAL_FLAGS, args = [], env, under = [] } = options;
     const scratch = await Scratch.make();
     const process = new FaultyProcess(scratch, options.sock);
     const { sock } = process;
     process.#write(options.faults ?? [], options.traced ?? false);
     const script = treePath("tests/faults/faulty_daemon.ts");
     const files = [scratch.join("plan"), process.#report];
-    process.program = Program.start(Deno.execPath(), {
-      args: ["run", ...permissions, script, ...files, ...args, sock],
+    const [command, ...rest] = [
+      ...under,
+      ...[Deno.execPath(), "run", ...permissions, script, ...files],
+      ...[...args, sock],
+    ];
+    process.program = Program.start(command!, {
+      args: rest,
       ...(env && { env }),
     });
     return process;
@@ -155,7 +161,7 @@ export class FaultyProcess implements AsyncDisposable {
 
   /** Waits until Deno has opened what it opens on its own. */
   async settled(): Promise<void> {
-    await eventually("Deno's own handler", () => isSettled(this.pid));
+    await settled(this.pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

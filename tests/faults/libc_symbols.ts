@@ -175,10 +175,13 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
     failing: "-1",
     reasons: ["ENOENT", "EACCES", "E2BIG", "ENOMEM", "EAGAIN", "ETXTBSY"],
   },
+  execv: {
+    failing: "-1",
+    reasons: ["ENOENT", "EACCES", "E2BIG", "ENOMEM", "EAGAIN", "ETXTBSY"],
+  },
+  setenv: { failing: "-1", reasons: ["ENOMEM"] },
   unsetenv: { failing: "-1", reasons: ["ENOMEM"] },
   pthread_sigmask: { failing: "errno", reasons: ["EINVAL"] },
-  sigaction: { failing: "-1", reasons: ["EINVAL"] },
-  tgkill: { failing: "-1", reasons: ["EPERM"] },
   signalfd: {
     failing: "-1",
     reasons: ["EMFILE", "ENFILE", "ENOMEM", "ENODEV"],
@@ -200,9 +203,6 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
     failing: "promise of errno",
     reasons: ["EIO", "EINTR", "EMFILE", "ENOMEM", "ERANGE"],
   },
-  mmap: { failing: "-1n", reasons: ["ENOMEM", "EPERM"] },
-  mprotect: { failing: "-1", reasons: ["EACCES", "ENOMEM"] },
-  munmap: { failing: "-1", reasons: ["ENOMEM"] },
   malloc: { failing: "NULL", reasons: ["ENOMEM"] },
 };
 
@@ -273,6 +273,7 @@ export const NOT_THE_DAEMONS: readonly string[] = [
   "posix_spawnattr_setsigmask",
   "readlink",
   "shutdown",
+  "sigaction",
   "sigfillset",
   "waitid",
   "waitid_on_thread",

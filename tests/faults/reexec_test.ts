@@ -142,7 +142,7 @@ const OF_CLIENTS: ReadonlySet<string> = new Set(["accept4", "recv", "send"]);
 
 function ofTheUpgrade({ symbol, site }: Call): boolean {
   return !OF_CLIENTS.has(symbol) &&
-    !/\b(dispatch|connection|status_method)\.ts:/.test(site) &&
+    !/\b(connection|clients|perform|status_method)\.ts:/.test(site) &&
     !symbol.includes("wait");
 }
 

@@ -22,7 +22,7 @@ async function portsOf(session: Session): Promise<number[]> {
   return ports;
 }
 
-async function predecessor(): Promise<{ old: Daemon; ports: number[] }> {
+async function startOldDaemon(): Promise<{ old: Daemon; ports: number[] }> {
   const old = await Daemon.start();
   using session = await connect({ sock: old.sock });
   for (const each of await session.bindAll(ADDRESSES)) each.close();
@@ -30,11 +30,11 @@ async function predecessor(): Promise<{ old: Daemon; ports: number[] }> {
 }
 
 function ofTheTakeover({ site }: Call): boolean {
-  return /\b(takeover|predecessor)\.ts:/.test(site);
+  return /\b(takeover|takeover_client|exchange)\.ts:/.test(site);
 }
 
 async function callsOfATakeover(): Promise<Call[]> {
-  const { old, ports } = await predecessor();
+  const { old, ports } = await startOldDaemon();
   await using _old = old;
   const { sock } = old;
   await using process = await FaultyProcess.listening({
@@ -62,7 +62,7 @@ function isFailure({ symbol, outcome }: Fault): boolean {
 
 /** The new one serves or ends with a clear word; one of both has all. */
 async function takeOverWith(fault: Fault): Promise<void> {
-  const { old, ports } = await predecessor();
+  const { old, ports } = await startOldDaemon();
   await using _old = old;
   const { sock } = old;
   const faults = [fault];

@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { bind, connect } from "../../client.ts";
+import { PATIENCE } from "../eventually.ts";
 import { FaultyProcess } from "./faulty_process.ts";
 import type { Fault } from "./plan.ts";
 
-const LONG = { timeout: 60_000 };
+const LONG = { timeout: PATIENCE };
 
 function several(
   symbols: readonly string[],

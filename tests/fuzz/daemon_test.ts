@@ -3,7 +3,7 @@ import { connect, type Session } from "../../client.ts";
 import type { Status } from "../../protocol.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
-import { isSettled } from "../process_state.ts";
+import { settled } from "../process_state.ts";
 import { within } from "../program.ts";
 import { RawConnection } from "../raw_connection.ts";
 import type { Random } from "../robustness/malformed_requests.ts";
@@ -72,7 +72,7 @@ class Target implements AsyncDisposable {
     const scratch = await Scratch.make();
     const daemon = await Daemon.start({ args: ["--log-level", "error"] });
     const session = await connect({ sock: daemon.sock });
-    await eventually("Deno's own handler", () => isSettled(daemon.pid));
+    await settled(daemon.pid);
     return new Target(scratch, daemon, session, await session.status());
   }
 

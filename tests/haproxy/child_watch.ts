@@ -1,18 +1,18 @@
 /**
- * The children of a process, looked at again and again.
+ * Watches the children of a process.
  *
  * @module
  */
 import { childrenOf } from "./wrapped.ts";
 
-/** How often they are looked at, in ms. */
+/** How often to look at the children, in ms. */
 const INTERVAL = 50;
 
 /**
- * A child is dead for a moment before it is reaped, on a busy machine for a
- * longer one; who is dead longer than this, in ms, was forgotten.
+ * How long a child may be a zombie, in ms. It always is for a moment, and for
+ * longer on a busy machine.
  */
-const MOMENT = 10_000;
+const ZOMBIE_LIMIT = 10_000;
 
 /** A process's state, a letter of proc_pid_stat(5); `undefined` for none. */
 export async function stateOf(pid: number): Promise<string | undefined> {
@@ -27,16 +27,16 @@ export async function stateOf(pid: number): Promise<string | undefined> {
   }
 }
 
-/** Takes note of every child, and of those that nobody reaps. */
+/** Records every child, and those that are not reaped. */
 export class ChildWatch implements AsyncDisposable {
   readonly #parent: number;
   readonly #watching: Promise<void>;
   readonly #deadSince = new Map<number, number>();
   #over = false;
-  /** Every child there was. */
+  /** Every child so far. */
   readonly seen: Set<number> = new Set();
-  /** Those that were dead and not reaped for longer than a moment. */
-  readonly forgotten: Set<number> = new Set();
+  /** Children that were zombies for too long. */
+  readonly unreaped: Set<number> = new Set();
 
   constructor(parent: number) {
     this.#parent = parent;
@@ -62,12 +62,12 @@ export class ChildWatch implements AsyncDisposable {
       if (await stateOf(pid) !== "Z") continue;
       const since = this.#deadSince.get(pid) ?? now;
       this.#deadSince.set(pid, since);
-      if (now - since > MOMENT) this.forgotten.add(pid);
+      if (now - since > ZOMBIE_LIMIT) this.unreaped.add(pid);
     }
   }
 
-  /** Those that are dead now and were not reaped. */
-  async dead(): Promise<number[]> {
+  /** Children that are zombies now. */
+  async zombies(): Promise<number[]> {
     const states = (await childrenOf(this.#parent)).map(async (pid) => ({
       pid,
       state: await stateOf(pid),
@@ -76,7 +76,7 @@ export class ChildWatch implements AsyncDisposable {
       .map(({ pid }) => pid);
   }
 
-  /** Looks no more. */
+  /** Stops watching. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over = true;
     await this.#watching;

@@ -1,6 +1,6 @@
 /**
- * Connections that outlast the HAProxy they were made to: tunnels, a download
- * in pieces, a connection that rests between two requests.
+ * Connections that outlast a reload: tunnels, a download in pieces, and a
+ * connection that is idle between two requests.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { within } from "../program.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** The hosts that the sections bind: each has a port of its own behind 0. */
+/** The hosts that the sections bind: for each, port 0 is another port. */
 const TUNNEL = "127.0.0.2";
 const DOWNLOAD = "127.0.0.3";
 
-/** What the tunnels and the download lead to. `await using` ends it. */
+/** The server behind the tunnels and the download. `await using` stops it. */
 export class Origin implements AsyncDisposable {
   readonly #echo = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #pieces: Deno.HttpServer<Deno.NetAddr>;
@@ -43,12 +43,12 @@ export class Origin implements AsyncDisposable {
   async #answerTunnels(): Promise<void> {
     for await (const connection of this.#echo) {
       connection.readable.pipeTo(connection.writable).catch(() => {
-        // The tunnel was cut: who asked through it notices.
+        // The other end of a tunnel that was cut reports it.
       });
     }
   }
 
-  /** The sections of a configuration that lead here. */
+  /** The sections of a configuration that forward to it. */
   get sections(): string {
     const { port } = this.#echo.addr as Deno.NetAddr;
     return `

@@ -10,7 +10,7 @@ const SIGNALS = 100;
 
 Deno.test({
   name:
-    "a hundred reload signals in a burst under load: the last template serves, alone",
+    "a hundred reload signals in a burst under load: one HAProxy with the last template is left",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v0"));
@@ -37,12 +37,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a reload while the first HAProxy is being started follows it",
+  name: "a reload signal during the first start causes a reload after it",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.start(template("v1"), ["-Ds"]);
     haproxy.daemon.program.signal("SIGSTOP");
-    await haproxy.says("stays in the foreground");
+    await haproxy.says("runs in the foreground");
     haproxy.program.signal("SIGUSR2");
     await haproxy.says("reload: SIGUSR2");
     haproxy.daemon.program.signal("SIGCONT");

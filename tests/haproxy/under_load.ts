@@ -1,15 +1,15 @@
 /**
- * Clients that ask all the time while something happens.
+ * Clients that send requests all the time.
  *
  * @module
  */
 import { load, type LoadResult } from "../serve/load.ts";
 
-/** Of each kind: those that keep their connection, and those that do not. */
+/** How many keep their connection, and how many do not. */
 const CLIENTS = 2;
 
 /**
- * Runs `action` under load: what both kinds of clients saw.
+ * Runs `action` under load: the results of both kinds of clients.
  */
 export async function underLoad(
   port: number,

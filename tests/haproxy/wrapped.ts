@@ -1,5 +1,5 @@
 /**
- * HAProxy under the wrapper, with a daemon, as its users start it.
+ * A daemon, and HAProxy under the wrapper.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { eventually } from "../eventually.ts";
 import { Program, within } from "../program.ts";
 import { Scratch, treePath } from "../tree.ts";
 
-/** The sections of a configuration that answers with `text` and its PID. */
+/** A configuration that answers with `text` and the PID of HAProxy. */
 export function template(
   text: string,
   { global = "", bind = "<%= bind_tcp('127.0.0.1', 0) %>" } = {},
@@ -38,7 +38,7 @@ export interface WrapperOptions {
   env?: Record<string, string>;
   /** Deno's permissions. Default: all. */
   permissions?: readonly string[];
-  /** Where it starts. Default: here. */
+  /** Working directory. Default: this one. */
   cwd?: string;
   /** HAProxy. Default: `haproxy`. */
   command?: string;
@@ -46,7 +46,7 @@ export interface WrapperOptions {
   under?: readonly string[];
 }
 
-/** Starts the wrapper with arguments of HAProxy's. */
+/** Starts the wrapper with arguments of HAProxy. */
 export function startWrapper(
   sock: string | undefined,
   args: readonly string[],
@@ -74,7 +74,7 @@ export function startWrapper(
   });
 }
 
-/** Runs it to its end. */
+/** Runs the wrapper to its end. */
 export async function runWrapper(
   ...args: Parameters<typeof startWrapper>
 ): ReturnType<Program["end"]> {
@@ -82,16 +82,15 @@ export async function runWrapper(
   return await program.end();
 }
 
-/** A connection on which a request is begun and not ended. */
+/** A connection on which half a request was sent. */
 export interface HalfRequest {
-  /** Ends it: the answer's body. */
+  /** Sends the rest of it: the body of the answer. */
   end(): Promise<string>;
 }
 
-/** What HAProxy may still be asked for. */
 const PID_FILE = "web.pid";
 
-/** A daemon, and the wrapper with HAProxy. `await using` ends all of it. */
+/** A daemon, and the wrapper with HAProxy. `await using` ends them. */
 export class Wrapped implements AsyncDisposable {
   private constructor(
     readonly daemon: Daemon,
@@ -101,12 +100,12 @@ export class Wrapped implements AsyncDisposable {
     readonly port: number,
   ) {}
 
-  /** Starts HAProxy with a template and waits for nothing. */
+  /** Starts HAProxy with a template and does not wait. */
   static async start(
     text: string,
     args: readonly string[] = [],
     options: WrapperOptions & {
-      /** The port that the template binds. Default: the one behind 0. */
+      /** The port that the template binds. Default: the one of port 0. */
       port?: number;
     } = {},
   ): Promise<Wrapped> {
@@ -146,7 +145,7 @@ export class Wrapped implements AsyncDisposable {
     }
   }
 
-  /** Waits for a line of the wrapper or of HAProxy. */
+  /** Waits for a line of the wrapper or of HAProxy that has `part`. */
   says(part: string): Promise<string> {
     return this.program.errors.next(part);
   }
@@ -156,7 +155,7 @@ export class Wrapped implements AsyncDisposable {
     return this.scratch.join("web.cfg.erb");
   }
 
-  /** What the template was rendered to. */
+  /** The configuration that the template was rendered to. */
   config(): Promise<string> {
     return Deno.readTextFile(this.scratch.join("web.cfg"));
   }
@@ -166,13 +165,13 @@ export class Wrapped implements AsyncDisposable {
     return this.scratch.join(PID_FILE);
   }
 
-  /** Writes the template anew and asks for a reload. */
+  /** Writes the template and sends the signal for a reload. */
   async reload(text: string): Promise<void> {
     await Deno.writeTextFile(this.template, text);
     this.program.signal("SIGUSR2");
   }
 
-  /** A request on a new connection: the text of the configuration, and who. */
+  /** A request on a new connection: the text of the answer, and the PID. */
   async ask(): Promise<{ text: string; pid: number }> {
     const half = await within(this.beginRequest(), "a connection");
     const answer = await within(half.end(), "an answer");
@@ -181,7 +180,8 @@ export class Wrapped implements AsyncDisposable {
   }
 
   /**
-   * Who answers with that text; until it has ended, an old one may answer too.
+   * Asks until the answer has this text: the PID. Until an old HAProxy has ended,
+   * it may answer too.
    */
   async askFor(text: string): Promise<number> {
     let answer = await this.ask();
@@ -192,7 +192,7 @@ export class Wrapped implements AsyncDisposable {
     return answer.pid;
   }
 
-  /** Begins a request; HAProxy waits for the rest of it. */
+  /** Sends half a request. */
   async beginRequest(): Promise<HalfRequest> {
     const connection = await Deno.connect({
       hostname: "127.0.0.1",
@@ -211,7 +211,7 @@ export class Wrapped implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Twice: nobody waits for a connection that a test has left open.
+    // The second one closes connections that a test has left open.
     this.program.signal("SIGTERM");
     this.program.signal("SIGTERM");
     await this.program.end();
@@ -221,7 +221,7 @@ export class Wrapped implements AsyncDisposable {
   }
 }
 
-/** The children of a process, dead ones that were not reaped too. */
+/** The children of a process, zombies included. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const lists: string[] = [];
   for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
@@ -236,7 +236,7 @@ export async function childrenOf(pid: number): Promise<number[]> {
     .filter((each) => each !== "").map(Number);
 }
 
-/** Whether there is such a process. */
+/** Whether a process exists. */
 export async function runs(pid: number): Promise<boolean> {
   try {
     await Deno.stat(`/proc/${pid}`);

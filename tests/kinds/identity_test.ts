@@ -5,6 +5,7 @@ import { localAddress } from "../../ffi/socket_address.ts";
 import type { BindParams, ErrorData } from "../../protocol.ts";
 import { lacksIpv6 } from "../binds/listening_socket.ts";
 import { Daemon } from "../daemon.ts";
+import { OwnPort } from "../loopback.ts";
 import { RawConnection } from "../raw_connection.ts";
 import { granted, rawBind, rawList, rawRelease, refused } from "./raw_bind.ts";
 
@@ -16,13 +17,6 @@ async function inodeOf(
 ): Promise<number | null> {
   const fd = await granted(connection, params);
   return (await Deno.stat(`/proc/self/fd/${fd}`)).ino;
-}
-
-/** A port that is free for every kind and address at this moment. */
-function freePort(): number {
-  const tcp = Deno.listen({ hostname: "0.0.0.0", port: 0 });
-  tcp.close();
-  return tcp.addr.port;
 }
 
 const LOCALHOST = await resolveHost("localhost", 0);
@@ -57,11 +51,13 @@ for (const kind of ["tcp", "udp"] as const) {
     ]],
   ];
   for (const [what, usesIpv6, spellings] of SPELLINGS) {
-    for (const port of [0, freePort()]) {
-      const zero = port === 0 ? "port 0" : "a port";
-      Deno.test(`all spellings ${what} are one bind: ${kind}, ${zero}`, {
+    for (const isZero of [true, false]) {
+      const which = isZero ? "port 0" : "a port";
+      Deno.test(`all spellings ${what} are one bind: ${kind}, ${which}`, {
         ignore: usesIpv6 && noIpv6,
       }, async () => {
+        using own = isZero ? undefined : OwnPort.take();
+        const port = own?.number ?? 0;
         await using daemon = await Daemon.start();
         using connection = RawConnection.open(daemon.sock);
         const inodes = new Set<unknown>();
@@ -99,7 +95,8 @@ Deno.test("port 0 is one bind of each kind", async () => {
 Deno.test("tcp and udp of one port are two binds, released one by one", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
-  const params = { address: "127.0.0.1", port: freePort() };
+  using own = OwnPort.take();
+  const params = { address: "127.0.0.1", port: own.number };
   const tcp = await inodeOf(connection, params);
   const udp = await inodeOf(connection, { ...params, kind: "udp" });
   assertEquals(tcp === udp, false);
@@ -163,7 +160,8 @@ for (const kind of ["tcp", "udp"] as const) {
     await using other = await Daemon.start();
     using first = RawConnection.open(one.sock);
     using second = RawConnection.open(other.sock);
-    const params = { kind, address: "127.0.0.1", port: freePort() };
+    using own = OwnPort.take();
+    const params = { kind, address: "127.0.0.1", port: own.number };
     await granted(first, { ...params, reuse_port: true });
     const { answer } = await rawBind(second, params);
     assertEquals((answer.error?.data as ErrorData).code, "EADDRINUSE");

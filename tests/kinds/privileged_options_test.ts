@@ -5,7 +5,7 @@ import { ErrorCode } from "../../protocol.ts";
 import { lacksIpv6 } from "../binds/listening_socket.ts";
 import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { assertOpen, openIn } from "../open_descriptors.ts";
 import { RawConnection } from "../raw_connection.ts";
 import { READ } from "./kernel_options.ts";
 import { granted, rawList, refused } from "./raw_bind.ts";
@@ -28,7 +28,7 @@ for (
     },
     async () => {
       await using daemon = await Daemon.start({ under: WITHOUT_NET_ADMIN });
-      const before = await idleDescriptors(daemon);
+      const before = await openIn(daemon.pid);
       {
         using connection = RawConnection.open(daemon.sock);
         for (const kind of ["tcp", "udp"]) {
@@ -45,7 +45,7 @@ for (
         }
         assertEquals(await rawList(connection), []);
       }
-      assertEquals(await idleDescriptors(daemon), before);
+      await assertOpen(daemon.pid, before);
     },
   );
 }

@@ -1,8 +1,7 @@
 import type { Descriptor } from "../../ffi/descriptor.ts";
 import { waitReady } from "../../ffi/readiness.ts";
 import { receive, send, streamSocket, tryConnect } from "../../ffi/socket.ts";
-
-const PATIENCE = 60_000;
+import { PATIENCE } from "../eventually.ts";
 
 /** Sends a line to a UNIX stream socket: what comes back first. */
 export async function firstAnswer(path: string, text: string): Promise<string> {

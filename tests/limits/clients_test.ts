@@ -4,7 +4,7 @@ import { type Answer, ErrorCode } from "../../protocol.ts";
 import { serve } from "../../server.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { assertOpen, openIn } from "../open_descriptors.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 import { Scratch } from "../tree.ts";
 
@@ -75,7 +75,7 @@ Deno.test("a slot that is free again is used", async () => {
 Deno.test("clients that are refused leave no descriptor", async () => {
   await using daemon = await Daemon.start(THREE);
   const { sock } = daemon;
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   {
     using stack = new DisposableStack();
     for (let count = 0; count < 3; count++) stack.use(await letIn(sock));
@@ -86,7 +86,7 @@ Deno.test("clients that are refused leave no descriptor", async () => {
     const { error } = await refusalOrStatus(sock);
     return error === undefined;
   });
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });
 
 async function refusalOrStatus(sock: string): Promise<Answer> {

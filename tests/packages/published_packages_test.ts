@@ -25,8 +25,8 @@ Deno.test("each package has its own side only, and no import that needs our impo
     for (
       const [name, rooms] of [
         ["server", ["ffi", "server"]],
-        ["client", ["client", "ffi", "haproxy"]],
-        ["multibinder", ["client", "ffi", "haproxy", "server"]],
+        ["client", ["client", "ffi", "haproxy", "supervisor"]],
+        ["multibinder", ["client", "ffi", "haproxy", "server", "supervisor"]],
       ] as const
     ) {
       const version = `${directory}/jsr/@multibinder/${name}/${VERSION}`;

@@ -10,7 +10,7 @@ export interface Source {
 }
 
 const ROOT = treePath("");
-const FOLDERS = ["ffi", "server", "client", "haproxy"];
+const FOLDERS = ["ffi", "supervisor", "server", "client", "haproxy"];
 const FACES = [
   "mod.ts",
   "server.ts",
@@ -19,6 +19,7 @@ const FACES = [
   "protocol.ts",
   "address.ts",
   "duration.ts",
+  "exchange.ts",
 ];
 
 async function* filesUnder(folder: string): AsyncGenerator<string> {

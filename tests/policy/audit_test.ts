@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { requestText } from "../raw_connection.ts";
-import { loopbackHost } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 import { cannotBecomeOthers, type OtherUser, WEB } from "./other_user.ts";
 import { assertBinds, assertDenied } from "./outcome.ts";
 import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { ErrorCode } from "../../protocol.ts";
-import { loopbackHost } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 import { cannotBecomeOthers, WEB } from "./other_user.ts";
 import { assertBinds, assertDenied } from "./outcome.ts";
 import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";

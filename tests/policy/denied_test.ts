@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bind, connect } from "../../client.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
 import { requestText } from "../raw_connection.ts";
-import { loopbackHost } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 import { cannotBecomeOthers, MAIL, WEB } from "./other_user.ts";
 import { assertBinds, assertDenied } from "./outcome.ts";
 import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";

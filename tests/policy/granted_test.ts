@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { BindDescription, Status } from "../../protocol.ts";
 import type { RuleText } from "./asking.ts";
-import { loopbackHost } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 import { cannotBecomeOthers, type User, WEB } from "./other_user.ts";
 import { assertBinds, assertDenied } from "./outcome.ts";
 import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";

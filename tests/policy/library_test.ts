@@ -4,7 +4,7 @@ import { ErrorCode } from "../../protocol.ts";
 import { loadPolicy, OsError, PolicyError, serve } from "../../server.ts";
 import { Scratch } from "../tree.ts";
 import { OpenScratch } from "../unprivileged.ts";
-import { loopbackHost } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 import { cannotBecomeOthers, OtherUser, WEB } from "./other_user.ts";
 import { assertBinds, assertDenied } from "./outcome.ts";
 import { policyText } from "./policy_daemon.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MINIMAL_FLAGS } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
 import type { RuleText } from "./asking.ts";
-import { loopbackHost } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 import { cannotBecomeOthers, WEB } from "./other_user.ts";
 import { assertBinds, assertDenied } from "./outcome.ts";
 import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";

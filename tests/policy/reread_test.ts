@@ -3,7 +3,7 @@ import type { Status } from "../../protocol.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { within } from "../program.ts";
-import { loopbackHost } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 import { cannotBecomeOthers, WEB } from "./other_user.ts";
 import { assertBinds, assertDenied } from "./outcome.ts";
 import { OBSERVER, PolicyDaemon, policyText } from "./policy_daemon.ts";

@@ -4,7 +4,7 @@ import { assertRefused } from "../control_socket/start_failure.ts";
 import { Daemon } from "../daemon.ts";
 import { lacks } from "../foreign_program.ts";
 import { OpenScratch, reachableDeno, unprivileged } from "../unprivileged.ts";
-import { loopbackHost } from "./loopback.ts";
+import { loopbackHost } from "../loopback.ts";
 import { policyText } from "./policy_daemon.ts";
 
 const ignore = await lacks(...unprivileged.slice(0, 1));

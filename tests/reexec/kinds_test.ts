@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { BindParams } from "../../protocol.ts";
 import { lacksIpv6 } from "../binds/listening_socket.ts";
 import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { assertIdleKinds, idleKinds } from "../open_descriptors.ts";
 import { READ, tcpBacklog } from "../kinds/kernel_options.ts";
 import { PLACES } from "../kinds/places.ts";
 import { granted, rawList, rawRelease, refused } from "../kinds/raw_bind.ts";
@@ -40,7 +40,7 @@ Deno.test("every kind of socket with its options crosses re-execs: the list, the
   await using daemon = await Daemon.start();
   // A first start is not like a re-exec in what Deno opens for itself.
   await daemon.reexec();
-  const idle = await idleDescriptors(daemon);
+  const idle = await idleKinds(daemon);
   const binds = everything(scratch);
   {
     using connection = RawConnection.open(daemon.sock);
@@ -68,7 +68,7 @@ Deno.test("every kind of socket with its options crosses re-execs: the list, the
     assertEquals(files(), []);
     assertEquals(await rawList(connection), []);
   }
-  assertEquals(await idleDescriptors(daemon), idle);
+  await assertIdleKinds(daemon, idle);
 });
 
 Deno.test("options are in the kernel after a re-exec, and change as before", async () => {

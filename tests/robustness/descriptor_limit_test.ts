@@ -4,7 +4,7 @@ import { ErrorCode, type Status } from "../../protocol.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
-import { idleDescriptors, ownDescriptors } from "../idle_descriptors.ts";
+import { assertOpen, openIn } from "../open_descriptors.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 
 const LIMIT = 64;
@@ -39,15 +39,6 @@ async function bindsNow(session: Session, address: string): Promise<boolean> {
     assertEquals(error.code, ErrorCode.NO_DESCRIPTORS);
     return false;
   }
-}
-
-/** Waits without asking the daemon, which may have no descriptor to answer. */
-async function descriptorsBecome(count: number, pid: number): Promise<void> {
-  let open = -1;
-  await eventually(
-    () => `${open} descriptors open, not ${count}`,
-    async () => (open = await ownDescriptors(pid)) === count,
-  );
 }
 
 function closeAll(connections: RawConnection[]): void {
@@ -153,7 +144,7 @@ Deno.test("once the others have left everything works again", {
   ignore,
 }, async () => {
   await using daemon = await startLimited();
-  const idle = await idleDescriptors(daemon);
+  const idle = await openIn(daemon.pid);
   using session = await connect({ sock: daemon.sock });
   for (let round = 0; round < 3; round++) {
     const connections = await connectUntilRefused(daemon.sock);
@@ -161,7 +152,8 @@ Deno.test("once the others have left everything works again", {
     const address = `127.0.0.${2 + round}`;
     await eventually("a bind", () => bindsNow(session, address));
   }
-  await descriptorsBecome(idle + 1 + 3, daemon.pid);
+  // The session, and three binds.
+  await assertOpen(daemon.pid, idle, 1 + 3);
   assertEquals((await session.status()).binds, 3);
 });
 
@@ -169,7 +161,7 @@ Deno.test("a flood of clients beyond the limit leaves nothing", {
   ignore,
 }, async () => {
   await using daemon = await startLimited();
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   const connections = Array.from(
     { length: 5 * LIMIT },
     () => RawConnection.open(daemon.sock),
@@ -182,6 +174,6 @@ Deno.test("a flood of clients beyond the limit leaves nothing", {
   } finally {
     closeAll(connections);
   }
-  await descriptorsBecome(before, daemon.pid);
+  await assertOpen(daemon.pid, before);
   assertEquals((await daemon.status()).binds, 0);
 });

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
 import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { assertOpen, openIn } from "../open_descriptors.ts";
 import { RawConnection } from "../raw_connection.ts";
 import {
   type Malformed,
@@ -74,12 +74,12 @@ Deno.test(`${COUNT} malformed requests: each is refused or closed, and nothing i
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using before = await bind("127.0.0.1", 0, { sock });
-  const descriptors = await idleDescriptors(daemon);
+  const descriptors = await openIn(daemon.pid);
   const requests = requestsOf(SEED, COUNT);
   await Promise.all(
     Array.from({ length: CLIENTS }, () => client(sock, requests)),
   );
-  assertEquals(await idleDescriptors(daemon), descriptors);
+  await assertOpen(daemon.pid, descriptors);
   using after = await bind("127.0.0.1", 0, { sock });
   assertEquals(after.addr, before.addr);
   assertEquals((await daemon.status()).binds, 1);

@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { sendDescriptors } from "../../ffi/descriptor_passing.ts";
 import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { assertOpen, openIn } from "../open_descriptors.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 
 const encoder = new TextEncoder();
 
 Deno.test("descriptors that a client sends along are not kept", async () => {
   await using daemon = await Daemon.start();
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   {
     using connection = RawConnection.open(daemon.sock);
     const request = encoder.encode(requestText(1, "status"));
@@ -23,5 +23,5 @@ Deno.test("descriptors that a client sends along are not kept", async () => {
     const unfinished = request.subarray(0, 10);
     sendDescriptors(connection.fd, unfinished, [connection.fd]);
   }
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });

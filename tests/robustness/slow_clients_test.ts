@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { bind, connect } from "../../client.ts";
 import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { assertOpen, openIn } from "../open_descriptors.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
@@ -67,18 +67,18 @@ Deno.test("a client that floods holds up nobody", async () => {
 
 Deno.test("clients that vanish in the middle of a request leave nothing", async () => {
   await using daemon = await Daemon.start();
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   for (let cut = 0; cut < BIND.length; cut++) {
     using connection = RawConnection.open(daemon.sock);
     await connection.send(BIND.slice(0, cut));
   }
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });
 
 Deno.test("clients that vanish before they read the answer leave nothing", async () => {
   await using daemon = await Daemon.start();
   using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   const byName = requestText(1, "bind", [{ address: "localhost", port: 0 }]);
   for (const request of [BIND, byName, `[${BIND},${byName}]`]) {
     for (let count = 0; count < 100; count++) {
@@ -86,6 +86,6 @@ Deno.test("clients that vanish before they read the answer leave nothing", async
       await connection.send(request.repeat(1 + count % 5));
     }
   }
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
   assertEquals((await daemon.status()).binds, 1);
 });

@@ -5,7 +5,7 @@ import { libc } from "../../ffi/libc.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { lacks } from "../foreign_program.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { assertOpen, openIn } from "../open_descriptors.ts";
 import { ask, RawConnection, requestText } from "../raw_connection.ts";
 
 const STATUS = requestText(1, "status");
@@ -27,7 +27,7 @@ async function sendUnread(
 
 Deno.test("a client that never reads is dropped when its queue is full", async () => {
   await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   {
     using connection = RawConnection.open(daemon.sock);
     assert(await sendUnread(connection, STATUS), "it was never dropped");
@@ -40,7 +40,7 @@ Deno.test("a client that never reads is dropped when its queue is full", async (
     using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
     assertEquals(web.addr.transport, "tcp");
   }
-  assertEquals(await idleDescriptors(daemon), before + 1);
+  await assertOpen(daemon.pid, before, 1);
 });
 
 Deno.test("a client that reads late, but before its queue is full, gets every answer", async () => {

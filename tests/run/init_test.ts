@@ -14,7 +14,7 @@ async function childrenOf(pid: number): Promise<number[]> {
 
 // Creating a PID namespace takes root.
 Deno.test({
-  name: "as process 1 it reaps orphans, and its own program as well",
+  name: "as process 1 run reaps orphans and its own program",
   ignore: Deno.uid() !== 0,
   fn: async () => {
     await using daemon = await Daemon.start();

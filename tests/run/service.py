@@ -1,18 +1,18 @@
-"""A web service that behaves as the test wants: service.py PLAN
+"""A web service with the behaviour that a test plans: service.py PLAN
 
-PLAN is a file of JSON that is read at the start, so that the next start is another version:
+PLAN is a JSON file that is read at the start, so each start can be another version:
 
-  name     what it answers with
-  ready    "notify": says READY=1 when it serves; "status": says STATUS=loading and nothing more;
-           "chatty": says more than a socket's queue holds, then READY=1, then as much again;
-           "silent" (default): says nothing
-  crash    ends at once with this exit code
-  code     ends with this exit code on SIGTERM (default: 0)
-  ignore   takes no notice of SIGTERM
-  hold     does not serve before the file "go_on" exists
-  child    has a child that holds the socket and does not end with it
+  name     the name in its answers
+  ready    "notify": sends READY=1 when it serves; "status": sends only STATUS=loading;
+           "chatty": sends more than the queue of the socket holds, then READY=1, then as much again;
+           "silent" (default): sends nothing
+  crash    exits at once with this code
+  code     exits with this code on SIGTERM (default: 0)
+  ignore   ignores SIGTERM
+  hold     serves only once the file "go_on" exists
+  child    has a child that holds the socket and outlives it
 
-Each connection to descriptor 3 gets one answer, which says who gave it, as JSON.
+Each connection to descriptor 3 gets one answer, JSON with the name and the PID.
 """
 
 import json

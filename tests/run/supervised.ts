@@ -1,5 +1,5 @@
 /**
- * A service under `run`, which a test makes behave as it likes.
+ * A service under `run`, with the behaviour that a test plans.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { Scratch, treePath } from "../tree.ts";
 /** The interpreter of `service.py`: the program that `run` starts. */
 export const PYTHON = "/usr/bin/python3";
 
-/** How the next start behaves; see `service.py`. */
+/** The behaviour of the next start; see `service.py`. */
 export interface Plan {
   name: string;
   ready?: "notify" | "status" | "silent" | "chatty";
@@ -22,7 +22,7 @@ export interface Plan {
   hold?: boolean;
 }
 
-/** Who answered a request. */
+/** The answer to a request, with the process that gave it. */
 export interface Answer {
   name: string;
   pid: number;
@@ -43,7 +43,7 @@ export interface SupervisedOptions {
   under?: readonly string[];
 }
 
-/** A daemon, and `run` with the service. `await using` ends all of it. */
+/** A daemon, and `run` with the service. `await using` ends them. */
 export class Supervised implements AsyncDisposable {
   private constructor(
     readonly daemon: Daemon,
@@ -53,7 +53,7 @@ export class Supervised implements AsyncDisposable {
     readonly scratch: Scratch,
   ) {}
 
-  /** Starts the service, as planned, and waits for nothing. */
+  /** Starts the service and does not wait. */
   static async start(
     plan: Plan,
     { options = ["--ready", "notify"], ...rest }: SupervisedOptions = {},
@@ -97,28 +97,28 @@ export class Supervised implements AsyncDisposable {
     }
   }
 
-  /** How the next start behaves. */
+  /** Plans the next start. */
   async plan(plan: Plan): Promise<void> {
     await write(this.scratch, plan);
   }
 
-  /** Waits for a line of `run`. */
+  /** Waits for a line of `run` that has `part`. */
   says(part: string): Promise<string> {
     return this.program.errors.next(part);
   }
 
-  /** Plans and asks for a reload. */
+  /** Plans the next start and sends the signal for a reload. */
   async reload(plan: Plan): Promise<void> {
     await this.plan(plan);
     this.program.signal("SIGHUP");
   }
 
-  /** Lets go on whoever is on hold or busy with a slow request. */
+  /** Releases services that are on hold or have a slow request. */
   async letGoOn(): Promise<void> {
     await Deno.writeTextFile(this.scratch.join("go_on"), "");
   }
 
-  /** A request on a new connection: who answered. */
+  /** A request on a new connection. */
   async ask(path = "/"): Promise<Answer> {
     using connection = await Deno.connect({
       hostname: "127.0.0.1",
@@ -134,7 +134,7 @@ export class Supervised implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.letGoOn();
-    // SIGTERM first: what `run` has started is not a child of ours.
+    // SIGTERM first: the service is a child of `run` and would outlive it.
     this.program.signal("SIGTERM");
     await this.program.end();
     await this.program[Symbol.asyncDispose]();
@@ -143,7 +143,7 @@ export class Supervised implements AsyncDisposable {
   }
 }
 
-/** In one step: a service never reads half a plan. */
+/** Replaces the file, so that a service never reads half a plan. */
 async function write(scratch: Scratch, plan: Plan): Promise<void> {
   await Deno.writeTextFile(scratch.join("next"), JSON.stringify(plan));
   await Deno.rename(scratch.join("next"), scratch.join("plan"));

@@ -7,35 +7,14 @@ import { assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import type { BindDescription, Status } from "../../protocol.ts";
 import type { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { isSettled } from "../process_state.ts";
-import { openSockets } from "../upgrade/open_sockets.ts";
+import { assertIdleKinds, idleKinds, type Kinds } from "../open_descriptors.ts";
 import type { Model } from "./model.ts";
 import { fileOf, type Place, type Territory, ZONES } from "./places.ts";
 import { occupy } from "./sockets.ts";
 
-/** What Deno keeps of modules, which it opens when it needs it. */
-const DENO_CACHE = /_cache_v\d/;
-
 /** What the daemon may write to its log at the level `error`. */
 const EXPECTED_LINES =
   /^\S+ ERROR (policy refused, the (old one|last generation's) stays|clients are refused) |^$/;
-
-type Kinds = Record<string, number>;
-
-/** What a daemon without clients has open, by kind. */
-async function openDescriptors(daemon: Daemon): Promise<Kinds> {
-  await eventually(
-    "Deno's own handler of SIGUSR1",
-    () => isSettled(daemon.pid),
-  );
-  const kinds = await openSockets(daemon);
-  return Object.fromEntries(
-    Object.entries(kinds)
-      .filter(([kind]) => !DENO_CACHE.test(kind))
-      .sort(),
-  );
-}
 
 /** What is to be accounted for. */
 export interface Books {
@@ -71,7 +50,7 @@ export class Accounting {
 
   /** Opens them for a daemon that holds nothing and has been re-executed. */
   static async open(books: Books): Promise<Accounting> {
-    const open = await openDescriptors(books.daemon);
+    const open = await idleKinds(books.daemon);
     return new Accounting(books, open, await books.daemon.status());
   }
 
@@ -81,7 +60,6 @@ export class Accounting {
    */
   async balance(generation: number): Promise<void> {
     const daemon = this.#daemon;
-    const open = await openDescriptors(daemon);
     const status = await daemon.status();
     assertEquals(
       [status.pid, status.generation],
@@ -98,7 +76,7 @@ export class Accounting {
     );
     assertEquals(status.binds, list.length);
     const sockets = this.#open.socket! + list.length;
-    assertEquals(open, { ...this.#open, socket: sockets });
+    await assertIdleKinds(daemon, { ...this.#open, socket: sockets });
     this.#assertFiles(keys);
     this.assertLog();
   }

@@ -10,7 +10,7 @@ import { check } from "../../ffi/errno.ts";
 import { libc } from "../../ffi/libc.ts";
 import { waitReady } from "../../ffi/readiness.ts";
 import { MAX_REQUEST } from "../../protocol.ts";
-import { eventually } from "../eventually.ts";
+import { eventually, PATIENCE } from "../eventually.ts";
 import { Program, within } from "../program.ts";
 import { expectedFor } from "../fuzz/expected_answers.ts";
 import { joined } from "../fuzz/mutations.ts";
@@ -20,8 +20,6 @@ import { treePath } from "../tree.ts";
 import type { Act } from "./acts.ts";
 import type { Actor } from "./actor.ts";
 import { alone, anyRequest, encodedMessage } from "./requests.ts";
-
-const PATIENCE = 60_000;
 
 /** shutdown(2). */
 const SHUT_RD = 0;

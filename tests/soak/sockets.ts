@@ -23,6 +23,7 @@ import {
 } from "../../ffi/socket.ts";
 import { localAddress } from "../../ffi/socket_address.ts";
 import type { Kind } from "../../address.ts";
+import { PATIENCE } from "../eventually.ts";
 import type { Place } from "./places.ts";
 
 /** Which socket it is. */
@@ -31,8 +32,6 @@ export interface SocketIdentity {
   /** That it is bound to; 0 for a path. */
   readonly port: number;
 }
-
-const PATIENCE = 60_000;
 
 const TYPES: Readonly<Record<Kind, SocketType>> = {
   tcp: "stream",

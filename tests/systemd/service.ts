@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import type { Status } from "../../protocol.ts";
 import { daemonCommand, MINIMAL_FLAGS } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
+import { eventually, PATIENCE } from "../eventually.ts";
 import { treePath } from "../tree.ts";
 import { denoEnvironment, execStart, inside, Machine } from "./machine.ts";
 
@@ -90,7 +90,7 @@ export class Service implements AsyncDisposable {
 
   /** What it says of itself, once it answers. */
   async status(): Promise<Status> {
-    using session = await connect({ sock: this.sock, timeout: 60_000 });
+    using session = await connect({ sock: this.sock, timeout: PATIENCE });
     return await session.status();
   }
 

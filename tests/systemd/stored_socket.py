@@ -1,8 +1,8 @@
 """A service that keeps its listening socket in the service manager's descriptor store.
 
-Usage: stored_socket.py NAME
+Usage: stored_socket.py NAME HOST
 
-Without a stored socket it binds 127.0.0.1 and stores that under NAME. Each connection gets a line
+Without a stored socket it binds HOST and stores that under NAME. Each connection gets a line
 of JSON: the socket's port and inode, and the names it came back under (none at the first start).
 """
 
@@ -27,18 +27,18 @@ def notify(state: str, *descriptors: int) -> None:
         manager.sendmsg([state.encode()], ancillary)
 
 
-def listening_socket(name: str) -> tuple[socket.socket, list[str]]:
+def listening_socket(name: str, host: str) -> tuple[socket.socket, list[str]]:
     """The one that was stored, with the names of all that were, or a new one."""
     if os.environ.get("LISTEN_PID") == str(os.getpid()):
         names = os.environ["LISTEN_FDNAMES"].split(":")
         return socket.socket(fileno=FIRST_DESCRIPTOR + names.index(name)), names
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server((host, 0))
     notify(f"FDSTORE=1\nFDNAME={name}", listener.fileno())
     return listener, []
 
 
 def main() -> None:
-    listener, names = listening_socket(sys.argv[1])
+    listener, names = listening_socket(sys.argv[1], sys.argv[2])
     state = {
         "port": listener.getsockname()[1],
         "inode": os.fstat(listener.fileno()).st_ino,

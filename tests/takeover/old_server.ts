@@ -48,6 +48,6 @@ export async function olderDaemon(
 /** One from the time before `list`. */
 export async function daemonWithoutList(): Promise<OldServer> {
   return await olderDaemon((source) =>
-    source.edit("server/dispatch.ts", 'case "list":', 'case "no list":')
+    source.edit("protocol.ts", '"bind", "list", "release"', '"bind", "release"')
   );
 }

@@ -5,7 +5,7 @@
  */
 import { bind } from "../../client.ts";
 import { socketOf } from "../binds/listening_socket.ts";
-import { eventually } from "../eventually.ts";
+import { eventually, PATIENCE } from "../eventually.ts";
 
 /** Clients at work. `await using` stops them. */
 export class BindLoad implements AsyncDisposable {
@@ -27,7 +27,7 @@ export class BindLoad implements AsyncDisposable {
   async #run(sock: string, address: string): Promise<void> {
     try {
       while (!this.#stopped) {
-        using binding = await bind(address, { sock, timeout: 60_000 });
+        using binding = await bind(address, { sock, timeout: PATIENCE });
         this.sockets.add(socketOf(binding));
         this.count++;
       }

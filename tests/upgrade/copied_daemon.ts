@@ -21,6 +21,7 @@ const SOURCES = [
   "address.ts",
   "version.ts",
   "duration.ts",
+  "exchange.ts",
   "imports.json",
   "deno.json",
 ];

@@ -12,6 +12,7 @@
 import { createHash } from "node:crypto";
 import { exists } from "../exists.ts";
 import { filesBelow } from "../files_below.ts";
+import { moveInto } from "../move_into.ts";
 import { writePackage } from "./package_folder.ts";
 import { stdFromNpm } from "./std_from_npm.ts";
 import { stdLog } from "./std_log.ts";
@@ -71,13 +72,4 @@ async function fingerprintOfInputs(): Promise<string> {
     hash.update(await Deno.readFile(path)).update("\0");
   }
   return hash.digest("hex").slice(0, 16);
-}
-
-/** Another process that was there first has made the same thing. */
-async function moveInto(registry: string, ready: string): Promise<void> {
-  try {
-    await Deno.rename(registry, ready);
-  } catch (error) {
-    if (!await exists(ready)) throw error;
-  }
 }
