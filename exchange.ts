@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { closeAll, Descriptor } from "./ffi/descriptor.ts";
-import { receiveDescriptors } from "./ffi/descriptor_passing.ts";
-import { Errno, OsError } from "./ffi/errno.ts";
-import type { Readiness } from "./ffi/readiness.ts";
-import { send } from "./ffi/socket.ts";
+import { closeAll, Descriptor } from "./ffi/files/descriptor.ts";
+import { receiveDescriptors } from "./ffi/sockets/descriptor_passing.ts";
+import { Errno, OsError } from "./ffi/libc/errno.ts";
+import type { Readiness } from "./ffi/files/readiness.ts";
+import { send } from "./ffi/sockets/socket.ts";
 import {
   type Answer,
   decodeMessage,

@@ -23,18 +23,18 @@ export type {
   PathAddress,
   PathKind,
 } from "./address.ts";
-export { UnsupportedPlatformError } from "./ffi/abi.ts";
-export { OsError } from "./ffi/errno.ts";
-export { MissingPermissionError } from "./ffi/libc.ts";
-export { SocketAddressError } from "./ffi/socket_address.ts";
+export { UnsupportedPlatformError } from "./ffi/libc/abi.ts";
+export { OsError } from "./ffi/libc/errno.ts";
+export { MissingPermissionError } from "./ffi/libc/libc.ts";
+export { SocketAddressError } from "./ffi/sockets/socket_address.ts";
 export type {
   Refusals,
   RequestCount,
   Status,
   StatusLimits,
 } from "./protocol.ts";
-export { ControlSocketError } from "./server/control_socket.ts";
-export type { LogFormat, LogLevel } from "./server/log.ts";
+export { ControlSocketError } from "./server/daemon/control_socket.ts";
+export type { LogFormat, LogLevel } from "./server/log/log.ts";
 export {
   type Decision,
   type Policy,
@@ -42,7 +42,7 @@ export {
   type Requester,
   type Wish,
 } from "./server/policy/policy.ts";
-export { loadPolicy } from "./server/policy_in_force.ts";
+export { loadPolicy } from "./server/policy/policy_in_force.ts";
 export { serve, type Server, type ServerOptions } from "./server/serve.ts";
 
 requireSupportedDeno(import.meta.main);

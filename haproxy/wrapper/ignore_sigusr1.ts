@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { blockInEveryThread } from "../../ffi/block_signals.ts";
+import { blockInEveryThread } from "../../ffi/processes/block_signals.ts";
 
 /**
  * Blocks SIGUSR1 in every thread: the wrapper executes itself once for that.

@@ -1,18 +1,18 @@
-import { Descriptor, spareDescriptor } from "../../ffi/descriptor.ts";
-import { OsError } from "../../ffi/errno.ts";
-import { Interest } from "../../ffi/poller.ts";
-import { acceptConnection } from "../../ffi/socket.ts";
+import { Descriptor, spareDescriptor } from "../../ffi/files/descriptor.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { Interest } from "../../ffi/files/poller.ts";
+import { acceptConnection } from "../../ffi/sockets/socket.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { logInternalError, reasonOf } from "../internal_errors.ts";
-import type { Limits } from "../limits.ts";
-import type { Log } from "../log.ts";
+import { logInternalError, reasonOf } from "../log/internal_errors.ts";
+import type { Limits } from "./limits.ts";
+import type { Log } from "../log/log.ts";
 import {
   bindError,
   isOutOfDescriptors,
   RequestError,
-} from "../request_error.ts";
+} from "../requests/request_error.ts";
 import { errorReply } from "../requests/answers.ts";
-import type { Counters } from "../requests/counters.ts";
+import type { Counters } from "../log/counters.ts";
 import type { Clients } from "./clients.ts";
 import { Connection, isClientGone } from "./connection.ts";
 import type { EventLoop } from "./event_loop.ts";

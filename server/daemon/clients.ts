@@ -1,9 +1,9 @@
 import { formatDuration } from "../../duration.ts";
-import { abi } from "../../ffi/abi.ts";
-import { Interest } from "../../ffi/poller.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { Interest } from "../../ffi/files/poller.ts";
 import { ErrorCode, FramingError } from "../../protocol.ts";
-import { reasonOf } from "../internal_errors.ts";
-import { RequestError } from "../request_error.ts";
+import { reasonOf } from "../log/internal_errors.ts";
+import { RequestError } from "../requests/request_error.ts";
 import { errorReply, type Reply } from "../requests/answers.ts";
 import {
   answerMessage,

@@ -1,8 +1,8 @@
-import type { Descriptor } from "../../ffi/descriptor.ts";
-import { sendDescriptors } from "../../ffi/descriptor_passing.ts";
-import { Errno, OsError } from "../../ffi/errno.ts";
-import { supplementaryGroups } from "../../ffi/peer_groups.ts";
-import { type Peer, peerOf, receive, send } from "../../ffi/socket.ts";
+import type { Descriptor } from "../../ffi/files/descriptor.ts";
+import { sendDescriptors } from "../../ffi/sockets/descriptor_passing.ts";
+import { Errno, OsError } from "../../ffi/libc/errno.ts";
+import { supplementaryGroups } from "../../ffi/sockets/peer_groups.ts";
+import { type Peer, peerOf, receive, send } from "../../ffi/sockets/socket.ts";
 import {
   type Answer,
   decodeMessage,
@@ -12,10 +12,10 @@ import {
   MAX_REQUEST,
   type RequestId,
 } from "../../protocol.ts";
-import type { Client } from "../authorization.ts";
-import { isOutOfDescriptors, RequestError } from "../request_error.ts";
+import type { Client } from "../policy/authorization.ts";
+import { isOutOfDescriptors, RequestError } from "../requests/request_error.ts";
 import { errorAnswer, type Reply } from "../requests/answers.ts";
-import type { SharedDescriptor } from "../shared_descriptor.ts";
+import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 
 /**
  * A client that does not read its answers is dropped when more than these are

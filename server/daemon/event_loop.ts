@@ -1,4 +1,4 @@
-import { Poller } from "../../ffi/poller.ts";
+import { Poller } from "../../ffi/files/poller.ts";
 
 /**
  * How long the loop polls before it sleeps, in ms. To sleep is to wait on

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { groupId, userId } from "../../ffi/accounts.ts";
-import { OsError } from "../../ffi/errno.ts";
-import { readFile } from "../../ffi/file.ts";
+import { groupId, userId } from "../../ffi/processes/accounts.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { readFile } from "../../ffi/files/file.ts";
 import { type Method, METHODS } from "../../protocol.ts";
-import { isOption } from "../bind_options.ts";
+import { isOption } from "../sockets/bind_options.ts";
 import { type AddressMatcher, addressPattern } from "./address_pattern.ts";
 import { type IdRange, IdRanges } from "./id_ranges.ts";
 import { lineAt, LineError, type Located, readJson } from "./located_json.ts";

@@ -1,18 +1,18 @@
-import { OsError } from "../../ffi/errno.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
 import {
   type Answer,
   encodeMessage,
   ErrorCode,
   type RequestId,
 } from "../../protocol.ts";
-import { logInternalError } from "../internal_errors.ts";
+import { logInternalError } from "../log/internal_errors.ts";
 import {
   bindError,
   errorObject,
   isOutOfDescriptors,
   RequestError,
-} from "../request_error.ts";
-import type { SharedDescriptor } from "../shared_descriptor.ts";
+} from "./request_error.ts";
+import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import { type BindContext, handOver } from "./bind_method.ts";
 import type { PendingRequest } from "./pending_request.ts";
 

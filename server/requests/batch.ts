@@ -1,6 +1,6 @@
 import { ErrorCode } from "../../protocol.ts";
-import { logInternalError } from "../internal_errors.ts";
-import { RequestError } from "../request_error.ts";
+import { logInternalError } from "../log/internal_errors.ts";
+import { RequestError } from "./request_error.ts";
 import { undoBind } from "./bind_method.ts";
 import type { PendingRequest } from "./pending_request.ts";
 import { perform, type RequestContext } from "./perform.ts";

@@ -1,27 +1,27 @@
 import { LogLevels } from "@std/log/levels";
 import { type Address, formatAddress } from "../../address.ts";
-import { OsError } from "../../ffi/errno.ts";
-import type { FileAccess } from "../../ffi/file.ts";
-import type { Peer } from "../../ffi/socket.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import type { FileAccess } from "../../ffi/files/file.ts";
+import type { Peer } from "../../ffi/sockets/socket.ts";
 import {
   DEFAULT_BACKLOG,
   ErrorCode,
   type WireOptions,
 } from "../../protocol.ts";
-import type { Authorization, Client } from "../authorization.ts";
-import { changedOptions, hasBacklog } from "../bind_options.ts";
+import type { Authorization, Client } from "../policy/authorization.ts";
+import { changedOptions, hasBacklog } from "../sockets/bind_options.ts";
 import {
   type Candidate,
   candidatesOf,
   type ResolvedBind,
 } from "./bind_params.ts";
-import { type Bind, type BindTable, newBind } from "../bind_table.ts";
-import type { Counters } from "./counters.ts";
-import type { Limits } from "../limits.ts";
-import { boundSocket, changeSocket } from "../listening_socket.ts";
-import type { Log } from "../log.ts";
-import { bindError, RequestError } from "../request_error.ts";
-import type { SharedDescriptor } from "../shared_descriptor.ts";
+import { type Bind, type BindTable, newBind } from "../sockets/bind_table.ts";
+import type { Counters } from "../log/counters.ts";
+import type { Limits } from "../daemon/limits.ts";
+import { boundSocket, changeSocket } from "../sockets/listening_socket.ts";
+import type { Log } from "../log/log.ts";
+import { bindError, RequestError } from "./request_error.ts";
+import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 
 /** The parts of the daemon that `bind` and `release` use. */
 export interface BindContext {

@@ -9,19 +9,19 @@ import {
   type PathAddress,
   type PathKind,
 } from "../../address.ts";
-import { OsError } from "../../ffi/errno.ts";
-import { NameError } from "../../ffi/resolver.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { NameError } from "../../ffi/sockets/resolver.ts";
 import {
   canonicalHost,
   encodeSocketAddress,
   SocketAddressError,
-} from "../../ffi/socket_address.ts";
-import type { FileAccess } from "../../ffi/file.ts";
+} from "../../ffi/sockets/socket_address.ts";
+import type { FileAccess } from "../../ffi/files/file.ts";
 import type { WireOptions } from "../../protocol.ts";
-import { isOption, readBindOptions } from "../bind_options.ts";
-import { lookUp } from "../lookups.ts";
-import { bindError, invalidParams, RequestError } from "../request_error.ts";
-import { canonicalPath } from "../socket_file.ts";
+import { isOption, readBindOptions } from "../sockets/bind_options.ts";
+import { lookUp } from "./lookups.ts";
+import { bindError, invalidParams, RequestError } from "./request_error.ts";
+import { canonicalPath } from "../sockets/socket_file.ts";
 import { lookUpAccess, numericAccess } from "./file_access.ts";
 import { normalize } from "@std/path/posix/normalize";
 

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { abi } from "../../ffi/abi.ts";
+import { abi } from "../../ffi/libc/abi.ts";
 import { decodeMessage, ErrorCode } from "../../protocol.ts";
-import type { Client } from "../authorization.ts";
-import { RequestError } from "../request_error.ts";
+import type { Client } from "../policy/authorization.ts";
+import { RequestError } from "./request_error.ts";
 import { type Reply, replyTo } from "./answers.ts";
 import { performBatch } from "./batch.ts";
 import type { PendingRequest } from "./pending_request.ts";

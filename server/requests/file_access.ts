@@ -1,8 +1,8 @@
-import { OsError } from "../../ffi/errno.ts";
-import type { FileAccess } from "../../ffi/file.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import type { FileAccess } from "../../ffi/files/file.ts";
 import type { WireOptions } from "../../protocol.ts";
-import { lookUpOwner, lookUpOwningGroup } from "../lookups.ts";
-import { bindError, invalidParams } from "../request_error.ts";
+import { lookUpOwner, lookUpOwningGroup } from "./lookups.ts";
+import { bindError, invalidParams } from "./request_error.ts";
 
 type Account = string | number | undefined;
 

@@ -1,5 +1,5 @@
 import type { RequestId } from "../../protocol.ts";
-import type { Client } from "../authorization.ts";
+import type { Client } from "../policy/authorization.ts";
 import type { Grant } from "./bind_method.ts";
 import type { BindRequest, ResolvedBind } from "./bind_params.ts";
 

@@ -5,8 +5,8 @@
  * @module
  */
 import type { Method, Status } from "../../protocol.ts";
-import type { Client } from "../authorization.ts";
-import { listMethod } from "../list_method.ts";
+import type { Client } from "../policy/authorization.ts";
+import { listMethod } from "./list_method.ts";
 import { type BindContext, grantBind } from "./bind_method.ts";
 import { lookUpNames } from "./bind_params.ts";
 import type { Call, PendingRequest, RequestState } from "./pending_request.ts";

@@ -9,8 +9,8 @@ import {
   type Method,
   type RequestId,
 } from "../../protocol.ts";
-import type { Client } from "../authorization.ts";
-import { invalidParams, RequestError } from "../request_error.ts";
+import type { Client } from "../policy/authorization.ts";
+import { invalidParams, RequestError } from "./request_error.ts";
 import {
   type BindRequest,
   readBindParams,

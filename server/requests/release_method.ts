@@ -1,7 +1,7 @@
 import { formatAddress } from "../../address.ts";
 import { ErrorCode } from "../../protocol.ts";
-import type { Client } from "../authorization.ts";
-import { RequestError } from "../request_error.ts";
+import type { Client } from "../policy/authorization.ts";
+import { RequestError } from "./request_error.ts";
 import type { BindContext } from "./bind_method.ts";
 import { candidatesOf, type ResolvedBind } from "./bind_params.ts";
 

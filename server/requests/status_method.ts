@@ -2,12 +2,12 @@ import {
   descriptorLimit,
   openDescriptorCount,
   processId,
-} from "../../ffi/process.ts";
+} from "../../ffi/processes/process.ts";
 import type { Status, StatusLimits } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
-import type { Limits } from "../limits.ts";
+import type { Limits } from "../daemon/limits.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Counters } from "./counters.ts";
+import type { Counters } from "../log/counters.ts";
 
 /** What `status` reports about a daemon. */
 export interface StatusSource {

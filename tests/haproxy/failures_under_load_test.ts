@@ -4,14 +4,14 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { OwnPort } from "../loopback.ts";
-import { Scratch } from "../tree.ts";
-import { stateOf } from "./child_watch.ts";
-import { underLoad } from "./under_load.ts";
-import { childrenOf, template, Wrapped } from "./wrapped.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { Scratch } from "../support/tree.ts";
+import { stateOf } from "../support/haproxy/child_watch.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import { childrenOf, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 

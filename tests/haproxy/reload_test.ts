@@ -4,11 +4,20 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { assertOpenKinds, type Kinds, openKinds } from "../open_descriptors.ts";
-import { Scratch } from "../tree.ts";
-import { childrenOf, runs, template, Wrapped } from "./wrapped.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import {
+  assertOpenKinds,
+  type Kinds,
+  openKinds,
+} from "../support/open_descriptors.ts";
+import { Scratch } from "../support/tree.ts";
+import {
+  childrenOf,
+  runs,
+  template,
+  Wrapped,
+} from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 

@@ -1,16 +1,21 @@
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { assertOpenKinds, openKinds } from "../open_descriptors.ts";
-import { ChildWatch } from "./child_watch.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { assertOpenKinds, openKinds } from "../support/open_descriptors.ts";
+import { ChildWatch } from "../support/haproxy/child_watch.ts";
 import {
   Origin,
   RestingConnection,
   startDownload,
   Tunnel,
-} from "./long_connections.ts";
-import { underLoad } from "./under_load.ts";
-import { childrenOf, runs, template, Wrapped } from "./wrapped.ts";
+} from "../support/haproxy/long_connections.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import {
+  childrenOf,
+  runs,
+  template,
+  Wrapped,
+} from "../support/haproxy/wrapped.ts";
 
 const RELOADS = 20;
 

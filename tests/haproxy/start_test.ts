@@ -4,18 +4,18 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { Scratch, treePath } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 import {
   runs,
   runWrapper,
   startWrapper,
   template,
   Wrapped,
-} from "./wrapped.ts";
+} from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { connect } from "../../client.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually, PATIENCE } from "../eventually.ts";
-import { assertOpen, openIn } from "../open_descriptors.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
 const STATUS = requestText(1, "status");

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { filesBelow } from "../../tools/files_below.ts";
 import { stagePackages } from "../../tools/stage_packages.ts";
 import { VERSION } from "../../version.ts";
-import { lineStartingWith } from "./output_line.ts";
+import { lineStartingWith } from "../support/packages/output_line.ts";
 
 /** A directory with the staged registry in `jsr/`, removed at the end. */
 async function withStagedPackages(

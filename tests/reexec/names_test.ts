@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { BindTable } from "../../server/bind_table.ts";
-import { ControlSocket } from "../../server/control_socket.ts";
-import { stateOf } from "../../server/handoff.ts";
-import { DEFAULT_LIMITS } from "../../server/limits.ts";
-import { createLog } from "../../server/log.ts";
+import { BindTable } from "../../server/sockets/bind_table.ts";
+import { ControlSocket } from "../../server/daemon/control_socket.ts";
+import { stateOf } from "../../server/reexec/handoff.ts";
+import { DEFAULT_LIMITS } from "../../server/daemon/limits.ts";
+import { createLog } from "../../server/log/log.ts";
 import {
   answerMessage,
   isUnresolved,
@@ -11,8 +11,8 @@ import {
   resolveMessage,
 } from "../../server/requests/dispatch.ts";
 import { firstGeneration } from "../../server/serve.ts";
-import { requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const CLIENT = { peer: { pid: 1, uid: 0, gid: 0 }, groups: [] };
 

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { NotificationSocket } from "../../ffi/notification_socket.ts";
-import { waitReady } from "../../ffi/readiness.ts";
-import { PATIENCE } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
+import { waitReady } from "../../ffi/files/readiness.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { runClient, startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf, settledAs } from "../process_state.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { runClient, startClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf, settledAs } from "../support/process_state.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 

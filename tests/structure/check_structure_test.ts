@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { Scratch, treePath } from "../tree.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 
 /** The product and nothing else. */
 const PRODUCT = [
@@ -10,6 +10,7 @@ const PRODUCT = [
   "protocol.ts",
   "address.ts",
   "duration.ts",
+  "exchange.ts",
   "version.ts",
   "imports.json",
   "server",
