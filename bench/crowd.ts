@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { Descriptor } from "../ffi/descriptor.ts";
-import { sendDescriptors } from "../ffi/descriptor_passing.ts";
-import { OsError } from "../ffi/errno.ts";
-import { waitReady } from "../ffi/readiness.ts";
-import { send, streamSocket, tryConnect } from "../ffi/socket.ts";
-import type { UnixAddress } from "../ffi/socket_address.ts";
+import type { Descriptor } from "../ffi/files/descriptor.ts";
+import { sendDescriptors } from "../ffi/sockets/descriptor_passing.ts";
+import { OsError } from "../ffi/libc/errno.ts";
+import { waitReady } from "../ffi/files/readiness.ts";
+import { send, streamSocket, tryConnect } from "../ffi/sockets/socket.ts";
+import type { UnixAddress } from "../ffi/sockets/socket_address.ts";
 
 /** How many there are of each kind. */
 export interface CrowdSize {

@@ -4,7 +4,7 @@
  * @module
  */
 import { Binding } from "../client.ts";
-import { bindSocket, listenOn, streamSocket } from "../ffi/socket.ts";
+import { bindSocket, listenOn, streamSocket } from "../ffi/sockets/socket.ts";
 import { treePath } from "./programs.ts";
 
 /** How a server comes to its socket; see http_service.ts. */

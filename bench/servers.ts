@@ -100,7 +100,7 @@ function ruby(): ServerProgram {
     key: "ruby",
     name: "Ruby (same wire)",
     command: "ruby",
-    args: (socket) => [treePath("tests/foreign/server.rb"), socket],
+    args: (socket) => [treePath("tests/support/programs/server.rb"), socket],
     stderr: "piped",
   };
 }

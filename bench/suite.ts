@@ -44,17 +44,18 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   serving,
 };
 
-const options = parseArgs(Deno.args, {
+const given = parseArgs(Deno.args, {
   string: ["only", "rounds", "seconds", "margin"],
   boolean: ["json", "save", "strict"],
-  default: {
-    only: Object.keys(SECTIONS).join(","),
-    rounds: "5",
-    seconds: "0.3",
-    margin: "0.3",
-  },
   unknown: (option) => usage(`there is no ${option}`),
 });
+const options = {
+  only: Object.keys(SECTIONS).join(","),
+  rounds: "5",
+  seconds: "0.3",
+  margin: "0.3",
+  ...given,
+};
 
 function usage(problem: string): never {
   console.error(

@@ -1,17 +1,18 @@
 import { adviceFor } from "../client/command/advice.ts";
-import { readDuration } from "../client/command/duration.ts";
-import { readOptions } from "../client/command/options.ts";
+import { readDuration } from "../client/command/options/duration.ts";
+import { readOptions } from "../client/command/options/options.ts";
 import { say } from "../client/command/output.ts";
-import { UsageError } from "../client/command/usage_error.ts";
-import { ProtocolError, TimeoutError } from "../client/errors.ts";
-import type { ConnectOptions } from "../client/options.ts";
-import { UnsupportedPlatformError } from "../ffi/abi.ts";
-import type { Ending } from "../ffi/child_process.ts";
-import { OsError } from "../ffi/errno.ts";
-import { MissingPermissionError } from "../ffi/libc.ts";
-import { ServiceManager } from "../ffi/service_manager.ts";
-import { signalNumber } from "../ffi/signal_numbers.ts";
-import { SocketAddressError } from "../ffi/socket_address.ts";
+import { UsageError } from "../client/command/options/usage_error.ts";
+import { TimeoutError } from "../client/session/errors.ts";
+import { ProtocolError } from "../exchange.ts";
+import type { ConnectOptions } from "../client/session/options.ts";
+import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
+import type { Ending } from "../ffi/processes/child_process.ts";
+import { OsError } from "../ffi/libc/errno.ts";
+import { MissingPermissionError } from "../ffi/libc/libc.ts";
+import { ServiceManager } from "../ffi/systemd/service_manager.ts";
+import { signalNumber } from "../ffi/processes/signal_numbers.ts";
+import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
 import { Child } from "../supervisor/child.ts";
 import {
   NotReadyError,

@@ -25,7 +25,7 @@ export {
   TemplateError,
   type TemplateProblem,
 } from "./template/template_error.ts";
-export type { CallOptions, ConnectOptions } from "../client/options.ts";
+export type { CallOptions, ConnectOptions } from "../client/session/options.ts";
 
 requireSupportedDeno(import.meta.main);
 if (import.meta.main) {

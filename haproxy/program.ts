@@ -1,4 +1,7 @@
-import { FIRST_LISTEN_FD, LISTEN_VARIABLES } from "../ffi/listen_fds.ts";
+import {
+  FIRST_LISTEN_FD,
+  LISTEN_VARIABLES,
+} from "../ffi/systemd/listen_fds.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import type { HaproxyArguments } from "./haproxy_arguments.ts";
 

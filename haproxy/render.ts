@@ -1,16 +1,16 @@
 import type { Address } from "../address.ts";
 import { adviceFor } from "../client/command/advice.ts";
-import { BindError } from "../client/errors.ts";
-import { Line } from "../client/line.ts";
+import { BindError } from "../client/session/errors.ts";
+import { Line } from "../client/session/client_connection.ts";
 import {
   type ConnectOptions,
   limitsOf,
   type SocketOptions,
-} from "../client/options.ts";
-import { SOCKET_VARIABLE } from "../client/socket_path.ts";
-import { run } from "../client/waiting.ts";
-import { Descriptor } from "../ffi/descriptor.ts";
-import { FIRST_LISTEN_FD } from "../ffi/listen_fds.ts";
+} from "../client/session/options.ts";
+import { SOCKET_VARIABLE } from "../client/session/socket_path.ts";
+import { run } from "../client/session/waiting.ts";
+import { Descriptor } from "../ffi/files/descriptor.ts";
+import { FIRST_LISTEN_FD } from "../ffi/systemd/listen_fds.ts";
 import { ErrorCode } from "../protocol.ts";
 import { report } from "./report.ts";
 import { bindFunctions } from "./template/bind_functions.ts";

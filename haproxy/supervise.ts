@@ -1,4 +1,4 @@
-import type { ConnectOptions } from "../client/options.ts";
+import type { ConnectOptions } from "../client/session/options.ts";
 import { configsOf, readHaproxyArguments } from "./haproxy_arguments.ts";
 import { report } from "./report.ts";
 import { Supervisor } from "./wrapper/supervisor.ts";

@@ -51,7 +51,7 @@ export function readCommandLine(
   program: string,
 ): Command {
   const options = parseArgs(withTakeoverValue(args), {
-    boolean: ["help", "version"],
+    boolean: ["help", "h", "version", "V"],
     string: [
       "_",
       "mode",
@@ -64,13 +64,12 @@ export function readCommandLine(
       "log-level",
       "log-format",
     ],
-    alias: { help: "h", version: "V" },
     unknown: (argument, option) => {
       if (option !== undefined) throw new UsageError(`no option ${argument}`);
     },
   });
-  if (options.help) return { show: usageOf(program) };
-  if (options.version) return { show: VERSION };
+  if (options.help || options.h) return { show: usageOf(program) };
+  if (options.version || options.V) return { show: VERSION };
   const [path, ...rest] = options._.map(String);
   if (path === undefined || path === "") {
     throw new UsageError("the path of the control socket is missing");

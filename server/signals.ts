@@ -9,8 +9,8 @@
  *
  * @module
  */
-import { holdBack } from "../ffi/hold_back.ts";
-import type { MaskedSignal } from "../ffi/signal_mask.ts";
+import { blockInEveryThread } from "../ffi/processes/block_signals.ts";
+import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
 
 /** The signals that the daemon acts on. */
 export const SIGNALS: readonly MaskedSignal[] = [
@@ -21,11 +21,12 @@ export const SIGNALS: readonly MaskedSignal[] = [
 ];
 
 /**
- * Has every thread of this process hold the signals back; a re-exec passes
- * that on.
+ * Blocks the signals in every thread: the first generation executes itself
+ * once for that, a re-exec passes the mask on.
  *
- * @throws {OsError} when it takes another start and that fails.
+ * @throws {OsError} when this program cannot be executed.
+ * @throws {UnsupportedPlatformError} when the mask does not survive that.
  */
 export function holdSignalsBack(): void {
-  holdBack(SIGNALS);
+  blockInEveryThread(SIGNALS);
 }

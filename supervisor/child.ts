@@ -4,11 +4,11 @@ import {
   type Ending,
   sendSignal,
   startChild,
-} from "../ffi/child_process.ts";
-import { OsError } from "../ffi/errno.ts";
-import { checkExecutable } from "../ffi/file.ts";
-import { signalGroup } from "../ffi/process_group.ts";
-import { signalNumber } from "../ffi/signal_numbers.ts";
+} from "../ffi/processes/child_process.ts";
+import { OsError } from "../ffi/libc/errno.ts";
+import { checkExecutable } from "../ffi/files/file.ts";
+import { signalGroup } from "../ffi/processes/process_group.ts";
+import { signalNumber } from "../ffi/processes/signal_numbers.ts";
 import { endProcessGroup } from "./end_process_group.ts";
 import { StartError } from "./errors.ts";
 

@@ -1,5 +1,5 @@
-import type { Ending } from "../ffi/child_process.ts";
-import { Errno, OsError } from "../ffi/errno.ts";
+import type { Ending } from "../ffi/processes/child_process.ts";
+import { Errno, OsError } from "../ffi/libc/errno.ts";
 
 /** Exit statuses of shells and of env(1) for a command that cannot be started. */
 const NOT_FOUND = 127;

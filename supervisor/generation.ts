@@ -1,4 +1,4 @@
-import type { Ending } from "../ffi/child_process.ts";
+import type { Ending } from "../ffi/processes/child_process.ts";
 import type { Child } from "./child.ts";
 import { Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./service.ts";

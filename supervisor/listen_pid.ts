@@ -1,5 +1,5 @@
-import { executable } from "../ffi/executable.ts";
-import { commandLine } from "../ffi/process.ts";
+import { executable } from "../ffi/processes/executable.ts";
+import { commandLine } from "../ffi/processes/process.ts";
 import type { Execution } from "./child.ts";
 
 /**

@@ -1,7 +1,7 @@
-import { NotificationSocket } from "../ffi/notification_socket.ts";
-import { userId } from "../ffi/process.ts";
-import { waitReady } from "../ffi/readiness.ts";
-import type { Peer } from "../ffi/socket.ts";
+import { NotificationSocket } from "../ffi/systemd/notification_socket.ts";
+import { userId } from "../ffi/processes/process.ts";
+import { waitReady } from "../ffi/files/readiness.ts";
+import type { Peer } from "../ffi/sockets/socket.ts";
 
 /** When a program counts as ready. */
 export type ReadyWhen =

@@ -1,5 +1,5 @@
-import { reapOrphans } from "../ffi/orphans.ts";
-import { processId } from "../ffi/process.ts";
+import { reapOrphans } from "../ffi/processes/orphans.ts";
+import { processId } from "../ffi/processes/process.ts";
 import { isAwaited } from "./child.ts";
 
 /** When to look behind a child that is reaped elsewhere, in ms. */

@@ -1,5 +1,5 @@
-import type { Ending } from "../ffi/child_process.ts";
-import { signalName } from "../ffi/signal_numbers.ts";
+import type { Ending } from "../ffi/processes/child_process.ts";
+import { signalName } from "../ffi/processes/signal_numbers.ts";
 
 /** Takes one line of text for people. */
 export type Report = (line: string) => void;

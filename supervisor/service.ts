@@ -1,4 +1,4 @@
-import { FIRST_LISTEN_FD } from "../ffi/listen_fds.ts";
+import { FIRST_LISTEN_FD } from "../ffi/systemd/listen_fds.ts";
 import { Child } from "./child.ts";
 import { withListenPid } from "./listen_pid.ts";
 

@@ -1,6 +1,6 @@
 import { formatDuration } from "../duration.ts";
-import type { Ending } from "../ffi/child_process.ts";
-import type { ServiceManager } from "../ffi/service_manager.ts";
+import type { Ending } from "../ffi/processes/child_process.ts";
+import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
 import { CommandQueue } from "./command_queue.ts";
 import { messageOf, NotReadyError, StoppedError } from "./errors.ts";
 import { Generation, type GenerationOptions } from "./generation.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { filesBelow } from "./files_below.ts";
 import { denoOutput } from "./folder_registry/deno_command.ts";
 import {
   type PackageVersion,
@@ -68,22 +69,12 @@ async function unpack(upload: Upload): Promise<PackageVersion> {
       await Deno.readTextFile(root + config),
     );
     const files: PackageVersion["files"] = new Map();
-    await readInto(files, root, "");
+    for (const path of await filesBelow(root)) {
+      files.set(path, await Deno.readFile(root + path));
+    }
     return { scope, name, version, exports, files };
   } finally {
     await Deno.remove(root, { recursive: true });
-  }
-}
-
-async function readInto(
-  files: PackageVersion["files"],
-  root: string,
-  below: string,
-): Promise<void> {
-  for await (const entry of Deno.readDir(root + below)) {
-    const path = `${below}/${entry.name}`;
-    if (entry.isDirectory) await readInto(files, root, path);
-    else files.set(path, await Deno.readFile(root + path));
   }
 }
 

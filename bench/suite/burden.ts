@@ -5,7 +5,7 @@
  * @module
  */
 import { connect } from "../../client.ts";
-import { raiseDescriptorLimit } from "../../ffi/process.ts";
+import { raiseDescriptorLimit } from "../../ffi/processes/process.ts";
 import { Crowd } from "../crowd.ts";
 import { hold } from "../held_sockets.ts";
 import { type LoadReport, runLoad } from "../load.ts";

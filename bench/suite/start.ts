@@ -109,7 +109,6 @@ export async function start(context: Context): Promise<Row[]> {
       beside: script,
       ratio: ratio(taken.ready),
       better: "lower",
-      target: { of: "ratio", atMost: 1.5 },
     },
     {
       group: "start",

@@ -1,7 +1,7 @@
 import { formatDuration } from "../../duration.ts";
-import type { Ending } from "../../ffi/child_process.ts";
-import { memoryFile, readMemoryFile } from "../../ffi/file.ts";
-import { signalNumber } from "../../ffi/signal_numbers.ts";
+import type { Ending } from "../../ffi/processes/child_process.ts";
+import { memoryFile, readMemoryFile } from "../../ffi/files/file.ts";
+import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
 import { Child } from "../../supervisor/child.ts";
 import { formatEnding } from "../../supervisor/report.ts";
 import { argumentsWith } from "../haproxy_arguments.ts";

@@ -1,5 +1,5 @@
 import { resolve } from "@std/path/posix";
-import type { ConnectOptions } from "../../client/options.ts";
+import type { ConnectOptions } from "../../client/session/options.ts";
 import type { Report } from "../../supervisor/report.ts";
 import { configsOf, type HaproxyArguments } from "../haproxy_arguments.ts";
 import { renderAll } from "../render.ts";

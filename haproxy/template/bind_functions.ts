@@ -4,7 +4,7 @@ import {
   hostAddress,
   type InternetKind,
 } from "../../address.ts";
-import type { SocketOptions } from "../../client/options.ts";
+import type { SocketOptions } from "../../client/session/options.ts";
 import { readSocketOptions } from "./socket_options.ts";
 
 /** Requests a socket: the text for it in the configuration. */

@@ -1,5 +1,5 @@
 import { type Address, hasHost } from "../../address.ts";
-import type { SocketOptions } from "../../client/options.ts";
+import type { SocketOptions } from "../../client/session/options.ts";
 
 /**
  * An address in the syntax of HAProxy's `bind` and `dgram-bind`

@@ -1,4 +1,4 @@
-import type { SocketOptions } from "../../client/options.ts";
+import type { SocketOptions } from "../../client/session/options.ts";
 
 /**
  * The options of a bind: their names in the protocol, which templates use, and

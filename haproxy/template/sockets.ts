@@ -1,6 +1,6 @@
 import { type Address, hasHost } from "../../address.ts";
-import type { SocketOptions } from "../../client/options.ts";
-import { type Descriptor, duplicate } from "../../ffi/descriptor.ts";
+import type { SocketOptions } from "../../client/session/options.ts";
+import { type Descriptor, duplicate } from "../../ffi/files/descriptor.ts";
 
 /** Requests with the same identity get the same socket from the daemon. */
 function identityOf(address: Address, options: SocketOptions): string {

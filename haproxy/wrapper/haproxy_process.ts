@@ -1,4 +1,4 @@
-import type { Ending } from "../../ffi/child_process.ts";
+import type { Ending } from "../../ffi/processes/child_process.ts";
 import { Child } from "../../supervisor/child.ts";
 import { renderedName } from "../configuration/config_file.ts";
 import type { Configuration } from "../configuration/configuration.ts";

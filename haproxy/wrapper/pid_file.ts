@@ -3,7 +3,7 @@ import {
   sameFile,
   statusOf,
   unlink,
-} from "../../ffi/file.ts";
+} from "../../ffi/files/file.ts";
 import { about } from "../configuration/config_file.ts";
 import { replaceFile } from "../configuration/replaced_file.ts";
 

@@ -15,10 +15,10 @@
  *
  * @module
  */
-import type { Ending } from "../../ffi/child_process.ts";
-import { waitReady } from "../../ffi/readiness.ts";
-import { signalNumber } from "../../ffi/signal_numbers.ts";
-import { socketPair } from "../../ffi/socket_pair.ts";
+import type { Ending } from "../../ffi/processes/child_process.ts";
+import { waitReady } from "../../ffi/files/readiness.ts";
+import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
+import { socketPair } from "../../ffi/sockets/socket_pair.ts";
 import { Child } from "../../supervisor/child.ts";
 
 /**

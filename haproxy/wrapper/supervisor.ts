@@ -1,8 +1,8 @@
 import { resolve } from "@std/path/posix";
-import type { ConnectOptions } from "../../client/options.ts";
+import type { ConnectOptions } from "../../client/session/options.ts";
 import { formatDuration } from "../../duration.ts";
-import type { Ending } from "../../ffi/child_process.ts";
-import type { ServiceManager } from "../../ffi/service_manager.ts";
+import type { Ending } from "../../ffi/processes/child_process.ts";
+import type { ServiceManager } from "../../ffi/systemd/service_manager.ts";
 import { CommandQueue } from "../../supervisor/command_queue.ts";
 import { messageOf, StoppedError } from "../../supervisor/errors.ts";
 import { formatEnding, type Report } from "../../supervisor/report.ts";

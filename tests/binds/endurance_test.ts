@@ -1,8 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
-import { residentMemory } from "../process_state.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertNoGrowth } from "../support/memory_growth.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
 
 /** A leak of one KiB a bind would be 10,000 KiB: well beyond this. */
 const MARGIN_KIB = 8 * 1024;
@@ -24,11 +24,8 @@ Deno.test("10,000 binds and closes leave descriptors and memory where they were"
   const { pid, sock } = daemon;
   // Until the compiler and the collector have settled.
   await bindAndClose(sock, 4_000);
-  const descriptors = await idleDescriptors(daemon);
-  const memory = await residentMemory(pid);
-  await bindAndClose(sock, 10_000);
-  assertEquals(await idleDescriptors(daemon), descriptors);
-  const grown = await residentMemory(pid) - memory;
-  assert(grown < MARGIN_KIB, `${grown} KiB more than before`);
+  const descriptors = await openIn(daemon.pid);
+  await assertNoGrowth(pid, MARGIN_KIB, () => bindAndClose(sock, 10_000));
+  await assertOpen(daemon.pid, descriptors);
   assertEquals((await daemon.status()).binds, ADDRESSES.length);
 });

@@ -1,9 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { bind, BindError } from "../../client.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
 
 async function refusal(
   sock: string,
@@ -33,8 +34,9 @@ Deno.test("a port that somebody else holds is EADDRINUSE", async () => {
 Deno.test("a port that was held is bound once it is free", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
-  const holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = holder.addr;
+  using own = OwnPort.take();
+  const { number: port } = own;
+  const holder = Deno.listen({ hostname: "127.0.0.1", port });
   try {
     await refusal(sock, "127.0.0.1", port);
   } finally {
@@ -75,10 +77,10 @@ Deno.test("a low port is EACCES for a daemon that may not bind it", {
 
 Deno.test("what could not be bound is not kept, and leaves no descriptor", async () => {
   await using daemon = await Daemon.start();
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   for (let count = 0; count < 100; count++) {
     await refusal(daemon.sock, "192.0.2.1", 0);
   }
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
   assertEquals((await daemon.status()).binds, 0);
 });

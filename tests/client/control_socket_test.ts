@@ -13,13 +13,14 @@ import {
   OsError,
   TimeoutError,
 } from "../../client.ts";
-import { SocketAddressError } from "../../ffi/socket_address.ts";
-import { leaveDeadSocket } from "../control_socket/dead_socket.ts";
-import { Daemon, daemonCommand } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { Program } from "../program.ts";
-import { libcPath, Scratch, treePath } from "../tree.ts";
-import { OpenScratch, unprivileged } from "../unprivileged.ts";
+import { SocketAddressError } from "../../ffi/sockets/socket_address.ts";
+import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
+import { Daemon, daemonCommand } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { Program } from "../support/program.ts";
+import { libcPath, Scratch, treePath } from "../support/tree.ts";
+import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
 
 const VARIABLE = "MULTIBINDER_SOCK";
 
@@ -64,7 +65,7 @@ for (const value of [undefined, ""]) {
 Deno.test("bind waits for a daemon that is started later", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
-  const waiting = bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+  const waiting = bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
   await using daemon = await Daemon.start({ sock });
   using web = await waiting;
   assert(web.fd > 2);
@@ -75,7 +76,7 @@ Deno.test("bind waits for a daemon that replaces a dead socket", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   leaveDeadSocket(sock);
-  const waiting = connect({ sock, timeout: 60_000 });
+  const waiting = connect({ sock, timeout: PATIENCE });
   await using daemon = await Daemon.start({ sock });
   using session = await waiting;
   assertEquals((await session.status()).pid, daemon.pid);
@@ -86,7 +87,7 @@ Deno.test("bindSync waits for a daemon that is started later", async () => {
   const sock = scratch.join("control.sock");
   const [command, ...args] = daemonCommand(sock);
   await using _daemon = Program.start(command!, { args });
-  using web = bindSync("127.0.0.1", 0, { sock, timeout: 60_000 });
+  using web = bindSync("127.0.0.1", 0, { sock, timeout: PATIENCE });
   assert(web.fd > 2);
 });
 
@@ -127,7 +128,7 @@ Deno.test("a path that no waiting mends fails at once", async () => {
   await using scratch = await Scratch.make();
   await Deno.writeTextFile(scratch.join("file"), "");
   const error = await assertRejects(
-    () => bind(":0", { sock: scratch.join("file/sock"), timeout: 60_000 }),
+    () => bind(":0", { sock: scratch.join("file/sock"), timeout: PATIENCE }),
     OsError,
     scratch.join("file/sock"),
   );
@@ -154,7 +155,7 @@ Deno.test("a control socket of somebody else is an OsError with EACCES", async (
     "run",
     "--no-prompt",
     `--allow-ffi=${libcPath}`,
-    treePath("tests/client/bind_program.ts"),
+    treePath("tests/support/client/bind_program.ts"),
   ];
   await using program = Program.start(command[0]!, {
     args: command.slice(1),
@@ -178,7 +179,7 @@ Deno.test("a program that may open no more descriptors is told so, and loses non
       Deno.execPath(),
       "run",
       "-A",
-      treePath("tests/client/few_descriptors_program.ts"),
+      treePath("tests/support/client/few_descriptors_program.ts"),
     ],
     env: { MULTIBINDER_SOCK: daemon.sock },
   });

@@ -5,12 +5,13 @@ import {
   assertThrows,
 } from "@std/assert";
 import { bind, bindSync, connect, TimeoutError } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { Scratch } from "../tree.ts";
-import { FakeServer } from "./fake_server.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
+import { FakeServer } from "../support/client/fake_server.ts";
 
 const REASON = new Error("the user has pressed Ctrl+C");
 
@@ -49,7 +50,7 @@ Deno.test("a signal ends the wait for a daemon", async () => {
   const sock = scratch.join("control.sock");
   await withoutLeak(async () => {
     const controller = new AbortController();
-    const options = { sock, signal: controller.signal, timeout: 60_000 };
+    const options = { sock, signal: controller.signal, timeout: PATIENCE };
     const binding = reasonOf(bind(":0", options));
     const connecting = reasonOf(connect(options));
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -71,7 +72,7 @@ Deno.test("a signal ends the wait for an answer", async () => {
     });
     const controller = new AbortController();
     const { signal } = controller;
-    const binding = reasonOf(bind(":0", { sock, signal, timeout: 60_000 }));
+    const binding = reasonOf(bind(":0", { sock, signal, timeout: PATIENCE }));
     await asked.promise;
     controller.abort(REASON);
     assertStrictEquals(await binding, REASON);
@@ -93,7 +94,7 @@ Deno.test("AbortSignal.timeout() rejects as it does everywhere", async () => {
   const sock = scratch.join("control.sock");
   const signal = AbortSignal.timeout(20);
   await assertRejects(
-    () => bind(":0", { sock, signal, timeout: 60_000 }),
+    () => bind(":0", { sock, signal, timeout: PATIENCE }),
     DOMException,
   );
 });

@@ -13,7 +13,8 @@ import {
   connect,
   type SocketRequest,
 } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
+import { Daemon } from "../support/daemon.ts";
+import { PATIENCE } from "../support/eventually.ts";
 
 /** As JavaScript calls it, where nobody checks the names. */
 function unchecked(options: Record<string, unknown>): BindOptions {
@@ -46,7 +47,7 @@ for (const name of ["bakclog", "reuse_port"]) {
 Deno.test("the calls of a session refuse options that there are not, and take theirs", async () => {
   await using daemon = await Daemon.start();
   const { signal } = new AbortController();
-  const limits = { timeout: 60_000, signal };
+  const limits = { timeout: PATIENCE, signal };
   using session = await connect({ sock: daemon.sock, ...limits });
   const wrong = unchecked({ colour: "red" });
   const calls = [

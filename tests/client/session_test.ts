@@ -6,10 +6,11 @@ import {
 } from "@std/assert";
 import { BindError, connect, TimeoutError } from "../../client.ts";
 import { VERSION } from "../../version.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { Scratch } from "../tree.ts";
-import { FakeServer } from "./fake_server.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { Scratch } from "../support/tree.ts";
+import { FakeServer } from "../support/client/fake_server.ts";
 
 Deno.test("binds asked for at once are answered each with its own socket", async () => {
   await using daemon = await Daemon.start();
@@ -79,7 +80,7 @@ Deno.test("a call waits for a daemon that is down at the moment", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using first = await Daemon.start({ sock });
-  using session = await connect({ sock, timeout: 60_000 });
+  using session = await connect({ sock, timeout: PATIENCE });
   await session.status();
   await first.stop();
   const waiting = session.status();

@@ -1,19 +1,22 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../version.ts";
-import { Daemon } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { Binaries, cannotCompile } from "./binaries.ts";
+import { Daemon } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 
-const compiling = { ignore: await cannotCompile() };
-const binaries = new Binaries();
-Deno.test.afterAll(() => binaries[Symbol.asyncDispose]());
+/** What the binary is made of, which needs no runtime of `deno compile`. */
+const PROGRAM = [Deno.execPath(), "run", "-A", treePath("multibinder.ts")];
 
-/** Runs the binary to its end. */
+/** Runs it to its end. */
 async function run(
   args: readonly string[],
   env: Record<string, string> = {},
 ): ReturnType<Program["end"]> {
-  await using program = Program.start(await binaries.current(), { args, env });
+  const [deno, ...before] = PROGRAM;
+  await using program = Program.start(deno!, {
+    args: [...before, ...args],
+    env,
+  });
   return await program.end();
 }
 
@@ -27,7 +30,6 @@ async function output(
 
 Deno.test(
   "the binary, the daemon and each command say the version",
-  compiling,
   async () => {
     assertEquals(await output(["-V"]), VERSION);
     assertEquals(await output(["--version"]), VERSION);
@@ -38,7 +40,6 @@ Deno.test(
 
 Deno.test(
   "the binary's help names the daemon and the client's commands",
-  compiling,
   async () => {
     const help = await output(["--help"]);
     assertStringIncludes(help, "Usage: multibinder <command>");
@@ -65,7 +66,6 @@ const WRONG: [what: string, args: string[], says: string, usage: string][] = [
 for (const [what, args, says, usage] of WRONG) {
   Deno.test(
     `wrong usage of the binary ends with exit code 2 and the usage: ${what}`,
-    compiling,
     async () => {
       const { code, output, errors } = await run(args);
       assertEquals({ code, output }, { code: 2, output: "" });
@@ -77,10 +77,9 @@ for (const [what, args, says, usage] of WRONG) {
 
 Deno.test(
   "a daemon and the commands of one binary work with each other",
-  compiling,
   async () => {
     await using daemon = await Daemon.start({
-      program: [await binaries.current(), "server"],
+      program: [...PROGRAM, "server"],
     });
     const env = { MULTIBINDER_SOCK: daemon.sock };
     const told = await output([
@@ -106,10 +105,10 @@ Deno.test(
 
 Deno.test(
   "a second daemon of the binary fails with exit code 1 and says why",
-  compiling,
   async () => {
-    const binary = await binaries.current();
-    await using daemon = await Daemon.start({ program: [binary, "server"] });
+    await using daemon = await Daemon.start({
+      program: [...PROGRAM, "server"],
+    });
     const { code, errors } = await run(["server", daemon.sock]);
     assertEquals(code, 1);
     assert(errors.startsWith("multibinder server: "), errors);
@@ -118,12 +117,13 @@ Deno.test(
 
 Deno.test(
   "run of the binary passes variables on that a shell would lose",
-  compiling,
   async () => {
-    const binary = await binaries.current();
-    await using daemon = await Daemon.start({ program: [binary, "server"] });
-    await using program = Program.start(binary, {
-      args: ["run", "127.0.0.1:0", "--", "env"],
+    await using daemon = await Daemon.start({
+      program: [...PROGRAM, "server"],
+    });
+    const [deno, ...before] = PROGRAM;
+    await using program = Program.start(deno!, {
+      args: [...before, "run", "127.0.0.1:0", "--", "env"],
       env: { MULTIBINDER_SOCK: daemon.sock, "a.b": "c" },
     });
     await program.output.next("a.b=c");

@@ -5,19 +5,15 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { connect } from "../../client.ts";
-import { clientCommand, runClient, startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { Scratch } from "../tree.ts";
-
-/** What a process is, once it is what a test waits for. */
-async function becomes(pid: number, name: string): Promise<void> {
-  await eventually(
-    `process ${pid} becomes ${name}`,
-    async () => (await Deno.readTextFile(`/proc/${pid}/comm`)) === `${name}\n`,
-  );
-}
+import {
+  clientCommand,
+  runClient,
+  startClient,
+} from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { descriptorsOf, settledAs } from "../support/process_state.ts";
+import { ENVIRONMENT } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
 
 const NO_STRAYS = ["0", "1", "2", "3", "4"];
 
@@ -29,7 +25,7 @@ Deno.test("the program has its sockets and nothing else open, under the PID it w
     ["exec", "127.0.0.1:0", "[::1]:0", "--", "sleep", "600"],
     { under: ["sh", "-c", 'exec 7</dev/null 8</dev/null; exec "$@"', "sh"] },
   );
-  await becomes(program.pid, "sleep");
+  await settledAs(program.pid, "sleep");
   const open = await descriptorsOf(program.pid);
   assertEquals([...open.keys()].map(String).sort(), NO_STRAYS);
   const held = new Set((await descriptorsOf(daemon.pid)).values());
@@ -78,7 +74,7 @@ Deno.test("LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell of the sockets, and th
   );
   const expected = new Map(Object.entries({
     ...Deno.env.toObject(),
-    NO_COLOR: "1",
+    ...ENVIRONMENT,
     MULTIBINDER_SOCK: daemon.sock,
     "a.dotted.name": "no shell keeps it",
     EMPTY: "",

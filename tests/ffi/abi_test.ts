@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Abi, abiOf, UnsupportedPlatformError } from "../../ffi/abi.ts";
-import { lacks } from "../foreign_program.ts";
+import {
+  type Abi,
+  abiOf,
+  UnsupportedPlatformError,
+} from "../../ffi/libc/abi.ts";
+import { lacks } from "../support/foreign_program.ts";
 
 const HEADERS = `
-  dirent errno fcntl grp limits netdb poll pwd sched signal spawn stddef stdio time ucontext unistd
+  dirent errno fcntl grp limits netdb poll pwd sched signal spawn stddef stdio time unistd
   sys/signalfd sys/syscall sys/socket sys/un sys/epoll sys/eventfd sys/mman sys/stat sys/file
   sys/resource sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
   linux/netlink linux/rtnetlink linux/sock_diag linux/unix_diag

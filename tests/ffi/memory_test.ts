@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { bytesAt, cString, NativeMemory, textAt } from "../../ffi/memory.ts";
+import { NativeMemory } from "../../ffi/libc/memory.ts";
 
 Deno.test("what is written to native memory is read from it", () => {
   using memory = NativeMemory.of(Uint8Array.of(1, 2, 3, 4));
@@ -47,24 +47,6 @@ for (const [what, action] of BEYOND) {
     assertThrows(() => action(memory), RangeError);
   });
 }
-
-for (const text of ["", "plain", "日本 ü 🦕"]) {
-  Deno.test(`a C string comes back: ${JSON.stringify(text)}`, () => {
-    const bytes = cString(text);
-    assertEquals(bytes.at(-1), 0);
-    using memory = NativeMemory.of(bytes);
-    assertEquals(textAt(memory.address), text);
-    assertEquals(bytesAt(memory.address, bytes.length), bytes);
-  });
-}
-
-Deno.test("a C string with a NUL of its own is refused", () => {
-  assertThrows(() => cString("/run/a\0b"), TypeError, "NUL");
-});
-
-Deno.test("NULL is no text", () => {
-  assertEquals(textAt(0n), undefined);
-});
 
 Deno.test("a block is freed once, however often it is disposed of", () => {
   const memory = new NativeMemory(64);

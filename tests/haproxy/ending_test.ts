@@ -5,13 +5,18 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { NotificationSocket } from "../../ffi/notification_socket.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { Scratch } from "../tree.ts";
-import { notified } from "./notified.ts";
-import { runs, startWrapper, template, Wrapped } from "./wrapped.ts";
+import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { Scratch } from "../support/tree.ts";
+import { notified } from "../support/haproxy/notified.ts";
+import {
+  runs,
+  startWrapper,
+  template,
+  Wrapped,
+} from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 

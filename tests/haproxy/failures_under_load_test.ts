@@ -4,14 +4,14 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { stateOf } from "./child_watch.ts";
-import { FIXED_PORT } from "./fixed_port.ts";
-import { underLoad } from "./under_load.ts";
-import { childrenOf, template, Wrapped } from "./wrapped.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { Scratch } from "../support/tree.ts";
+import { stateOf } from "../support/haproxy/child_watch.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import { childrenOf, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -172,11 +172,11 @@ Deno.test({
     "after a daemon was killed and started again HAProxy keeps its socket, and reloads work",
   ignore,
   fn: async () => {
+    using own = OwnPort.take();
+    const { number: port } = own;
     const text = (name: string) =>
-      template(name, { bind: `<%= bind_tcp('127.0.0.1', ${FIXED_PORT}) %>` });
-    await using haproxy = await Wrapped.serving(text("v0"), [], {
-      port: FIXED_PORT,
-    });
+      template(name, { bind: `<%= bind_tcp('127.0.0.1', ${port}) %>` });
+    await using haproxy = await Wrapped.serving(text("v0"), [], { port });
     const { sock, program } = haproxy.daemon;
     const { lost } = await underLoad(haproxy.port, async () => {
       program.signal("SIGKILL");

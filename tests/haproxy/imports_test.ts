@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { importsOf, productSources } from "../permissions/sources.ts";
+import { importsOf, productSources } from "../support/permissions/sources.ts";
 
 /** The template engine, and the parser that finds the place of a syntax error. */
 const FROM_NPM = ["npm:acorn@^8.15.0", "npm:ejs@^7.0.2"];

@@ -4,18 +4,18 @@ import {
   assertMatch,
   assertNotEquals,
 } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { ChildWatch, stateOf } from "./child_watch.ts";
-import { underLoad } from "./under_load.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { ChildWatch, stateOf } from "../support/haproxy/child_watch.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
 import {
   childrenOf,
   runs,
   startWrapper,
   template,
   Wrapped,
-} from "./wrapped.ts";
+} from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { supervise, TemplateError } from "../../haproxy/mod.ts";
-import { portOf } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { childrenOf, runs, template } from "./wrapped.ts";
+import { portOf } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { childrenOf, runs, template } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 

@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { render } from "../../haproxy/mod.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { within } from "../program.ts";
-import { Scratch } from "../tree.ts";
-import { startWrapper, template } from "./wrapped.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { within } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
+import { startWrapper, template } from "../support/haproxy/wrapped.ts";
 
 const COUNT = 1000;
 

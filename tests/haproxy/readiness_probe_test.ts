@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { ReadinessProbe } from "../../haproxy/wrapper/readiness_probe.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { eventually } from "../eventually.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
-import { runs } from "./wrapped.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { eventually } from "../support/eventually.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
+import { runs } from "../support/haproxy/wrapped.ts";
 
 Deno.test("a probe that gets SIGUSR1 says ready, even if it is ended directly afterwards", async () => {
   await withoutLeak(async () => {

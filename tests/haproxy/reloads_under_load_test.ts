@@ -1,16 +1,21 @@
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorCount, isSettled } from "../process_state.ts";
-import { ChildWatch } from "./child_watch.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { assertOpenKinds, openKinds } from "../support/open_descriptors.ts";
+import { ChildWatch } from "../support/haproxy/child_watch.ts";
 import {
   Origin,
   RestingConnection,
   startDownload,
   Tunnel,
-} from "./long_connections.ts";
-import { underLoad } from "./under_load.ts";
-import { childrenOf, runs, template, Wrapped } from "./wrapped.ts";
+} from "../support/haproxy/long_connections.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import {
+  childrenOf,
+  runs,
+  template,
+  Wrapped,
+} from "../support/haproxy/wrapped.ts";
 
 const RELOADS = 20;
 
@@ -34,11 +39,10 @@ Deno.test({
         "one child",
         async () => (await childrenOf(pid)).length === 1,
       );
-    await eventually("Deno has settled", () => isSettled(pid));
     await haproxy.reload(text(0));
     await haproxy.says("is ready");
     await oneChild();
-    const before = await descriptorCount(pid);
+    const before = await openKinds(pid);
 
     await using watch = new ChildWatch(pid);
     const download = await startDownload(daemon);
@@ -82,10 +86,7 @@ Deno.test({
     await oneChild();
     assertEquals(await watch.zombies(), []);
     assertEquals([...watch.unreaped], []);
-    await eventually(
-      `no more than ${before} descriptors again`,
-      async () => await descriptorCount(pid) <= before,
-    );
+    await assertOpenKinds(pid, before);
 
     haproxy.program.signal("SIGTERM");
     const { code, errors } = await haproxy.program.end();

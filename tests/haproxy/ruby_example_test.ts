@@ -8,12 +8,12 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { Scratch, treePath } from "../tree.ts";
-import { runs } from "./wrapped.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { Scratch, treePath } from "../support/tree.ts";
+import { runs } from "../support/haproxy/wrapped.ts";
 
 const TEMPLATE = `global
     user haproxy
@@ -51,7 +51,7 @@ async function rubyServer(): Promise<Server> {
   const words = [
     ...OWN_NETWORK,
     "ruby",
-    treePath("tests/foreign/server.rb"),
+    treePath("tests/support/programs/server.rb"),
     sock,
   ];
   const program = stack.use(Program.start(words[0]!, { args: words.slice(1) }));

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { NotificationSocket } from "../../ffi/notification_socket.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { notified } from "./notified.ts";
-import { template, Wrapped } from "./wrapped.ts";
+import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { notified } from "../support/haproxy/notified.ts";
+import { template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 Deno.test({
   name:

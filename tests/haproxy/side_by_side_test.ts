@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { lacks } from "../foreign_program.ts";
-import type { Program } from "../program.ts";
-import { underLoad } from "./under_load.ts";
-import { startWrapper, template, Wrapped } from "./wrapped.ts";
+import { lacks } from "../support/foreign_program.ts";
+import type { Program } from "../support/program.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import { startWrapper, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const INSTANCES = ["a", "b"];
 

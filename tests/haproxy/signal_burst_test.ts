@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { underLoad } from "./under_load.ts";
-import { childrenOf, template, Wrapped } from "./wrapped.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import { childrenOf, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 

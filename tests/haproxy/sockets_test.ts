@@ -6,11 +6,11 @@ import {
   assertRejects,
 } from "@std/assert";
 import { render, TemplateError } from "../../haproxy/mod.ts";
-import { isCloseOnExec } from "../../ffi/descriptor.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
+import { isCloseOnExec } from "../../ffi/files/descriptor.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
 
 Deno.test("each call gets its own descriptor, numbered from 3 in the order of the calls", async () => {
   await using daemon = await Daemon.start();

@@ -1,10 +1,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode, type Status } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
-import { granted, rawList, rawRelease, refused } from "../kinds/raw_bind.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import {
+  granted,
+  rawList,
+  rawRelease,
+  refused,
+} from "../support/socket_kinds/raw_bind.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const TWO = { args: ["--max-binds", "2"] };
 const TCP = { address: "127.0.0.1", port: 0 };
@@ -53,7 +58,7 @@ Deno.test("a release makes room for another bind", async () => {
 
 Deno.test("a batch that would go beyond --max-binds is undone", async () => {
   await using daemon = await Daemon.start(TWO);
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   {
     using connection = RawConnection.open(daemon.sock);
     const requests = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map((
@@ -78,7 +83,7 @@ Deno.test("a batch that would go beyond --max-binds is undone", async () => {
       await rawRelease(connection, { address, port: 0 });
     }
   }
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });
 
 Deno.test("--max-binds holds across a re-exec, and all that is held stays", async () => {

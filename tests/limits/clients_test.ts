@@ -2,11 +2,11 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { bind, BindError, connect } from "../../client.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
 import { serve } from "../../server.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const STATUS = requestText(1, "status");
 const THREE = { args: ["--max-clients", "3"] };
@@ -75,7 +75,7 @@ Deno.test("a slot that is free again is used", async () => {
 Deno.test("clients that are refused leave no descriptor", async () => {
   await using daemon = await Daemon.start(THREE);
   const { sock } = daemon;
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   {
     using stack = new DisposableStack();
     for (let count = 0; count < 3; count++) stack.use(await letIn(sock));
@@ -86,7 +86,7 @@ Deno.test("clients that are refused leave no descriptor", async () => {
     const { error } = await refusalOrStatus(sock);
     return error === undefined;
   });
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });
 
 async function refusalOrStatus(sock: string): Promise<Answer> {

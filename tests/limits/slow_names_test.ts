@@ -1,13 +1,49 @@
+import { createSocket, type Socket } from "node:dgram";
 import { assertEquals } from "@std/assert";
-import { bindSocket, newSocket } from "../../ffi/socket.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { ask, RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
-/** A name server's port that nobody answers on. */
-const NAME_SERVER = { family: "ipv4", host: "127.0.0.77", port: 53 } as const;
+/** As long as a client may take for a request, in ms. */
+const TIMEOUT = 200;
+
+/** A name server that answers when it is told to, and knows no name. */
+class NameServer implements Disposable {
+  readonly host: string = loopbackHost();
+  readonly #socket: Socket = createSocket("udp4");
+  readonly #questions: [question: Uint8Array, port: number][] = [];
+  #answers = false;
+
+  static async start(): Promise<NameServer> {
+    const server = new NameServer();
+    const listening = Promise.withResolvers<void>();
+    server.#socket.on("message", (question, { port }) => {
+      server.#questions.push([question, port]);
+      if (server.#answers) server.answer();
+    });
+    server.#socket.bind(53, server.host, () => listening.resolve());
+    await listening.promise;
+    return server;
+  }
+
+  /** Answers what was asked, and at once from now on. */
+  answer(): void {
+    this.#answers = true;
+    for (const [question, port] of this.#questions.splice(0)) {
+      const answer = Uint8Array.from(question);
+      // A response, recursion available, no such name (RFC 1035, 4.1.1).
+      answer.set([0x81, 0x83], 2);
+      this.#socket.send(answer, port, "127.0.0.1");
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
 
 Deno.test(
   "a request that has to wait for a name server is not late, and nobody waits for it",
@@ -16,11 +52,10 @@ Deno.test(
   },
   async () => {
     await using scratch = await Scratch.make();
-    using silent = newSocket(NAME_SERVER, "datagram");
-    bindSocket(silent.fd, NAME_SERVER);
+    using names = await NameServer.start();
     await Deno.writeTextFile(
       scratch.join("resolv.conf"),
-      `nameserver ${NAME_SERVER.host}\noptions timeout:1 attempts:2\n`,
+      `nameserver ${names.host}\noptions timeout:30 attempts:5\n`,
     );
     await Deno.writeTextFile(
       scratch.join("nsswitch.conf"),
@@ -38,7 +73,7 @@ Deno.test(
         `${mounts.join(" && ")} && exec "$@"`,
         "sh",
       ],
-      args: ["--request-timeout", "200ms"],
+      args: ["--request-timeout", `${TIMEOUT}ms`],
     });
     using connection = RawConnection.open(daemon.sock);
     const params = [{ address: "slow.multibinder.test", port: 0 }];
@@ -50,7 +85,9 @@ Deno.test(
       const quick = requestText(2, "bind", [{ address, port: 0 }]);
       assertEquals((await ask(daemon.sock, quick)).result, true);
     }
+    await new Promise((resolve) => setTimeout(resolve, 2 * TIMEOUT));
     assertEquals(answered, false);
+    names.answer();
     const { error } = await waiting;
     assertEquals(error?.code, ErrorCode.COULD_NOT_BIND);
     await connection.send(requestText(3, "status"));

@@ -6,23 +6,30 @@ import {
 } from "@std/assert";
 import { bind } from "../../client.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { lacksIpv6, socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
-import { ask, RawConnection, requestText } from "../raw_connection.ts";
-import { listOf, release } from "./wire.ts";
+import {
+  lacksIpv6,
+  socketOf,
+  tcpAddress,
+} from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
+import { listOf, release } from "../support/list_release/wire.ts";
 
 const RELEASED = { jsonrpc: "2.0", id: "r", result: true } as const;
 
 Deno.test("release closes the daemon's copy: with no other holder the port is free", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
-  const before = await idleDescriptors(daemon);
-  const web = await bind("127.9.0.2", 0, { sock });
+  const before = await openIn(daemon.pid);
+  // Nobody else gets its port.
+  const host = loopbackHost();
+  const web = await bind(host, 0, { sock });
   const address = tcpAddress(web);
   web.close();
-  assertEquals(await idleDescriptors(daemon), before + 1);
-  const params = { address: "127.9.0.2", port: 0 };
+  await assertOpen(daemon.pid, before, 1);
+  const params = { address: host, port: 0 };
   assertEquals(await release(sock, params), RELEASED);
   await assertRejects(
     () => Deno.connect(address),
@@ -30,7 +37,7 @@ Deno.test("release closes the daemon's copy: with no other holder the port is fr
   );
   Deno.listen(address).close();
   assertEquals(await listOf(sock), []);
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });
 
 Deno.test("whoever was handed a socket keeps it after release", async () => {

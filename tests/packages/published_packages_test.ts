@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { filesBelow } from "../../tools/files_below.ts";
 import { stagePackages } from "../../tools/stage_packages.ts";
 import { VERSION } from "../../version.ts";
-import { lineStartingWith } from "./output_line.ts";
+import { lineStartingWith } from "../support/packages/output_line.ts";
 
 /** A directory with the staged registry in `jsr/`, removed at the end. */
 async function withStagedPackages(
@@ -17,16 +18,6 @@ async function withStagedPackages(
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
-}
-
-async function filesBelow(directory: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const entry of Deno.readDir(directory)) {
-    const path = `${directory}/${entry.name}`;
-    if (entry.isDirectory) found.push(...await filesBelow(path));
-    else found.push(path);
-  }
-  return found;
 }
 
 Deno.test("each package has its own side only, and no import that needs our import map", async () => {
@@ -47,7 +38,7 @@ Deno.test("each package has its own side only, and no import that needs our impo
       for (const path of await filesBelow(version)) {
         if (!path.endsWith(".ts")) continue;
         const bare = /^(?:import|export)\b[^;"]*\bfrom "(?!jsr:|npm:|node:|\.)/m
-          .exec(await Deno.readTextFile(path));
+          .exec(await Deno.readTextFile(version + path));
         assertEquals(bare?.[0], undefined, path);
       }
     }

@@ -1,15 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
-import { localAddress } from "../../ffi/socket_address.ts";
+import { localAddress } from "../../ffi/sockets/socket_address.ts";
 import {
   type Answer,
   type BindDescription,
   ErrorCode,
   type Status,
 } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 /** What nobody can bind: the machine lacks the address. */
 const IMPOSSIBLE = { address: "192.0.2.1", port: 0 };
@@ -48,7 +48,7 @@ function assertUndone(answer: Answer | undefined): void {
 Deno.test("where one bind of a batch fails, all are errors and no socket comes", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   {
     using connection = RawConnection.open(daemon.sock);
     const { answers, bound } = await askBatch(
@@ -70,7 +70,7 @@ Deno.test("where one bind of a batch fails, all are errors and no socket comes",
     assertEquals(await list(connection), []);
     assertEquals([...Deno.readDirSync(scratch.path)], []);
   }
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });
 
 for (
@@ -140,7 +140,7 @@ Deno.test("what was held before a batch that fails is held after it, and not cou
 Deno.test("one address twice in a batch that fails leaves nothing, in one that succeeds one socket", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   {
     using connection = RawConnection.open(daemon.sock);
     const path = scratch.join("web.sock");
@@ -155,7 +155,7 @@ Deno.test("one address twice in a batch that fails leaves nothing, in one that s
     assertEquals([listed?.handed_out, more], [2, []]);
     await askBatch(connection, ["release", { path }]);
   }
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });
 
 Deno.test("a batch that failed can be asked for again", async () => {
@@ -212,7 +212,7 @@ Deno.test("a batch of every method sees what comes before it in the batch", asyn
 Deno.test("a release in a batch that fails stays done, and leaves nothing half done", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   {
     using connection = RawConnection.open(daemon.sock);
     const held = { address: "127.0.0.1", port: 0 };
@@ -232,7 +232,7 @@ Deno.test("a release in a batch that fails stays done, and leaves nothing half d
     assertEquals(await list(connection), []);
     assertEquals([...Deno.readDirSync(scratch.path)], []);
   }
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });
 
 Deno.test("requests of a batch that fails are counted as errors, those of one that succeeds are not", async () => {
@@ -249,7 +249,7 @@ Deno.test("requests of a batch that fails are counted as errors, those of one th
 
 Deno.test("253 binds of which the last fails leave nothing", async () => {
   await using daemon = await Daemon.start();
-  const before = await idleDescriptors(daemon);
+  const before = await openIn(daemon.pid);
   {
     using connection = RawConnection.open(daemon.sock);
     const wanted = Array.from(
@@ -263,11 +263,12 @@ Deno.test("253 binds of which the last fails leave nothing", async () => {
     assertEquals(failed.bound, []);
     failed.answers.slice(0, 252).forEach(assertUndone);
     assertEquals(await list(connection), []);
-    const one: [string, unknown] = ["bind", { path: "@multibinder-253" }];
+    const path = `@multibinder-${crypto.randomUUID()}`;
+    const one: [string, unknown] = ["bind", { path }];
     const { bound } = await askBatch(connection, ...wanted, one);
     assertEquals(bound, [
       ...wanted.map((_, index) => `127.0.1.${index}`),
-      "@multibinder-253",
+      path,
     ]);
     const released = wanted.map(([, params]): [string, unknown] => [
       "release",
@@ -275,5 +276,5 @@ Deno.test("253 binds of which the last fails leave nothing", async () => {
     ]);
     await askBatch(connection, ...released, ["release", one[1]]);
   }
-  assertEquals(await idleDescriptors(daemon), before);
+  await assertOpen(daemon.pid, before);
 });

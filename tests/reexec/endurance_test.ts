@@ -1,23 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { descriptorsOf, isSettled, residentMemory } from "../process_state.ts";
-import { RawConnection } from "../raw_connection.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertOpenKinds, openKinds } from "../support/open_descriptors.ts";
+import { residentMemory } from "../support/process_state.ts";
+import { RawConnection } from "../support/raw_connection.ts";
 
 /** More than garbage that waits to be collected, less than a leak of pages. */
 const MEMORY_NOISE_KIB = 48 * 1024;
-
-/** Every descriptor's kind, `socket`, `anon_inode`, ..., and how many. */
-async function kindsOf(pid: number): Promise<Record<string, number>> {
-  await eventually("Deno's own handler of SIGUSR1", () => isSettled(pid));
-  const kinds: Record<string, number> = {};
-  for (const target of (await descriptorsOf(pid)).values()) {
-    const kind = target.replace(/:?\[\d+\]$/, "");
-    kinds[kind] = (kinds[kind] ?? 0) + 1;
-  }
-  return kinds;
-}
 
 Deno.test("thirty generations hold no more descriptors and memory than the second", async () => {
   await using daemon = await Daemon.start();
@@ -27,11 +16,11 @@ Deno.test("thirty generations hold no more descriptors and memory than the secon
   (await session.bind("127.0.0.1", 0)).close();
   await daemon.reexec();
   await session.status();
-  const descriptors = await kindsOf(daemon.pid);
+  const descriptors = await openKinds(daemon.pid);
   const memory = await residentMemory(daemon.pid);
   for (let count = 0; count < 30; count++) await daemon.reexec();
   assertEquals((await session.status()).generation, 32);
-  assertEquals(await kindsOf(daemon.pid), descriptors);
+  await assertOpenKinds(daemon.pid, descriptors);
   const grown = await residentMemory(daemon.pid) - memory;
   assert(grown < MEMORY_NOISE_KIB, `${grown} KiB more`);
 });

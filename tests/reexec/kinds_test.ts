@@ -1,13 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import type { BindParams } from "../../protocol.ts";
-import { lacksIpv6 } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { idleDescriptors } from "../idle_descriptors.ts";
-import { READ, tcpBacklog } from "../kinds/kernel_options.ts";
-import { PLACES } from "../kinds/places.ts";
-import { granted, rawList, rawRelease, refused } from "../kinds/raw_bind.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { lacksIpv6 } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
+import { READ, tcpBacklog } from "../support/socket_kinds/kernel_options.ts";
+import { PLACES } from "../support/socket_kinds/places.ts";
+import {
+  granted,
+  rawList,
+  rawRelease,
+  refused,
+} from "../support/socket_kinds/raw_bind.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const noIpv6 = lacksIpv6();
 
@@ -40,7 +45,7 @@ Deno.test("every kind of socket with its options crosses re-execs: the list, the
   await using daemon = await Daemon.start();
   // A first start is not like a re-exec in what Deno opens for itself.
   await daemon.reexec();
-  const idle = await idleDescriptors(daemon);
+  const idle = await idleKinds(daemon);
   const binds = everything(scratch);
   {
     using connection = RawConnection.open(daemon.sock);
@@ -68,7 +73,7 @@ Deno.test("every kind of socket with its options crosses re-execs: the list, the
     assertEquals(files(), []);
     assertEquals(await rawList(connection), []);
   }
-  assertEquals(await idleDescriptors(daemon), idle);
+  await assertIdleKinds(daemon, idle);
 });
 
 Deno.test("options are in the kernel after a re-exec, and change as before", async () => {

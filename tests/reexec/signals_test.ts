@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
+import { Daemon } from "../support/daemon.ts";
+import { PATIENCE } from "../support/eventually.ts";
 import {
   blockedSignals,
-  isSettled,
+  settled,
   threadsThatTakeSignals,
-} from "../process_state.ts";
+} from "../support/process_state.ts";
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -47,7 +47,7 @@ Deno.test("a hundred SIGUSR1 in a row lose no bind and never kill the daemon", a
 
 /** Returns in the first moment of the next generation, with no turn between. */
 function awaitExec(pid: number): void {
-  const end = performance.now() + 60_000;
+  const end = performance.now() + PATIENCE;
   const environment = () => Deno.readTextFileSync(`/proc/${pid}/environ`);
   while (!environment().includes("MULTIBINDER_STATE=")) {
     assert(performance.now() < end, "the daemon does not execute itself");
@@ -104,7 +104,7 @@ Deno.test("no thread of the daemon takes SIGUSR1, at which Deno opens its debugg
   await using daemon = await Daemon.start();
   for (const generation of [1, 2]) {
     assertEquals(await threadsThatTakeSignals(daemon.pid), []);
-    await eventually("Deno's own handler", () => isSettled(daemon.pid));
+    await settled(daemon.pid);
     assertEquals(await threadsThatTakeSignals(daemon.pid), []);
     await daemon.reexec();
     assertEquals((await daemon.status()).generation, generation + 1);

@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 

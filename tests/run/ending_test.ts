@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { startClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 

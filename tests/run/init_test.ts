@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
+import { startClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
 
 async function childrenOf(pid: number): Promise<number[]> {
   const lists: string[] = [];

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { Readiness, type ReadyWhen } from "../../supervisor/readiness.ts";
-import { eventually } from "../eventually.ts";
-import { unprivileged } from "../unprivileged.ts";
-import { lacks } from "../foreign_program.ts";
-import { PYTHON } from "./supervised.ts";
+import { eventually } from "../support/eventually.ts";
+import { unprivileged } from "../support/unprivileged.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { PYTHON } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { load } from "../../examples/demo/load.ts";
-import { lacks } from "../foreign_program.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { NotificationSocket } from "../../ffi/notification_socket.ts";
-import { waitReady } from "../../ffi/readiness.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
+import { waitReady } from "../../ffi/files/readiness.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 
@@ -11,7 +12,7 @@ const ignore = await lacks(PYTHON);
 async function notified(
   socket: NotificationSocket,
 ): Promise<{ pid: number; assignments: string[] }> {
-  assert(await waitReady(socket.fd, "read", 60_000));
+  assert(await waitReady(socket.fd, "read", PATIENCE));
   const { assignments, sender } = socket.receive()!;
   return { pid: sender.pid, assignments };
 }

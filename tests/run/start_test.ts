@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { runClient, startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { runClient, startClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf, settledAs } from "../support/process_state.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 
@@ -60,6 +60,7 @@ Deno.test("several sockets are at 3, 4, ..., with no other descriptor and no sig
   );
   const [pid = "", ...fds] = (await program.output.next(" ")).split(" ");
   assertEquals(fds, ["3", "4"]);
+  await settledAs(Number(pid), "sleep");
   const open = await descriptorsOf(Number(pid));
   assertEquals([...open.keys()].sort(), [0, 1, 2, 3, 4]);
   assertEquals(open.get(0), "/dev/null");

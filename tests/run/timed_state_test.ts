@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { TimedState } from "../../supervisor/timed_state.ts";
-import { eventually } from "../eventually.ts";
+import { eventually } from "../support/eventually.ts";
 
 type State = "on trial" | "serving" | "stopped";
 

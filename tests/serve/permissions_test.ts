@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { libcPath, Scratch, treePath } from "../tree.ts";
-import { get } from "./http_connection.ts";
-import { connectTo, listeningUnix } from "./sockets.ts";
+import { Daemon } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { libcPath, Scratch, treePath } from "../support/tree.ts";
+import { get } from "../support/serve/http_connection.ts";
+import { connectTo, listeningUnix } from "../support/serve/sockets.ts";
 
 const FFI = `--allow-ffi=${libcPath}`;
 
@@ -14,8 +14,9 @@ function start(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Program {
+  const all = grants.includes("-A") ? grants : [FFI, ...grants];
   return Program.start(Deno.execPath(), {
-    args: ["run", "--no-prompt", FFI, ...grants, treePath(script), ...args],
+    args: ["run", "--no-prompt", ...all, treePath(script), ...args],
     env,
   });
 }
@@ -24,7 +25,10 @@ const NET = "--allow-net=127.0.0.1";
 
 Deno.test(`a service that is granted the C library and ${NET} serves`, async () => {
   await using daemon = await Daemon.start();
-  await using service = start("tests/serve/service.ts", [NET], ["0", "hello"], {
+  await using service = start("tests/support/serve/service.ts", [NET], [
+    "0",
+    "hello",
+  ], {
     MULTIBINDER_SOCK: daemon.sock,
   });
   await service.output.next("serving");
@@ -37,7 +41,7 @@ Deno.test(`a service that is granted the C library and ${NET} serves`, async () 
 
 Deno.test(`a listener that is granted the C library and ${NET} accepts`, async () => {
   await using daemon = await Daemon.start();
-  await using service = start("tests/serve/echo.ts", [NET], [], {
+  await using service = start("tests/support/serve/echo.ts", [NET], [], {
     MULTIBINDER_SOCK: daemon.sock,
   });
   await service.output.next("listening");
@@ -67,13 +71,17 @@ for (const script of ["service.ts", "echo.ts"]) {
   });
 }
 
-Deno.test("a UNIX socket under --allow-net is served", async () => {
+const isBefore28 = Number(Deno.version.deno.split(".")[1]) < 8;
+
+Deno.test("a UNIX socket is served with --allow-net, before Deno 2.8 with -A", async () => {
   await using scratch = await Scratch.make();
   using web = listeningUnix(scratch.join("web.sock"));
   // The child has it under the same number.
-  await using service = start("tests/serve/serve_descriptor.ts", [
-    "--allow-net",
-  ], [`${web.fd}`]);
+  await using service = start(
+    "tests/support/serve/serve_descriptor.ts",
+    [isBefore28 ? "-A" : "--allow-net"],
+    [`${web.fd}`],
+  );
   await service.output.next("serving");
   assertEquals((await get(web)).body, "from a descriptor");
   service.signal("SIGKILL");
@@ -83,10 +91,29 @@ Deno.test("a UNIX socket under --allow-net is served", async () => {
 Deno.test(`a UNIX socket under ${NET}: the error names --allow-net`, async () => {
   await using scratch = await Scratch.make();
   using web = listeningUnix(scratch.join("web.sock"));
-  await using service = start("tests/serve/serve_descriptor.ts", [NET], [
-    `${web.fd}`,
-  ]);
+  await using service = start(
+    "tests/support/serve/serve_descriptor.ts",
+    [NET],
+    [
+      `${web.fd}`,
+    ],
+  );
   const { code, errors } = await service.end();
   assertEquals(code, 1);
   assertMatch(errors, /AdoptionError: .*: run again with --allow-net$/m);
 });
+
+if (isBefore28) {
+  Deno.test("before Deno 2.8 a UNIX socket without -A is an error that says so", async () => {
+    await using scratch = await Scratch.make();
+    using web = listeningUnix(scratch.join("web.sock"));
+    await using service = start(
+      "tests/support/serve/serve_descriptor.ts",
+      ["--allow-net", "--allow-read", "--allow-write"],
+      [`${web.fd}`],
+    );
+    const { code, errors } = await service.end();
+    assertEquals(code, 1);
+    assertMatch(errors, /open: run again with -A, or with Deno 2.8 or newer$/m);
+  });
+}

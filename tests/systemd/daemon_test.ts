@@ -1,12 +1,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { ask, RawConnection, requestText } from "../raw_connection.ts";
-import { eventually } from "../eventually.ts";
-import { SourceCopy } from "../upgrade/copied_daemon.ts";
-import { lacksSystemd, Machine } from "./machine.ts";
-import { listenersOn, Queue } from "./queue.ts";
-import { Service, serviceUnit } from "./service.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { SourceCopy } from "../support/upgrade/copied_daemon.ts";
+import { lacksSystemd, Machine } from "../support/systemd/machine.ts";
+import { listenersOn, Queue } from "../support/systemd/queue.ts";
+import { Service, serviceUnit } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 
@@ -17,13 +18,13 @@ Deno.test(
     await using service = await Service.start();
     const { sock } = service;
     const pid = await service.property("MainPID");
-    using before = await bind("127.0.0.1", 0, { sock });
+    using before = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     for (const generation of [2, 3]) {
       await service.systemctl("reload");
       await service.generation(generation);
       await service.becomes("ActiveState", "active");
       assertEquals(await service.property("MainPID"), pid);
-      using after = await bind("127.0.0.1", 0, { sock });
+      using after = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
       assertEquals(socketOf(after), socketOf(before));
     }
     assertEquals(await service.property("NRestarts"), "0");
@@ -37,11 +38,11 @@ Deno.test(
     await using service = await Service.start();
     const { sock } = service;
     const ask = async () => {
-      using one = await bind("127.0.0.1", 0, { sock });
-      using two = await bind("127.0.0.2", 0, { sock });
+      using one = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
+      using two = await bind("127.0.0.2", 0, { sock, timeout: PATIENCE });
       return [socketOf(one), socketOf(two)];
     };
-    const one = await bind("127.0.0.1", 0, { sock });
+    const one = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const { port } = tcpAddress(one);
     one.close();
     await service.systemctl("reload");
@@ -55,7 +56,7 @@ Deno.test(
     await service.generation(1);
     assertEquals(await ask(), before);
     assertEquals((await Deno.lstat(sock)).ino, control);
-    using web = await bind("127.0.0.1", 0, { sock });
+    using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const answers = await queue.serve(web, "served");
     assertEquals(answers, answers.map(() => "served"));
   },
@@ -67,7 +68,7 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    const web = await bind("127.9.0.1", 0, { sock });
+    const web = await bind(loopbackHost(), 0, { sock, timeout: PATIENCE });
     const address = tcpAddress(web);
     web.close();
     await service.systemctl("reload");
@@ -93,7 +94,7 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    const first = await bind("127.0.0.1", 0, { sock });
+    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const { port } = tcpAddress(first);
     const socket = socketOf(first);
     first.close();
@@ -102,7 +103,7 @@ Deno.test(
     await service.systemctl("restart");
     await queue.grows(5);
     assertEquals((await service.status()).binds, 1);
-    using web = await bind("127.0.0.1", 0, { sock });
+    using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     assertEquals(socketOf(web), socket);
     assertEquals(await listenersOn(port), 1);
     const answers = await queue.serve(web, "served");
@@ -117,7 +118,7 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    using session = await connect({ sock });
+    using session = await connect({ sock, timeout: PATIENCE });
     (await session.bind("127.0.0.1", 0)).close();
     (await session.bind("127.0.0.2", 0)).close();
     await service.becomes("NFileDescriptorStore", "3");
@@ -139,7 +140,7 @@ Deno.test(
     const text = (sockets: number, generation: number) =>
       `Listening on ${sock}: ${sockets} sockets, generation ${generation}`;
     assertEquals(await service.property("StatusText"), text(0, 1));
-    (await bind("127.0.0.1", 0, { sock })).close();
+    (await bind("127.0.0.1", 0, { sock, timeout: PATIENCE })).close();
     await service.becomes("StatusText", text(1, 1));
     await service.systemctl("reload");
     await service.becomes("StatusText", text(1, 2));

@@ -1,17 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { lacks } from "../foreign_program.ts";
-import { treePath } from "../tree.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { treePath } from "../support/tree.ts";
 import {
   exampleUnits,
   privilegedAddress,
   USER,
   withPackages,
-} from "./example_units.ts";
-import { lacksSystemd, Machine } from "./machine.ts";
-import { Queue } from "./queue.ts";
-import { Service } from "./service.ts";
+} from "../support/systemd/example_units.ts";
+import { lacksSystemd, Machine } from "../support/systemd/machine.ts";
+import { Queue } from "../support/systemd/queue.ts";
+import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 
@@ -77,7 +78,7 @@ Deno.test(
     const { sock } = service;
     await service.systemctl("start");
     const address = privilegedAddress();
-    const first = await bind(address, { sock });
+    const first = await bind(address, { sock, timeout: PATIENCE });
     const socket = socketOf(first);
     assertEquals(tcpAddress(first).port, 80);
     first.close();
@@ -92,9 +93,9 @@ Deno.test(
     assertEquals(await service.property("MainPID"), pid);
     await service.kill();
     await service.generation(1);
-    using again = await bind(address, { sock, timeout: 60_000 });
+    using again = await bind(address, { sock, timeout: PATIENCE });
     assertEquals(socketOf(again), socket);
-    (await bind("localhost", 0, { sock })).close();
+    (await bind("localhost", 0, { sock, timeout: PATIENCE })).close();
     const log = await service.machine.journal(service.unit);
     assert(!/WARN|ERROR/.test(log), log);
   },
@@ -128,7 +129,7 @@ Deno.test(
     assertEquals(started.code, 0, started.errors);
     const shown = await machine.run("stat", "--format=%U %G %a", CONTROL);
     assertEquals(shown.output, `${USER} ${USER} 660`);
-    const first = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const { port } = tcpAddress(first);
     const socket = socketOf(first);
     first.close();
@@ -137,7 +138,7 @@ Deno.test(
     await queue.grows(3);
     await service.kill();
     await queue.grows(3);
-    using web = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     assertEquals(socketOf(web), socket);
     const answers = await queue.serve(web, "served");
     assertEquals(answers, answers.map(() => "served"));

@@ -1,10 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { lacksIpv6, socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { lacksSystemd } from "./machine.ts";
-import { listenersOn, Queue } from "./queue.ts";
-import { Service } from "./service.ts";
+import {
+  lacksIpv6,
+  socketOf,
+  tcpAddress,
+} from "../support/binds/listening_socket.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { lacksSystemd } from "../support/systemd/machine.ts";
+import { listenersOn, Queue } from "../support/systemd/queue.ts";
+import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 
@@ -14,7 +20,7 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    const first = await bind("127.0.0.1", 0, { sock });
+    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const { port } = tcpAddress(first);
     const socket = socketOf(first);
     first.close();
@@ -32,7 +38,7 @@ Deno.test(
       assert(result !== undefined);
       await queue.grows(5);
       pids.add((await service.status()).pid);
-      using web = await bind("127.0.0.1", 0, { sock });
+      using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
       assertEquals(tcpAddress(web).port, port);
       assertEquals(socketOf(web), socket);
       assertEquals(await listenersOn(port), 1);
@@ -55,11 +61,10 @@ Deno.test({
   fn: async () => {
     await using service = await Service.start();
     const { sock } = service;
-    using probe = Deno.listen({ hostname: "127.9.0.3", port: 0 });
-    const { port } = probe.addr;
-    probe.close();
+    using own = OwnPort.take();
+    const { number: port } = own;
     const asked = [
-      `127.9.0.3:${port}`,
+      `127.0.0.2:${port}`,
       "127.0.0.1:0",
       "0.0.0.0:0",
       "[::1]:0",
@@ -69,7 +74,7 @@ Deno.test({
     const ask = async () => {
       const sockets: Record<string, string> = {};
       for (const address of asked) {
-        using binding = await bind(address, { sock });
+        using binding = await bind(address, { sock, timeout: PATIENCE });
         sockets[address] = socketOf(binding);
       }
       return sockets;
@@ -92,12 +97,12 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    const first = await bind("127.0.0.1", 0, { sock });
+    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const socket = socketOf(first);
     first.close();
     await Deno.rename(sock, `${sock}.away`);
     await service.kill();
-    using web = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     assertEquals(socketOf(web), socket);
     const log = await service.machine.journal(service.unit);
     const line = log.split("\n").find((each) => each.includes("of no use"));
@@ -112,7 +117,7 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    const first = await bind("127.0.0.1", 0, { sock });
+    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const socket = socketOf(first);
     first.close();
     await Deno.rename(sock, `${sock}.away`);
@@ -120,7 +125,7 @@ Deno.test(
     await Deno.rename(`${sock}.other`, sock);
     other.close();
     await service.kill();
-    using web = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     assertEquals(socketOf(web), socket);
     const log = await service.machine.journal(service.unit);
     assert(log.includes("leads to it no more"), log);

@@ -1,26 +1,31 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { daemonCommand } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
+import { daemonCommand } from "../support/daemon.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 import {
   denoEnvironment,
   execStart,
   lacksSystemd,
   Machine,
-} from "./machine.ts";
-import { hostState, tracesOf } from "./traces.ts";
+} from "../support/systemd/machine.ts";
+import { hostState, tracesOf } from "../support/systemd/traces.ts";
 
 const noMachine = await lacksSystemd();
 const noPython = await lacks("/usr/bin/python3");
 
+/** Nobody else gets its ports. */
+const HOST = loopbackHost();
+
 const STORED_SOCKET = [
   "/usr/bin/python3",
-  treePath("tests/systemd/stored_socket.py"),
+  treePath("tests/support/systemd/stored_socket.py"),
   "web",
+  HOST,
 ];
 
 const STORED = `
@@ -42,7 +47,7 @@ interface Stored {
 
 /** Its answer to a connection. */
 async function ask(port: number): Promise<Stored> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  using connection = await Deno.connect({ hostname: HOST, port });
   return JSON.parse(await new Response(connection.readable).text());
 }
 
@@ -159,14 +164,14 @@ ${directives}
       });
       await systemctl(machine, "start", unit);
       const sock = machine.pathOf(inside);
-      using before = await bind("127.0.0.1", 0, { sock });
+      using before = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
       const pid = await machine.mainPid(unit);
       await systemctl(machine, "kill", "-s", "USR1", unit);
       await eventually("the next generation", async () => {
-        using session = await connect({ sock });
+        using session = await connect({ sock, timeout: PATIENCE });
         return (await session.status()).generation === 2;
       });
-      using after = await bind("127.0.0.1", 0, { sock });
+      using after = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
       assertEquals(after.addr, before.addr);
       assertEquals(await machine.mainPid(unit), pid);
       await systemctl(machine, "stop", unit);
@@ -189,7 +194,7 @@ ${denoEnvironment()}
 `,
     });
     await systemctl(machine, "start", "multibinder.service");
-    using session = await connect({ sock });
+    using session = await connect({ sock, timeout: PATIENCE });
     const status = await session.status();
     assertEquals(status.control_socket, sock);
     const inside = await machine.mainPidInside("multibinder.service");
@@ -249,7 +254,7 @@ Deno.test({
   ignore: noMachine,
   fn: async () => {
     await using test = Program.start(Deno.execPath(), {
-      args: ["run", "-A", treePath("tests/systemd/abandoned.ts")],
+      args: ["run", "-A", treePath("tests/support/systemd/abandoned.ts")],
     });
     const name = (await test.output.next("/srv/")).split("/")[2]!;
     assert((await tracesOf(name)).length > 0);

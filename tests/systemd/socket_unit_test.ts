@@ -1,10 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { ask, requestText } from "../raw_connection.ts";
-import { lacksSystemd } from "./machine.ts";
-import { Queue } from "./queue.ts";
-import { Service } from "./service.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { ask, requestText } from "../support/raw_connection.ts";
+import { lacksSystemd } from "../support/systemd/machine.ts";
+import { Queue } from "../support/systemd/queue.ts";
+import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 
@@ -63,7 +65,7 @@ Deno.test(
     await using service = await activated();
     const { sock } = service;
     const { ino } = await Deno.lstat(sock);
-    const first = await bind("127.0.0.1", 0, { sock });
+    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const { port } = tcpAddress(first);
     const socket = socketOf(first);
     first.close();
@@ -72,7 +74,7 @@ Deno.test(
       await queue.grows(3);
       await service.kill();
       await queue.grows(3);
-      using again = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+      using again = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
       assertEquals(socketOf(again), socket);
       assertEquals((await Deno.lstat(sock)).ino, ino);
     }
@@ -80,7 +82,7 @@ Deno.test(
     await service.systemctl("reload");
     await service.generation(2);
     await service.kill();
-    using web = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     assertEquals(socketOf(web), socket);
     const answers = await queue.serve(web, "served");
     assertEquals(answers, answers.map(() => "served"));
@@ -93,17 +95,16 @@ Deno.test(
   "a port of the .socket unit is a bind of the daemon, after kill -9 too",
   withSystemd,
   async () => {
-    const probe = Deno.listen({ hostname: "127.9.0.4", port: 0 });
-    const { port } = probe.addr;
-    probe.close();
-    await using service = await activated(`ListenStream=127.9.0.4:${port}`);
+    using own = OwnPort.take();
+    const { number: port } = own;
+    await using service = await activated(`ListenStream=127.0.0.1:${port}`);
     const { sock } = service;
-    const first = await bind("127.9.0.4", port, { sock, timeout: 60_000 });
+    const first = await bind("127.0.0.1", port, { sock, timeout: PATIENCE });
     const socket = socketOf(first);
     first.close();
     for (const _ of [1, 2]) {
       await service.kill();
-      using again = await bind("127.9.0.4", port, { sock, timeout: 60_000 });
+      using again = await bind("127.0.0.1", port, { sock, timeout: PATIENCE });
       assertEquals(socketOf(again), socket);
     }
     const log = await service.machine.journal(service.unit);

@@ -1,10 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { listenOn } from "../../ffi/socket.ts";
-import { libc } from "../../ffi/libc.ts";
-import { socketOf } from "../binds/listening_socket.ts";
-import { lacksSystemd } from "./machine.ts";
-import { Service } from "./service.ts";
+import { listenOn } from "../../ffi/sockets/socket.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { lacksSystemd } from "../support/systemd/machine.ts";
+import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 
@@ -16,7 +17,7 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    const web = await bind("127.0.0.1", 0, { sock });
+    const web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const socket = socketOf(web);
     assertEquals(libc().shutdown(web.fd, SHUT_RD), 0);
     // Answered by the manager after what it had to do for the socket.
@@ -25,7 +26,7 @@ Deno.test(
     web.close();
     assertEquals(await service.property("NFileDescriptorStore"), "2");
     await service.kill();
-    using again = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    using again = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     assertEquals(socketOf(again), socket);
   },
 );
@@ -36,13 +37,13 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    (await bind("127.0.0.2", 0, { sock })).close();
-    const web = await bind("127.0.0.1", 0, { sock });
+    (await bind("127.0.0.2", 0, { sock, timeout: PATIENCE })).close();
+    const web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const socket = socketOf(web);
     assertEquals(libc().shutdown(web.fd, SHUT_RD), 0);
     web.close();
     await service.kill();
-    using again = await bind("127.0.0.1", 0, { sock, timeout: 60_000 });
+    using again = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     assert(socketOf(again) !== socket);
     assertEquals((await service.status()).binds, 2);
     await service.becomes("NFileDescriptorStore", "3");

@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { rubyServer } from "./old_server.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { rubyServer } from "../support/takeover/old_server.ts";
 
 const noRuby = await lacks("ruby");
 
@@ -36,16 +37,15 @@ for (const [spelling, option] of SPELLINGS) {
     fn: async () => {
       await using old = await rubyServer();
       const { sock } = old;
-      const probe = Deno.listen({ hostname: "127.9.0.5", port: 0 });
-      const { port } = probe.addr;
-      probe.close();
-      using before = await bind("127.9.0.5", port, { sock });
+      using own = OwnPort.take();
+      const { number: port } = own;
+      using before = await bind("127.0.0.1", port, { sock });
       await using daemon = await Daemon.start({
         sock,
-        args: option(`127.9.0.5:${port}`),
+        args: option(`127.0.0.1:${port}`),
       });
       assertEquals((await daemon.status()).pid, daemon.pid);
-      using after = await bind("127.9.0.5", port, { sock });
+      using after = await bind("127.0.0.1", port, { sock });
       assertEquals(socketOf(after), socketOf(before));
     },
   });
@@ -58,9 +58,8 @@ Deno.test({
   fn: async () => {
     await using old = await rubyServer();
     const { sock } = old;
-    const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = probe.addr;
-    probe.close();
+    using own = OwnPort.take();
+    const { number: port } = own;
     using before = await bind("localhost", port, { sock });
     assertEquals(tcpAddress(before).hostname, "127.0.0.1");
     await using _daemon = await Daemon.start({

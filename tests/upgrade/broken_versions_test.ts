@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { libcPath } from "../tree.ts";
-import { residentMemory } from "../process_state.ts";
-import { BindLoad } from "./bind_load.ts";
+import { libcPath } from "../support/tree.ts";
+import { residentMemory } from "../support/process_state.ts";
+import { BindLoad } from "../support/upgrade/bind_load.ts";
 import {
   CopiedDaemon,
   linkOrCopy,
   processesOf,
   type SourceCopy,
-} from "./copied_daemon.ts";
-import { openSockets } from "./open_sockets.ts";
+} from "../support/upgrade/copied_daemon.ts";
+import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
 
 /** A new version that is no good. */
 interface BrokenVersion {
@@ -77,7 +77,7 @@ const BROKEN: BrokenVersion[] = [
     kind: "cannot read the state",
     break: source((source) =>
       source.edit(
-        "server/state.ts",
+        "server/reexec/state.ts",
         "let decoded: unknown;",
         'throw new StateError("that is from another age");',
       )
@@ -111,7 +111,9 @@ const BROKEN: BrokenVersion[] = [
   },
   {
     kind: "hangs while it loads",
-    break: source((source) => source.prepend("while (true);")),
+    break: source((source) =>
+      source.prepend("await new Promise(() => setInterval(() => {}, 1e6));")
+    ),
     reason: /did not end within \d+ ms/,
   },
 ];
@@ -157,10 +159,10 @@ Deno.test("upgrades that fail leave no descriptor and no process behind", async 
   await daemon.source.write("");
   await daemon.failingUpgrade();
   await daemon.hasChildren(0);
-  const before = await openSockets(daemon);
+  const before = await idleKinds(daemon);
   for (let turn = 0; turn < 10; turn++) await daemon.failingUpgrade();
   await daemon.hasChildren(0);
-  assertEquals(await openSockets(daemon), before);
+  await assertIdleKinds(daemon, before);
 });
 
 Deno.test("a new version that leaves a child with its output behind leaves the old one serving", async () => {
@@ -191,6 +193,9 @@ Deno.exit(0);
   }
 });
 
+/** How long the daemon lets a check take in the test of a flood, in ms. */
+const CHECK_PATIENCE = 5_000;
+
 /** Some 64 MB a second: what a check may take in and keep is far less. */
 const FLOOD = `
 const bytes = new Uint8Array(64 * 1024).fill(0x78);
@@ -207,6 +212,12 @@ const KEPT_KIB = 200 * 1024;
 Deno.test("a new version that writes without end leaves the old one serving, and its memory as it was", async () => {
   await using daemon = await CopiedDaemon.start({
     args: ["--log-level", "warn"],
+    change: (source) =>
+      source.edit(
+        "server/reexec/version_check.ts",
+        "PATIENCE = 15_000",
+        `PATIENCE = ${CHECK_PATIENCE}`,
+      ),
   });
   const before = await residentMemory(daemon.pid);
   await daemon.source.write(FLOOD);

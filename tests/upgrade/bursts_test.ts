@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { residentMemory } from "../process_state.ts";
-import { BindLoad } from "./bind_load.ts";
-import { CopiedDaemon } from "./copied_daemon.ts";
-import { openSockets } from "./open_sockets.ts";
+import { residentMemory } from "../support/process_state.ts";
+import { BindLoad } from "../support/upgrade/bind_load.ts";
+import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
+import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
 
 /** More than garbage that waits to be collected, less than a leak of pages. */
 const MEMORY_NOISE_KIB = 48 * 1024;
@@ -59,10 +59,10 @@ Deno.test("thirty checked generations hold no more descriptors than the second",
     args: ["--log-level", "warn"],
   });
   await daemon.reexec();
-  const before = await openSockets(daemon);
+  const before = await idleKinds(daemon);
   for (let generation = 2; generation < 32; generation++) {
     await daemon.reexec();
   }
   assertEquals((await daemon.status()).generation, 32);
-  assertEquals(await openSockets(daemon), before);
+  await assertIdleKinds(daemon, before);
 });

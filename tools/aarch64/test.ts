@@ -24,7 +24,7 @@ import {
   TREE,
   write,
 } from "../other_denos/run_tests.ts";
-import { testFiles } from "../other_denos/test_files.ts";
+import { testFiles } from "../test/test_files.ts";
 import { CLibrary } from "./c_library.ts";
 import { Emulator } from "./emulator.ts";
 import { LEFT_OUT, SELECTED } from "./selection.ts";
@@ -46,11 +46,13 @@ async function run(commands: readonly Deno.Command[]): Promise<boolean> {
 }
 
 async function main(args: string[]): Promise<boolean> {
-  const { jobs: wanted, _: named } = parseArgs(args, {
+  const { jobs: wanted = "1", _: named } = parseArgs(args, {
     string: ["jobs", "_"],
-    default: { jobs: "1" },
   });
-  const files = await testFiles(TREE, named.length > 0 ? named : SELECTED);
+  const files = await testFiles(
+    TREE,
+    named.length > 0 ? named.map(String) : SELECTED,
+  );
   const jobs = Math.min(Number(wanted), files.length);
   if (!Number.isInteger(jobs) || jobs < 1) {
     throw new Error(`${files.length} files cannot be shared by ${wanted} jobs`);

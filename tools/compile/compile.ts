@@ -10,7 +10,6 @@ import { dirname, resolve } from "@std/path";
 import { denoOutput } from "../folder_registry/deno_command.ts";
 import { permissionFlags } from "./permissions.ts";
 import { lackOfRuntime } from "./runtime.ts";
-import { writeStandIn } from "./stand_in.ts";
 
 const tree = resolve(import.meta.dirname!, "../..");
 
@@ -27,32 +26,20 @@ export interface Compilation {
 /**
  * Compiles.
  *
- * @returns a line that says what the program was put into.
  * @throws {UnsupportedPlatformError} for a target that is not ours.
+ * @throws {Error} where the runtime for the target cannot be had.
  */
 export async function compile(
   { output, folder = tree, target = Deno.build.target }: Compilation,
-): Promise<string> {
+): Promise<void> {
   const permissions = permissionFlags(target);
   await Deno.mkdir(dirname(output), { recursive: true });
   const lack = await lackOfRuntime(target);
-  if (lack === undefined) {
-    await compileForReal({ output, folder, target }, permissions);
-    return `${output} has the runtime of deno compile`;
-  }
-  if (target !== Deno.build.target) {
+  if (lack !== undefined) {
     throw new Error(
-      `the runtime for ${target} cannot be had, and DENORT_BIN names none: ${lack}`,
+      `the runtime for ${target} cannot be downloaded, and DENORT_BIN names none: ${lack}`,
     );
   }
-  await writeStandIn(output, folder, permissions);
-  return `${output} has a stand-in for the runtime of deno compile, for tests only: ${lack}`;
-}
-
-async function compileForReal(
-  { output, folder, target }: Required<Compilation>,
-  permissions: readonly string[],
-): Promise<void> {
   await denoOutput(
     [
       "compile",
@@ -90,7 +77,9 @@ function readArguments(args: string[]): Compilation {
 
 if (import.meta.main) {
   try {
-    console.log(await compile(readArguments(Deno.args)));
+    const compilation = readArguments(Deno.args);
+    await compile(compilation);
+    console.log(`compiled ${compilation.output}`);
   } catch (error) {
     const isUsage = error instanceof TypeError;
     console.error(

@@ -19,6 +19,12 @@ export interface PackageVersion {
   files: Map<string, Uint8Array<ArrayBuffer>>;
 }
 
+/** "/posix/base_name.js" is the export "./posix/base-name", "/posix/mod.js" is "./posix". */
+export function exportName(path: string): string {
+  return "." +
+    path.replace(/\.[jt]s$/, "").replace(/\/mod$/, "").replaceAll("_", "-");
+}
+
 /** Writes `entry` below `registry`; its directory holds this one version then. */
 export async function writePackage(
   registry: string,

@@ -11,6 +11,8 @@
 
 import { createHash } from "node:crypto";
 import { exists } from "../exists.ts";
+import { filesBelow } from "../files_below.ts";
+import { moveInto } from "../move_into.ts";
 import { writePackage } from "./package_folder.ts";
 import { stdFromNpm } from "./std_from_npm.ts";
 import { stdLog } from "./std_log.ts";
@@ -33,11 +35,10 @@ export async function prepareFolderRegistry(
   const scratch = await Deno.makeTempDir({ dir: all, prefix: "building-" });
   try {
     const registry = `${scratch}/registry`;
-    const versions = await stdVersions();
-    for (const entry of await stdFromNpm(scratch, versions)) {
-      await writePackage(registry, entry);
-    }
-    await writePackage(registry, await stdLog(versions));
+    const { log, ...others } = await stdVersions();
+    const packages = await stdFromNpm(scratch, others);
+    if (log !== undefined) packages.push(await stdLog(log));
+    for (const entry of packages) await writePackage(registry, entry);
     await moveInto(registry, ready);
   } finally {
     await Deno.remove(scratch, { recursive: true });
@@ -46,11 +47,11 @@ export async function prepareFolderRegistry(
 }
 
 /** The lowest version that each @std range of imports.json admits. */
-async function stdVersions(): Promise<Map<string, string>> {
+async function stdVersions(): Promise<Record<string, string>> {
   const { imports }: { imports: Record<string, string> } = JSON.parse(
     await Deno.readTextFile(`${project}/imports.json`),
   );
-  const versions = new Map<string, string>();
+  const versions: Record<string, string> = {};
   for (const specifier of Object.values(imports)) {
     const range = /^jsr:\/?@std\/([\w-]+)@\^(\d+\.\d+\.\d+)/.exec(specifier);
     if (range?.[1] === undefined || range[2] === undefined) {
@@ -58,35 +59,17 @@ async function stdVersions(): Promise<Map<string, string>> {
         `imports.json: cannot serve ${specifier} without JSR; only jsr:@std/NAME@^VERSION is known to ${import.meta.filename}`,
       );
     }
-    versions.set(range[1], range[2]);
+    versions[range[1]] = range[2];
   }
   return versions;
 }
 
 async function fingerprintOfInputs(): Promise<string> {
   const hash = createHash("sha256");
-  for (const path of [`${project}/imports.json`, ...await filesBelow(here)]) {
+  const inputs = (await filesBelow(here)).map((path) => here + path);
+  for (const path of [`${project}/imports.json`, ...inputs]) {
     hash.update(path.slice(project.length)).update("\0");
     hash.update(await Deno.readFile(path)).update("\0");
   }
   return hash.digest("hex").slice(0, 16);
-}
-
-async function filesBelow(directory: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const entry of Deno.readDir(directory)) {
-    const path = `${directory}/${entry.name}`;
-    if (entry.isDirectory) found.push(...await filesBelow(path));
-    else found.push(path);
-  }
-  return found.sort();
-}
-
-/** Another process that was there first has made the same thing. */
-async function moveInto(registry: string, ready: string): Promise<void> {
-  try {
-    await Deno.rename(registry, ready);
-  } catch (error) {
-    if (!await exists(ready)) throw error;
-  }
 }

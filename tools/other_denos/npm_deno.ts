@@ -6,6 +6,7 @@
  */
 
 import { exists } from "../exists.ts";
+import { moveInto } from "../move_into.ts";
 import { fetchNpmPackage } from "../folder_registry/npm_source.ts";
 
 /** The npm package that holds the binary of a target. */
@@ -22,7 +23,7 @@ export interface NpmDeno {
   readonly cache: string;
 }
 
-/** Fetches it, once. */
+/** Fetches it, once. Several processes may do so at a time. */
 export async function npmDeno(
   tree: string,
   arch: keyof typeof NPM_PACKAGES,
@@ -36,7 +37,7 @@ export async function npmDeno(
   const scratch = await Deno.makeTempDir({ dir: all, prefix: "fetching-" });
   try {
     const source = await fetchNpmPackage(scratch, NPM_PACKAGES[arch], version);
-    await Deno.rename(source, folder);
+    await moveInto(source, folder);
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }

@@ -36,7 +36,17 @@ interface Fault {
 }
 
 /** What is known of Deno itself. */
-export const FAULTS: readonly Fault[] = [];
+export const FAULTS: readonly Fault[] = [
+  {
+    reason: "DENO_SERVE_ADDRESS moves every server of a program, not the first",
+    versions: ["2.5.7"],
+    tests: {
+      "tests/serve/adoption_test.ts": [
+        "DENO_SERVE_ADDRESS does not take a server off its socket",
+      ],
+    },
+  },
+];
 
 /** The tests that a version does not run. */
 export function leftOutIn(version: string): LeftOut {

@@ -14,7 +14,7 @@ import {
   TREE,
   write,
 } from "../other_denos/run_tests.ts";
-import { testFiles } from "../other_denos/test_files.ts";
+import { testFiles } from "../test/test_files.ts";
 import { leftOutIn, SELECTED, UNSUPPORTED, VERSIONS } from "./selection.ts";
 import { type VersionResult, writeTable } from "./table.ts";
 
@@ -65,7 +65,10 @@ async function main(args: string[]): Promise<boolean> {
     boolean: ["save"],
     string: ["_"],
   });
-  const files = await testFiles(TREE, named.length > 0 ? named : SELECTED);
+  const files = await testFiles(
+    TREE,
+    named.length > 0 ? named.map(String) : SELECTED,
+  );
   const signal = endingSignal();
   const denos: Record<string, string> = {};
   for (const version of [UNSUPPORTED, ...VERSIONS]) {

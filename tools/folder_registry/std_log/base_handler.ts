@@ -1,7 +1,6 @@
 /**
- * Stand-in for `@std/log/base-handler` 0.224, of which npm has no copy. Only the
- * closed-network folder registry serves it, as `@std/log`; nothing imports it by
- * path.
+ * What this project uses of `@std/log/base-handler`. The class has all public
+ * members of the real one: a subclass must not declare others of the same names.
  * @module
  */
 import {
@@ -10,34 +9,25 @@ import {
   type LevelName,
   type LogLevel,
 } from "./levels.ts";
-import type { LogRecord } from "./logger.ts";
+import type { LogRecord } from "./_log_record.ts";
 
-/** Turns a record into the line that is written. */
-export type FormatterFunction = (logRecord: LogRecord) => string;
-
-/** How a handler is set up. */
-export interface BaseHandlerOptions {
-  formatter?: FormatterFunction;
-}
-
-const levelAndMessage: FormatterFunction = (record) =>
-  `${record.levelName} ${record.msg}`;
+type Formatter = (logRecord: LogRecord) => string;
 
 /** Where records go; a subclass says how a line is written. */
 export abstract class BaseHandler {
   #level: LogLevel;
-  formatter: FormatterFunction;
+  formatter: Formatter;
 
-  constructor(levelName: LevelName, options?: BaseHandlerOptions) {
+  constructor(levelName: LevelName, options?: { formatter?: Formatter }) {
     this.#level = getLevelByName(levelName);
-    this.formatter = options?.formatter ?? levelAndMessage;
+    this.formatter = options?.formatter ??
+      ((record) => `${record.levelName} ${record.msg}`);
   }
 
   get level(): LogLevel {
     return this.#level;
   }
   set level(level: LogLevel) {
-    getLevelName(level);
     this.#level = level;
   }
 
@@ -59,6 +49,7 @@ export abstract class BaseHandler {
   abstract log(msg: string): void;
 
   setup(): void {}
+
   destroy(): void {}
 
   [Symbol.dispose](): void {

@@ -1,7 +1,5 @@
 /**
- * Stand-in for `@std/log/levels` 0.224, of which npm has no copy: the names this
- * project uses, with the same behaviour and types. Only the closed-network
- * folder registry serves it, as `@std/log`; nothing imports it by path.
+ * What this project uses of `@std/log/levels`.
  * @module
  */
 
@@ -21,29 +19,17 @@ export type LevelName = keyof typeof LogLevels;
 /** The number of a level. */
 export type LogLevel = typeof LogLevels[LevelName];
 
-/** All names, ascending. */
-export const LogLevelNames: LevelName[] = [
-  "NOTSET",
-  "DEBUG",
-  "INFO",
-  "WARN",
-  "ERROR",
-  "CRITICAL",
-];
-
 /** The number of the level called `name`. */
 export function getLevelByName(name: LevelName): LogLevel {
-  if (!Object.hasOwn(LogLevels, name)) {
-    throw new Error(`Cannot get log level: no level named ${name}`);
-  }
-  return LogLevels[name];
+  const level = LogLevels[name];
+  if (level === undefined) throw new Error(`no log level is called ${name}`);
+  return level;
 }
 
 /** The name of the level numbered `level`. */
 export function getLevelName(level: LogLevel): LevelName {
-  const name = LogLevelNames.find((each) => LogLevels[each] === level);
-  if (name === undefined) {
-    throw new Error(`Cannot get log level: no name for level: ${level}`);
+  for (const name of Object.keys(LogLevels) as LevelName[]) {
+    if (LogLevels[name] === level) return name;
   }
-  return name;
+  throw new Error(`no log level has the number ${level}`);
 }

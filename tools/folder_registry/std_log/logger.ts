@@ -1,9 +1,10 @@
 /**
- * Stand-in for `@std/log/logger` 0.224, of which npm has no copy. Only the
- * closed-network folder registry serves it, as `@std/log`; nothing imports it by
- * path.
+ * What this project uses of `@std/log/logger`. The classes have all public
+ * members of the real ones: what extends them must not declare others of the
+ * same names.
  * @module
  */
+import { LogRecord } from "./_log_record.ts";
 import type { BaseHandler } from "./base_handler.ts";
 import {
   getLevelByName,
@@ -14,75 +15,31 @@ import {
 } from "./levels.ts";
 
 // deno-lint-ignore no-explicit-any -- the real type, by which a message that is a function is told apart
-export type GenericFunction = (...args: any[]) => any;
+type AnyFunction = (...args: any[]) => any;
+type Message<T> = T extends AnyFunction ? never : T;
 
-/** What a record is made of. */
-export interface LogRecordOptions {
-  msg: string;
-  args: unknown[];
-  level: LogLevel;
-  loggerName: string;
-}
-
-/** One message, as handlers and formatters see it. */
-export class LogRecord {
-  readonly msg: string;
-  readonly level: number;
-  readonly levelName: string;
-  readonly loggerName: string;
-  readonly #args: unknown[];
-  readonly #time: number;
-
-  constructor(options: LogRecordOptions) {
-    this.msg = options.msg;
-    this.level = options.level;
-    this.levelName = getLevelName(options.level);
-    this.loggerName = options.loggerName;
-    this.#args = options.args.slice();
-    this.#time = Date.now();
-  }
-
-  get args(): unknown[] {
-    return this.#args.slice();
-  }
-
-  get datetime(): Date {
-    return new Date(this.#time);
-  }
-}
-
-/** How a logger is set up. */
-export interface LoggerOptions {
-  handlers?: BaseHandler[];
-}
-
-type Message<T> = (T extends GenericFunction ? never : T) | (() => T);
+export { LogRecord };
 
 /** Gives each message of its level and above to every handler. */
 export class Logger {
-  readonly #loggerName: string;
   #level: LogLevel;
   handlers: BaseHandler[];
+  readonly #loggerName: string;
 
   constructor(
     loggerName: string,
     levelName: LevelName,
-    options: LoggerOptions = {},
+    options: { handlers?: BaseHandler[] } = {},
   ) {
     this.#loggerName = loggerName;
     this.#level = getLevelByName(levelName);
     this.handlers = options.handlers ?? [];
   }
 
-  get loggerName(): string {
-    return this.#loggerName;
-  }
-
   get level(): LogLevel {
     return this.#level;
   }
   set level(level: LogLevel) {
-    getLevelName(level);
     this.#level = level;
   }
 
@@ -93,71 +50,54 @@ export class Logger {
     this.#level = getLevelByName(levelName);
   }
 
-  asString(data: unknown, isProperty = false): string {
-    switch (typeof data) {
-      case "string":
-        return isProperty ? `"${data}"` : data;
-      case "function":
-        return "undefined";
-      case "object": {
-        if (data === null) return "null";
-        if (data instanceof Error) return data.stack ?? String(data);
-        const properties = Object.entries(data).map(([name, value]) =>
-          `"${name}":${this.asString(value, true)}`
-        );
-        return `{${properties.join(",")}}`;
-      }
-      default:
-        return String(data);
-    }
+  get loggerName(): string {
+    return this.#loggerName;
   }
 
-  #dispatch<T>(level: LogLevel, msg: Message<T>, args: unknown[]) {
-    const wanted = level >= this.#level;
-    if (msg instanceof Function && !wanted) return undefined;
-    const data = msg instanceof Function ? msg() : msg;
-    if (wanted) {
+  #log<T>(level: LogLevel, msg: Message<T> | (() => T), args: unknown[]) {
+    const isWanted = level >= this.#level;
+    if (msg instanceof Function && !isWanted) return undefined;
+    const said = msg instanceof Function ? msg() : msg;
+    if (isWanted) {
       const record = new LogRecord({
-        msg: this.asString(data),
+        // The real class also formats objects; messages of this project are text.
+        msg: String(said),
         args,
         level,
         loggerName: this.#loggerName,
       });
       for (const handler of this.handlers) handler.handle(record);
     }
-    return data;
+    return said;
   }
 
   debug<T>(msg: () => T, ...args: unknown[]): T | undefined;
-  debug<T>(msg: T extends GenericFunction ? never : T, ...args: unknown[]): T;
-  debug<T>(msg: Message<T>, ...args: unknown[]): T | undefined {
-    return this.#dispatch(LogLevels.DEBUG, msg, args);
+  debug<T>(msg: Message<T>, ...args: unknown[]): T;
+  debug<T>(msg: Message<T> | (() => T), ...args: unknown[]) {
+    return this.#log(LogLevels.DEBUG, msg, args);
   }
 
   info<T>(msg: () => T, ...args: unknown[]): T | undefined;
-  info<T>(msg: T extends GenericFunction ? never : T, ...args: unknown[]): T;
-  info<T>(msg: Message<T>, ...args: unknown[]): T | undefined {
-    return this.#dispatch(LogLevels.INFO, msg, args);
+  info<T>(msg: Message<T>, ...args: unknown[]): T;
+  info<T>(msg: Message<T> | (() => T), ...args: unknown[]) {
+    return this.#log(LogLevels.INFO, msg, args);
   }
 
   warn<T>(msg: () => T, ...args: unknown[]): T | undefined;
-  warn<T>(msg: T extends GenericFunction ? never : T, ...args: unknown[]): T;
-  warn<T>(msg: Message<T>, ...args: unknown[]): T | undefined {
-    return this.#dispatch(LogLevels.WARN, msg, args);
+  warn<T>(msg: Message<T>, ...args: unknown[]): T;
+  warn<T>(msg: Message<T> | (() => T), ...args: unknown[]) {
+    return this.#log(LogLevels.WARN, msg, args);
   }
 
   error<T>(msg: () => T, ...args: unknown[]): T | undefined;
-  error<T>(msg: T extends GenericFunction ? never : T, ...args: unknown[]): T;
-  error<T>(msg: Message<T>, ...args: unknown[]): T | undefined {
-    return this.#dispatch(LogLevels.ERROR, msg, args);
+  error<T>(msg: Message<T>, ...args: unknown[]): T;
+  error<T>(msg: Message<T> | (() => T), ...args: unknown[]) {
+    return this.#log(LogLevels.ERROR, msg, args);
   }
 
   critical<T>(msg: () => T, ...args: unknown[]): T | undefined;
-  critical<T>(
-    msg: T extends GenericFunction ? never : T,
-    ...args: unknown[]
-  ): T;
-  critical<T>(msg: Message<T>, ...args: unknown[]): T | undefined {
-    return this.#dispatch(LogLevels.CRITICAL, msg, args);
+  critical<T>(msg: Message<T>, ...args: unknown[]): T;
+  critical<T>(msg: Message<T> | (() => T), ...args: unknown[]) {
+    return this.#log(LogLevels.CRITICAL, msg, args);
   }
 }

@@ -1,0 +1,2 @@
+/** Answers a request; as for `Deno.serve`. */
+export type ServeHandler = Deno.ServeHandler<Deno.Addr>;

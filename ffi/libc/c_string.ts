@@ -1,0 +1,29 @@
+/**
+ * Text as C has it: bytes that end with a NUL.
+ *
+ * @module
+ */
+import { libc } from "./libc.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * The bytes of a C string, with its NUL.
+ *
+ * @throws {TypeError} if the text has a NUL of its own, which C would cut at.
+ */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  if (text.includes("\0")) {
+    throw new TypeError(`a NUL character in ${JSON.stringify(text)}`);
+  }
+  return encoder.encode(text + "\0");
+}
+
+/** The C string at an address, or `undefined` at NULL. */
+export function textAt(address: bigint): string | undefined {
+  if (address === 0n) return undefined;
+  const bytes = new Uint8Array(Number(libc().strlen(address)) + 1);
+  libc().memcpy_out(bytes, address, BigInt(bytes.length));
+  return decoder.decode(bytes.subarray(0, -1));
+}

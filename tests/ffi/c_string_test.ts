@@ -1,0 +1,21 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { cString, textAt } from "../../ffi/libc/c_string.ts";
+import { bytesAt, NativeMemory } from "../../ffi/libc/memory.ts";
+
+for (const text of ["", "plain", "日本 ü 🦕"]) {
+  Deno.test(`a C string comes back: ${JSON.stringify(text)}`, () => {
+    const bytes = cString(text);
+    assertEquals(bytes.at(-1), 0);
+    using memory = NativeMemory.of(bytes);
+    assertEquals(textAt(memory.address), text);
+    assertEquals(bytesAt(memory.address, bytes.length), bytes);
+  });
+}
+
+Deno.test("a C string with a NUL of its own is refused", () => {
+  assertThrows(() => cString("/run/a\0b"), TypeError, "NUL");
+});
+
+Deno.test("NULL is no text", () => {
+  assertEquals(textAt(0n), undefined);
+});

@@ -1,0 +1,3 @@
+import { testSwappedDirectory } from "../support/policy/swapped_directory.ts";
+
+testSwappedDirectory(2000);

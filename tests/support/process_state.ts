@@ -1,0 +1,115 @@
+/**
+ * What /proc says of a process.
+ *
+ * @module
+ */
+import { eventually } from "./eventually.ts";
+
+/** A process's descriptors: what each number refers to, `socket:[123]`. */
+export async function descriptorsOf(pid: number): Promise<Map<number, string>> {
+  const found = new Map<number, string>();
+  for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
+    try {
+      found.set(Number(name), await Deno.readLink(`/proc/${pid}/fd/${name}`));
+    } catch (error) {
+      // Closed since the directory was read.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return found;
+}
+
+/** A signal's bit in the masks of proc_pid_status(5). */
+const SIGUSR1_BIT = 1n << 9n;
+
+/** Since 2.9.2 Deno installs a handler for SIGUSR1 half a second after its start. */
+const HAS_SIGNAL_HANDLER: boolean = isFrom(2, 9, 2);
+
+function isFrom(...least: number[]): boolean {
+  const version = Deno.version.deno.split(/[.+-]/).map(Number);
+  const at = least.findIndex((each, index) => each !== version[index]);
+  return at === -1 || version[at]! > least[at]!;
+}
+
+async function hasSignalHandler(pid: number): Promise<boolean> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return (BigInt(`0x${caught}`) & SIGUSR1_BIT) !== 0n;
+}
+
+/**
+ * Waits until a process of this Deno has opened what it opens on its own: the
+ * last is a pair of sockets for its handler of signals.
+ */
+export async function settled(pid: number): Promise<void> {
+  if (!HAS_SIGNAL_HANDLER) return;
+  await eventually(
+    `Deno's own handler of SIGUSR1 in process ${pid}`,
+    () => hasSignalHandler(pid),
+  );
+}
+
+/**
+ * Waits until a process has become a program that then sleeps, such as
+ * `sleep`. The name changes with the exec, when the loader has yet to open
+ * libraries and close them; a process that sleeps has done so.
+ */
+export async function settledAs(pid: number, program: string): Promise<void> {
+  await eventually(`process ${pid} sleeps as ${program}`, async () => {
+    const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+    const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
+    return name === program && stat[stat.lastIndexOf(")") + 2] === "S";
+  });
+}
+
+/** The signals that each thread holds back: by thread, a bit for each. */
+export async function blockedSignals(
+  pid: number,
+): Promise<Map<number, bigint>> {
+  const found = new Map<number, bigint>();
+  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+    try {
+      const path = `/proc/${pid}/task/${name}/status`;
+      const status = await Deno.readTextFile(path);
+      const blocked = /^SigBlk:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+      found.set(Number(name), BigInt(`0x${blocked}`));
+    } catch (error) {
+      // It has ended since the directory was read.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return found;
+}
+
+/** SIGHUP, SIGINT, SIGUSR1 and SIGTERM, a bit each as in proc_pid_status(5). */
+const DAEMON_SIGNALS = 0x4203n;
+
+/** The threads of a process that do not hold all of the daemon's signals back. */
+export async function threadsThatTakeSignals(pid: number): Promise<number[]> {
+  return [...await blockedSignals(pid)]
+    .filter(([, blocked]) => (blocked & DAEMON_SIGNALS) !== DAEMON_SIGNALS)
+    .map(([thread]) => thread);
+}
+
+/** The numbers of signals that wait until a process takes them. */
+export async function pendingSignals(pid: number): Promise<Set<number>> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const pending = new Set<number>();
+  for (
+    const [, mask] of status.matchAll(/^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)$/gm)
+  ) {
+    const bits = BigInt(`0x${mask}`);
+    for (let signal = 1; signal <= 64; signal++) {
+      if ((bits >> BigInt(signal - 1) & 1n) === 1n) pending.add(signal);
+    }
+  }
+  return pending;
+}
+
+/** The memory a process has resident, in KiB (VmRSS, proc_pid_status(5)). */
+export async function residentMemory(pid: number): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const kib = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
+  if (kib === undefined) throw new Error(`no VmRSS in /proc/${pid}/status`);
+  return Number(kib);
+}

@@ -1,0 +1,171 @@
+/**
+ * Runs the tests in a few processes side by side, a folder in each:
+ *
+ *     deno task test [--tier=fast|long|all] [--jobs=N] [--filter=NAME] [FILE|FOLDER...]
+ *
+ * Not `deno test --parallel`, whose test files share one process: many tests
+ * look at the descriptors of their own process. A part's output is printed when
+ * the part ends. The last line is like that of `deno test`.
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { fromFileUrl } from "@std/path";
+import { type Part, type Result, RunningPart } from "./part.ts";
+import { testFiles } from "./test_files.ts";
+import { LONG, LONG_COMMANDS, LONGEST_FIRST, OF_COMMANDS } from "./tiers.ts";
+
+const tree = fromFileUrl(new URL("../..", import.meta.url)).slice(0, -1);
+
+interface Options {
+  tier: "fast" | "long" | "all";
+  jobs: number;
+  /** Arguments of each `deno test`. */
+  testArgs: string[];
+  /** Files and folders; none: those of the tier. */
+  paths: string[];
+}
+
+function optionsOf(args: string[]): Options {
+  const {
+    tier = "fast",
+    jobs = String(navigator.hardwareConcurrency),
+    filter,
+    _: paths,
+  } = parseArgs(args, {
+    string: ["tier", "jobs", "filter", "_"],
+    unknown: (name, key) => {
+      if (key !== undefined) usageError(`unknown option ${name}`);
+      return true;
+    },
+  });
+  if (tier !== "fast" && tier !== "long" && tier !== "all") {
+    usageError(`invalid --tier ${tier}: expected fast, long or all`);
+  }
+  if (!/^[1-9]\d*$/.test(jobs)) {
+    usageError(`invalid --jobs ${jobs}: expected a number from 1 on`);
+  }
+  return {
+    tier,
+    jobs: Number(jobs),
+    testArgs: filter === undefined ? [] : [`--filter=${filter}`],
+    paths: paths.map(String),
+  };
+}
+
+function usageError(message: string): never {
+  console.error(message);
+  Deno.exit(2);
+}
+
+function isAmong(file: string, paths: readonly string[]): boolean {
+  return paths.some((path) => file === path || file.startsWith(`${path}/`));
+}
+
+async function filesOf({ tier, paths }: Options): Promise<string[]> {
+  if (paths.length > 0) return await testFiles(tree, paths);
+  const all = (await testFiles(tree, ["tests"]))
+    .filter((file) => !isAmong(file, OF_COMMANDS));
+  if (tier === "all") return all;
+  const long = Object.keys(LONG);
+  return all.filter((file) => isAmong(file, long) === (tier === "long"));
+}
+
+/** One part a folder, and the tier's other commands; the longest first. */
+function partsOf(files: readonly string[], options: Options): Part[] {
+  const test = [Deno.execPath(), "test", "-A", "--no-check"];
+  const folders = Map.groupBy(
+    files,
+    (file) => file.slice(0, file.lastIndexOf("/")),
+  );
+  const parts = [...folders].map(([name, files]): Part => ({
+    name,
+    command: [...test, ...options.testArgs, ...files],
+  }));
+  const whole = options.paths.length === 0 && options.testArgs.length === 0;
+  if (options.tier !== "fast" && whole) {
+    for (const task of Object.keys(LONG_COMMANDS)) {
+      parts.push({ name: task, command: [Deno.execPath(), "task", task] });
+    }
+  }
+  const rank = ({ name }: Part) => {
+    const index = LONGEST_FIRST.indexOf(name);
+    return index === -1 ? LONGEST_FIRST.length : index;
+  };
+  return parts.sort((one, other) => rank(one) - rank(other));
+}
+
+async function checkTypes(files: readonly string[]): Promise<boolean> {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["check", "--quiet", ...files],
+    cwd: tree,
+    stdin: "null",
+  }).spawn().status;
+  return success;
+}
+
+function print({ name, seconds, output }: Result): void {
+  console.log(`=== ${name} (${duration(seconds)})\n${output.trimEnd()}\n`);
+}
+
+function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  return whole < 60
+    ? `${whole}s`
+    : `${Math.floor(whole / 60)}m${String(whole % 60).padStart(2, "0")}s`;
+}
+
+/** Runs the parts, `jobs` at a time. */
+async function runAll(
+  parts: readonly Part[],
+  jobs: number,
+): Promise<Result[]> {
+  const waiting = [...parts];
+  const running = new Set<RunningPart>();
+  const results: Result[] = [];
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      for (const each of running) {
+        each.kill();
+        console.log(`=== ${each.part.name}: interrupted\n${each.output}`);
+      }
+      Deno.exit(130);
+    });
+  }
+  const work = async () => {
+    for (let part; (part = waiting.shift()) !== undefined;) {
+      const started = new RunningPart(part, tree);
+      running.add(started);
+      const result = await started.result();
+      running.delete(started);
+      print(result);
+      results.push(result);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return results;
+}
+
+function summarize(results: readonly Result[], seconds: number): boolean {
+  const sum = (word: "passed" | "failed" | "ignored") =>
+    results.reduce((total, result) => total + result[word], 0);
+  const failures = results.flatMap(({ failures }) => failures);
+  if (failures.length > 0) console.log(`FAILURES\n\n${failures.join("\n")}\n`);
+  const ignored = sum("ignored");
+  console.log(
+    `${failures.length === 0 ? "ok" : "FAILED"} | ${sum("passed")} passed | ` +
+      `${sum("failed")} failed` +
+      (ignored > 0 ? ` | ${ignored} ignored` : "") +
+      ` (${duration(seconds)})`,
+  );
+  return failures.length === 0;
+}
+
+const options = optionsOf(Deno.args);
+const started = performance.now();
+const files = await filesOf(options);
+if (!await checkTypes(files)) Deno.exit(1);
+const results = await runAll(partsOf(files, options), options.jobs);
+const ok = summarize(results, (performance.now() - started) / 1000);
+// Not at the end of the event loop: the signals' handlers keep that going.
+Deno.exit(ok ? 0 : 1);

@@ -1,0 +1,45 @@
+/**
+ * Which tests `deno task test` runs, and which `deno task test:long` runs.
+ * `deno task test:all` runs both.
+ * @module
+ */
+
+/**
+ * The tests that take long. Every promise of the README has a test outside of
+ * this list too. Files and folders, from the root of the tree.
+ */
+export const LONG: Readonly<Record<string, string>> = {
+  "tests/soak": "random work for a minute in CI, 20 s elsewhere",
+  "tests/fuzz": "thousands of generated requests, answers and states",
+  "tests/failing_system_calls": "one daemon for each system call that can fail",
+  "tests/systemd": "boots a systemd in namespaces for each test",
+  "tests/policy/swapped_directory_long_test.ts":
+    "12,000 binds in a directory that somebody swaps",
+};
+
+/** The folders that a command below runs, since it prepares what they need. */
+export const OF_COMMANDS: readonly string[] = ["tests/versions"];
+
+/** Other test commands that `deno task test:long` runs, with their reasons. */
+export const LONG_COMMANDS: Readonly<Record<string, string>> = {
+  "test:versions": "the tests of what depends on Deno, with each version",
+  "test:aarch64": "an emulated processor: a start of Deno takes 2 s",
+};
+
+/**
+ * The folders and commands that take the longest, longest first. They start
+ * first, so that no processor is idle while the last part runs.
+ */
+export const LONGEST_FIRST: readonly string[] = [
+  "test:versions",
+  "test:aarch64",
+  "tests/systemd",
+  "tests/haproxy",
+  "tests/upgrade",
+  "tests/policy",
+  "tests/socket_kinds",
+  "tests/recipes",
+  "tests/failing_system_calls",
+  "tests/soak",
+  "tests/run",
+];
