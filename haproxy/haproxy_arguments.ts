@@ -21,7 +21,7 @@ export interface HaproxyArguments {
   /** Ignored, because HAProxy runs in the foreground: `-D`, `-W`. */
   readonly background: readonly string[];
   /** Ignored, because the wrapper adds its own: `-sf 12`. */
-  readonly predecessors: readonly string[];
+  readonly takeoverOptions: readonly string[];
   /**
    * `check` is `-c`; `print` is an option that makes HAProxy print something
    * and end, such as `-v`.
@@ -45,7 +45,7 @@ export function readHaproxyArguments(
 ): HaproxyArguments {
   const words: (string | ConfigArgument)[] = [];
   const background: string[] = [];
-  const predecessors: string[] = [];
+  const takeoverOptions: string[] = [];
   let directory: string | undefined;
   let pidFile: string | undefined;
   let purpose: HaproxyArguments["purpose"] = "serve";
@@ -67,7 +67,7 @@ export function readHaproxyArguments(
     } else if (/^s[ft]/.test(flag)) {
       const end = rest.findIndex((each) => each.startsWith("-"));
       const pids = rest.splice(0, end === -1 ? rest.length : end);
-      predecessors.push([word, ...pids].join(" "));
+      takeoverOptions.push([word, ...pids].join(" "));
     } else if (flag.startsWith("cc")) {
       purpose = "print";
       words.push(word, ...value());
@@ -86,7 +86,7 @@ export function readHaproxyArguments(
     directory,
     pidFile,
     background,
-    predecessors,
+    takeoverOptions,
     purpose,
     writeOnly: args.some((word) => WRITE_ONLY.has(word)),
   };

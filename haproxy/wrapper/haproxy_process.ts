@@ -18,21 +18,21 @@ export class HaproxyProcess {
 
   /**
    * Starts it. Once its listeners are bound it sends SIGUSR1 to each of
-   * `predecessors`.
+   * `oldPids`.
    *
    * @throws {StartError}
    */
   constructor(
     program: Program,
     configuration: Configuration,
-    predecessors: readonly number[],
+    oldPids: readonly number[],
     onSignalDenied: (reason: string) => void,
   ) {
     this.#child = new Child({
       command: program.command,
       args: argumentsWith(program.arguments, renderedName, {
         first: ["-db"],
-        last: ["-sf", ...predecessors.map(String)],
+        last: ["-sf", ...oldPids.map(String)],
       }),
       environment: environmentOf(program),
       descriptors: descriptorsOf(configuration),

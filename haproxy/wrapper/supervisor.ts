@@ -148,13 +148,13 @@ export class Supervisor {
   }
 
   #reportIgnoredArguments(): void {
-    const { background, predecessors } = this.#program.arguments;
+    const { background, takeoverOptions } = this.#program.arguments;
     if (background.length > 0) {
       this.#report(
         `ignoring ${background.join(", ")}: HAProxy runs in the foreground`,
       );
     }
-    for (const option of predecessors) {
+    for (const option of takeoverOptions) {
       this.#report(
         `ignoring ${option}: the wrapper tells each new HAProxy which process it replaces`,
       );

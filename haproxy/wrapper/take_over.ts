@@ -35,11 +35,11 @@ export async function takeOver(
   const probe = await ReadinessProbe.start();
   try {
     signal.throwIfAborted();
-    const predecessors = [...before.map(({ pid }) => pid), probe.pid];
+    const oldPids = [...before.map(({ pid }) => pid), probe.pid];
     const next = new HaproxyProcess(
       program,
       configuration,
-      predecessors,
+      oldPids,
       report,
     );
     started(next);

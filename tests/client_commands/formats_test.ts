@@ -56,7 +56,7 @@ Deno.test("durations are read as people write them", () => {
     assertThrows(
       () => read(text),
       UsageError,
-      `--grace ${text} is no duration`,
+      `invalid --grace ${text}: expected a duration`,
     );
   }
   assertEquals([250, 1000, 1500].map(formatDuration), [

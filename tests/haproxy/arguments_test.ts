@@ -32,7 +32,7 @@ Deno.test("the value of an option is not read as an option", () => {
 
 Deno.test("a list of PIDs ends with the next option, or at the end", () => {
   const read = readHaproxyArguments(["-sf", "1", "2", "-q", "-st", "3"]);
-  assertEquals(read.predecessors, ["-sf 1 2", "-st 3"]);
+  assertEquals(read.takeoverOptions, ["-sf 1 2", "-st 3"]);
   assertEquals(argumentsWith(read, String, {}), ["-q"]);
 });
 

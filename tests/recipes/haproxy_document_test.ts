@@ -1,5 +1,5 @@
 /**
- * docs/haproxy.md by its letter.
+ * The commands and messages of docs/haproxy.md.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const ignore = await lacks("haproxy", "bash", "sed");
 
 const DOCUMENT = await Deno.readTextFile(treePath("docs/haproxy.md"));
 
-/** The text of a section, without its subsections' headings taken apart. */
+/** The text of a section, without its subsections. */
 function section(heading: string): string {
   const [, text] = DOCUMENT.split(`\n${heading}\n`);
   assert(text !== undefined, `docs/haproxy.md has no ${heading}`);
@@ -29,7 +29,7 @@ function blocks(text: string, language: string): string[] {
   return [...text.matchAll(fenced)].map(([, block]) => block!);
 }
 
-/** A shell that is typed into. `await using` ends what it has started. */
+/** A shell with typed commands. `await using` ends what it has started. */
 class Shell implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -54,7 +54,7 @@ class Shell implements AsyncDisposable {
     await this.#writer.write(new TextEncoder().encode(`${text}\n`));
   }
 
-  /** Ends the input, and waits until nobody can write any more. */
+  /** Ends the input, and waits for the end of the output. */
   async end(): Promise<void> {
     await this.#writer.close();
     await within(this.#child.status, "the end of the shell");
@@ -67,13 +67,13 @@ class Shell implements AsyncDisposable {
       await this.type("kill $(jobs -p)");
       await this.end();
     } catch {
-      // It was ended before.
+      // The test has ended it.
     }
   }
 }
 
 Deno.test({
-  name: "the five commands of docs/haproxy.md, as they stand there",
+  name: "the commands of docs/haproxy.md reload HAProxy without a lost request",
   ignore,
   fn: async () => {
     const commands = blocks(
@@ -102,7 +102,7 @@ Deno.test({
     await type(load);
     await shell.output.next("first: ");
     await type(reload);
-    // With nothing to drain the old one may have ended before.
+    // Without connections to drain, the old HAProxy may have ended before.
     await shell.errors.next("is ready");
     const seen = await shell.output.next("second: ");
     assert(seen.includes("first: "), seen);
@@ -116,20 +116,20 @@ Deno.test({
   },
 });
 
-/** What differs from one run, and from one HAProxy, to the other. */
+/** Replaces what depends on the run and on the version of HAProxy. */
 function withoutNumbers(errors: string): string {
   return errors.replaceAll(/\((\d+)\) :/g, "(4711) :")
     .replace(/(haproxy version is) \S+/, "$1 2.6.12")
     .replace(/(path to executable is) \S+/, "$1 /usr/sbin/haproxy");
 }
 
-const mistakes = section("### What is wrong with it");
-const reports = blocks(mistakes, "text");
+const errorSection = section("### Errors");
+const reports = blocks(errorSection, "text");
 
-for (const [index, text] of blocks(mistakes, "erb").entries()) {
+for (const [index, text] of blocks(errorSection, "erb").entries()) {
   const report = reports[index]!;
   Deno.test({
-    name: `docs/haproxy.md shows the error as it looks: ${
+    name: `docs/haproxy.md has the error as it is printed: ${
       report.split("\n")[0]
     }`,
     ignore,

@@ -4,13 +4,13 @@ import { UsageError } from "./usage_error.ts";
 /**
  * The milliseconds of an option's value.
  *
- * @throws {UsageError} for what is no duration.
+ * @throws {UsageError} for an invalid duration.
  */
 export function readDuration(option: string, text: string): number {
   const duration = parseDuration(text);
   if (duration !== undefined) return duration;
   throw new UsageError(
-    `--${option} ${text} is no duration such as 500ms, 2s or 1min`,
+    `invalid --${option} ${text}: expected a duration such as 500ms, 2s or 1min`,
   );
 }
 

@@ -2,37 +2,37 @@ import { AddressError, parseAddress } from "../../../address.ts";
 import { FIRST_LISTEN_FD } from "../../../ffi/systemd/listen_fds.ts";
 import { UsageError } from "../options/usage_error.ts";
 
-/** A socket that a command is to get. */
+/** A socket that a command passes to its program. */
 export interface RequestedSocket {
-  /** What it is called in LISTEN_FDNAMES. */
+  /** Its name in LISTEN_FDNAMES. */
   name: string;
-  /** As parseAddress of address.ts reads it. */
+  /** In the syntax of parseAddress in address.ts. */
   address: string;
 }
 
-/** What `exec` and `run` are to start. */
+/** What `exec` and `run` start. */
 export interface Launch {
-  /** At 3, 4, ... */
+  /** The program has them at 3, 4, ... */
   sockets: RequestedSocket[];
-  /** The program and its arguments, `{fd}` filled. */
+  /** The program and its arguments, with `{fd}` replaced. */
   command: string[];
 }
 
-/** What sd_listen_fds_with_names(3) calls a socket that nobody named. */
-const NAMELESS = "unknown";
+/** The name of an unnamed socket (sd_listen_fds_with_names(3)). */
+const UNNAMED = "unknown";
 
-// A name ends at the first `=`; an address that holds one has a colon before.
+// A name ends at the first `=`. An address that contains one has a colon before it.
 const NAMED = /^([^:=/@[\]]*)=(.*)$/s;
 
 function readSocket(word: string): RequestedSocket {
   const parts = NAMED.exec(word);
-  const name = parts?.[1] ?? NAMELESS;
+  const name = parts?.[1] ?? UNNAMED;
   const address = parts?.[2] ?? word;
   if (!/^[\x21-\x7e]{1,255}$/.test(name)) {
     throw new UsageError(
-      `${
+      `invalid socket name ${
         JSON.stringify(name)
-      } is no name for a socket: printable ASCII without a space or colon`,
+      }: expected printable ASCII without spaces and colons`,
     );
   }
   try {
@@ -45,8 +45,8 @@ function readSocket(word: string): RequestedSocket {
 }
 
 /**
- * Fills what stands for a descriptor's number: `{fd}` the first socket's,
- * `{fd1}`, `{fd2}` the ones after it, `{fd:web}` by name.
+ * Replaces placeholders by descriptors: `{fd}` is the first socket, `{fd1}` and
+ * `{fd2}` are the next ones, `{fd:web}` is the one with that name.
  */
 function fill(word: string, sockets: readonly RequestedSocket[]): string {
   return word.replace(

@@ -43,6 +43,7 @@ export class Binaries implements AsyncDisposable {
     const scratch = await this.#scratch;
     const source = await SourceCopy.make(scratch.join("source"), [
       "client",
+      "supervisor",
       "multibinder.ts",
     ]);
     await source.setVersion(OTHER_VERSION);
