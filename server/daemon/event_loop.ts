@@ -1,16 +1,5 @@
 import { Poller } from "../../ffi/files/poller.ts";
 
-/**
- * How long the loop polls before it sleeps, in ms. To sleep is to wait on
- * another thread. Without this a client alone waits 73 us for a bind instead of
- * 41 us, and gets 13,200 binds a second instead of 20,800 (bench/binds.ts,
- * median of 9 rounds); among 32 clients there is no difference.
- */
-const SPIN = 0.1;
-
-/** How long the loop polls at most, so that promises and timers run, in ms. */
-const STRETCH = 5;
-
 /** Called with the epoll(7) events of a descriptor that is ready. */
 export type Callback = (events: number) => void;
 
@@ -45,25 +34,14 @@ export class EventLoop implements Disposable {
   /**
    * Runs until {@linkcode EventLoop.stop}. Each turn calls back every
    * descriptor that is ready, then `endOfTurn`.
+   *
+   * The wait is on another thread, so that promises and timers run meanwhile.
    */
   async run(endOfTurn: () => void): Promise<void> {
     while (!this.#stopped) {
-      this.#pollWhileBusy(endOfTurn);
-      if (!this.#stopped) await this.#poller.wait(-1);
-    }
-  }
-
-  #pollWhileBusy(endOfTurn: () => void): void {
-    const began = performance.now();
-    let now = began;
-    let lastEvent = began;
-    while (!this.#stopped && now - lastEvent < SPIN && now - began < STRETCH) {
-      const count = this.#poller.poll((fd, events) =>
-        this.#callbacks.get(fd)?.(events)
-      );
+      await this.#poller.wait(-1);
+      this.#poller.poll((fd, events) => this.#callbacks.get(fd)?.(events));
       endOfTurn();
-      now = performance.now();
-      if (count > 0) lastEvent = now;
     }
   }
 
