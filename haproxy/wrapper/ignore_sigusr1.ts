@@ -1,5 +1,5 @@
 /**
- * SIGUSR1, which somebody may send to the wrapper for HAProxy's soft stop.
+ * SIGUSR1, which is HAProxy's soft stop and may be sent to the wrapper by mistake.
  * Since 2.9.2 Deno opens its debugger at SIGUSR1 even with a listener, and
  * before its handler is in place the signal would end the wrapper.
  *

@@ -4,7 +4,7 @@ import type { RequestedSocket } from "./launch.ts";
 
 /**
  * The environment that this program was started with and the variables of
- * sd_listen_fds(3), but for LISTEN_PID, which whoever knows it adds.
+ * sd_listen_fds(3), except LISTEN_PID, which the caller adds.
  *
  * @param changed other variables to set, or to leave out
  */
