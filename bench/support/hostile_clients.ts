@@ -1,7 +1,7 @@
-import type { Descriptor } from "../../ffi/descriptor.ts";
-import { sendDescriptors } from "../../ffi/descriptor_passing.ts";
-import { OsError } from "../../ffi/errno.ts";
-import { streamSocket, tryConnect } from "../../ffi/socket.ts";
+import type { Descriptor } from "../../ffi/files/descriptor.ts";
+import { sendDescriptors } from "../../ffi/sockets/descriptor_passing.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { streamSocket, tryConnect } from "../../ffi/sockets/socket.ts";
 
 /** Number of clients of each kind. */
 export interface HostileCounts {
