@@ -116,6 +116,14 @@ export class HaproxyProcess {
     if (!this.finishing) this.#signal("SIGTTIN");
   }
 
+  /**
+   * Has it go on. A worker that fails sends SIGTTIN to those before it; one
+   * that is about to exit does not handle that signal any more, and stops.
+   */
+  continue(): void {
+    this.#signal("SIGCONT");
+  }
+
   /** Has it close its connections and end. */
   terminate(): void {
     this.finishing = true;

@@ -323,6 +323,7 @@ export class Supervisor {
     this.#current = this.#previous;
     this.#previous = undefined;
     this.#pause.reset();
+    for (const each of this.#all) each.continue();
     this.#failure = `the new HAProxy ended within ${formatDuration(TRIAL)}`;
     this.#report(
       `the reload failed: ${this.#failure}; back to the configuration before`,
