@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { canonicalHost } from "./ffi/socket_address.ts";
+import { canonicalHost } from "./ffi/sockets/socket_address.ts";
 
 /** Kinds of socket with a host and a port. */
 export type InternetKind = "tcp" | "udp";

@@ -31,47 +31,51 @@ export {
   type PathAddress,
   type PathKind,
 } from "./address.ts";
-export { bind, type BindOptions, bindSync } from "./client/bind.ts";
-export { bindAll, type SocketRequest } from "./client/bind_all.ts";
-export { Binding } from "./client/binding.ts";
-export { BindError, ProtocolError, TimeoutError } from "./client/errors.ts";
+export { bind, type BindOptions, bindSync } from "./client/session/bind.ts";
+export { bindAll, type SocketRequest } from "./client/session/bind_all.ts";
+export { Binding } from "./client/binding/binding.ts";
+export { BindError, TimeoutError } from "./client/session/errors.ts";
+export { ProtocolError } from "./exchange.ts";
 export {
   type Holder,
   type HolderOptions,
   holdersOf,
   type SocketHolders,
-} from "./client/holders.ts";
-export { inherited, type InheritedOptions } from "./client/inherited.ts";
-export type { SharedConn, SharedListener } from "./client/listen.ts";
+} from "./client/session/holders.ts";
+export {
+  inherited,
+  type InheritedOptions,
+} from "./client/binding/inherited.ts";
+export type { SharedConn, SharedListener } from "./client/binding/listen.ts";
 export type {
   CallOptions,
   ConnectOptions,
   SocketOptions,
-} from "./client/options.ts";
-export { reexec, type ReexecOptions } from "./client/reexec.ts";
+} from "./client/session/options.ts";
+export { reexec, type ReexecOptions } from "./client/binding/reexec.ts";
 export {
   connect,
   type ReleaseOptions,
   type Session,
-} from "./client/session.ts";
-export type { ServeOptions } from "./client/serve.ts";
-export type { ServeHandler } from "./client/serve_handler.ts";
+} from "./client/session/session.ts";
+export type { ServeOptions } from "./client/binding/serve.ts";
+export type { ServeHandler } from "./client/binding/serve_handler.ts";
 export {
   type ChildStream,
   spawn,
   SpawnedChild,
   type SpawnOptions,
-} from "./client/spawn.ts";
-export { UnsupportedPlatformError } from "./ffi/abi.ts";
-export { AdoptionError } from "./ffi/adopt.ts";
-export { OsError } from "./ffi/errno.ts";
-export { MissingPermissionError } from "./ffi/libc.ts";
-export { SocketAddressError } from "./ffi/socket_address.ts";
+} from "./client/binding/spawn.ts";
+export { UnsupportedPlatformError } from "./ffi/libc/abi.ts";
+export { AdoptionError } from "./ffi/sockets/adopt.ts";
+export { OsError } from "./ffi/libc/errno.ts";
+export { MissingPermissionError } from "./ffi/libc/libc.ts";
+export { SocketAddressError } from "./ffi/sockets/socket_address.ts";
 export {
   blockSignals,
   type MaskedSignal,
   unblockSignals,
-} from "./ffi/signal_mask.ts";
+} from "./ffi/processes/signal_mask.ts";
 export {
   type BindDescription,
   ErrorCode,

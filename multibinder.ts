@@ -14,8 +14,7 @@ requireSupportedDeno(import.meta.main);
 
 if (Deno.args[0] === SERVER) {
   const { main } = await import("./server/command_line.ts");
-  const { endWith } = await import("./server/ending.ts");
-  endWith(await main(Deno.args.slice(1), `multibinder ${SERVER}`));
+  Deno.exit(await main(Deno.args.slice(1), `multibinder ${SERVER}`));
 } else {
   const { main } = await import("./client/command_line.ts");
   Deno.exit(

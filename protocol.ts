@@ -36,6 +36,17 @@ export const MAX_REQUEST = 64 * 1024;
 /** The backlog of a bind that names none, as the Ruby multibinder has it. */
 export const DEFAULT_BACKLOG = 1000;
 
+/** The methods that the daemon has. */
+export const METHODS = ["bind", "list", "release", "status"] as const;
+
+/** The name of a method. */
+export type Method = typeof METHODS[number];
+
+/** Whether the daemon has a method of that name. */
+export function isMethod(name: string): name is Method {
+  return (METHODS as readonly string[]).includes(name);
+}
+
 /** What ties an answer to its request. */
 export type RequestId = string | number | null;
 
@@ -226,7 +237,6 @@ export class FramingError extends Error {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const NEWLINE = 0x0a;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
@@ -236,19 +246,15 @@ function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-const NOTHING = new Uint8Array(0);
-
 /**
- * Cuts a stream into JSON objects and arrays. Nothing ends a message but its
- * own last bracket: the Ruby client sends no newline.
+ * Cuts a stream into JSON objects and arrays. Only its own last bracket ends a
+ * message: the Ruby client sends no newline.
  */
 export class Framing {
-  #buffer: Uint8Array<ArrayBuffer> = NOTHING;
-  /** Whether the buffer is somebody else's. */
-  #lent = false;
-  /** Where the message under way begins. */
+  #buffer = new Uint8Array(0);
+  /** Where the current message begins. */
   #start = 0;
-  /** Up to where it has been looked at. */
+  /** How far the buffer has been scanned. */
   #scanned = 0;
   #depth = 0;
   #inString = false;
@@ -257,108 +263,60 @@ export class Framing {
   /** Messages longer than `limit` bytes are refused. */
   constructor(readonly limit: number) {}
 
-  /** Takes in what came; the bytes are copied. */
+  /** Adds received bytes, which are copied. */
   append(bytes: Uint8Array<ArrayBuffer>): void {
     const rest = this.pending;
     const buffer = new Uint8Array(rest.length + bytes.length);
     buffer.set(rest);
     buffer.set(bytes, rest.length);
-    this.#hold(buffer);
-  }
-
-  /**
-   * Takes in what came without a copy where nothing else is pending: before
-   * the bytes change, {@linkcode Framing.keep} has to be called.
-   */
-  borrow(bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.isPending) return this.append(bytes);
-    this.#hold(bytes);
-    this.#lent = true;
-  }
-
-  /** Copies what is pending of borrowed bytes. */
-  keep(): void {
-    if (this.#lent) this.#hold(this.pending.slice());
-  }
-
-  /** Goes on in a buffer that begins with what is pending. */
-  #hold(buffer: Uint8Array<ArrayBuffer>): void {
-    this.#buffer = buffer.length === 0 ? NOTHING : buffer;
-    this.#lent = false;
+    this.#buffer = buffer;
     this.#scanned -= this.#start;
     this.#start = 0;
   }
 
-  /** Whether anything came that no message was cut from yet. */
-  get isPending(): boolean {
-    return this.#start < this.#buffer.length;
-  }
-
-  /**
-   * What is pending without the newline at its end, as long as nothing of it
-   * was looked at: it may be one whole message.
-   */
-  get untouched(): Uint8Array<ArrayBuffer> | undefined {
-    if (this.#scanned > this.#start || this.#depth > 0) return undefined;
-    const end = this.#buffer.length;
-    const hasNewline = this.#buffer[end - 1] === NEWLINE;
-    return this.#buffer.subarray(this.#start, hasNewline ? end - 1 : end);
-  }
-
-  /** What no message was cut from yet. */
+  /** The bytes that are not part of a message that was returned. */
   get pending(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start);
   }
 
   /**
-   * The next whole message, or `undefined` until more comes.
+   * The next complete message, or `undefined` until more bytes are appended.
    *
    * @throws {FramingError} when no message can follow any more.
    */
   next(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#depth === 0) this.#skipSpace();
-    const isWhole = this.#scan();
+    const isComplete = this.#scan();
     this.#refuseTooLong();
-    if (!isWhole) return undefined;
+    if (!isComplete) return undefined;
     const message = this.#buffer.subarray(this.#start, this.#scanned);
     this.#start = this.#scanned;
     return message;
   }
 
-  /** Looks for the last bracket; every byte is looked at once. */
+  /** Looks for the last bracket; every byte is scanned once. */
   #scan(): boolean {
-    const buffer = this.#buffer;
-    const end = buffer.length;
-    let at = this.#scanned;
-    let depth = this.#depth;
-    let inString = this.#inString;
-    let escaped = this.#escaped;
-    let isWhole = false;
-    while (at < end && !isWhole) {
-      const byte = buffer[at++]!;
-      if (inString) {
-        if (escaped) escaped = false;
-        else if (byte === BACKSLASH) escaped = true;
-        else if (byte === QUOTE) inString = false;
-      } else if (byte === QUOTE) {
-        inString = true;
-      } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-        depth++;
-      } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-        isWhole = --depth === 0;
+    while (this.#scanned < this.#buffer.length) {
+      const byte = this.#buffer[this.#scanned++]!;
+      if (this.#inString) this.#scanString(byte);
+      else if (byte === QUOTE) this.#inString = true;
+      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) this.#depth++;
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+        if (--this.#depth === 0) return true;
       }
     }
-    this.#scanned = at;
-    this.#depth = depth;
-    this.#inString = inString;
-    this.#escaped = escaped;
-    return isWhole;
+    return false;
   }
 
-  /** Forgets what came: no message is to be cut from it any more. */
+  #scanString(byte: number): void {
+    if (this.#escaped) this.#escaped = false;
+    else if (byte === BACKSLASH) this.#escaped = true;
+    else if (byte === QUOTE) this.#inString = false;
+  }
+
+  /** Drops the pending bytes. */
   discard(): void {
-    this.#buffer = NOTHING;
-    this.#lent = false;
+    this.#buffer = new Uint8Array(0);
     this.#start = this.#scanned = this.#depth = 0;
     this.#inString = this.#escaped = false;
   }
@@ -367,11 +325,13 @@ export class Framing {
     const buffer = this.#buffer;
     let at = this.#start;
     while (at < buffer.length && isSpace(buffer[at]!)) at++;
-    this.#start = this.#scanned = at;
     if (at === buffer.length) {
-      this.#start = this.#scanned = 0;
-      this.#hold(NOTHING);
-    } else if (buffer[at] !== OPEN_BRACE && buffer[at] !== OPEN_BRACKET) {
+      // An idle client's buffer is not kept.
+      this.discard();
+      return;
+    }
+    this.#start = this.#scanned = at;
+    if (buffer[at] !== OPEN_BRACE && buffer[at] !== OPEN_BRACKET) {
       throw new FramingError(
         ErrorCode.PARSE_ERROR,
         "Parse error: a request is a JSON object or an array of them",

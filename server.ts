@@ -13,7 +13,6 @@
  * @module
  */
 import { main } from "./server/command_line.ts";
-import { endWith } from "./server/ending.ts";
 import { requireSupportedDeno } from "./version.ts";
 
 export type {
@@ -24,18 +23,18 @@ export type {
   PathAddress,
   PathKind,
 } from "./address.ts";
-export { UnsupportedPlatformError } from "./ffi/abi.ts";
-export { OsError } from "./ffi/errno.ts";
-export { MissingPermissionError } from "./ffi/libc.ts";
-export { SocketAddressError } from "./ffi/socket_address.ts";
+export { UnsupportedPlatformError } from "./ffi/libc/abi.ts";
+export { OsError } from "./ffi/libc/errno.ts";
+export { MissingPermissionError } from "./ffi/libc/libc.ts";
+export { SocketAddressError } from "./ffi/sockets/socket_address.ts";
 export type {
   Refusals,
   RequestCount,
   Status,
   StatusLimits,
 } from "./protocol.ts";
-export { ControlSocketError } from "./server/control_socket.ts";
-export type { LogFormat, LogLevel } from "./server/log.ts";
+export { ControlSocketError } from "./server/daemon/control_socket.ts";
+export type { LogFormat, LogLevel } from "./server/log/log.ts";
 export {
   type Decision,
   type Policy,
@@ -43,8 +42,8 @@ export {
   type Requester,
   type Wish,
 } from "./server/policy/policy.ts";
-export { loadPolicy } from "./server/policy_in_force.ts";
+export { loadPolicy } from "./server/policy/policy_in_force.ts";
 export { serve, type Server, type ServerOptions } from "./server/serve.ts";
 
 requireSupportedDeno(import.meta.main);
-if (import.meta.main) endWith(await main(Deno.args));
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,4 +1,4 @@
-import { UnsupportedPlatformError } from "./ffi/abi.ts";
+import { UnsupportedPlatformError } from "./ffi/libc/abi.ts";
 
 /** The version of the three packages, as `status` and `-V` report it. */
 export const VERSION = "0.1.0";

@@ -1,26 +1,26 @@
 /**
- * HAProxy under the wrapper: how long a template with many binds takes, how
- * long a reload, and what clients notice of reloads.
+ * HAProxy under the wrapper: how long it takes to render a template with many
+ * binds, how long a reload takes, and how reloads affect clients.
  *
- *     deno run -A bench/haproxy.ts [--binds 1000] [--rounds 9] [--reloads 20] [--clients 4]
+ *     deno run -A tools/with_jsr.ts run -A bench/haproxy.ts [--binds 1000]
+ *       [--rounds 9] [--reloads 20] [--clients 4]
  *
- * Needs HAProxy. Rendering is measured in this program, with sockets that the
- * daemon holds already; figures are medians of the rounds. A reload takes from
- * the call until the new HAProxy accepts connections. Each client makes a
- * connection for every request, for as long as the reloads take, and then for
- * as long again without any; a request that is not answered is lost.
+ * The daemon holds the sockets of the template before the measured rounds. A
+ * reload takes from the call until the new HAProxy accepts connections. The
+ * clients make a connection for each request: during all reloads, and for the
+ * same time without reloads. A request that is not answered is lost. Needs
+ * HAProxy.
  *
  * @module
  */
 import { parseArgs } from "node:util";
 import { bind } from "../client.ts";
 import { render, supervise } from "../haproxy/mod.ts";
-import { machineLine, thisMachine } from "./machine.ts";
-import { median, percentile } from "./measure.ts";
-import { RunningServer } from "./programs.ts";
-import { serverPrograms } from "./servers.ts";
-import { figure, table } from "./table.ts";
-import { timed } from "./timed.ts";
+import { machineLine, thisMachine } from "./report/machine.ts";
+import { formatNumber, textTable } from "./report/text_table.ts";
+import { median, percentile, timed } from "./support/measure.ts";
+import { RunningServer } from "./support/running_server.ts";
+import { DAEMON } from "./support/servers.ts";
 
 const { values } = parseArgs({
   options: {
@@ -35,7 +35,7 @@ const rounds = Number(values.rounds);
 const reloads = Number(values.reloads);
 const clients = Number(values.clients);
 
-const MANY = `<% for (let n = 0; n < ${binds}; n++) { -%>
+const MANY_BINDS = `<% for (let n = 0; n < ${binds}; n++) { -%>
   bind <%= bind_tcp(\`127.1.\${n >> 8}.\${n & 255}\`, 0) %>
 <% } -%>
 `;
@@ -51,17 +51,18 @@ frontend web
   http-request return status 200 content-type text/plain string "hello"
 `;
 
-/** What clients saw: how long requests took, in ms, and how many were lost. */
-interface Seen {
-  latencies: number[];
-  lost: number;
-}
-
 const REQUEST = new TextEncoder().encode(
   "GET / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n",
 );
 
-async function ask(port: number): Promise<void> {
+/** Results of all clients. */
+interface Requests {
+  /** In ms. */
+  latencies: number[];
+  lost: number;
+}
+
+async function request(port: number): Promise<void> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
   await connection.write(REQUEST);
   let answer = "";
@@ -75,19 +76,19 @@ async function ask(port: number): Promise<void> {
   if (!answer.endsWith("hello")) throw new Error(`answer: ${answer}`);
 }
 
-/** Has the clients ask as long as `work` takes. */
-async function underLoad(
+/** Sends requests from all clients until `work` ends. */
+async function requestDuring(
   port: number,
   work: () => Promise<unknown>,
-): Promise<Seen> {
-  const seen: Seen = { latencies: [], lost: 0 };
+): Promise<Requests> {
+  const requests: Requests = { latencies: [], lost: 0 };
   let isOver = false;
-  const asking = Array.from({ length: clients }, async () => {
+  const running = Array.from({ length: clients }, async () => {
     while (!isOver) {
       try {
-        seen.latencies.push(await timed(() => ask(port)));
+        requests.latencies.push(await timed(() => request(port)));
       } catch {
-        seen.lost++;
+        requests.lost++;
       }
     }
   });
@@ -95,68 +96,73 @@ async function underLoad(
     await work();
   } finally {
     isOver = true;
-    await Promise.all(asking);
+    await Promise.all(running);
   }
-  return seen;
+  return requests;
 }
 
-function row(name: string, { latencies, lost }: Seen): string[] {
-  return [
-    name,
-    figure(latencies.length),
-    figure(percentile(latencies, 0.5), 2),
-    figure(percentile(latencies, 0.99), 2),
-    figure(Math.max(...latencies), 1),
-    figure(lost),
-  ];
-}
-
-const folder = await Deno.makeTempDir({ prefix: "multibinder-bench-" });
-try {
-  const [program] = await serverPrograms(["daemon"], folder);
-  const sock = `${folder}/control.sock`;
-  await using _daemon = await RunningServer.start(program!, sock);
-
-  // The first round binds.
-  (await render(MANY, { sock }))[Symbol.dispose]();
-  const renders: number[] = [];
+async function measureRendering(sock: string): Promise<number[]> {
+  const renderOnce = async () => {
+    (await render(MANY_BINDS, { sock }))[Symbol.dispose]();
+  };
+  await renderOnce();
+  const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    renders.push(
-      await timed(async () => {
-        (await render(MANY, { sock }))[Symbol.dispose]();
-      }),
-    );
+    times.push(await timed(renderOnce));
   }
+  return times;
+}
 
-  const path = `${folder}/web.cfg.erb`;
-  await Deno.writeTextFile(path, WEB);
+async function measureReloads(template: string, sock: string) {
   using web = await bind("127.0.0.1", 0, { sock });
   const { port } = web.addr as Deno.NetAddr;
   await using haproxy = await supervise({
-    command: ["haproxy", "-q", "-f", path],
+    command: ["haproxy", "-q", "-f", template],
     sock,
     report: () => {},
   });
   const times: number[] = [];
-  const reloading = await underLoad(port, async () => {
+  const reloading = await requestDuring(port, async () => {
     for (let turn = 0; turn < reloads; turn++) {
       times.push(await timed(() => haproxy.reload()));
     }
   });
   const duration = times.reduce((total, each) => total + each, 0);
-  const steady = await underLoad(
+  const steady = await requestDuring(
     port,
     () => new Promise((resolve) => setTimeout(resolve, duration)),
   );
+  return { times, reloading, steady };
+}
+
+function row(name: string, { latencies, lost }: Requests): string[] {
+  return [
+    name,
+    formatNumber(latencies.length),
+    formatNumber(percentile(latencies, 0.5), 2),
+    formatNumber(percentile(latencies, 0.99), 2),
+    formatNumber(Math.max(...latencies), 1),
+    formatNumber(lost),
+  ];
+}
+
+const folder = await Deno.makeTempDir({ prefix: "multibinder-bench-" });
+try {
+  const sock = `${folder}/control.sock`;
+  await using _daemon = await RunningServer.start(DAEMON, sock);
+  const renders = await measureRendering(sock);
+  const template = `${folder}/web.cfg.erb`;
+  await Deno.writeTextFile(template, WEB);
+  const { times, reloading, steady } = await measureReloads(template, sock);
 
   console.log(machineLine(await thisMachine()));
   console.log(
-    `\n${figure(binds)} binds rendered: ${figure(median(renders), 0)} ms ` +
-      `(median of ${rounds})` +
-      `\na reload under load: ${figure(median(times), 0)} ms ` +
-      `(median of ${reloads}, the longest ${figure(Math.max(...times), 0)})\n`,
+    `\nto render ${formatNumber(binds)} binds: ` +
+      `${formatNumber(median(renders))} ms (median of ${rounds})` +
+      `\na reload under load: ${formatNumber(median(times))} ms ` +
+      `(median of ${reloads}, longest ${formatNumber(Math.max(...times))})\n`,
   );
-  console.log(table(
+  console.log(textTable(
     [
       { heading: `${clients} clients` },
       { heading: "answered", align: "right" },
@@ -165,7 +171,7 @@ try {
       { heading: "longest ms", align: "right" },
       { heading: "lost", align: "right" },
     ],
-    [row(`${reloads} reloads`, reloading), row("steady", steady)],
+    [row(`${reloads} reloads`, reloading), row("no reload", steady)],
   ));
 } finally {
   await Deno.remove(folder, { recursive: true });

@@ -1,90 +1,103 @@
 /**
- * The whole suite: everything side by side in one run, in under three minutes.
- *
- *     deno task bench [--only binds,fdholder,start,burden,serving] [--rounds 5]
- *       [--seconds 0.3] [--json] [--save] [--margin 0.3] [--strict]
- *
- * Rounds are interleaved, each in another order, so that what else the machine
- * does meets all that is compared; figures are medians of the rounds, ratios
- * medians of the ratios within a round. Prints one table, and which ratios are
- * worse than in `bench/baseline.json` by more than the margin, as a share of
- * what they were (twice and four times that for p99 and p99.9); with `--strict` such a run fails. `--json` prints the run
- * instead. `--save` makes it the baseline and writes tables and chart to
- * the README and `docs/`.
- *
- * Needs cc; Ruby, s6 with libs6's headers, and wrk where they are installed.
+ * The benchmark: `deno task bench`. docs/benchmarks.md explains its options and
+ * what it compares. Needs cc; Ruby, s6 with libs6-dev, and wrk are optional.
  *
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
-import { machineLine, thisMachine } from "./machine.ts";
-import { figure } from "./table.ts";
+import { parseArgs } from "node:util";
 import {
+  BASELINE,
   readBaseline,
-  type Regression,
   regressions,
   type Run,
-  writeBaseline,
-} from "./suite/baseline.ts";
-import { binds } from "./suite/binds.ts";
-import { burden } from "./suite/burden.ts";
-import type { Section } from "./suite/context.ts";
-import { fdholder } from "./suite/fdholder.ts";
-import { writePages } from "./suite/page.ts";
-import { textTable } from "./suite/report.ts";
-import type { Row } from "./suite/row.ts";
-import { serving } from "./suite/serving.ts";
-import { start } from "./suite/start.ts";
+} from "./report/baseline.ts";
+import { machineLine, thisMachine } from "./report/machine.ts";
+import { writePages } from "./report/page.ts";
+import type { Row } from "./report/row.ts";
+import { terminalTable } from "./report/row_tables.ts";
+import { formatNumber } from "./report/text_table.ts";
+import { binds } from "./sections/binds.ts";
+import { burden } from "./sections/burden.ts";
+import { memory } from "./sections/memory.ts";
+import { otherServers } from "./sections/other_servers.ts";
+import type { Section } from "./sections/section.ts";
+import { serving } from "./sections/serving.ts";
+import { start } from "./sections/start.ts";
 
 const SECTIONS: Readonly<Record<string, Section>> = {
   binds,
-  fdholder,
+  others: otherServers,
   start,
+  memory,
   burden,
   serving,
 };
+const ALL = Object.keys(SECTIONS).join(",");
 
-const given = parseArgs(Deno.args, {
-  string: ["only", "rounds", "seconds", "margin"],
-  boolean: ["json", "save", "strict"],
-  unknown: (option) => usage(`there is no ${option}`),
-});
-const options = {
-  only: Object.keys(SECTIONS).join(","),
-  rounds: "5",
-  seconds: "0.3",
-  margin: "0.3",
-  ...given,
-};
+const USAGE = `usage: deno task bench [options]
+  --only SECTION,...  measure only these sections (${ALL})
+  --rounds N          interleaved rounds (default 5)
+  --seconds S         duration of one load (default 0.5)
+  --json              print the run as JSON
+  --margin SHARE      report ratios that are worse than in the baseline by more
+                      than this share (default 0.3)
+  --strict            exit with status 1 if a ratio is worse
+  --save              make this run the baseline, and write it to
+                      docs/benchmarks.md and README.md`;
 
-function usage(problem: string): never {
-  console.error(
-    `bench: ${problem}\nusage: deno task bench [--only ${
-      Object.keys(SECTIONS).join(",")
-    }]\n  [--rounds N] [--seconds S] [--json] [--save] [--margin SHARE] [--strict]`,
-  );
-  Deno.exit(2);
+class UsageError extends Error {}
+
+function readOptions(args: string[]) {
+  const values = readArguments(args);
+  if (values.save && values.only !== ALL) {
+    throw new UsageError("--save needs all sections: omit --only");
+  }
+  return {
+    ...values,
+    sections: values.only.split(",").map((name) => {
+      const section = SECTIONS[name];
+      if (section !== undefined) return section;
+      throw new UsageError(`unknown section "${name}"`);
+    }),
+    rounds: Math.ceil(positive("rounds", values.rounds)),
+    seconds: positive("seconds", values.seconds),
+    margin: positive("margin", values.margin),
+  };
 }
 
-function positive(name: "rounds" | "seconds" | "margin"): number {
-  const value = Number(options[name]);
+function readArguments(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        only: { type: "string", default: ALL },
+        rounds: { type: "string", default: "5" },
+        seconds: { type: "string", default: "0.5" },
+        margin: { type: "string", default: "0.3" },
+        json: { type: "boolean", default: false },
+        save: { type: "boolean", default: false },
+        strict: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : `${error}`);
+  }
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
-  usage(`--${name} is a number above 0`);
+  throw new UsageError(`invalid --${option} "${text}": expected a number > 0`);
 }
 
-function sections(): Section[] {
-  return options.only.split(",").map((name) =>
-    SECTIONS[name] ?? usage(`there is no section ${name}`)
-  );
-}
+type Options = ReturnType<typeof readOptions>;
 
-async function measure(signal: AbortSignal): Promise<Run> {
-  const [rounds, seconds] = [
-    Math.ceil(positive("rounds")),
-    positive("seconds"),
-  ];
+async function measure(
+  { sections, rounds, seconds }: Options,
+  signal: AbortSignal,
+): Promise<Run> {
   const rows: Row[] = [];
-  for (const section of sections()) {
+  for (const section of sections) {
     const folder = await Deno.makeTempDir({ prefix: "multibinder-bench-" });
     try {
       rows.push(...await section({ folder, signal, rounds, seconds }));
@@ -96,44 +109,60 @@ async function measure(signal: AbortSignal): Promise<Run> {
   return { machine, taken: new Date().toISOString(), rounds, seconds, rows };
 }
 
-function complaint({ key, before, now, worseBy }: Regression): string {
-  return `worse by ${figure(worseBy * 100)}%: ${key}: ${figure(now, 2)}, was ${
-    figure(before, 2)
-  }`;
+/** Returns the ratios that are worse than in the baseline, one line each. */
+async function compareWithBaseline(
+  { rows }: Run,
+  margin: number,
+): Promise<string[]> {
+  const baseline = await readBaseline();
+  return regressions(rows, baseline.rows, margin).map((
+    { key, before, now, worseBy },
+  ) =>
+    `worse by ${formatNumber(worseBy * 100)}%: ${key}: ratio ${
+      formatNumber(now, 2)
+    }, baseline ${formatNumber(before, 2)}`
+  );
 }
 
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.addSignalListener(
-    signal,
-    () => stop.abort(new Error(`ended by ${signal}`)),
-  );
+function printTable(run: Run, worse: string[], margin: number): void {
+  const { machine, rounds, seconds, rows } = run;
+  console.log(machineLine(machine));
+  console.log(`medians of ${rounds} interleaved rounds, ${seconds} s a load\n`);
+  console.log(`${terminalTable(rows)}\n`);
+  const none = `No ratio is worse than in the baseline by more than ${
+    margin * 100
+  }%.`;
+  console.log(worse.length > 0 ? worse.join("\n") : none);
 }
-const margin = positive("margin");
-const run = await measure(stop.signal);
-const baseline = await readBaseline();
-const worse = regressions(run.rows, baseline?.rows ?? [], margin);
-if (options.json) console.log(JSON.stringify(run, null, 2));
-else {
-  console.log(machineLine(run.machine));
-  console.log(
-    `medians of ${run.rounds} interleaved rounds, ${run.seconds} s a load\n`,
-  );
-  console.log(textTable(run.rows));
-  console.log();
-  if (baseline === undefined) console.log("There is no baseline.");
-  else {
-    console.log(
-      worse.length === 0
-        ? `No ratio is worse than in the baseline by more than ${
-          margin * 100
-        }%.`
-        : worse.map(complaint).join("\n"),
+
+/** Returns the exit status. */
+async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(
+      signal,
+      () => stop.abort(new Error(`ended by ${signal}`)),
     );
   }
+  const run = await measure(options, stop.signal);
+  const worse = await compareWithBaseline(run, options.margin);
+  const json = JSON.stringify(run, null, 2);
+  if (options.json) console.log(json);
+  else printTable(run, worse, options.margin);
+  if (options.save) {
+    await Deno.writeTextFile(BASELINE, json + "\n");
+    await writePages(run);
+  }
+  return options.strict && worse.length > 0 ? 1 : 0;
 }
-if (options.save) {
-  await writeBaseline(run);
-  await writePages(run);
+
+try {
+  Deno.exit(await main(Deno.args));
+} catch (error) {
+  if (!(error instanceof Error)) throw error;
+  console.error(`bench: ${error.message}`);
+  if (!(error instanceof UsageError)) Deno.exit(1);
+  console.error(USAGE);
+  Deno.exit(2);
 }
-Deno.exit(options.strict && worse.length > 0 ? 1 : 0);

@@ -1,24 +1,25 @@
-import { SocketAddressError } from "../ffi/socket_address.ts";
-import { UnsupportedPlatformError } from "../ffi/abi.ts";
-import { OsError } from "../ffi/errno.ts";
-import { MissingPermissionError } from "../ffi/libc.ts";
+import { ProtocolError } from "../exchange.ts";
+import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
+import { OsError } from "../ffi/libc/errno.ts";
+import { MissingPermissionError } from "../ffi/libc/libc.ts";
+import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
+import { StartError } from "../supervisor/errors.ts";
+import { WatchError } from "../supervisor/watch_paths.ts";
 import { VERSION } from "../version.ts";
 import { adviceFor } from "./command/advice.ts";
 import type { Command } from "./command/command.ts";
-import { execCommand } from "./command/exec.ts";
-import { FetchError } from "./command/fetched_sockets.ts";
-import { listCommand } from "./command/list.ts";
+import { execCommand } from "./command/start/exec.ts";
+import { FetchError } from "./command/start/fetched_sockets.ts";
+import { listCommand } from "./command/list/list.ts";
 import { say } from "./command/output.ts";
 import { nameProgram, programName, underName } from "./command/program_name.ts";
 import { releaseCommand } from "./command/release.ts";
-import { runCommand } from "./command/run.ts";
-import { StartError } from "./command/start_error.ts";
+import { runCommand } from "./command/start/run.ts";
+import { setListenPidCommand } from "./command/start/set_listen_pid.ts";
 import { statusCommand } from "./command/status.ts";
-import { tellPidCommand } from "./command/tell_pid.ts";
-import { UsageError } from "./command/usage_error.ts";
-import { BindError, ProtocolError, TimeoutError } from "./errors.ts";
-import { WatchError } from "./run/watched_paths.ts";
-import { NoControlSocketError } from "./socket_path.ts";
+import { UsageError } from "./command/options/usage_error.ts";
+import { BindError, TimeoutError } from "./session/errors.ts";
+import { NoControlSocketError } from "./session/socket_path.ts";
 
 /** How a program that has the client's commands presents them. */
 export interface Presentation {
@@ -64,7 +65,7 @@ const COMMANDS: readonly Command[] = [
   listCommand,
   releaseCommand,
   statusCommand,
-  tellPidCommand,
+  setListenPidCommand,
 ];
 
 /** What may stand before the name of the command. */

@@ -1,69 +1,70 @@
 import { adviceFor } from "../client/command/advice.ts";
-import { readDuration } from "../client/command/duration.ts";
-import { readOptions } from "../client/command/options.ts";
+import { readDuration } from "../client/command/options/duration.ts";
+import { readOptions } from "../client/command/options/options.ts";
 import { say } from "../client/command/output.ts";
-import { StartError } from "../client/command/start_error.ts";
-import { UsageError } from "../client/command/usage_error.ts";
-import { ProtocolError, TimeoutError } from "../client/errors.ts";
-import type { ConnectOptions } from "../client/options.ts";
-import { reapWhereInit } from "../client/run/init.ts";
-import { endLike } from "../client/run/own_ending.ts";
-import { UnsupportedPlatformError } from "../ffi/abi.ts";
-import type { Ending } from "../ffi/child_process.ts";
-import { OsError } from "../ffi/errno.ts";
-import { MissingPermissionError } from "../ffi/libc.ts";
-import { ServiceManager } from "../ffi/service_manager.ts";
-import { signalNumber } from "../ffi/signal_numbers.ts";
-import { SocketAddressError } from "../ffi/socket_address.ts";
+import { UsageError } from "../client/command/options/usage_error.ts";
+import { TimeoutError } from "../client/session/errors.ts";
+import { ProtocolError } from "../exchange.ts";
+import type { ConnectOptions } from "../client/session/options.ts";
+import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
+import type { Ending } from "../ffi/processes/child_process.ts";
+import { OsError } from "../ffi/libc/errno.ts";
+import { MissingPermissionError } from "../ffi/libc/libc.ts";
+import { ServiceManager } from "../ffi/systemd/service_manager.ts";
+import { signalNumber } from "../ffi/processes/signal_numbers.ts";
+import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
+import { Child } from "../supervisor/child.ts";
+import {
+  NotReadyError,
+  StartError,
+  StoppedError,
+} from "../supervisor/errors.ts";
+import { exitLike } from "../supervisor/exit_like.ts";
+import { reapOrphansAsInit } from "../supervisor/reap_orphans.ts";
 import { VERSION } from "../version.ts";
-import { check, RejectedError } from "./check.ts";
-import { Child, isAwaited } from "./child.ts";
-import { FileError, isTemplate } from "./config_file.ts";
+import { check, RejectedError } from "./configuration/check.ts";
+import { FileError, isTemplate } from "./configuration/config_file.ts";
+import { prepare } from "./configuration/prepare.ts";
 import {
   argumentsWith,
   configsOf,
   readHaproxyArguments,
 } from "./haproxy_arguments.ts";
-import { prepare } from "./prepare.ts";
-import { environmentOf, type Program } from "./process.ts";
+import { environmentOf, type Program } from "./program.ts";
 import { report } from "./report.ts";
-import { ignoreStraySignal } from "./stray_signal.ts";
-import { mannerOf } from "./supervise.ts";
-import {
-  type Manner,
-  NotReadyError,
-  StoppedError,
-  Supervisor,
-} from "./supervisor.ts";
 import { TemplateError } from "./template/template_error.ts";
+import { ignoreSigusr1 } from "./wrapper/ignore_sigusr1.ts";
+import { Supervisor } from "./wrapper/supervisor.ts";
+import { type Timeouts, timeoutsWith } from "./wrapper/timeouts.ts";
 
 const USAGE =
   `Usage: multibinder-haproxy [options] HAPROXY [argument of HAProxy...]
 
 Renders each configuration template among HAProxy's arguments, -f FILE.cfg.erb
-or FILE.cfg.mb, to FILE.cfg, has HAProxy check it, and keeps HAProxy running
+or -f FILE.cfg.mb, to FILE.cfg, lets HAProxy check it, and keeps HAProxy running
 with its sockets. In a template <%= bind_tcp('0.0.0.0', 80) %> stands for a
-socket that the multibinder daemon hands over.
+socket from the multibinder daemon.
 
-  --sock PATH          the daemon's control socket; default: the variable
-                       MULTIBINDER_SOCK; without either HAProxy binds itself
+  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK;
+                       without either, HAProxy binds its addresses itself
   --timeout 10s        how long to wait for the daemon
-  --ready-timeout 60s  a new HAProxy that is not ready by then is killed
-  --grace 30s          how long connections may take to finish at the end
-  --write-only         render, write and exit; also among HAProxy's arguments,
-                       and as --erb-write-only
-  -h, --help           this text
-  -V, --version        the version
+  --ready-timeout 60s  kill a new HAProxy that is not ready in this time
+  --grace 30s          how long connections may take to finish after SIGTERM
+  --write-only         render, write and exit; accepted among HAProxy's arguments
+                       too, and as --erb-write-only
+  -h, --help           print this text
+  -V, --version        print the version
 
-SIGHUP and SIGUSR2 render and check again, and only if that passes replace
-HAProxy; the old one finishes its connections. SIGTERM and SIGINT let HAProxy
-finish its connections and end it, a second one at once. SIGUSR1 does nothing.
+SIGHUP and SIGUSR2 reload: they render and check again and, if that succeeds,
+replace HAProxy. The old HAProxy finishes its connections. SIGTERM and SIGINT
+stop HAProxy once its connections are finished; a second one stops it at once.
+SIGUSR1 is ignored.
 
-With -c among its arguments HAProxy checks the configuration, which is written
-if it passes. The file of -p is written with the PID of the HAProxy that serves.
+With -c among its arguments HAProxy checks the configuration, which is written if
+the check succeeds. The file of -p gets the PID of the HAProxy that serves.
 
-Exit status: HAProxy's own; 1 failed, 2 wrong usage, 126 HAPROXY cannot be
-executed, 127 it is not there.`;
+Exit status: that of HAProxy; 1 failed, 2 invalid command line, 126 HAPROXY
+cannot be executed, 127 HAPROXY does not exist.`;
 
 const VALUES = ["timeout", "ready-timeout", "grace"] as const;
 const FLAGS = ["write-only", "erb-write-only"] as const;
@@ -71,11 +72,11 @@ const FLAGS = ["write-only", "erb-write-only"] as const;
 interface CommandLine {
   program: Program;
   connect: ConnectOptions;
-  manner: Manner;
+  timeouts: Timeouts;
   writeOnly: boolean;
 }
 
-/** Where the name of HAProxy stands, behind our own options. */
+/** The index of HAPROXY, which follows our own options. */
 function commandAt(args: readonly string[]): number {
   const valued = ["sock", ...VALUES].map((name) => `--${name}`);
   let at = 0;
@@ -93,8 +94,8 @@ function read(args: readonly string[]): CommandLine | "help" | "version" {
   const [command, ...rest] = args.slice(at);
   if (command === undefined) throw new UsageError("HAPROXY is missing");
   const haproxy = readHaproxyArguments(rest);
-  if (haproxy.purpose !== "ask" && configsOf(haproxy).length === 0) {
-    throw new UsageError("a configuration is missing: -f FILE.cfg.erb");
+  if (haproxy.purpose !== "print" && configsOf(haproxy).length === 0) {
+    throw new UsageError("the configuration is missing: -f FILE.cfg.erb");
   }
   const duration = (option: typeof VALUES[number]) => {
     const text = one(option);
@@ -108,7 +109,7 @@ function read(args: readonly string[]): CommandLine | "help" | "version" {
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),
     },
-    manner: mannerOf({
+    timeouts: timeoutsWith({
       readyTimeout: duration("ready-timeout"),
       grace: duration("grace"),
     }),
@@ -116,7 +117,7 @@ function read(args: readonly string[]): CommandLine | "help" | "version" {
   };
 }
 
-/** SIGTERM or SIGINT, before there was a HAProxy to pass it on to. */
+/** SIGTERM or SIGINT ended this program before HAProxy was ready. */
 class Interrupted extends Error {
   readonly ending: Ending;
 
@@ -132,15 +133,15 @@ function listen(
 ): Disposable {
   const stack = new DisposableStack();
   for (const signal of signals) {
-    const heard = () => listener(signal);
-    Deno.addSignalListener(signal, heard);
-    stack.defer(() => Deno.removeSignalListener(signal, heard));
+    const onSignal = () => listener(signal);
+    Deno.addSignalListener(signal, onSignal);
+    stack.defer(() => Deno.removeSignalListener(signal, onSignal));
   }
   return stack;
 }
 
-/** Renders, and checks or writes: work that a signal ends. */
-async function once(
+/** Renders, checks unless it only writes, and writes. */
+async function renderFiles(
   { program, connect, writeOnly }: CommandLine,
 ): Promise<number> {
   const interrupted = new AbortController();
@@ -155,14 +156,14 @@ async function once(
     arguments: program.arguments,
     env: program.env,
     supervised: false,
-    sayOnce: report,
+    reportOnce: report,
   });
   if (!writeOnly) {
-    const verdict = await check(program, configuration, signal, []);
-    const { ending, output, errors } = verdict;
+    const result = await check(program, configuration, signal, []);
+    const { ending, output, errors } = result;
     if (output !== "") say(output.trimEnd());
     if (errors !== "") console.error(errors.trimEnd());
-    if (!("code" in ending) || ending.code !== 0) return endLike(ending);
+    if (!("code" in ending) || ending.code !== 0) return exitLike(ending);
   }
   configuration.install();
   if (writeOnly) {
@@ -171,30 +172,37 @@ async function once(
   return 0;
 }
 
-/** HAProxy answers and ends. */
-async function ask(program: Program): Promise<number> {
+/** Runs a HAProxy that prints something and ends. */
+async function print(program: Program): Promise<number> {
   const child = new Child({
     command: program.command,
     args: argumentsWith(program.arguments, (config) => config, {}),
     environment: environmentOf(program),
     descriptors: new Map(),
+    onSignalDenied: report,
   });
-  return endLike(await child.ended);
+  return exitLike(await child.ended);
 }
 
 async function serve(
-  { program, connect, manner }: CommandLine,
+  { program, connect, timeouts }: CommandLine,
 ): Promise<number> {
-  ignoreStraySignal();
+  ignoreSigusr1();
   using manager = ServiceManager.fromEnvironment((reason) =>
-    report(`the service manager is not told: ${reason}`)
+    report(`cannot notify the service manager: ${reason}`)
   );
-  const supervisor = new Supervisor(program, connect, manner, report, manager);
+  const supervisor = new Supervisor(
+    program,
+    connect,
+    timeouts,
+    report,
+    manager,
+  );
   let interrupted: Interrupted | undefined;
-  using _init = reapWhereInit(isAwaited);
+  using _reaping = reapOrphansAsInit();
   using _reloads = listen(["SIGHUP", "SIGUSR2"], (signal) => {
     report(`reload: ${signal}`);
-    // Why it failed is reported there.
+    // The supervisor reports why a reload fails.
     supervisor.reload().catch(() => {});
   });
   using _ends = listen(["SIGTERM", "SIGINT"], (signal) => {
@@ -204,20 +212,19 @@ async function serve(
   try {
     await supervisor.start();
   } catch (error) {
-    await supervisor.stop();
     throw error instanceof StoppedError && interrupted ? interrupted : error;
   }
-  return endLike(await supervisor.finished);
+  return exitLike(await supervisor.finished);
 }
 
 async function run(commandLine: CommandLine): Promise<number> {
   const { program, writeOnly } = commandLine;
   const { purpose } = program.arguments;
-  if (purpose === "ask") return await ask(program);
+  if (purpose === "print") return await print(program);
   if (!configsOf(program.arguments).some(isTemplate)) {
-    report("no configuration ends in .erb or .mb: nothing is rendered");
+    report("no configuration is a template (.erb, .mb): nothing is rendered");
   }
-  if (writeOnly || purpose === "check") return await once(commandLine);
+  if (writeOnly || purpose === "check") return await renderFiles(commandLine);
   return await serve(commandLine);
 }
 
@@ -236,14 +243,14 @@ const EXPECTED = [
   UnsupportedPlatformError,
 ];
 
-/** An ending that was a failure, as an exit status. */
+/** The exit status for an ending that was a failure. */
 function failureStatus(ending: Ending): number {
   if ("signal" in ending) return 128 + ending.signal;
   return ending.code === 0 ? 1 : ending.code;
 }
 
 function fail(error: unknown): number {
-  if (error instanceof Interrupted) return endLike(error.ending);
+  if (error instanceof Interrupted) return exitLike(error.ending);
   if (!EXPECTED.some((type) => error instanceof type)) {
     console.error("multibinder-haproxy:", error);
     return 1;
@@ -257,9 +264,7 @@ function fail(error: unknown): number {
   return 1;
 }
 
-/**
- * The command line: its exit status.
- */
+/** Runs the command line: its exit status. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     const commandLine = read(args);
@@ -268,7 +273,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) return fail(error);
-    console.error(`multibinder-haproxy: ${error.message}\n\n${USAGE}`);
+    report(`${error.message}\nsee "multibinder-haproxy --help"`);
     return 2;
   }
 }

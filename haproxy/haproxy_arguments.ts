@@ -1,6 +1,6 @@
 /**
  * HAProxy's command line, read as HAProxy 1.8 to 3.x read it (management.txt,
- * section 3): an option is what its first letters say, `-Dq` is `-D`.
+ * section 3): the first letters decide which option it is, so `-Dq` is `-D`.
  *
  * @module
  */
@@ -10,22 +10,23 @@ export interface ConfigArgument {
   config: string;
 }
 
-/** What a command line of HAProxy's asks for. */
+/** A command line of HAProxy. */
 export interface HaproxyArguments {
-  /** Everything that HAProxy is to be given, in order. */
+  /** The arguments that HAProxy gets, in order. */
   readonly words: readonly (string | ConfigArgument)[];
-  /** `-C`: where HAProxy goes before it reads its files. */
+  /** `-C`: the directory that HAProxy changes to before it reads files. */
   readonly directory: string | undefined;
-  /** `-p`, which is the wrapper's to write. */
+  /** `-p`: the wrapper writes this file. */
   readonly pidFile: string | undefined;
-  /** What was taken out because HAProxy runs in the foreground: `-D`, `-W`. */
+  /** Ignored, because HAProxy runs in the foreground: `-D`, `-W`. */
   readonly background: readonly string[];
-  /** What was taken out because the wrapper says it itself: `-sf 12`. */
-  readonly predecessors: readonly string[];
+  /** Ignored, because the wrapper adds its own: `-sf 12`. */
+  readonly takeoverOptions: readonly string[];
   /**
-   * `check` is `-c`; `ask` is what HAProxy answers and ends, such as `-v`.
+   * `check` is `-c`; `print` is an option that makes HAProxy print something
+   * and end, such as `-v`.
    */
-  readonly purpose: "serve" | "check" | "ask";
+  readonly purpose: "serve" | "check" | "print";
   /** `--write-only`, or `--erb-write-only` as the Ruby tool calls it. */
   readonly writeOnly: boolean;
 }
@@ -35,16 +36,16 @@ const WRITE_ONLY: ReadonlySet<string> = new Set([
   "--erb-write-only",
 ]);
 
-/** Options whose value is the next argument, by their first letter. */
+/** First letters of options whose value is the next argument. */
 const WITH_VALUE = "CnmNLx";
 
-/** Reads what follows the name of the program. */
+/** Reads the arguments of HAProxy. */
 export function readHaproxyArguments(
   args: readonly string[],
 ): HaproxyArguments {
   const words: (string | ConfigArgument)[] = [];
   const background: string[] = [];
-  const predecessors: string[] = [];
+  const takeoverOptions: string[] = [];
   let directory: string | undefined;
   let pidFile: string | undefined;
   let purpose: HaproxyArguments["purpose"] = "serve";
@@ -66,16 +67,16 @@ export function readHaproxyArguments(
     } else if (/^s[ft]/.test(flag)) {
       const end = rest.findIndex((each) => each.startsWith("-"));
       const pids = rest.splice(0, end === -1 ? rest.length : end);
-      predecessors.push([word, ...pids].join(" "));
+      takeoverOptions.push([word, ...pids].join(" "));
     } else if (flag.startsWith("cc")) {
-      purpose = "ask";
+      purpose = "print";
       words.push(word, ...value());
     } else if (flag !== "" && WITH_VALUE.includes(flag[0]!)) {
       const [given] = value();
       if (flag.startsWith("C")) directory = given;
       words.push(word, ...given === undefined ? [] : [given]);
     } else {
-      if (flag.startsWith("v")) purpose = "ask";
+      if (flag.startsWith("v")) purpose = "print";
       else if (flag.startsWith("c") && purpose === "serve") purpose = "check";
       words.push(word);
     }
@@ -85,20 +86,20 @@ export function readHaproxyArguments(
     directory,
     pidFile,
     background,
-    predecessors,
+    takeoverOptions,
     purpose,
     writeOnly: args.some((word) => WRITE_ONLY.has(word)),
   };
 }
 
-/** The configuration files and directories, as they are named. */
+/** The names of the configuration files and directories. */
 export function configsOf({ words }: HaproxyArguments): string[] {
   return words.flatMap((word) => typeof word === "string" ? [] : [word.config]);
 }
 
 /**
- * The arguments to start HAProxy with: `first` at the beginning, `last` at the
- * end, where lists of PIDs belong, but before a list of files.
+ * The arguments to start HAProxy with. `first` is inserted at the beginning, and
+ * `last` at the end but before a list of files after `--`.
  */
 export function argumentsWith(
   { words }: HaproxyArguments,

@@ -1,9 +1,9 @@
 /**
- * HAProxy on sockets that a multibinder daemon holds: templates with
- * `<%= bind_tcp('0.0.0.0', 80) %>` become configurations, and HAProxy is
- * replaced without a refused connection.
+ * HAProxy with the sockets of a multibinder daemon: templates with
+ * `<%= bind_tcp('0.0.0.0', 80) %>` become configurations, and a reload of
+ * HAProxy refuses no connection.
  *
- * Run directly it is the command line, which takes those of the Ruby tools
+ * Run directly it is a command line that accepts the arguments of the Ruby tools
  * `multibinder-haproxy-erb` and `multibinder-haproxy-wrapper`:
  *
  * ```sh
@@ -25,7 +25,7 @@ export {
   TemplateError,
   type TemplateProblem,
 } from "./template/template_error.ts";
-export type { CallOptions, ConnectOptions } from "../client/options.ts";
+export type { CallOptions, ConnectOptions } from "../client/session/options.ts";
 
 requireSupportedDeno(import.meta.main);
 if (import.meta.main) {

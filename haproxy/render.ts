@@ -1,45 +1,43 @@
 import type { Address } from "../address.ts";
 import { adviceFor } from "../client/command/advice.ts";
-import { BindError } from "../client/errors.ts";
-import { Line } from "../client/line.ts";
+import { BindError } from "../client/session/errors.ts";
+import { Line } from "../client/session/client_connection.ts";
 import {
   type ConnectOptions,
   limitsOf,
   type SocketOptions,
-} from "../client/options.ts";
-import { SOCKET_VARIABLE } from "../client/socket_path.ts";
-import { run } from "../client/waiting.ts";
-import { Descriptor } from "../ffi/descriptor.ts";
+} from "../client/session/options.ts";
+import { SOCKET_VARIABLE } from "../client/session/socket_path.ts";
+import { run } from "../client/session/waiting.ts";
+import { Descriptor } from "../ffi/files/descriptor.ts";
+import { FIRST_LISTEN_FD } from "../ffi/systemd/listen_fds.ts";
 import { ErrorCode } from "../protocol.ts";
 import { report } from "./report.ts";
-import { Sockets } from "./sockets.ts";
 import { bindFunctions } from "./template/bind_functions.ts";
 import { environment } from "./template/environment.ts";
 import { evaluate } from "./template/evaluate.ts";
 import { plainAddress } from "./template/plain_address.ts";
+import { Sockets } from "./template/sockets.ts";
 import type { Tag } from "./template/tags.ts";
 import { TemplateError } from "./template/template_error.ts";
 
-/** The number of the first socket in HAProxy: behind the three standard ones. */
-export const FIRST_DESCRIPTOR = 3;
-
 /** Options of {@linkcode render}. */
 export interface RenderOptions extends ConnectOptions {
-  /** What the template is called in errors. Default: `template`. */
+  /** The name of the template in errors. Default: `template`. */
   name?: string;
-  /** What `ENV` is in the template. Default: this program's environment. */
+  /** `ENV` in the template. Default: this program's environment. */
   env?: Readonly<Record<string, string>>;
-  /** Takes the one warning there is. Default: standard error. */
+  /** Hears warnings, a line each. Default: standard error. */
   warn?: (line: string) => void;
 }
 
-/** A template, by name. */
+/** A template and its name. */
 export interface NamedTemplate {
   name: string;
   text: string;
 }
 
-/** A call of a bind function, and where it was made. */
+/** A call of a bind function, and the tag it is in. */
 interface Request {
   file: string;
   tag: Tag;
@@ -47,11 +45,11 @@ interface Request {
   options: SocketOptions;
 }
 
-/** What templates were rendered to. */
+/** The result of {@linkcode renderAll}. */
 export interface Rendered {
   /** In the order of the templates. */
   texts: readonly string[];
-  /** Whoever asked for it closes them. */
+  /** The caller disposes of them. */
   sockets: Sockets;
 }
 
@@ -61,16 +59,16 @@ export interface RenderAllOptions extends RenderOptions {
   held?: Sockets | undefined;
 }
 
-/** The control socket's path; none is no mistake here. */
+/** The path of the control socket; unlike elsewhere it may be missing. */
 function socketPath({ sock, env }: RenderOptions): string | undefined {
   const path = sock ?? (env ?? Deno.env.toObject())[SOCKET_VARIABLE];
   return path === "" ? undefined : path;
 }
 
 /**
- * Renders templates, whose sockets are numbered through in the order of the
- * calls. The daemon is asked when all of it is rendered, so that nothing is
- * asked for a template with a mistake, and so that the wait can be ended.
+ * Renders templates. Their sockets have one sequence of numbers, in the order of
+ * the calls. The daemon is asked after the last template is rendered: an error in
+ * a template then binds nothing, and the wait for the daemon can be aborted.
  *
  * @throws {TemplateError}
  * @throws {TimeoutError}
@@ -96,7 +94,7 @@ export async function renderAll(
             requests.push({ file: name, tag: tag(), address, options });
             return sock === undefined
               ? plainAddress(address, options)
-              : `fd@${FIRST_DESCRIPTOR + requests.length - 1}`;
+              : `fd@${FIRST_LISTEN_FD + requests.length - 1}`;
           }),
         }),
       }),
@@ -157,8 +155,9 @@ async function fetchSocket(
 }
 
 /**
- * A daemon that was killed and started again knows nothing of the socket that
- * HAProxy has, and cannot bind another one beside it: HAProxy goes on with it.
+ * The socket that HAProxy already has for this request. A daemon that was killed
+ * and started again no longer has it, and cannot bind a second one while HAProxy
+ * listens on the address.
  */
 function heldSocket(
   error: BindError,
@@ -169,41 +168,40 @@ function heldSocket(
   const socket = held?.copyOf(address, options);
   if (socket !== undefined) {
     warn(
-      `${file}:${tag.line}: the daemon does not have this socket any more, HAProxy keeps it: ${error.message}\n  in ${tag.source}`,
+      `${file}:${tag.line}: the daemon no longer has this socket, HAProxy keeps its own: ${error.message}\n  in ${tag.source}`,
     );
   }
   return socket;
 }
 
 /**
- * What {@linkcode render} gives: the configuration, and the sockets that
- * `fd@3`, `fd@4`, ... in it stand for.
+ * The result of {@linkcode render}: the configuration, and the sockets for its
+ * `fd@3`, `fd@4`, ...
  */
 export interface Rendering extends Disposable {
   /** The configuration. */
   readonly text: string;
   /**
-   * The sockets, which belong to the Rendering and are close-on-exec: the
-   * first has to be 3 in HAProxy, the next 4, and so on. `stdio` of
-   * `node:child_process` does that.
+   * The sockets, which belong to the Rendering and are close-on-exec. HAProxy
+   * needs them at 3, 4, ... in this order, as `stdio` of `node:child_process`
+   * passes them.
    */
   readonly descriptors: readonly number[];
 }
 
 /**
  * Renders a HAProxy configuration template: `<%= bind_tcp('0.0.0.0', 80) %>`
- * becomes `fd@3`, which HAProxy takes for a socket that it was started with
- * (configuration.txt, `bind`). Also there: `bind_udp(host, port)`,
- * `bind_unix(path)`, each with an object of the daemon's options as last
- * argument, `ENV`, and the rest of JavaScript. The backlog is 10240 unless
- * the options say otherwise.
+ * becomes `fd@3`, a socket that HAProxy inherits (configuration.txt, `bind`).
+ * A template also has `bind_udp(host, port)` and `bind_unix(path)`, each with the
+ * daemon's options as an optional last argument, `ENV`, and all of JavaScript.
+ * The backlog is 10240 by default.
  *
- * Without a control socket, neither as option nor in `MULTIBINDER_SOCK`, the
- * addresses themselves come out, with a warning.
+ * Without a control socket, neither as an option nor in `MULTIBINDER_SOCK`, the
+ * result has the addresses themselves, and a warning is given.
  *
- * @throws {TemplateError} for a mistake in the template and for a socket that
- * the daemon refuses, with the line and the tag.
- * @throws {TimeoutError} when there was no daemon within `timeout`.
+ * @throws {TemplateError} for an error in the template and for a socket that the
+ * daemon refuses, with the line and the tag.
+ * @throws {TimeoutError} when the daemon does not answer within `timeout`.
  *
  * @example
  * ```ts no-eval

@@ -1,4 +1,4 @@
-import { reporter } from "../client/run/report.ts";
+import { type Report, reporter } from "../supervisor/report.ts";
 
 /** Writes a line to standard error. */
-export const report: (line: string) => void = reporter("multibinder-haproxy");
+export const report: Report = reporter("multibinder-haproxy");

@@ -1,29 +1,14 @@
-import type { ConnectOptions } from "../client/options.ts";
-import { report } from "./report.ts";
+import type { ConnectOptions } from "../client/session/options.ts";
 import { configsOf, readHaproxyArguments } from "./haproxy_arguments.ts";
-import { type Manner, Supervisor } from "./supervisor.ts";
-
-/** How long a new HAProxy may take until it is ready, in ms. */
-const DEFAULT_READY_TIMEOUT = 60_000;
-
-/** How long connections may take to finish at the end, in ms. */
-const DEFAULT_GRACE = 30_000;
-
-/** {@linkcode Manner} with what is not said at its default. */
-export function mannerOf(
-  { readyTimeout, grace }: { [Name in keyof Manner]?: number | undefined },
-): Manner {
-  return {
-    readyTimeout: readyTimeout ?? DEFAULT_READY_TIMEOUT,
-    grace: grace ?? DEFAULT_GRACE,
-  };
-}
+import { report } from "./report.ts";
+import { Supervisor } from "./wrapper/supervisor.ts";
+import { timeoutsWith } from "./wrapper/timeouts.ts";
 
 /** Options of {@linkcode supervise}. */
 export interface SuperviseOptions extends ConnectOptions {
   /**
-   * HAProxy and its arguments: `["haproxy", "-f", "web.cfg.erb"]`. Files whose
-   * names end in `.erb` or `.mb` are rendered.
+   * HAProxy and its arguments: `["haproxy", "-f", "web.cfg.erb"]`. Files with
+   * the extension `.erb` or `.mb` are templates.
    */
   command: readonly string[];
   /**
@@ -40,49 +25,49 @@ export interface SuperviseOptions extends ConnectOptions {
    * The environment of HAProxy and of the templates. Default: this program's.
    */
   env?: Readonly<Record<string, string>>;
-  /** Takes a line for people. Default: standard error. */
+  /** Hears messages, a line each. Default: standard error. */
   report?: (line: string) => void;
 }
 
 /** How HAProxy ended: an exit code, or the number of a signal. */
 export type HaproxyEnding = { code: number } | { signal: number };
 
-/** A HAProxy that is kept running. `await using` stops it. */
+/** A HAProxy under supervision. `await using` stops it. */
 export interface Supervision extends AsyncDisposable {
-  /** The HAProxy that serves; `undefined` while one is started again. */
+  /** The PID of the HAProxy that serves; `undefined` during a restart. */
   readonly serving: number | undefined;
-  /** Those that were replaced and finish their connections. */
+  /** The PIDs of those that were replaced and finish their connections. */
   readonly draining: readonly number[];
   /**
-   * Replaces HAProxy by one with the templates as they are now. It resolves
+   * Replaces HAProxy by one with the templates as they are now, and resolves
    * when the new one accepts connections. When it rejects, the one that serves
-   * has not been touched. Asked for while one is under way, one more follows.
+   * was not touched. All calls during a reload become one more reload.
    *
    * @throws {TemplateError}
-   * @throws {Error} when HAProxy rejects the configuration or does not start;
-   * the message is what it says.
+   * @throws {Error} when HAProxy rejects the configuration or does not start,
+   * with HAProxy's own words.
    */
   reload(): Promise<void>;
   /**
-   * Ends HAProxy when its connections are finished, at the latest after the
-   * grace; called again, at once.
+   * Ends HAProxy once its connections are finished, at the latest after the
+   * grace. Called again, it ends HAProxy at once.
    */
   stop(): Promise<HaproxyEnding>;
-  /** How the last one that served has ended, after a `stop`. */
+  /** How the HAProxy that served last ended, after a `stop`. */
   readonly finished: Promise<HaproxyEnding>;
 }
 
 /**
- * Renders the templates of a HAProxy command line, has HAProxy check them, and
- * keeps it running with its sockets: it is started again when it dies, and
- * replaced without a gap by `reload`. It resolves when HAProxy accepts
- * connections. The `signal` ends it, before and after that.
+ * Renders the templates of a HAProxy command line, lets HAProxy check them, and
+ * keeps HAProxy running with its sockets: a HAProxy that crashes is restarted,
+ * and `reload` replaces it without a gap. It resolves when HAProxy accepts
+ * connections. The `signal` stops it, before and after that.
  *
- * HAProxy runs in the foreground as a child. `-D`, `-W`, `-S`, `-sf` and their
- * like are taken out of its arguments; a file named by `-p` is written here.
+ * HAProxy runs in the foreground as a child. Its arguments `-D`, `-W`, `-S`,
+ * `-sf` and `-st` are ignored, and the file of `-p` is written by this function.
  *
- * @throws {TemplateError} for a mistake in a template.
- * @throws {TimeoutError} when there was no daemon within `timeout`.
+ * @throws {TemplateError} for an error in a template.
+ * @throws {TimeoutError} when the daemon does not answer within `timeout`.
  * @throws {Error} when HAProxy rejects the configuration or does not start.
  * @throws {TypeError} for a command that does not start a HAProxy.
  *
@@ -103,10 +88,14 @@ export async function supervise(
   const { command: [command, ...args], env, signal, ...rest } = options;
   const haproxy = readHaproxyArguments(args);
   if (command === undefined || configsOf(haproxy).length === 0) {
-    throw new TypeError("the command names no configuration: haproxy -f FILE");
+    throw new TypeError(
+      "the command has no configuration: expected haproxy -f FILE",
+    );
   }
   if (haproxy.purpose !== "serve") {
-    throw new TypeError(`the command starts no HAProxy: ${args.join(" ")}`);
+    throw new TypeError(
+      `these arguments do not make HAProxy serve: ${args.join(" ")}`,
+    );
   }
   signal?.throwIfAborted();
   const { sock, timeout } = rest;
@@ -116,7 +105,7 @@ export async function supervise(
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),
     },
-    mannerOf(rest),
+    timeoutsWith(rest),
     rest.report ?? report,
     undefined,
   );
@@ -124,7 +113,6 @@ export async function supervise(
   try {
     await supervisor.start();
   } catch (error) {
-    await supervisor.stop();
     signal?.throwIfAborted();
     throw error;
   }
@@ -139,7 +127,7 @@ export async function supervise(
     stop: () => supervisor.stop(),
     finished: supervisor.finished,
     [Symbol.asyncDispose]: async () => {
-      await (supervisor.stopping ? supervisor.finished : supervisor.stop());
+      await (supervisor.isStopping ? supervisor.finished : supervisor.stop());
     },
   };
 }

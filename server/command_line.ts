@@ -1,33 +1,36 @@
-import { UnsupportedPlatformError } from "../ffi/abi.ts";
-import { OsError } from "../ffi/errno.ts";
-import { statusOf } from "../ffi/file.ts";
-import { MissingPermissionError } from "../ffi/libc.ts";
+import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
+import { OsError } from "../ffi/libc/errno.ts";
+import { statusOf } from "../ffi/files/file.ts";
+import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import {
   raiseDescriptorLimit,
   setAllCloseOnExec,
   userId,
-} from "../ffi/process.ts";
-import { ServiceManager } from "../ffi/service_manager.ts";
-import { SignalDescriptor } from "../ffi/signal_descriptor.ts";
-import type { MaskedSignal } from "../ffi/signal_mask.ts";
-import { SocketAddressError } from "../ffi/socket_address.ts";
-import { ControlSocketError } from "./control_socket.ts";
-import type { Daemon } from "./daemon.ts";
-import { Inheritance } from "./inheritance.ts";
-import type { Log } from "./log.ts";
+} from "../ffi/processes/process.ts";
+import { ServiceManager } from "../ffi/systemd/service_manager.ts";
+import { SignalDescriptor } from "../ffi/processes/signal_descriptor.ts";
+import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
+import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
+import { ControlSocketError } from "./daemon/control_socket.ts";
+import type { Daemon } from "./daemon/daemon.ts";
+import { Inheritance } from "./reexec/inheritance.ts";
+import type { Log } from "./log/log.ts";
 import { readCommandLine, usageOf } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
-import { initialPolicy, loadPolicy, rereadPolicy } from "./policy_in_force.ts";
-import { TakeoverError } from "./predecessor.ts";
-import { RequestError } from "./request_error.ts";
+import {
+  initialPolicy,
+  loadPolicy,
+  rereadPolicy,
+} from "./policy/policy_in_force.ts";
+import { RequestError } from "./requests/request_error.ts";
 import { limitsOf, logOf } from "./serve.ts";
 import { holdSignalsBack, SIGNALS } from "./signals.ts";
 import { start, type StartOptions, statusText } from "./start.ts";
-import { StateError } from "./state.ts";
-import { openTracing } from "./open_tracing.ts";
-import { Upgrade } from "./upgrade.ts";
+import { StateError } from "./reexec/state.ts";
+import { TakeoverError } from "./takeover/takeover_client.ts";
+import { Upgrade } from "./reexec/upgrade.ts";
 import { UsageError } from "./usage_error.ts";
-import { isCheck, passCheck } from "./version_check.ts";
+import { isCheck, passCheck } from "./reexec/version_check.ts";
 
 const encoder = new TextEncoder();
 
@@ -89,7 +92,6 @@ async function setUp(
     policy: policyPath === undefined
       ? undefined
       : await initialPolicy(policyPath, state, log),
-    tracing: await openTracing(),
   };
   const signals = resources.use(new SignalDescriptor(SIGNALS));
   const prepare = (daemon: Daemon) => {

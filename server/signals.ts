@@ -9,8 +9,8 @@
  *
  * @module
  */
-import { blockInEveryThread } from "../ffi/block_signals.ts";
-import type { MaskedSignal } from "../ffi/signal_mask.ts";
+import { blockInEveryThread } from "../ffi/processes/block_signals.ts";
+import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
 
 /** The signals that the daemon acts on. */
 export const SIGNALS: readonly MaskedSignal[] = [

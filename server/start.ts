@@ -6,20 +6,20 @@
  * @module
  */
 import type { HostAddress } from "../address.ts";
-import { groupId } from "../ffi/accounts.ts";
-import { BindTable } from "./bind_table.ts";
-import { ControlSocket } from "./control_socket.ts";
-import type { Daemon, DaemonParts } from "./daemon.ts";
-import { adoptState } from "./handoff.ts";
-import type { Log } from "./log.ts";
+import { groupId } from "../ffi/processes/accounts.ts";
+import { BindTable } from "./sockets/bind_table.ts";
+import { ControlSocket } from "./daemon/control_socket.ts";
+import type { Daemon, DaemonParts } from "./daemon/daemon.ts";
+import { adoptState } from "./reexec/handoff.ts";
+import type { Log } from "./log/log.ts";
 import { UsageError } from "./usage_error.ts";
-import { adoptRubyBinds } from "./ruby_environment.ts";
+import { adoptRubyBinds } from "./takeover/ruby_environment.ts";
 import { accessOf, firstGeneration, type ServerOptions } from "./serve.ts";
-import type { State } from "./state.ts";
-import { controlStoreName, storeName } from "./store_names.ts";
-import type { ServiceManager } from "../ffi/service_manager.ts";
-import { adoptStoredSockets } from "./stored_sockets.ts";
-import { takeOver } from "./takeover.ts";
+import type { State } from "./reexec/state.ts";
+import { controlStoreName, storeName } from "./takeover/store_names.ts";
+import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
+import { adoptStoredSockets } from "./takeover/stored_sockets.ts";
+import { takeOver } from "./takeover/takeover.ts";
 
 /** What the command line says. */
 export interface StartOptions extends Omit<ServerOptions, "policy" | "gid"> {
@@ -48,7 +48,7 @@ export interface Surroundings {
 export function start(
   options: StartOptions,
   state: State | undefined,
-  parts: Pick<DaemonParts, "log" | "limits" | "policy" | "tracing">,
+  parts: Pick<DaemonParts, "log" | "limits" | "policy">,
   { manager, say, prepare }: Surroundings,
 ): Daemon {
   if (state !== undefined) {

@@ -1,9 +1,9 @@
 import { dirname } from "@std/path/posix/dirname";
 import { hasHost, type Kind, parseAddress } from "../../address.ts";
-import { OsError } from "../../ffi/errno.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { BindError } from "../errors.ts";
-import { FetchError } from "./fetched_sockets.ts";
+import { BindError } from "../session/errors.ts";
+import { FetchError } from "./start/fetched_sockets.ts";
 
 /** What the address that could not be bound is, as far as anybody can tell. */
 type Place = { path: string | undefined } | { kind: Kind | undefined };

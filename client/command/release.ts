@@ -1,8 +1,8 @@
 import { AddressError, parseAddress } from "../../address.ts";
-import { connect, type ReleaseOptions } from "../session.ts";
+import { connect, type ReleaseOptions } from "../session/session.ts";
 import type { Command } from "./command.ts";
-import { readOptions } from "./options.ts";
-import { UsageError } from "./usage_error.ts";
+import { readOptions } from "./options/options.ts";
+import { UsageError } from "./options/usage_error.ts";
 
 const USAGE = `Usage: multibinder-client release [options] ADDR
 

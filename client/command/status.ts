@@ -1,9 +1,9 @@
-import { connect } from "../session.ts";
+import { connect } from "../session/session.ts";
 import type { Command } from "./command.ts";
-import { readOptions } from "./options.ts";
+import { readOptions } from "./options/options.ts";
 import { sayToReader } from "./output.ts";
 import { statusLines } from "./status_lines.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./options/usage_error.ts";
 
 const USAGE = `Usage: multibinder-client status [--json] [--sock PATH]
 

@@ -1,7 +1,7 @@
 import { formatDuration } from "../../duration.ts";
 import type { RequestCount, Status } from "../../protocol.ts";
-import { columns, entries } from "./columns.ts";
-import { formatAge } from "./duration.ts";
+import { columns, entries } from "./list/columns.ts";
+import { formatAge } from "./options/duration.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 const STRING = /(["'`])(?:\\.|(?!\1)[^\\])*\1/.source;
 const COMMENT = /\/\/.*|\/\*[\s\S]*?\*\//.source;
 
-/** JavaScript, or what is meant to be, without comments and what strings say. */
+/** Code, which may be invalid, without comments and with empty strings. */
 export function bareCode(code: string): string {
   return code.replace(
     new RegExp(`${STRING}|${COMMENT}`, "g"),

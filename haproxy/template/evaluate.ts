@@ -4,7 +4,7 @@ import { codeOf, syntaxError } from "./syntax.ts";
 import { type Tag, tagsOf } from "./tags.ts";
 import { TemplateError } from "./template_error.ts";
 
-/** What of EJS is used; the package has no types. */
+/** The part of EJS that is used. The package has no types. */
 const { compile }: {
   compile: (
     template: string,
@@ -16,17 +16,17 @@ const { compile }: {
   ) => (scope: Readonly<Record<string, unknown>>) => string;
 } = ejs;
 
-/** What a template is evaluated with. */
+/** Options of {@linkcode evaluate}. */
 export interface Evaluation {
-  /** Its name, for errors. */
+  /** The name of the template, for errors. */
   file: string;
   text: string;
-  /** The names that its code sees, given the tag that is at work when asked. */
+  /** The variables of its code, given a function for the tag being evaluated. */
   scope: (tag: () => Tag) => Readonly<Record<string, unknown>>;
 }
 
-/** Hears which tag is at work. */
-const MARK = "__tag_at_work";
+/** The function that is called with the index of the tag being evaluated. */
+const MARK = "__evaluates_tag";
 
 function marked(text: string, tags: readonly Tag[]): string {
   let result = "";
@@ -34,7 +34,7 @@ function marked(text: string, tags: readonly Tag[]): string {
   tags.forEach((tag, index) => {
     const mark = `${MARK}(${index})`;
     result += text.slice(taken, tag.at) + (tag.kind === "statement"
-      // The space keeps the delimiter from becoming another one, `<%_`.
+      // Without the space `<%` and the mark would be the delimiter `<%_`.
       ? ` ${mark}; ${tag.code}`
       : `(${mark}, ${codeOf(tag)}\n)`);
     taken = tag.at + tag.code.length;
@@ -42,12 +42,12 @@ function marked(text: string, tags: readonly Tag[]): string {
   return result + text.slice(taken);
 }
 
-/** A configuration is no HTML: nothing is escaped. */
+/** Nothing is escaped: a configuration is not HTML. */
 function asText(value: unknown): string {
   return value === undefined || value === null ? "" : String(value);
 }
 
-function refuseInterpolation(file: string, tags: readonly Tag[]): void {
+function rejectInterpolation(file: string, tags: readonly Tag[]): void {
   const tag = tags.find(({ code }) => interpolatesAsRuby(code));
   if (tag === undefined) return;
   const { line, source } = tag;
@@ -55,13 +55,13 @@ function refuseInterpolation(file: string, tags: readonly Tag[]): void {
     file,
     line,
     expression: source,
-    reason: "#{} in a string is Ruby",
-    hint: "in JavaScript it is written `...${name}...`, in backquotes",
+    reason: "#{...} in a string is Ruby",
+    hint: "in JavaScript write `...${name}...`, in backquotes",
   });
 }
 
 /**
- * The text that a template gives.
+ * Evaluates a template: the resulting text.
  *
  * @throws {TemplateError}
  */
@@ -69,11 +69,11 @@ export async function evaluate(
   { file, text, scope }: Evaluation,
 ): Promise<string> {
   const tags = tagsOf(file, text);
-  refuseInterpolation(file, tags);
-  let atWork: Tag | undefined;
+  rejectInterpolation(file, tags);
+  let current: Tag | undefined;
   const names = {
-    ...scope(() => atWork!),
-    [MARK]: (index: number) => atWork = tags[index],
+    ...scope(() => current!),
+    [MARK]: (index: number) => current = tags[index],
   };
   try {
     const template = compile(marked(text, tags), {
@@ -84,11 +84,11 @@ export async function evaluate(
     return template(names);
   } catch (error) {
     if (error instanceof TemplateError) throw error;
-    // Before a tag is at work it is the code itself that makes no sense.
-    if (atWork === undefined && error instanceof SyntaxError) {
+    // If no tag was evaluated, the code itself is invalid.
+    if (current === undefined && error instanceof SyntaxError) {
       throw await syntaxError(file, tags, error);
     }
-    const { line, source, code } = atWork ??
+    const { line, source, code } = current ??
       { line: 1, source: "", code: "" };
     throw new TemplateError({
       file,

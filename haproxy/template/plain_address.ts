@@ -1,10 +1,10 @@
 import { type Address, hasHost } from "../../address.ts";
-import type { SocketOptions } from "../../client/options.ts";
+import type { SocketOptions } from "../../client/session/options.ts";
 
 /**
- * An address as HAProxy's `bind` and `dgram-bind` take it (configuration.txt,
- * section 4.2), for who has no daemon. An IPv6 address takes IPv4 connections
- * as well where the system says so, unless the template says which.
+ * An address in the syntax of HAProxy's `bind` and `dgram-bind`
+ * (configuration.txt, section 4.2), for use without a daemon. Without an option
+ * of the template, the system decides whether an IPv6 socket accepts IPv4 too.
  */
 export function plainAddress(address: Address, options: SocketOptions): string {
   if (!hasHost(address)) return address.path.replace(/^@/, "abns@");

@@ -1,8 +1,8 @@
-import type { SocketOptions } from "../../client/options.ts";
+import type { SocketOptions } from "../../client/session/options.ts";
 
 /**
- * The options of a bind by the names that the daemon knows them by, and by
- * those that the client library has for them.
+ * The options of a bind: their names in the protocol, which templates use, and
+ * in the client library.
  */
 const NAMES: Readonly<Record<string, keyof SocketOptions>> = {
   backlog: "backlog",
@@ -21,7 +21,7 @@ const NAMES: Readonly<Record<string, keyof SocketOptions>> = {
   group: "group",
 };
 
-/** The daemon takes a mode in octal, `"0660"`; the library takes a number. */
+/** In the protocol a mode is octal text, `"0660"`; in the library a number. */
 function modeOf(value: unknown): unknown {
   return typeof value === "string" && /^[0-7]{3,4}$/.test(value)
     ? parseInt(value, 8)
@@ -29,21 +29,24 @@ function modeOf(value: unknown): unknown {
 }
 
 /**
- * Reads the options that a template gives. Whether a value makes sense is for
- * the daemon to say.
+ * Reads the options that a template gives. The daemon checks their values.
  *
- * @throws {TypeError} for a name that there is not.
+ * @throws {TypeError} for an unknown option.
  */
 export function readSocketOptions(given: unknown): SocketOptions {
   if (given === undefined) return {};
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new TypeError("the options are no object such as { backlog: 1024 }");
+    throw new TypeError(
+      "invalid options: expected an object such as { backlog: 1024 }",
+    );
   }
   const read = Object.entries(given).map(([name, value]) => {
     const option = Object.hasOwn(NAMES, name) ? NAMES[name] : undefined;
     if (option === undefined) {
       throw new TypeError(
-        `no option ${name}; there are ${Object.keys(NAMES).join(", ")}`,
+        `unknown option ${name}: expected one of ${
+          Object.keys(NAMES).join(", ")
+        }`,
       );
     }
     return [option, option === "mode" ? modeOf(value) : value] as const;

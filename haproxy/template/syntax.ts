@@ -1,6 +1,6 @@
 /**
- * Where a template's mistake in JavaScript is. V8 does not say, so that the
- * code of the tags is read once more by a parser that does.
+ * Finds the place of a syntax error in a template. V8 does not report it, so
+ * that another parser reads the code of the tags again.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { rubyHint } from "./ruby.ts";
 import type { Tag } from "./tags.ts";
 import { TemplateError } from "./template_error.ts";
 
-/** The code of all tags as one program, and where each line of it is from. */
+/** The code of all tags as one program, and the origin of each of its lines. */
 interface Program {
   code: string;
   lines: { tag: Tag; line: number }[];
 }
 
-/** Delimiters get lines of their own, so that a `//` comment ends in time. */
+/** Separators are on lines of their own, because a tag may end in a comment. */
 function programOf(tags: readonly Tag[]): Program {
   const code: string[] = [];
   const lines: Program["lines"] = [];
@@ -31,12 +31,12 @@ function programOf(tags: readonly Tag[]): Program {
   return { code: code.join("\n"), lines };
 }
 
-/** A tag's code; EJS lets an expression end with a semicolon. */
+/** The code of a tag. EJS permits a semicolon after an expression. */
 export function codeOf({ kind, code }: Tag): string {
   return kind === "statement" ? code : code.replace(/;\s*$/, "");
 }
 
-/** The tag with the last brace that is never closed. */
+/** The tag with the last brace that is not closed. */
 function unclosedBlock(tags: readonly Tag[]): Tag | undefined {
   const open: Tag[] = [];
   for (const tag of tags) {
@@ -54,7 +54,7 @@ function isPositioned(
   return error instanceof SyntaxError && "pos" in error && "loc" in error;
 }
 
-/** Describes `cause`, which V8 has said of the template's code. */
+/** The error for `cause`, which V8 threw for the code of a template. */
 export async function syntaxError(
   file: string,
   tags: readonly Tag[],

@@ -1,20 +1,20 @@
 import { TemplateError } from "./template_error.ts";
 
-/** A tag with code in it. */
+/** A tag that contains code. */
 export interface Tag {
   /** `<%= ... %>` and `<%- ... %>`, or `<% ... %>`. */
   kind: "expression" | "statement";
-  /** What stands between the delimiters. */
+  /** The text between the delimiters. */
   code: string;
-  /** Where the code begins in the template. */
+  /** The index of the code in the template. */
   at: number;
-  /** The line that the tag begins in, from 1. */
+  /** The line in which the tag begins, from 1. */
   line: number;
   /** The tag with its delimiters. */
   source: string;
 }
 
-// As EJS divides a template: a `%>` in a string ends the tag, as in ERB.
+// The delimiters of EJS: as in ERB, a `%>` in a string ends the tag.
 const DELIMITER = /<%%|%%>|<%=|<%-|<%_|<%#|<%|-%>|_%>|%>/g;
 
 const EXPRESSIONS: ReadonlySet<string> = new Set(["<%=", "<%-"]);
@@ -30,7 +30,7 @@ const CLOSING: ReadonlySet<string> = new Set(["%>", "-%>", "_%>"]);
 /**
  * The tags of a template, in order; comments (`<%#`) are left out.
  *
- * @throws {TemplateError} for one that is never closed or has nothing in it.
+ * @throws {TemplateError} for a tag that is not closed or is empty.
  */
 export function tagsOf(file: string, text: string): Tag[] {
   const tags: Tag[] = [];

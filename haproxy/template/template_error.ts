@@ -1,19 +1,19 @@
-/** Where in a template something went wrong, and why. */
+/** The place and the reason of an error in a template. */
 export interface TemplateProblem {
-  /** The template's name, as it was given. */
+  /** The name of the template. */
   file: string;
   /** The line, from 1. */
   line: number;
-  /** The tag as it stands there, `<%= ... %>`. */
+  /** The tag, `<%= ... %>`. */
   expression: string;
-  /** What is wrong. */
+  /** The error. */
   reason: string;
-  /** What can be done about it. */
+  /** How to correct it, if known. */
   hint?: string | undefined;
 }
 
 /**
- * A template that could not be rendered: broken syntax, an exception in a tag,
+ * A template that could not be rendered: invalid syntax, an exception in a tag,
  * or a socket that the daemon refused.
  *
  * @example
@@ -30,14 +30,14 @@ export interface TemplateProblem {
 export class TemplateError extends Error {
   /** `TemplateError`. */
   override readonly name = "TemplateError";
-  /** The template's name. */
+  /** The name of the template. */
   readonly file: string;
   /** The line, from 1. */
   readonly line: number;
-  /** The tag as it stands there. */
+  /** The tag. */
   readonly expression: string;
 
-  /** `cause` is what was thrown, if anything was. */
+  /** `cause` is the error that was thrown, if there was one. */
   constructor(problem: TemplateProblem, cause?: unknown) {
     const { file, line, expression, reason, hint } = problem;
     const lines = [`${file}:${line}: ${reason}`];

@@ -18,7 +18,7 @@
  * @module
  */
 import type { HostAddress } from "../../address.ts";
-import { canonicalHost } from "../../ffi/socket_address.ts";
+import { canonicalHost } from "../../ffi/sockets/socket_address.ts";
 import { type NumericHost, numericHost } from "./numeric_host.ts";
 import { PatternError } from "./pattern_error.ts";
 import type { Effect } from "./policy.ts";

@@ -1,6 +1,6 @@
-import { abi } from "../../ffi/abi.ts";
-import { viewOf } from "../../ffi/memory.ts";
-import { encodeSocketAddress } from "../../ffi/socket_address.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { viewOf } from "../../ffi/libc/memory.ts";
+import { encodeSocketAddress } from "../../ffi/sockets/socket_address.ts";
 
 const { sockaddr_in, sockaddr_in6 } = abi.layouts;
 

@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { OsError } from "../../ffi/errno.ts";
-import { realPath } from "../../ffi/file.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { realPath } from "../../ffi/files/file.ts";
 import { PatternError } from "./pattern_error.ts";
 import type { Effect } from "./policy.ts";
 

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { groupId, userId } from "../../ffi/accounts.ts";
-import { OsError } from "../../ffi/errno.ts";
-import { readFile } from "../../ffi/file.ts";
-import { isOption } from "../bind_options.ts";
+import { groupId, userId } from "../../ffi/processes/accounts.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { readFile } from "../../ffi/files/file.ts";
+import { type Method, METHODS } from "../../protocol.ts";
+import { isOption } from "../sockets/bind_options.ts";
 import { type AddressMatcher, addressPattern } from "./address_pattern.ts";
 import { type IdRange, IdRanges } from "./id_ranges.ts";
 import { lineAt, LineError, type Located, readJson } from "./located_json.ts";
@@ -14,8 +15,7 @@ import { PatternError } from "./pattern_error.ts";
 import { type Effect, type Policy, PolicyError } from "./policy.ts";
 import { type Rule, RuleList } from "./rule.ts";
 
-const METHODS: readonly string[] = ["bind", "list", "release", "status"];
-const WITH_ADDRESS: readonly string[] = ["bind", "release"];
+const WITH_ADDRESS: readonly Method[] = ["bind", "release"];
 /** Without those that need privileges or reach beyond the socket. */
 const USUAL_OPTIONS: readonly string[] = [
   "backlog",
@@ -88,7 +88,7 @@ function readRule(value: Located): Rule {
     membersOf(value, "a rule", KEYS);
   const effect = decision === undefined
     ? "allow"
-    : oneOf(decision, ["allow", "deny"], "decision") as Effect;
+    : oneOf<Effect>(decision, ["allow", "deny"], "decision");
   const usualMethods = addresses === undefined ? METHODS : WITH_ADDRESS;
   return {
     name: name && readName(name),
@@ -169,7 +169,7 @@ function named(
   throw new LineError(line, `there is no ${kind} ${JSON.stringify(name)}`);
 }
 
-function readMethods(value: Located): string[] {
+function readMethods(value: Located): Method[] {
   return someOf(value, "methods").map((each) =>
     oneOf(each, METHODS, "methods")
   );
@@ -243,13 +243,14 @@ function stringOf(value: Located, what: string): string {
   throw new LineError(value.line, `${what} takes text in quotes`);
 }
 
-function oneOf(
+function oneOf<T extends string>(
   value: Located,
-  known: readonly string[],
+  known: readonly T[],
   what: string,
-): string {
+): T {
   const text = stringOf(value, what);
-  if (known.includes(text)) return text;
+  const found = known.find((each) => each === text);
+  if (found !== undefined) return found;
   throw new LineError(
     value.line,
     `${what} takes ${known.join(", ")}, not ${JSON.stringify(text)}`,

@@ -3,7 +3,7 @@ import { regressions, type Run } from "../../bench/suite/baseline.ts";
 import { chart } from "../../bench/suite/chart.ts";
 import { markdownTable, textTable } from "../../bench/suite/report.ts";
 import { meetsTarget, type Row, rowKey } from "../../bench/suite/row.ts";
-import { treePath } from "../tree.ts";
+import { treePath } from "../support/tree.ts";
 
 const FASTER: Row = {
   group: "binds per second",

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { backlogOf } from "./listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { backlogOf } from "../support/binds/listening_socket.ts";
 
 const MOST = Number(Deno.readTextFileSync("/proc/sys/net/core/somaxconn"));
 

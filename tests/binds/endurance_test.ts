@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { assertNoGrowth } from "../memory_growth.ts";
-import { assertOpen, openIn } from "../open_descriptors.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertNoGrowth } from "../support/memory_growth.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
 
 /** A leak of one KiB a bind would be 10,000 KiB: well beyond this. */
 const MARGIN_KIB = 8 * 1024;

@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { bind, BindError } from "../../client.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { OwnPort } from "../loopback.ts";
-import { assertOpen, openIn } from "../open_descriptors.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
 
 async function refusal(
   sock: string,

@@ -1,7 +1,11 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { assertSameSocket, lacksIpv6, socketOf } from "./listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import {
+  assertSameSocket,
+  lacksIpv6,
+  socketOf,
+} from "../support/binds/listening_socket.ts";
 
 const ignore = lacksIpv6();
 

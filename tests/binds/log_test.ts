@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { ask, requestText } from "../raw_connection.ts";
-import { Scratch, treePath } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { ask, requestText } from "../support/raw_connection.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 
 const ISO_8601 = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
@@ -80,7 +80,7 @@ Deno.test("the peer that is logged is the one that connected", {
   await using scratch = await Scratch.make();
   await Deno.chmod(scratch.path, 0o755);
   const client = scratch.join("client.rb");
-  await Deno.copyFile(treePath("tests/foreign/client.rb"), client);
+  await Deno.copyFile(treePath("tests/support/programs/client.rb"), client);
   await Deno.chmod(client, 0o644);
   const sock = scratch.join("control.sock");
   const args = ["--mode", "0666", "--log-format", "json"];

@@ -1,11 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind, type Binding } from "../../client.ts";
-import { abi } from "../../ffi/abi.ts";
-import { isNonblocking } from "../../ffi/descriptor.ts";
-import { getOption, isListening } from "../../ffi/socket.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { lacksIpv6, tcpAddress, waitingAt } from "./listening_socket.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { isNonblocking } from "../../ffi/files/descriptor.ts";
+import { getOption, isListening } from "../../ffi/sockets/socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import {
+  lacksIpv6,
+  tcpAddress,
+  waitingAt,
+} from "../support/binds/listening_socket.ts";
 
 const ignore = lacksIpv6();
 

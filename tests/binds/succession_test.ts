@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
-import { tcpAddress, waitingAt } from "./listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
+import { tcpAddress, waitingAt } from "../support/binds/listening_socket.ts";
 
 /** Starts a service that answers every connection with its name. */
 async function startService(sock: string, name: string): Promise<Program> {
-  const script = treePath("tests/binds/answering_service.ts");
+  const script = treePath("tests/support/binds/answering_service.ts");
   const service = Program.start(Deno.execPath(), {
     args: ["run", "-A", script, sock, "127.0.0.1", "0", name],
   });

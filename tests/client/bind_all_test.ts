@@ -13,9 +13,9 @@ import {
   ErrorCode,
   type SocketRequest,
 } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { Scratch } from "../support/tree.ts";
 
 function closeAll(bindings: readonly Binding[]): void {
   for (const binding of bindings) binding.close();

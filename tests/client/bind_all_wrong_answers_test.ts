@@ -1,21 +1,24 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { bindAll, BindError, ProtocolError } from "../../client.ts";
-import { type Descriptor, spareDescriptor } from "../../ffi/descriptor.ts";
+import {
+  type Descriptor,
+  spareDescriptor,
+} from "../../ffi/files/descriptor.ts";
 import {
   bindSocket,
   listenOn,
   newSocket,
   streamSocket,
-} from "../../ffi/socket.ts";
-import type { InternetAddress } from "../../ffi/socket_address.ts";
+} from "../../ffi/sockets/socket.ts";
+import type { InternetAddress } from "../../ffi/sockets/socket_address.ts";
 import type { Answer } from "../../protocol.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { Scratch } from "../tree.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { Scratch } from "../support/tree.ts";
 import {
   type FakeConnection,
   FakeServer,
   type Request,
-} from "./fake_server.ts";
+} from "../support/client/fake_server.ts";
 
 const LOOPBACK: InternetAddress = {
   family: "ipv4",

@@ -17,13 +17,13 @@ import {
   Descriptor,
   isCloseOnExec,
   isNonblocking,
-} from "../../ffi/descriptor.ts";
-import { isListening, streamSocket } from "../../ffi/socket.ts";
-import type { UnixAddress } from "../../ffi/socket_address.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { lacks, startForeign } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
+} from "../../ffi/files/descriptor.ts";
+import { isListening, streamSocket } from "../../ffi/sockets/socket.ts";
+import type { UnixAddress } from "../../ffi/sockets/socket_address.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { lacks, startForeign } from "../support/foreign_program.ts";
+import { descriptorsOf } from "../support/process_state.ts";
 
 const UNNAMED: UnixAddress = { family: "unix", path: "" };
 

@@ -13,14 +13,14 @@ import {
   OsError,
   TimeoutError,
 } from "../../client.ts";
-import { SocketAddressError } from "../../ffi/socket_address.ts";
-import { leaveDeadSocket } from "../control_socket/dead_socket.ts";
-import { Daemon, daemonCommand } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { PATIENCE } from "../eventually.ts";
-import { Program } from "../program.ts";
-import { libcPath, Scratch, treePath } from "../tree.ts";
-import { OpenScratch, unprivileged } from "../unprivileged.ts";
+import { SocketAddressError } from "../../ffi/sockets/socket_address.ts";
+import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
+import { Daemon, daemonCommand } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { Program } from "../support/program.ts";
+import { libcPath, Scratch, treePath } from "../support/tree.ts";
+import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
 
 const VARIABLE = "MULTIBINDER_SOCK";
 
@@ -155,7 +155,7 @@ Deno.test("a control socket of somebody else is an OsError with EACCES", async (
     "run",
     "--no-prompt",
     `--allow-ffi=${libcPath}`,
-    treePath("tests/client/bind_program.ts"),
+    treePath("tests/support/client/bind_program.ts"),
   ];
   await using program = Program.start(command[0]!, {
     args: command.slice(1),
@@ -179,7 +179,7 @@ Deno.test("a program that may open no more descriptors is told so, and loses non
       Deno.execPath(),
       "run",
       "-A",
-      treePath("tests/client/few_descriptors_program.ts"),
+      treePath("tests/support/client/few_descriptors_program.ts"),
     ],
     env: { MULTIBINDER_SOCK: daemon.sock },
   });

@@ -5,13 +5,13 @@ import {
   assertThrows,
 } from "@std/assert";
 import { bind, bindSync, connect, TimeoutError } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { PATIENCE } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { Scratch } from "../tree.ts";
-import { FakeServer } from "./fake_server.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
+import { FakeServer } from "../support/client/fake_server.ts";
 
 const REASON = new Error("the user has pressed Ctrl+C");
 

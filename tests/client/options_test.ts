@@ -13,8 +13,8 @@ import {
   connect,
   type SocketRequest,
 } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { PATIENCE } from "../eventually.ts";
+import { Daemon } from "../support/daemon.ts";
+import { PATIENCE } from "../support/eventually.ts";
 
 /** As JavaScript calls it, where nobody checks the names. */
 function unchecked(options: Record<string, unknown>): BindOptions {

@@ -6,11 +6,11 @@ import {
 } from "@std/assert";
 import { BindError, connect, TimeoutError } from "../../client.ts";
 import { VERSION } from "../../version.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { PATIENCE } from "../eventually.ts";
-import { Scratch } from "../tree.ts";
-import { FakeServer } from "./fake_server.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { Scratch } from "../support/tree.ts";
+import { FakeServer } from "../support/client/fake_server.ts";
 
 Deno.test("binds asked for at once are answered each with its own socket", async () => {
   await using daemon = await Daemon.start();

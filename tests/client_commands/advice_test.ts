@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { BindError } from "../../client.ts";
 import { adviceFor } from "../../client/command/advice.ts";
-import { FetchError } from "../../client/command/fetched_sockets.ts";
-import { runClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { Scratch } from "../tree.ts";
+import { FetchError } from "../../client/command/start/fetched_sockets.ts";
+import { runClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { Scratch } from "../support/tree.ts";
 
 /** What to do about an address that the daemon cannot bind. */
 function advice(asked: string, code: string, message: string): string {

@@ -5,10 +5,10 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { VERSION } from "../../version.ts";
-import { runClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
+import { runClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 
 const WRONG: [what: string, args: string[], says: string][] = [
   ["no command", [], "the command is missing"],

@@ -1,7 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { columns } from "../../client/command/columns.ts";
-import { formatAge, readDuration } from "../../client/command/duration.ts";
-import { UsageError } from "../../client/command/usage_error.ts";
+import { columns } from "../../client/command/list/columns.ts";
+import {
+  formatAge,
+  readDuration,
+} from "../../client/command/options/duration.ts";
+import { UsageError } from "../../client/command/options/usage_error.ts";
 import { formatDuration } from "../../duration.ts";
 
 Deno.test("columns are aligned under a heading, numbers to the right", () => {
@@ -53,7 +56,7 @@ Deno.test("durations are read as people write them", () => {
     assertThrows(
       () => read(text),
       UsageError,
-      `--grace ${text} is no duration`,
+      `invalid --grace ${text}: expected a duration`,
     );
   }
   assertEquals([250, 1000, 1500].map(formatDuration), [

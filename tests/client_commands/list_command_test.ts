@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
-import { tcpAddress } from "../binds/listening_socket.ts";
-import { FakeServer } from "../client/fake_server.ts";
-import { clientCommand, runClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { Scratch } from "../tree.ts";
+import { tcpAddress } from "../support/binds/listening_socket.ts";
+import { FakeServer } from "../support/client/fake_server.ts";
+import { clientCommand, runClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
 
 async function listed(daemon: Daemon, ...args: string[]): Promise<string> {
   const { code, output, errors } = await runClient(daemon, ["list", ...args]);

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Holder } from "../../client.ts";
-import { listNotes, listTable } from "../../client/command/list_table.ts";
-import type { ListedSocket } from "../../client/command/listing.ts";
+import { listNotes, listTable } from "../../client/command/list/list_table.ts";
+import type { ListedSocket } from "../../client/command/list/listing.ts";
 
 const BOUND = "2026-01-02T03:04:05.000Z";
 const NOW = new Date(BOUND).getTime() + 180_000;

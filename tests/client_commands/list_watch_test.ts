@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
-import { FakeServer } from "../client/fake_server.ts";
-import { clientCommand, startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { Scratch } from "../tree.ts";
-import { OpenScratch, unprivileged } from "../unprivileged.ts";
+import { FakeServer } from "../support/client/fake_server.ts";
+import { clientCommand, startClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
+import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
 
 const OFTEN = ["list", "--watch", "0.1", "--no-holders"];
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { statusLines } from "../../client/command/status_lines.ts";
-import { runClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
+import { runClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
 
 const AT = "2026-01-02T03:04:05.000Z";
 const NOW = new Date(AT).getTime() + 93_780_000;

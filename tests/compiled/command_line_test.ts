@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../version.ts";
-import { Daemon } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 
 /** What the binary is made of, which needs no runtime of `deno compile`. */
 const PROGRAM = [Deno.execPath(), "run", "-A", treePath("multibinder.ts")];

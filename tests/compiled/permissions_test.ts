@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UnsupportedPlatformError } from "../../ffi/abi.ts";
+import { UnsupportedPlatformError } from "../../ffi/libc/abi.ts";
 import { permissionFlags } from "../../tools/compile/permissions.ts";
 
 for (const arch of ["x86_64", "aarch64"]) {

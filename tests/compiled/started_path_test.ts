@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { pathThatStarted } from "../../ffi/executable.ts";
-import { Scratch } from "../tree.ts";
+import { pathThatStarted } from "../../ffi/processes/executable.ts";
+import { Scratch } from "../support/tree.ts";
 
 /** A folder with a file `binary` and a link to it, and the file's real path. */
 async function installed(): Promise<{ scratch: Scratch; binary: string }> {

@@ -1,12 +1,20 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
 import { VERSION } from "../../version.ts";
-import { socketOf, tcpAddress, waitingAt } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { Scratch } from "../tree.ts";
-import { linkOrCopy } from "../upgrade/copied_daemon.ts";
-import { Binaries, cannotCompile, OTHER_VERSION } from "./binaries.ts";
+import {
+  socketOf,
+  tcpAddress,
+  waitingAt,
+} from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { Scratch } from "../support/tree.ts";
+import { linkOrCopy } from "../support/upgrade/copied_daemon.ts";
+import {
+  Binaries,
+  cannotCompile,
+  OTHER_VERSION,
+} from "../support/compiled/binaries.ts";
 
 const compiling = { ignore: await cannotCompile() };
 const binaries = new Binaries();

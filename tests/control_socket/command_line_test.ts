@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { VERSION } from "../../version.ts";
-import { MINIMAL_FLAGS } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { Scratch, treePath } from "../tree.ts";
+import { MINIMAL_FLAGS } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 
 async function run(...args: string[]) {
   await using scratch = await Scratch.make();

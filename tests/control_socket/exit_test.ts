@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect } from "../../client.ts";
-import { Daemon, daemonCommand } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { within } from "../program.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon, daemonCommand } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { within } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test(`${signal} ends with exit code 0 and removes the path`, async () => {

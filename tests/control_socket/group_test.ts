@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { startDaemon } from "./start_failure.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { startDaemon } from "../support/control_socket/start_failure.ts";
 
 const asRoot = { ignore: Deno.uid() !== 0 };
 const WARNING = "others may connect to this daemon of root's";

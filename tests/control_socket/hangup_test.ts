@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
 
 Deno.test("SIGHUP without a policy changes nothing, and a line says so", async () => {
   await using daemon = await Daemon.start();

@@ -5,20 +5,20 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Errno } from "../../ffi/errno.ts";
+import { Errno } from "../../ffi/libc/errno.ts";
 import {
   bindSocket,
   listenOn,
   streamSocket,
   tryConnect,
-} from "../../ffi/socket.ts";
-import type { UnixAddress } from "../../ffi/socket_address.ts";
-import { Daemon, daemonCommand } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { Scratch } from "../tree.ts";
-import { OpenScratch, unprivileged } from "../unprivileged.ts";
-import { leaveDeadSocket } from "./dead_socket.ts";
-import { assertRefused } from "./start_failure.ts";
+} from "../../ffi/sockets/socket.ts";
+import type { UnixAddress } from "../../ffi/sockets/socket_address.ts";
+import { Daemon, daemonCommand } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
+import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
+import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
+import { assertRefused } from "../support/control_socket/start_failure.ts";
 
 Deno.test("the control socket is the owner's alone by default", async () => {
   await using daemon = await Daemon.start();

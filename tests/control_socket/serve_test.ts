@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { libc } from "../../ffi/libc.ts";
+import { libc } from "../../ffi/libc/libc.ts";
 import {
   ControlSocketError,
   OsError,
   serve,
   type Server,
 } from "../../server.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { Scratch } from "../tree.ts";
-import { leaveDeadSocket } from "./dead_socket.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { Scratch } from "../support/tree.ts";
+import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
 
 const QUIET = { logLevel: "error" } as const;
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 
 Deno.test("the demo replaces service and daemon under load and loses nothing", async () => {
   await using demo = Program.start(Deno.execPath(), {

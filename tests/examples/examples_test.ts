@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { assertOpenKinds, type Kinds, openKinds } from "../open_descriptors.ts";
-import { Program, within } from "../program.ts";
-import { libcPath, treePath } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import {
+  assertOpenKinds,
+  type Kinds,
+  openKinds,
+} from "../support/open_descriptors.ts";
+import { Program, within } from "../support/program.ts";
+import { libcPath, treePath } from "../support/tree.ts";
 
 /** The flags that an example's first lines tell its user to give. */
 async function flagsOf(example: string): Promise<string[]> {

@@ -5,11 +5,15 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { connect } from "../../client.ts";
-import { clientCommand, runClient, startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { descriptorsOf, settledAs } from "../process_state.ts";
-import { ENVIRONMENT } from "../program.ts";
-import { Scratch } from "../tree.ts";
+import {
+  clientCommand,
+  runClient,
+  startClient,
+} from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { descriptorsOf, settledAs } from "../support/process_state.ts";
+import { ENVIRONMENT } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
 
 const NO_STRAYS = ["0", "1", "2", "3", "4"];
 

@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Abi, abiOf, UnsupportedPlatformError } from "../../ffi/abi.ts";
-import { lacks } from "../foreign_program.ts";
+import {
+  type Abi,
+  abiOf,
+  UnsupportedPlatformError,
+} from "../../ffi/libc/abi.ts";
+import { lacks } from "../support/foreign_program.ts";
 
 const HEADERS = `
   dirent errno fcntl grp limits netdb poll pwd sched signal spawn stddef stdio time unistd

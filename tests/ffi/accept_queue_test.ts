@@ -4,21 +4,24 @@ import {
   type QueueKind,
   socketInode,
   waitingConnections,
-} from "../../ffi/accept_queue.ts";
-import { Descriptor, setCloseOnExec } from "../../ffi/descriptor.ts";
-import { OsError } from "../../ffi/errno.ts";
+} from "../../ffi/sockets/accept_queue.ts";
+import { Descriptor, setCloseOnExec } from "../../ffi/files/descriptor.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
 import {
   acceptConnection,
   bindSocket,
   listenOn,
   newSocket,
   tryConnect,
-} from "../../ffi/socket.ts";
-import { localAddress, type SocketAddress } from "../../ffi/socket_address.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
+} from "../../ffi/sockets/socket.ts";
+import {
+  localAddress,
+  type SocketAddress,
+} from "../../ffi/sockets/socket_address.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 
 const KINDS: readonly QueueKind[] = ["tcp", "unix", "seqpacket"];
 
@@ -124,7 +127,7 @@ async function waitingIn(
     Deno.execPath(),
     "run",
     "-A",
-    treePath("tests/ffi/accept_queue_program.ts"),
+    treePath("tests/support/ffi/accept_queue_program.ts"),
     queue.kind,
     String(queue.fd),
     ...more,

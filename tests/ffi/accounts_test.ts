@@ -6,10 +6,10 @@ import {
   lookUpUser,
   userId,
   userName,
-} from "../../ffi/accounts.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { Scratch, treePath } from "../tree.ts";
+} from "../../ffi/processes/accounts.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 
 type Lookup = (name: string) => number | undefined;
 type LookupOnThread = (name: string) => Promise<number | undefined>;
@@ -88,7 +88,7 @@ const WITH_ANOTHER_FILE = `
 `;
 const LOOK_UP = `
   import { groupId, groupName, lookUpGroup } from "${new URL(
-  "ffi/accounts.ts",
+  "ffi/processes/accounts.ts",
   `file://${treePath("")}`,
 )}";
   const id = await lookUpGroup("crowd");

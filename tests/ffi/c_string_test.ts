@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { cString, textAt } from "../../ffi/c_string.ts";
-import { bytesAt, NativeMemory } from "../../ffi/memory.ts";
+import { cString, textAt } from "../../ffi/libc/c_string.ts";
+import { bytesAt, NativeMemory } from "../../ffi/libc/memory.ts";
 
 for (const text of ["", "plain", "日本 ü 🦕"]) {
   Deno.test(`a C string comes back: ${JSON.stringify(text)}`, () => {

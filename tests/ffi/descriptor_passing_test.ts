@@ -1,18 +1,18 @@
 import { assert, assertEquals, assertExists, assertThrows } from "@std/assert";
-import { abi } from "../../ffi/abi.ts";
+import { abi } from "../../ffi/libc/abi.ts";
 import {
   Descriptor,
   isCloseOnExec,
   setCloseOnExec,
   spareDescriptor,
-} from "../../ffi/descriptor.ts";
+} from "../../ffi/files/descriptor.ts";
 import {
   receiveDescriptors,
   sendDescriptors,
-} from "../../ffi/descriptor_passing.ts";
-import { OsError } from "../../ffi/errno.ts";
-import { send } from "../../ffi/socket.ts";
-import { connectedPair } from "./connected_pair.ts";
+} from "../../ffi/sockets/descriptor_passing.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { send } from "../../ffi/sockets/socket.ts";
+import { connectedPair } from "../support/ffi/connected_pair.ts";
 
 const HELLO = new TextEncoder().encode("hello");
 

@@ -7,10 +7,10 @@ import {
   setCloseOnExec,
   setNonblocking,
   spareDescriptor,
-} from "../../ffi/descriptor.ts";
-import { OsError } from "../../ffi/errno.ts";
-import { libc } from "../../ffi/libc.ts";
-import { connectedPair } from "./connected_pair.ts";
+} from "../../ffi/files/descriptor.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import { connectedPair } from "../support/ffi/connected_pair.ts";
 
 /** Opens descriptors until one has the number `fd`; the stack owns them all. */
 function take(fd: number): DisposableStack {

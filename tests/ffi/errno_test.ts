@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { check, Errno, errnoName, OsError } from "../../ffi/errno.ts";
-import { libc } from "../../ffi/libc.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
+import { check, Errno, errnoName, OsError } from "../../ffi/libc/errno.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
 
 async function run(command: string, ...args: string[]): Promise<string> {
   await using program = Program.start(command, { args });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { OsError } from "../../ffi/errno.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
 import {
   memoryFile,
   namesIn,
@@ -10,8 +10,8 @@ import {
   statusOf,
   unlink,
   withUmask,
-} from "../../ffi/file.ts";
-import { Scratch } from "../tree.ts";
+} from "../../ffi/files/file.ts";
+import { Scratch } from "../support/tree.ts";
 
 Deno.test("a file's status is the one that Deno sees, of a link its own", async () => {
   await using scratch = await Scratch.make();

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { hasHungUp } from "../../ffi/hang_up.ts";
-import { connectedPair } from "./connected_pair.ts";
+import { hasHungUp } from "../../ffi/processes/hang_up.ts";
+import { connectedPair } from "../support/ffi/connected_pair.ts";
 
 Deno.test("who has closed the other end has hung up", () => {
   using pair = connectedPair();

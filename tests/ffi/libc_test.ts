@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { abi } from "../../ffi/abi.ts";
-import { cString } from "../../ffi/c_string.ts";
-import { Errno, lastErrno } from "../../ffi/errno.ts";
-import { libc } from "../../ffi/libc.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { cString } from "../../ffi/libc/c_string.ts";
+import { Errno, lastErrno } from "../../ffi/libc/errno.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 
 const EBADF = 9;
 
@@ -25,8 +25,8 @@ Deno.test("errno is right at each of many failing calls", () => {
 
 Deno.test("errno is right where the first call of a program fails", async () => {
   const script = `
-    import { libc } from ${JSON.stringify(source("ffi/libc.ts"))};
-    import { lastErrno } from ${JSON.stringify(source("ffi/errno.ts"))};
+    import { libc } from ${JSON.stringify(source("ffi/libc/libc.ts"))};
+    import { lastErrno } from ${JSON.stringify(source("ffi/libc/errno.ts"))};
     console.log(libc().close(-1), lastErrno());
   `;
   await using program = Program.start(Deno.execPath(), {

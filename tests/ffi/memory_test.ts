@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { NativeMemory } from "../../ffi/memory.ts";
+import { NativeMemory } from "../../ffi/libc/memory.ts";
 
 Deno.test("what is written to native memory is read from it", () => {
   using memory = NativeMemory.of(Uint8Array.of(1, 2, 3, 4));

@@ -1,11 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { OsError } from "../../ffi/errno.ts";
-import { supplementaryGroups } from "../../ffi/peer_groups.ts";
-import { streamSocket } from "../../ffi/socket.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
-import { connectedPair } from "./connected_pair.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { supplementaryGroups } from "../../ffi/sockets/peer_groups.ts";
+import { streamSocket } from "../../ffi/sockets/socket.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
+import { connectedPair } from "../support/ffi/connected_pair.ts";
 
 /** This process's own, as proc_pid_status(5) has them. */
 async function ownGroups(): Promise<number[]> {
@@ -21,11 +21,11 @@ Deno.test("the groups of who connected are its supplementary ones", async () => 
 
 const AS_A_MEMBER = `
   import { supplementaryGroups } from "${new URL(
-  "ffi/peer_groups.ts",
+  "ffi/sockets/peer_groups.ts",
   `file://${treePath("")}`,
 )}";
   import { socketPair } from "${new URL(
-  "ffi/socket_pair.ts",
+  "ffi/sockets/socket_pair.ts",
   `file://${treePath("")}`,
 )}";
   const [near, far] = socketPair();

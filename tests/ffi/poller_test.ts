@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { abi } from "../../ffi/abi.ts";
-import { OsError } from "../../ffi/errno.ts";
-import { Interest, Poller } from "../../ffi/poller.ts";
-import { send } from "../../ffi/socket.ts";
-import { within } from "../program.ts";
-import { connectedPair } from "./connected_pair.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { Interest, Poller } from "../../ffi/files/poller.ts";
+import { send } from "../../ffi/sockets/socket.ts";
+import { within } from "../support/program.ts";
+import { connectedPair } from "../support/ffi/connected_pair.ts";
 
 const BYTE = Uint8Array.of(1);
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { spareDescriptor } from "../../ffi/descriptor.ts";
-import { OsError } from "../../ffi/errno.ts";
-import { executable } from "../../ffi/executable.ts";
+import { spareDescriptor } from "../../ffi/files/descriptor.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { executable } from "../../ffi/processes/executable.ts";
 import {
   commandLine,
   descriptorLimit,
@@ -11,7 +11,7 @@ import {
   openDescriptors,
   processId,
   unsetEnvironmentVariable,
-} from "../../ffi/process.ts";
+} from "../../ffi/processes/process.ts";
 
 Deno.test("the process is this one", () => {
   assertEquals(processId(), Deno.pid);

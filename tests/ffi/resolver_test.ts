@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { NameError, resolveHost } from "../../ffi/resolver.ts";
+import { NameError, resolveHost } from "../../ffi/sockets/resolver.ts";
 
 Deno.test("localhost has a loopback address, each once, IPv4 first", async () => {
   const found = await resolveHost("localhost", 8080);

@@ -1,5 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { blockSignals, unblockSignals } from "../../ffi/signal_mask.ts";
+import {
+  blockSignals,
+  unblockSignals,
+} from "../../ffi/processes/signal_mask.ts";
 
 /** The signals this thread blocks, a bit each (proc_pid_status(5)). */
 function blocked(): bigint {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { bindSocket, streamSocket } from "../../ffi/socket.ts";
+import { bindSocket, streamSocket } from "../../ffi/sockets/socket.ts";
 import {
   canonicalHost,
   decodeSocketAddress,
@@ -8,7 +8,7 @@ import {
   localAddress,
   type SocketAddress,
   SocketAddressError,
-} from "../../ffi/socket_address.ts";
+} from "../../ffi/sockets/socket_address.ts";
 
 const ADDRESSES: [address: SocketAddress, text: string, length: number][] = [
   [{ family: "ipv4", host: "0.0.0.0", port: 0 }, "0.0.0.0:0", 16],

@@ -5,8 +5,8 @@ import {
   formatAddress,
   parseAddress,
 } from "../../address.ts";
-import type { Random } from "../robustness/malformed_requests.ts";
-import { casesFor, inCase } from "./seed.ts";
+import type { Random } from "../support/bad_clients/malformed_requests.ts";
+import { casesFor, inCase } from "../support/fuzz/seed.ts";
 
 const CASES = casesFor(20_000);
 

@@ -8,19 +8,22 @@ import {
   ProtocolError,
   TimeoutError,
 } from "../../client.ts";
-import { type Descriptor, spareDescriptor } from "../../ffi/descriptor.ts";
-import { bindSocket, listenOn, newSocket } from "../../ffi/socket.ts";
+import {
+  type Descriptor,
+  spareDescriptor,
+} from "../../ffi/files/descriptor.ts";
+import { bindSocket, listenOn, newSocket } from "../../ffi/sockets/socket.ts";
 import {
   type FakeConnection,
   FakeServer,
   type Request,
-} from "../client/fake_server.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { within } from "../program.ts";
-import type { Random } from "../robustness/malformed_requests.ts";
-import { Scratch } from "../tree.ts";
-import { mutated } from "./mutations.ts";
-import { casesFor, inCase } from "./seed.ts";
+} from "../support/client/fake_server.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { within } from "../support/program.ts";
+import type { Random } from "../support/bad_clients/malformed_requests.ts";
+import { Scratch } from "../support/tree.ts";
+import { mutated } from "../support/fuzz/mutations.ts";
+import { casesFor, inCase } from "../support/fuzz/seed.ts";
 
 const CASES = casesFor(5_000);
 

@@ -1,19 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect, type Session } from "../../client.ts";
 import type { Status } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { settled } from "../process_state.ts";
-import { within } from "../program.ts";
-import { RawConnection } from "../raw_connection.ts";
-import type { Random } from "../robustness/malformed_requests.ts";
-import { Scratch } from "../tree.ts";
-import { expectedFor } from "./expected_answers.ts";
-import { sendIn, wayOf } from "./framings.ts";
-import { isHarmless } from "./harmless.ts";
-import { joined, mutated } from "./mutations.ts";
-import { requestIn } from "./requests.ts";
-import { casesFor, inCase, SEED } from "./seed.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { settled } from "../support/process_state.ts";
+import { within } from "../support/program.ts";
+import { RawConnection } from "../support/raw_connection.ts";
+import type { Random } from "../support/bad_clients/malformed_requests.ts";
+import { Scratch } from "../support/tree.ts";
+import { expectedFor } from "../support/fuzz/expected_answers.ts";
+import { sendIn, wayOf } from "../support/fuzz/framings.ts";
+import { isHarmless } from "../support/fuzz/harmless.ts";
+import { joined, mutated } from "../support/fuzz/mutations.ts";
+import { requestIn } from "../support/fuzz/requests.ts";
+import { casesFor, inCase, SEED } from "../support/fuzz/seed.ts";
 
 const CASES = casesFor(10_000);
 

@@ -1,7 +1,11 @@
 import { assert } from "@std/assert";
-import { decodeState, encodeState, StateError } from "../../server/state.ts";
-import { mutated } from "./mutations.ts";
-import { casesFor, inCase } from "./seed.ts";
+import {
+  decodeState,
+  encodeState,
+  StateError,
+} from "../../server/reexec/state.ts";
+import { mutated } from "../support/fuzz/mutations.ts";
+import { casesFor, inCase } from "../support/fuzz/seed.ts";
 
 const CASES = casesFor(10_000);
 

@@ -5,7 +5,7 @@ import {
   readHaproxyArguments,
 } from "../../haproxy/haproxy_arguments.ts";
 
-Deno.test("the command line of the Ruby project's service", () => {
+Deno.test("the command line of the Ruby project's unit", () => {
   const read = readHaproxyArguments(
     ["-Ds", "-f", "/etc/haproxy/foo.cfg.erb", "-p", "/run/foo.pid", "-de"],
   );
@@ -22,7 +22,7 @@ Deno.test("the command line of the Ruby project's service", () => {
   );
 });
 
-Deno.test("what belongs to an option is not taken for one", () => {
+Deno.test("the value of an option is not read as an option", () => {
   const args = ["-L", "-W", "-n", "5", "-x", "-D", "-C", "/etc", "-m", "64"];
   const read = readHaproxyArguments(args);
   assertEquals(argumentsWith(read, String, {}), args);
@@ -32,11 +32,11 @@ Deno.test("what belongs to an option is not taken for one", () => {
 
 Deno.test("a list of PIDs ends with the next option, or at the end", () => {
   const read = readHaproxyArguments(["-sf", "1", "2", "-q", "-st", "3"]);
-  assertEquals(read.predecessors, ["-sf 1 2", "-st 3"]);
+  assertEquals(read.takeoverOptions, ["-sf 1 2", "-st 3"]);
   assertEquals(argumentsWith(read, String, {}), ["-q"]);
 });
 
-Deno.test("our PIDs stand before a list of files", () => {
+Deno.test("the PIDs are inserted before a list of files", () => {
   const read = readHaproxyArguments(["-q", "--", "a.cfg", "-b.cfg"]);
   assertEquals(configsOf(read), ["a.cfg", "-b.cfg"]);
   assertEquals(
@@ -49,13 +49,13 @@ for (
   const [args, purpose] of [
     [["-f", "a", "-c", "-q"], "check"],
     [["-c", "-f", "a"], "check"],
-    [["-vv"], "ask"],
-    [["-cc", "version_atleast(2.4)"], "ask"],
+    [["-vv"], "print"],
+    [["-cc", "version_atleast(2.4)"], "print"],
     [["-f", "a"], "serve"],
     [["-f", "-c"], "serve"],
   ] as const
 ) {
-  Deno.test(`${args.join(" ")} is to ${purpose}`, () => {
+  Deno.test(`purpose of ${args.join(" ")}: ${purpose}`, () => {
     assertEquals(readHaproxyArguments(args).purpose, purpose);
   });
 }

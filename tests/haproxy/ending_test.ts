@@ -5,20 +5,24 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { NotificationSocket } from "../../ffi/notification_socket.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { Scratch } from "../tree.ts";
-import { told } from "./told.ts";
-import { runs, startWrapper, template, Wrapped } from "./wrapped.ts";
+import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { Scratch } from "../support/tree.ts";
+import { notified } from "../support/haproxy/notified.ts";
+import {
+  runs,
+  startWrapper,
+  template,
+  Wrapped,
+} from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   Deno.test({
-    name:
-      `${signal} lets the request under way be answered and leaves nothing behind`,
+    name: `${signal}: HAProxy answers its last request, and no process is left`,
     ignore,
     fn: async () => {
       await using haproxy = await Wrapped.serving(template("v1"));
@@ -39,7 +43,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 Deno.test({
-  name: "after the grace connections are closed, and the ending is HAProxy's",
+  name:
+    "after the grace connections are closed, and the wrapper ends like HAProxy",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(
@@ -50,14 +55,14 @@ Deno.test({
     const { pid } = await haproxy.ask();
     await haproxy.beginRequest();
     haproxy.program.signal("SIGTERM");
-    // HAProxy ends by the SIGTERM that it gets then.
+    // After the grace HAProxy gets SIGTERM, which ends it.
     assertEquals((await haproxy.program.end()).signal, "SIGTERM");
     assert(!await runs(pid));
   },
 });
 
 Deno.test({
-  name: "a master whose worker does not finish leaves nothing behind either",
+  name: "a master whose worker does not finish: no process is left",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(
@@ -74,7 +79,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a HAProxy that does not even react to SIGTERM is killed",
+  name: "a HAProxy that does not react to SIGTERM is killed",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(
@@ -92,7 +97,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a second SIGTERM is the end of the grace",
+  name: "a second signal ends the grace",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(
@@ -109,7 +114,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "SIGTERM ends those that still drain after a reload as well",
+  name: "SIGTERM also ends a HAProxy that still drains after a reload",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(
@@ -148,7 +153,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a pid file that somebody else has written meanwhile stays",
+  name: "a pid file that another program has replaced is not removed",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
@@ -163,7 +168,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a HAProxy that dies is started again, as it was, whatever the files say",
+    "a HAProxy that crashes is restarted with its configuration, even if files have changed",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
@@ -173,7 +178,7 @@ Deno.test({
     await Deno.writeTextFile(haproxy.scratch.join("web.cfg"), "nonsense");
     Deno.kill(pid, "SIGKILL");
     await haproxy.says(`HAProxy ${pid} ended with SIGKILL`);
-    await haproxy.says("starting it again at once");
+    await haproxy.says("restarting HAProxy at once");
     const after = await haproxy.ask();
     assertEquals(after.text, "v1");
     assertNotEquals(after.pid, pid);
@@ -183,14 +188,15 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a HAProxy that goes on dying is started after growing pauses",
+  name:
+    "a HAProxy that crashes again and again is restarted after growing pauses",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
     let { pid } = await haproxy.ask();
     for (const when of ["at once", "in 250 ms", "in 500 ms"]) {
       Deno.kill(pid, "SIGKILL");
-      await haproxy.says(`starting it again ${when}`);
+      await haproxy.says(`restarting HAProxy ${when}`);
       await haproxy.says("is ready");
       pid = (await haproxy.ask()).pid;
     }
@@ -198,7 +204,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a HAProxy that cannot be started again is tried again",
+  name: "a restart that fails is repeated",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -211,9 +217,9 @@ Deno.test({
     const { pid } = await haproxy.ask();
     await Deno.rename(command, `${command}.away`);
     Deno.kill(pid, "SIGKILL");
-    await haproxy.says("starting it again at once");
+    await haproxy.says("restarting HAProxy at once");
     await haproxy.says(`cannot start ${command}`);
-    await haproxy.says("starting it again in");
+    await haproxy.says("restarting HAProxy in");
     await Deno.rename(`${command}.away`, command);
     await haproxy.says("is ready");
     assertEquals((await haproxy.ask()).text, "v1");
@@ -221,18 +227,18 @@ Deno.test({
 });
 
 Deno.test({
-  name: "HAProxy serves on when the wrapper is killed",
+  name: "HAProxy keeps serving when the wrapper is killed",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
     const { pid } = await haproxy.ask();
     haproxy.program.signal("SIGKILL");
     await eventually(
-      "the wrapper's end",
+      "the end of the wrapper",
       async () => !await runs(haproxy.program.pid),
     );
     assertEquals((await haproxy.ask()).pid, pid);
-    // It holds the wrapper's standard error open.
+    // HAProxy holds standard error of the wrapper open.
     Deno.kill(pid, "SIGTERM");
     assertEquals((await haproxy.program.end()).signal, "SIGKILL");
   },
@@ -240,7 +246,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a HAProxy that dies while a reload waits for the daemon is started again at once",
+    "a HAProxy that crashes while a reload waits for the daemon is restarted at once, then reloaded",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
@@ -249,7 +255,7 @@ Deno.test({
     await haproxy.reload(template("v2"));
     await haproxy.says("reload: SIGUSR2");
     Deno.kill(pid, "SIGKILL");
-    await haproxy.says("starting it again at once");
+    await haproxy.says("restarting HAProxy at once");
     await haproxy.says("is ready");
     assertEquals((await haproxy.ask()).text, "v1");
     haproxy.daemon.program.signal("SIGCONT");
@@ -258,7 +264,7 @@ Deno.test({
   },
 });
 
-/** Dies the second time, when it has told those before it to finish. */
+/** Ends at its second start, after it has made the old HAProxy drain. */
 const FALSE_START = `#!/bin/sh
 case "$*" in *" -c "*|-c*) exit 0 ;; esac
 case "$(cat "$0.starts" 2>/dev/null)" in
@@ -276,7 +282,7 @@ exec haproxy "$@"
 
 Deno.test({
   name:
-    "a HAProxy that dies when it has told the old one to finish gives way to the configuration before",
+    "a new HAProxy that ends after it has made the old one drain: the previous configuration is restored",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -288,8 +294,8 @@ Deno.test({
     });
     const half = await haproxy.beginRequest();
     await haproxy.reload(template("v2"));
-    await haproxy.says("the reload failed: the new HAProxy ended within 1 s");
-    await haproxy.says("starting it again at once");
+    await haproxy.says("reload failed: the new HAProxy ended within 1 s");
+    await haproxy.says("restarting HAProxy at once");
     const ready = await haproxy.says("is ready");
     const { text, pid } = await haproxy.ask();
     assertEquals(text, "v1");
@@ -304,8 +310,8 @@ Deno.test({
 
 Deno.test({
   name:
-    "a master whose worker cannot start gives way to the configuration before, and the service manager is told",
-  // Only root may chroot(2), which fails here all the same.
+    "a master whose worker cannot start: the previous configuration is restored, and the status says so",
+  // Only root may chroot(2). The directory does not exist.
   ignore: ignore || Deno.uid() !== 0,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -317,7 +323,7 @@ Deno.test({
     const global = "master-worker\n  chroot /nonexistent";
     await haproxy.reload(template("v2", { global }));
     await haproxy.says("Cannot chroot(/nonexistent)");
-    await haproxy.says("the reload failed: the new HAProxy ended within 1 s");
+    await haproxy.says("reload failed: the new HAProxy ended within 1 s");
     await haproxy.says("is ready");
     const { text, pid } = await haproxy.ask();
     assertEquals(text, "v1");
@@ -325,7 +331,7 @@ Deno.test({
     assertStringIncludes(await haproxy.config(), "v1");
     await eventually("the old one's end", async () => !await runs(old));
     const serves = `STATUS=HAProxy ${pid} serves`;
-    const { assignments } = await told(manager, serves);
+    const { assignments } = await notified(manager, serves);
     assertMatch(
       assignments.join(),
       /the last reload failed: the new HAProxy ended within 1 s$/,
@@ -333,7 +339,7 @@ Deno.test({
   },
 });
 
-/** How many descriptors a process has of what is HAProxy's first socket. */
+/** How many descriptors `holder` has of the first socket of HAProxy. */
 async function copiesOf(haproxy: number, holder: number): Promise<number> {
   const socket = (await descriptorsOf(haproxy)).get(3);
   const held = [...(await descriptorsOf(holder)).values()];
@@ -342,7 +348,7 @@ async function copiesOf(haproxy: number, holder: number): Promise<number> {
 
 Deno.test({
   name:
-    "a configuration that has lasted is the one that a HAProxy that dies is started with, and the one before is let go",
+    "after the trial the new configuration is used for restarts, and the previous one is released",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
@@ -354,7 +360,7 @@ Deno.test({
       async () => await copiesOf(pid, haproxy.program.pid) === 1,
     );
     Deno.kill(pid, "SIGKILL");
-    await haproxy.says("starting it again at once");
+    await haproxy.says("restarting HAProxy at once");
     await haproxy.says("is ready");
     assertEquals((await haproxy.ask()).text, "v2");
   },

@@ -4,21 +4,21 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { OwnPort } from "../loopback.ts";
-import { Scratch } from "../tree.ts";
-import { stateOf } from "./child_watch.ts";
-import { underLoad } from "./under_load.ts";
-import { childrenOf, template, Wrapped } from "./wrapped.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { Scratch } from "../support/tree.ts";
+import { stateOf } from "../support/haproxy/child_watch.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import { childrenOf, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
 const HAPROXY = '#!/bin/sh\nexec haproxy "$@"\n';
 
-/** Takes every configuration, and ends when it is to serve. */
-const FALSE_FRIEND = `#!/bin/sh
+/** Accepts every configuration, and ends when it should serve. */
+const CHECKS_ONLY = `#!/bin/sh
 case " $* " in *" -c "*) exit 0 ;; esac
 echo "out of luck" >&2
 exit 4
@@ -26,9 +26,9 @@ exit 4
 
 interface Failure {
   what: string;
-  /** The new template. Default: one that would do. */
+  /** The new template. Default: a valid one. */
   text?: string;
-  /** What stands where HAProxy was; `null` for nothing. Default: HAProxy. */
+  /** The script in the place of HAProxy; `null` for none. Default: HAProxy. */
   command?: string | null;
   says: (paths: { template: string; command: string }) => string[];
 }
@@ -37,7 +37,7 @@ function failures(takenPort: number): Failure[] {
   const bind = `<%= bind_tcp('127.0.0.1', ${takenPort}) %>`;
   return [
     {
-      what: "broken syntax",
+      what: "invalid syntax",
       text: template("no", { bind: "<%= bind_tcp('127.0.0.1', %>" }),
       says: ({ template }) => [
         `${template}:12: syntax error`,
@@ -45,7 +45,7 @@ function failures(takenPort: number): Failure[] {
       ],
     },
     {
-      what: "an exception",
+      what: "an exception in the template",
       text: template("no", { bind: "<%= bind_tcp(ENV.fetch('NOPE'), 80) %>" }),
       says: ({ template }) => [
         `${template}:12: Error: the environment has no variable NOPE`,
@@ -53,7 +53,7 @@ function failures(takenPort: number): Failure[] {
       ],
     },
     {
-      what: "a port that somebody else has",
+      what: "a port that another program has",
       text: template("no", { bind }),
       says: ({ template }) => [
         `${template}:12: Could not bind: `,
@@ -70,20 +70,20 @@ function failures(takenPort: number): Failure[] {
       ],
     },
     {
-      what: "a binary that is gone",
+      what: "a missing binary",
       command: null,
       says: ({ command }) => [`cannot start ${command}: `],
     },
     {
-      what: "a binary that ends, whatever it is asked",
+      what: "a binary that always fails",
       command: "#!/bin/sh\nexit 3\n",
       says: () => [
-        "HAProxy rejects the configuration with exit code 3 and does not say why",
+        "HAProxy rejects the configuration with exit code 3 and gives no reason",
       ],
     },
     {
-      what: "a binary that ends when it is to serve",
-      command: FALSE_FRIEND,
+      what: "a binary that fails when it should serve",
+      command: CHECKS_ONLY,
       says: () => ["out of luck", "ended with exit code 4 before it was ready"],
     },
   ];
@@ -98,7 +98,7 @@ async function put(path: string, script: string | null): Promise<void> {
 
 Deno.test({
   name:
-    "whatever fails, it is said, the HAProxy under load serves on, and the next good reload works",
+    "a failed reload is reported, HAProxy keeps serving under load, and the next reload works",
   ignore,
   fn: async (t) => {
     await using scratch = await Scratch.make();
@@ -119,13 +119,15 @@ Deno.test({
             await put(command, failure.command);
           }
           await haproxy.reload(failure.text ?? template("no"));
-          await haproxy.says(`HAProxy ${before.pid} goes on as it was`);
+          await haproxy.says(
+            `HAProxy ${before.pid} keeps serving with its configuration`,
+          );
           const said = haproxy.program.errors.text.slice(length);
           const { template: path } = haproxy;
           for (const part of failure.says({ command, template: path })) {
             assertStringIncludes(said, part);
           }
-          assertStringIncludes(said, "the reload failed: ");
+          assertStringIncludes(said, "reload failed: ");
           assertEquals(await haproxy.ask(), before);
           assertEquals(await haproxy.config(), config);
           assertEquals(await childrenOf(haproxy.program.pid), [before.pid]);
@@ -134,7 +136,7 @@ Deno.test({
           await haproxy.says("is ready");
           await haproxy.askFor(`v${good}`);
           await eventually(
-            "the old one's end",
+            "the end of the old HAProxy",
             async () => (await childrenOf(haproxy.program.pid)).length === 1,
           );
         });
@@ -145,7 +147,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a daemon that re-executes itself during reloads under load",
+  name: "reloads under load while the daemon re-executes itself",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v0"));
@@ -167,7 +169,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a daemon that is killed and started again: HAProxy keeps its socket, which is said, and reloads go on",
+    "after a daemon was killed and started again HAProxy keeps its socket, and reloads work",
   ignore,
   fn: async () => {
     using own = OwnPort.take();
@@ -183,7 +185,7 @@ Deno.test({
       await haproxy.says("reload: SIGUSR2");
       await using _again = await Daemon.start({ sock });
       const said = await haproxy.says(
-        `${haproxy.template}:12: the daemon does not have this socket any more, HAProxy keeps it: `,
+        `${haproxy.template}:12: the daemon no longer has this socket, HAProxy keeps its own: `,
       );
       assertMatch(said, /in use/);
       await haproxy.says("is ready");
@@ -198,7 +200,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a daemon that is gone for good: the reload gives up, says which, and HAProxy serves on",
+    "without a daemon a reload fails after the timeout, and HAProxy keeps serving",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v0"), [], {
@@ -209,7 +211,7 @@ Deno.test({
     const { lost } = await underLoad(haproxy.port, async () => {
       await haproxy.daemon.stop();
       await haproxy.reload(template("v1"));
-      const said = await haproxy.says("the reload failed: ");
+      const said = await haproxy.says("reload failed: ");
       assertMatch(said, /gave up after 3000 ms: .*is the daemon running\?/);
       assert(said.includes(sock));
       assertEquals(await haproxy.ask(), before);
@@ -219,7 +221,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a check of the configuration that does not end is killed, all of it",
+  name: "a check that does not end is killed with its process group",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -233,9 +235,9 @@ Deno.test({
     assertEquals(code, 128 + 9);
     assertMatch(errors, /did not finish checking the configuration within 1 s/);
     const pid = Number(await Deno.readTextFile(`${command}.pid`));
-    // Process 1 reaps it, or not.
+    // It is an orphan, which process 1 may not reap.
     await eventually(
-      "its end",
+      "the end of its child",
       async () => [undefined, "Z"].includes(await stateOf(pid)),
     );
   },

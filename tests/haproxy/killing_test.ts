@@ -4,24 +4,24 @@ import {
   assertMatch,
   assertNotEquals,
 } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { ChildWatch, stateOf } from "./child_watch.ts";
-import { underLoad } from "./under_load.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { ChildWatch, stateOf } from "../support/haproxy/child_watch.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
 import {
   childrenOf,
   runs,
   startWrapper,
   template,
   Wrapped,
-} from "./wrapped.ts";
+} from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
 Deno.test({
   name:
-    "HAProxy is killed under load: only what it had accepted is lost, nobody is refused, and the sockets are the same",
+    "HAProxy is killed under load: only accepted connections are lost, none is refused, and the sockets stay the same",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
@@ -30,7 +30,7 @@ Deno.test({
     const { lost, answered } = await underLoad(haproxy.port, async () => {
       for (const when of ["at once", "in 250 ms", "in 500 ms"]) {
         Deno.kill(pid, "SIGKILL");
-        await haproxy.says(`starting it again ${when}`);
+        await haproxy.says(`restarting HAProxy ${when}`);
         await haproxy.says("is ready");
         const after = await haproxy.ask();
         assertNotEquals(after.pid, pid);
@@ -47,13 +47,13 @@ Deno.test({
 
 Deno.test({
   name:
-    "who connects while there is no HAProxy waits, and is answered by the next",
+    "connections that are made while no HAProxy runs are answered by the next one",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
     for (const when of ["at once", "in 250 ms"]) {
       Deno.kill((await haproxy.ask()).pid, "SIGKILL");
-      await haproxy.says(`starting it again ${when}`);
+      await haproxy.says(`restarting HAProxy ${when}`);
       if (when !== "at once") break;
       await haproxy.says("is ready");
     }
@@ -68,7 +68,7 @@ Deno.test({
   },
 });
 
-/** Passes the check, and waits for long when it is to serve. */
+/** Passes the check, and does not become ready once the file `slow` exists. */
 const SLOW = `#!/bin/sh
 case " $* " in *" -c "*) exec haproxy "$@" ;; esac
 [ -e "$0.slow" ] || exec haproxy "$@"
@@ -76,7 +76,7 @@ echo slow >&2
 exec sleep 600
 `;
 
-/** A HAProxy that is slow to start once it is told so. */
+/** Writes that script. */
 async function slowHaproxy(scratch: Scratch): Promise<string> {
   const command = scratch.join("haproxy");
   await Deno.writeTextFile(command, SLOW);
@@ -94,7 +94,7 @@ for (const signals of [["SIGTERM"], ["SIGTERM", "SIGTERM"]] as const) {
   Deno.test({
     name: `${
       signals.join(" and ")
-    } during a reload: both HAProxies end, and nothing is left`,
+    } during a reload: both HAProxies end, and no process is left`,
     ignore,
     fn: async () => {
       await using scratch = await Scratch.make();
@@ -110,7 +110,7 @@ for (const signals of [["SIGTERM"], ["SIGTERM", "SIGTERM"]] as const) {
       assert((await childrenOf(haproxy.program.pid)).includes(pid));
       for (const signal of signals) haproxy.program.signal(signal);
       const { code, errors } = await haproxy.program.end();
-      // The second one may find HAProxy still there, and end it like that.
+      // HAProxy may still run when the second signal ends it.
       const codes = signals.length === 1 ? [0] : [0, 128 + 15];
       assert(codes.includes(code), errors);
       assert(!await runs(pid));
@@ -120,7 +120,7 @@ for (const signals of [["SIGTERM"], ["SIGTERM", "SIGTERM"]] as const) {
 }
 
 Deno.test({
-  name: "SIGTERM during the check of a reload: the check ends too",
+  name: "SIGTERM during the check of a reload also ends the check",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -154,13 +154,13 @@ Deno.test({
 
 Deno.test({
   name:
-    "SIGTERM during the pause before a restart: nothing is started any more",
+    "SIGTERM during the pause before a restart: HAProxy is not started again",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
     for (const when of ["at once", "in 250 ms", "in 500 ms", "in 1 s"]) {
       Deno.kill((await haproxy.ask()).pid, "SIGKILL");
-      await haproxy.says(`starting it again ${when}`);
+      await haproxy.says(`restarting HAProxy ${when}`);
       if (when === "in 1 s") break;
       await haproxy.says("is ready");
     }
@@ -173,7 +173,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a wrapper that was killed: a new one serves beside the orphan, nobody is refused, and SIGUSR1 ends the orphan",
+    "after a kill -9 of the wrapper a new one serves beside the old HAProxy, until SIGUSR1 ends that one",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("old"));
@@ -195,7 +195,7 @@ Deno.test({
       Deno.kill(orphan, "SIGUSR1");
       await haproxy.askFor("new");
       await eventually(
-        "the orphan's end",
+        "the end of the orphan",
         async () => [undefined, "Z"].includes(await stateOf(orphan)),
       );
       assertEquals((await haproxy.ask()).text, "new");
@@ -206,7 +206,8 @@ Deno.test({
 
 // Creating a PID namespace takes root.
 Deno.test({
-  name: "as process 1 the wrapper reaps orphans, reloads, and leaves nothing",
+  name:
+    "as process 1 the wrapper reaps orphans, reloads, and leaves no process",
   ignore: ignore || await lacks("unshare") || Deno.uid() !== 0,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -240,7 +241,7 @@ exec haproxy "$@"
     Deno.kill(serving!, "SIGKILL");
     await haproxy.says("ended with SIGKILL");
     await haproxy.says("is ready");
-    // So soon after a reload it may be either.
+    // Within the trial the previous configuration is restored, later not.
     assertMatch((await haproxy.ask()).text, /^v[12]$/);
     await oneChild();
     const [last] = await childrenOf(init!);

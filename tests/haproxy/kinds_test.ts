@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { runs, template, Wrapped } from "./wrapped.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { runs, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 /** The body of an answer on a UNIX socket. */
 async function askAt(path: string): Promise<string> {
@@ -13,7 +13,7 @@ async function askAt(path: string): Promise<string> {
 }
 
 Deno.test({
-  name: "a path and a UDP port are handed on from one HAProxy to the next",
+  name: "a UNIX socket and a UDP socket stay the same over a reload",
   ignore: await lacks("haproxy"),
   fn: async () => {
     const path = await Deno.makeTempDir() + "/web.sock";
@@ -33,7 +33,10 @@ log-forward syslog
     const before = await descriptorsOf(pid);
     await haproxy.reload(template("v2", { bind }) + forward);
     await haproxy.says("is ready");
-    await eventually("the old one's end", async () => !await runs(pid));
+    await eventually(
+      "the end of the old HAProxy",
+      async () => !await runs(pid),
+    );
     assertEquals(await askAt(path), "v2");
     const after = await descriptorsOf((await haproxy.ask()).pid);
     for (const fd of [3, 4, 5]) assertEquals(after.get(fd), before.get(fd));

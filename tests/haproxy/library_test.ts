@@ -1,17 +1,17 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { supervise, TemplateError } from "../../haproxy/mod.ts";
-import { portOf } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { childrenOf, runs, template } from "./wrapped.ts";
+import { portOf } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { childrenOf, runs, template } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
 Deno.test({
-  name: "supervise: reload, its failure, and stop; nothing is left",
+  name: "supervise: reload, failed reload, and stop without leftovers",
   ignore,
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -64,7 +64,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "supervise: the signal ends it before it serves, and after that",
+  name: "supervise: the signal stops it, before and after it serves",
   ignore,
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -88,18 +88,18 @@ Deno.test({
     const haproxy = await supervise({ command, report, sock, signal });
     after.abort();
     assertEquals(await haproxy.finished, { code: 0 });
-    // Once more, when it is over: a timer that is left fails this test.
+    // A timer that these calls leave behind would fail this test.
     assertEquals(await haproxy.stop(), { code: 0 });
     assertEquals(await haproxy.stop(), { code: 0 });
   },
 });
 
 for (const args of [[], ["-f", "x.cfg", "-c"], ["-v"]]) {
-  Deno.test(`supervise: haproxy ${args.join(" ")} is nothing to supervise`, async () => {
+  Deno.test(`supervise rejects haproxy ${args.join(" ")}`, async () => {
     await assertRejects(
       () => supervise({ command: ["haproxy", ...args] }),
       TypeError,
-      args[0] === "-f" ? "starts no HAProxy" : "names no configuration",
+      args[0] === "-f" ? "do not make HAProxy serve" : "has no configuration",
     );
   });
 }

@@ -1,17 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { render } from "../../haproxy/mod.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { within } from "../program.ts";
-import { Scratch } from "../tree.ts";
-import { startWrapper, template } from "./wrapped.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { within } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
+import { startWrapper, template } from "../support/haproxy/wrapped.ts";
 
-/** How long so many take is for bench/haproxy.ts: no test here is timed. */
 const COUNT = 1000;
 
-/** Ports that a bind of 0 cannot tell apart: each is an address of its own. */
+/** Different hosts, because binds of port 0 on one host are one socket. */
 const HOSTS = Array.from(
   { length: COUNT },
   (_, n) => `127.1.${n >> 8}.${n & 255}`,
@@ -46,7 +45,7 @@ Deno.test("a thousand binds are a thousand different sockets, in the order of th
 });
 
 Deno.test({
-  name: "HAProxy has a thousand different sockets and answers on every one",
+  name: "HAProxy gets a thousand different sockets and answers on each",
   ignore: await lacks("haproxy"),
   fn: async () => {
     await using daemon = await Daemon.start();

@@ -4,17 +4,25 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { assertOpenKinds, type Kinds, openKinds } from "../open_descriptors.ts";
-import { Scratch } from "../tree.ts";
-import { childrenOf, runs, template, Wrapped } from "./wrapped.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import {
+  assertOpenKinds,
+  type Kinds,
+  openKinds,
+} from "../support/open_descriptors.ts";
+import { Scratch } from "../support/tree.ts";
+import {
+  childrenOf,
+  runs,
+  template,
+  Wrapped,
+} from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
 Deno.test({
-  name:
-    "a reload replaces HAProxy, and the request under way is answered by the old one",
+  name: "a reload replaces HAProxy, and the old one answers its last request",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
@@ -36,7 +44,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "SIGHUP is a reload too, and the wrapper's descriptors do not pile up",
+  name: "SIGHUP also reloads, and no descriptor of the wrapper leaks",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
@@ -58,7 +66,7 @@ Deno.test({
 });
 
 const BROKEN: [what: string, text: string, says: string][] = [
-  ["a mistake in the template", "\n<%= nope %>", "nope is not defined"],
+  ["an error in the template", "\n<%= nope %>", "nope is not defined"],
   ["a rejected configuration", template("v2") + "  nonsense\n", "web.cfg:14"],
   [
     "a socket that the daemon refuses",
@@ -69,15 +77,17 @@ const BROKEN: [what: string, text: string, says: string][] = [
 
 for (const [what, text, says] of BROKEN) {
   Deno.test({
-    name: `${what} leaves the running HAProxy and its configuration untouched`,
+    name: `${what}: the running HAProxy and its configuration stay as they are`,
     ignore,
     fn: async () => {
       await using haproxy = await Wrapped.serving(template("v1"));
       const before = await haproxy.ask();
       const config = await haproxy.config();
       await haproxy.reload(text);
-      await haproxy.says("the reload failed: ");
-      await haproxy.says(`HAProxy ${before.pid} goes on as it was`);
+      await haproxy.says("reload failed: ");
+      await haproxy.says(
+        `HAProxy ${before.pid} keeps serving with its configuration`,
+      );
       assertStringIncludes(haproxy.program.errors.text, says);
       assertEquals(await haproxy.ask(), before);
       assertEquals(await haproxy.config(), config);
@@ -91,7 +101,7 @@ for (const [what, text, says] of BROKEN) {
 
 Deno.test({
   name:
-    "a HAProxy that ends before it is ready leaves the old one and its configuration",
+    "a new HAProxy that ends before it is ready: the old one and its configuration stay as they are",
   ignore,
   fn: async () => {
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -112,8 +122,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "a HAProxy binary that is gone, and a daemon that is gone, fail a reload",
+  name: "a reload fails without the binary of HAProxy and without the daemon",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -128,23 +137,24 @@ Deno.test({
     const before = await haproxy.ask();
     await Deno.remove(command);
     await haproxy.reload(template("v2"));
-    await haproxy.says(`the reload failed: cannot start ${command}: `);
+    await haproxy.says(`reload failed: cannot start ${command}: `);
     assertEquals(await haproxy.ask(), before);
     await haproxy.daemon.stop();
     await haproxy.reload(template("v2"));
-    await haproxy.says("the reload failed: gave up after 1000 ms");
+    await haproxy.says("reload failed: gave up after 1000 ms");
     assertEquals(await haproxy.ask(), before);
   },
 });
 
 Deno.test({
   name:
-    "a new HAProxy that is not ready in time is killed, and the old one that it has paused goes on",
+    "a new HAProxy that is not ready in time is killed, and the old one, which it has paused, resumes",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(
       template("v1"),
       [],
+      // HAProxy retries for two seconds when it cannot bind a port.
       { options: ["--ready-timeout", "3s"] },
     );
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -161,11 +171,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "however many signals come during a reload, one more follows",
+  name: "all signals during a reload become one more reload",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
-    // What stops the daemon holds the reload up.
+    // The reload waits for the daemon.
     haproxy.daemon.program.signal("SIGSTOP");
     haproxy.program.signal("SIGHUP");
     for (const signal of ["SIGUSR2", "SIGHUP", "SIGUSR2"] as const) {
@@ -188,21 +198,24 @@ for (const global of ["daemon", "master-worker", "daemon\n  master-worker"]) {
   const what = global.replaceAll("\n ", " and");
   Deno.test({
     name:
-      `${what} in the configuration: said once, reloaded, and nothing is left`,
+      `${what} in the configuration: reported once, reloads work, and no process is left`,
     ignore,
     fn: async () => {
       await using haproxy = await Wrapped.serving(template("v1", { global }));
       const { pid: first } = await haproxy.ask();
       await haproxy.reload(template("v2", { global }));
       await haproxy.says("is ready");
-      await eventually("the old one's end", async () => !await runs(first));
+      await eventually(
+        "the end of the old HAProxy",
+        async () => !await runs(first),
+      );
       const second = await haproxy.askFor("v2");
       assertEquals((await childrenOf(haproxy.program.pid)).length, 1);
       haproxy.program.signal("SIGTERM");
       const { code, errors } = await haproxy.program.end();
       assertEquals(code, 0);
       for (const pid of [first, second]) {
-        await eventually("its end", async () => !await runs(pid));
+        await eventually("the end of HAProxy", async () => !await runs(pid));
       }
       for (const keyword of global.match(/\S+/g)!) {
         const said = `\`${keyword}\` in the configuration`;

@@ -1,28 +1,33 @@
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { assertOpenKinds, openKinds } from "../open_descriptors.ts";
-import { ChildWatch } from "./child_watch.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { assertOpenKinds, openKinds } from "../support/open_descriptors.ts";
+import { ChildWatch } from "../support/haproxy/child_watch.ts";
 import {
   Origin,
   RestingConnection,
   startDownload,
   Tunnel,
-} from "./long_connections.ts";
-import { underLoad } from "./under_load.ts";
-import { childrenOf, runs, template, Wrapped } from "./wrapped.ts";
+} from "../support/haproxy/long_connections.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import {
+  childrenOf,
+  runs,
+  template,
+  Wrapped,
+} from "../support/haproxy/wrapped.ts";
 
 const RELOADS = 20;
 
 /**
- * Reloads from one tunnel to the next: a HAProxy that drains still wakes at
+ * Reloads between two tunnels. Few, because a HAProxy that drains still wakes at
  * every connection to a socket that it shares (epoll(7), Q6).
  */
 const TUNNEL_EVERY = 7;
 
 Deno.test({
   name:
-    "twenty reloads under load, without the pid file and with connections that last: none is lost, nobody is forgotten, nothing is left",
+    "twenty reloads under load with long connections: none is lost, every child is reaped, no process is left",
   ignore: await lacks("haproxy"),
   fn: async () => {
     await using origin = new Origin();
@@ -79,8 +84,8 @@ Deno.test({
     origin.endDownload();
     assertEquals(await download.text, pieces);
     await oneChild();
-    assertEquals(await watch.dead(), []);
-    assertEquals([...watch.forgotten], []);
+    assertEquals(await watch.zombies(), []);
+    assertEquals([...watch.unreaped], []);
     await assertOpenKinds(pid, before);
 
     haproxy.program.signal("SIGTERM");

@@ -8,12 +8,12 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { Scratch, treePath } from "../tree.ts";
-import { runs } from "./wrapped.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { Scratch, treePath } from "../support/tree.ts";
+import { runs } from "../support/haproxy/wrapped.ts";
 
 const TEMPLATE = `global
     user haproxy
@@ -31,14 +31,14 @@ frontend http-in
     bind <%= bind_tcp('0.0.0.0', 80) %>
 `;
 
-/** A network of the daemon's own: port 80 is free there. */
+/** A network namespace for the daemon, where port 80 is free. */
 const OWN_NETWORK = [
   ...["unshare", "--net", "sh", "-c"],
   'ip link set lo up && exec "$@"',
   "sh",
 ];
 
-/** What hands out sockets, and whose network they are in. */
+/** A server that hands out sockets; `pid` has its network namespace. */
 interface Server extends AsyncDisposable {
   sock: string;
   pid: number;
@@ -51,7 +51,7 @@ async function rubyServer(): Promise<Server> {
   const words = [
     ...OWN_NETWORK,
     "ruby",
-    treePath("tests/foreign/server.rb"),
+    treePath("tests/support/programs/server.rb"),
     sock,
   ];
   const program = stack.use(Program.start(words[0]!, { args: words.slice(1) }));
@@ -64,7 +64,7 @@ async function rubyServer(): Promise<Server> {
   };
 }
 
-/** The paths of the unit that are other ones here. */
+/** The variables of the unit, with paths of this test. */
 class Installation {
   readonly #env: Record<string, string>;
 
@@ -110,7 +110,7 @@ class Installation {
     return await program.end();
   }
 
-  /** What the pid file says. */
+  /** The PID in the pid file. */
   async serving(): Promise<number> {
     return Number(
       await Deno.readTextFile(this.scratch.join("haproxy-foo.pid")),
@@ -144,7 +144,7 @@ const SERVERS: [what: string, needs: string[], start: () => Promise<Server>][] =
   ];
 
 for (const [what, needs, startServer] of SERVERS) {
-  // A user and a network of its own take root.
+  // Only root can change the user and create a network namespace.
   const ignore = await lacks(...needs) || Deno.uid() !== 0;
   Deno.test({
     name: `the example of the Ruby project's README works with ${what}`,
@@ -162,9 +162,9 @@ for (const [what, needs, startServer] of SERVERS) {
       });
       await wrapper.errors.next("is ready");
       const pid = await unit.serving();
-      // It becomes another user when it has told that it is ready.
+      // HAProxy changes its user after it is ready.
       await eventually(
-        "its user",
+        "its new user",
         async () => (await Deno.stat(`/proc/${pid}`)).uid !== 0,
       );
       // There is no backend: HAProxy itself answers.
@@ -178,14 +178,17 @@ for (const [what, needs, startServer] of SERVERS) {
       const reload = await unit.run(RELOAD, env);
       assertEquals(reload.code, 0, reload.errors);
       await wrapper.errors.next("is ready");
-      await eventually("the old one's end", async () => !await runs(pid));
+      await eventually(
+        "the end of the old HAProxy",
+        async () => !await runs(pid),
+      );
       const serving = await unit.serving();
       assertEquals(await unit.status("/alive"), "200");
 
       await Deno.writeTextFile(scratch.join("foo.cfg.erb"), "nonsense\n");
       const refused = await unit.run(RELOAD, env);
       assertMatch(refused.errors, /parsing \[.*foo\.cfg:1\]/);
-      await wrapper.errors.next("goes on as it was");
+      await wrapper.errors.next("keeps serving with its configuration");
       assertEquals(await unit.status("/alive"), "200");
 
       assertEquals((await unit.run(STOP, env)).code, 0);
@@ -195,7 +198,7 @@ for (const [what, needs, startServer] of SERVERS) {
   });
 
   Deno.test({
-    name: `--erb-write-only as the Ruby tool has it, with ${what}`,
+    name: `--erb-write-only of the Ruby tool works with ${what}`,
     ignore,
     fn: async () => {
       await using server = await startServer();

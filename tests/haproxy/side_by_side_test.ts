@@ -1,14 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import { lacks } from "../foreign_program.ts";
-import type { Program } from "../program.ts";
-import { underLoad } from "./under_load.ts";
-import { startWrapper, template, Wrapped } from "./wrapped.ts";
+import { lacks } from "../support/foreign_program.ts";
+import type { Program } from "../support/program.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import { startWrapper, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const INSTANCES = ["a", "b"];
 
 Deno.test({
   name:
-    "instances that share a port serve and reload side by side, also while the daemon re-executes itself",
+    "instances that share a port serve and reload side by side, even while the daemon re-executes itself",
   ignore: await lacks("haproxy"),
   fn: async () => {
     await using first = await Wrapped.serving(template("first 0"));
@@ -34,7 +34,7 @@ Deno.test({
         for (const { program } of others) await program.errors.next("is ready");
         await daemon.listening();
       }
-      // One goes, those who stay serve on.
+      // One instance stops, and the others keep serving.
       const { program } = others.pop()!;
       program.signal("SIGTERM");
       assertEquals((await program.end()).code, 0);

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { underLoad } from "./under_load.ts";
-import { childrenOf, template, Wrapped } from "./wrapped.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { underLoad } from "../support/haproxy/under_load.ts";
+import { childrenOf, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -10,7 +10,7 @@ const SIGNALS = 100;
 
 Deno.test({
   name:
-    "a hundred reload signals in a burst under load: the last template serves, alone",
+    "a hundred reload signals in a burst under load: one HAProxy with the last template is left",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v0"));
@@ -37,12 +37,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a reload while the first HAProxy is being started follows it",
+  name: "a reload signal during the first start causes a reload after it",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.start(template("v1"), ["-Ds"]);
     haproxy.daemon.program.signal("SIGSTOP");
-    await haproxy.says("stays in the foreground");
+    await haproxy.says("runs in the foreground");
     haproxy.program.signal("SIGUSR2");
     await haproxy.says("reload: SIGUSR2");
     haproxy.daemon.program.signal("SIGCONT");

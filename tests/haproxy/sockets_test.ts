@@ -6,13 +6,13 @@ import {
   assertRejects,
 } from "@std/assert";
 import { render, TemplateError } from "../../haproxy/mod.ts";
-import { isCloseOnExec } from "../../ffi/descriptor.ts";
-import { Daemon } from "../daemon.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
+import { isCloseOnExec } from "../../ffi/files/descriptor.ts";
+import { Daemon } from "../support/daemon.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
 
-Deno.test("each call is a descriptor of its own, numbered from 3 in the order of the calls", async () => {
+Deno.test("each call gets its own descriptor, numbered from 3 in the order of the calls", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   await withoutLeak(async () => {
@@ -32,7 +32,7 @@ Deno.test("each call is a descriptor of its own, numbered from 3 in the order of
   });
 });
 
-Deno.test("the control socket is the option, else the variable of the environment that is given", async () => {
+Deno.test("the control socket is the option sock, else MULTIBINDER_SOCK of the option env", async () => {
   await using daemon = await Daemon.start();
   const template = "<%= bind_tcp('127.0.0.1', 0) %>";
   const env = { MULTIBINDER_SOCK: daemon.sock };
@@ -43,7 +43,7 @@ Deno.test("the control socket is the option, else the variable of the environmen
 });
 
 Deno.test({
-  name: "the backlog is 10240 unless the template says otherwise",
+  name: "the backlog is 10240 by default",
   ignore: await lacks("ss"),
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -64,7 +64,7 @@ Deno.test({
   },
 });
 
-Deno.test("a bind that the daemon refuses names the file, the line, the tag and why", async () => {
+Deno.test("the error for a bind that the daemon refuses has the file, the line, the tag and the reason", async () => {
   await using daemon = await Daemon.start();
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr as Deno.NetAddr;
@@ -84,7 +84,7 @@ Deno.test("a bind that the daemon refuses names the file, the line, the tag and 
   });
 });
 
-Deno.test("nothing is asked for a template with a mistake behind its binds", async () => {
+Deno.test("a template with an error after its binds binds nothing", async () => {
   await using daemon = await Daemon.start();
   await assertRejects(
     () => render("<%= bind_tcp('::1', 0) %><%= no %>", { sock: daemon.sock }),
@@ -93,7 +93,7 @@ Deno.test("nothing is asked for a template with a mistake behind its binds", asy
   assertEquals((await daemon.status()).binds, 0);
 });
 
-Deno.test("the wait for a daemon that is away can be ended", async () => {
+Deno.test("the wait for a daemon that does not run can be aborted", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("nobody");
   const ending = new AbortController();

@@ -4,23 +4,24 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { Scratch, treePath } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 import {
   runs,
   runWrapper,
   startWrapper,
   template,
   Wrapped,
-} from "./wrapped.ts";
+} from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
 Deno.test({
-  name: "HAProxy serves on the daemon's sockets, from 3 on, and has no others",
+  name:
+    "HAProxy serves on the daemon's sockets, from 3 on, and has no other sockets",
   ignore,
   fn: async () => {
     const bind =
@@ -49,7 +50,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the configuration has the template's mode and takes its place at once",
+  name:
+    "the configuration has the mode of the template and is replaced in one step",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -70,7 +72,7 @@ Deno.test({
     assertEquals(
       await new Response(before.readable).text(),
       "an older one",
-      "who had it open reads what was there",
+      "a program that has the file open reads the old one",
     );
     const names = Array.from(
       Deno.readDirSync(scratch.path),
@@ -91,7 +93,7 @@ for (
   Deno.test({
     name: `${
       [...before, "haproxy -f FILE", ...after].join(" ")
-    } starts nothing`,
+    } does not start HAProxy`,
     ignore,
     fn: async () => {
       await using daemon = await Daemon.start();
@@ -111,7 +113,9 @@ for (
 
 for (const options of [["--write-only"], ["--erb-write-only"]]) {
   Deno.test({
-    name: `${options[0]} says nothing of a HAProxy that it does not start`,
+    name: `${
+      options[0]
+    } does not report keywords that only matter to a supervised HAProxy`,
     ignore,
     fn: async () => {
       await using daemon = await Daemon.start();
@@ -132,7 +136,7 @@ for (const options of [["--write-only"], ["--erb-write-only"]]) {
 }
 
 Deno.test({
-  name: "a pid file that cannot be written is said, with its path",
+  name: "a pid file that cannot be written is reported with its path",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -150,7 +154,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "-c checks, writes what passes, and ends with HAProxy's exit code",
+  name:
+    "-c checks, writes a valid configuration, and ends with the exit code of HAProxy",
   ignore,
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -171,7 +176,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "several files, as options and behind --, share one row of numbers",
+  name:
+    "several files, as options and after --, share one sequence of descriptors",
   ignore,
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -210,7 +216,7 @@ for (
   ] as const
 ) {
   Deno.test({
-    name: `${args.join(" ")}: HAProxy stays in the foreground`,
+    name: `${args.join(" ")}: HAProxy runs in the foreground`,
     ignore,
     fn: async () => {
       await using haproxy = await Wrapped.serving(template("v1"), args);
@@ -220,14 +226,14 @@ for (
       haproxy.program.signal("SIGTERM");
       const { code, errors } = await haproxy.program.end();
       assertEquals(code, 0);
-      const line = `HAProxy stays in the foreground, without ${said}`;
+      const line = `ignoring ${said}: HAProxy runs in the foreground`;
       assertEquals(errors.split(line).length, 2, errors);
     },
   });
 }
 
 Deno.test({
-  name: "-sf and -st are left out, and it is said",
+  name: "-sf is ignored and reported",
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"), [
@@ -237,12 +243,12 @@ Deno.test({
       "-q",
     ]);
     assertEquals((await haproxy.ask()).text, "v1");
-    assertStringIncludes(haproxy.program.errors.text, "-sf 1 2 is left out");
+    assertStringIncludes(haproxy.program.errors.text, "ignoring -sf 1 2: ");
   },
 });
 
 Deno.test({
-  name: "the example of the Ruby project's README, with a user of its own",
+  name: "the example of the Ruby project's README, with another user",
   ignore: ignore || Deno.uid() !== 0,
   fn: async () => {
     const global = "user nobody\n  daemon";
@@ -250,15 +256,18 @@ Deno.test({
       "-Ds",
     ]);
     const { pid } = await haproxy.ask();
-    // It becomes another user when it has told that it is ready.
+    // HAProxy changes its user after it is ready.
     await eventually(
-      "its user",
+      "its new user",
       async () => (await Deno.stat(`/proc/${pid}`)).uid !== 0,
     );
     await haproxy.reload(template("v2", { global }));
     await haproxy.says("is ready");
     await haproxy.askFor("v2");
-    await eventually("the old one's end", async () => !await runs(pid));
+    await eventually(
+      "the end of the old HAProxy",
+      async () => !await runs(pid),
+    );
   },
 });
 
@@ -297,7 +306,7 @@ interface Failure {
 
 const FAILURES: Failure[] = [
   {
-    what: "a mistake in the template",
+    what: "an error in the template",
     text: "\n<%= nope %>",
     code: 1,
     says: /a\.cfg\.erb:2: ReferenceError: nope is not defined\n {2}in <%= nope/,
@@ -310,14 +319,14 @@ const FAILURES: Failure[] = [
       /HAProxy rejects the configuration with exit code 1:\n[\s\S]*parsing \[a\.cfg:1\]/,
   },
   {
-    what: "a configuration that a quiet HAProxy rejects",
+    what: "a configuration that HAProxy rejects with -q",
     text: "nonsense",
     args: ["-q", "-f", "a.cfg.erb"],
     code: 1,
     says: /parsing \[a\.cfg:1\]/,
   },
   {
-    what: "a HAProxy that is not there",
+    what: "a missing HAProxy",
     command: "no-such-haproxy",
     code: 127,
     says: /cannot start no-such-haproxy: there is no such program in PATH/,
@@ -329,14 +338,14 @@ const FAILURES: Failure[] = [
     says: /cannot start \/etc\/passwd: .*EACCES/,
   },
   {
-    what: "a template that is not there",
+    what: "a missing template",
     args: ["-f", "b.cfg.erb"],
     code: 1,
     says:
       /^multibinder-haproxy: cannot read b\.cfg\.erb: No such file or directory \(os error 2\)$/,
   },
   {
-    what: "a path of the control socket that is too long",
+    what: "a control socket with too long a path",
     options: ["--sock", `/${"a".repeat(120)}`],
     code: 1,
     says:
@@ -377,19 +386,19 @@ const FAILURES: Failure[] = [
     says: /nobody\.sock/,
   },
   {
-    what: "no configuration",
+    what: "no configuration file",
     args: ["-q"],
     code: 2,
     says: /-f FILE\.cfg\.erb/,
   },
   {
-    what: "an option that there is not",
+    what: "an unknown option",
     options: ["--frobnicate"],
     code: 2,
     says: /no option --frobnicate/,
   },
   {
-    what: "no duration",
+    what: "an invalid duration",
     options: ["--grace", "x"],
     code: 2,
     says: /--grace x/,
@@ -398,7 +407,7 @@ const FAILURES: Failure[] = [
 
 for (const { what, code, says, ...failure } of FAILURES) {
   Deno.test({
-    name: `${what}: exit status ${code}, and it is said`,
+    name: `${what}: error message and exit status ${code}`,
     ignore,
     fn: async () => {
       await using scratch = await Scratch.make();
@@ -420,7 +429,7 @@ for (const { what, code, says, ...failure } of FAILURES) {
 }
 
 Deno.test({
-  name: "a port that somebody else has: HAProxy's exit code, and what it says",
+  name: "a port that another program has: message and exit code of HAProxy",
   ignore,
   fn: async () => {
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -436,7 +445,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a command line without a template is run, and it is said",
+  name: "a command line without a template starts HAProxy, with a message",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -454,7 +463,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "-v is HAProxy's to answer",
+  name: "-v prints the version of HAProxy",
   ignore,
   fn: async () => {
     const { code, output } = await runWrapper(undefined, ["-v"]);
@@ -463,7 +472,7 @@ Deno.test({
   },
 });
 
-Deno.test("-h and -V are our own", async () => {
+Deno.test("-h and -V print help and version of the wrapper", async () => {
   const help = await runWrapper(undefined, [], { command: "-h" });
   assertEquals(help.code, 0);
   assertMatch(help.output, /^Usage: multibinder-haproxy/);
@@ -475,7 +484,8 @@ Deno.test("-h and -V are our own", async () => {
 });
 
 Deno.test({
-  name: "without a daemon HAProxy binds its addresses itself, with one warning",
+  name:
+    "without a control socket HAProxy binds its addresses itself, with one warning",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();

@@ -13,13 +13,13 @@ async function plain(
 
 const RENDERED: [what: string, template: string, expected: string][] = [
   [
-    "single quotes, as the Ruby tool's users write them",
+    "single quotes, as in templates of the Ruby tool",
     "bind <%= bind_tcp('0.0.0.0', 80) %>\n",
     "bind 0.0.0.0:80\n",
   ],
   ["double quotes", 'bind <%= bind_tcp("0.0.0.0", 80) %>', "bind 0.0.0.0:80"],
   ["a port in quotes", "<%= bind_tcp('0.0.0.0', '80') %>", "0.0.0.0:80"],
-  ["a star is every IPv4 address", "<%= bind_tcp('*', 80) %>", "0.0.0.0:80"],
+  ["a star for every IPv4 address", "<%= bind_tcp('*', 80) %>", "0.0.0.0:80"],
   ["IPv6", "<%= bind_tcp('::', 80) %>", "[::]:80"],
   ["IPv6 in brackets", "<%= bind_tcp('[::1]', 80) %>", "[::1]:80"],
   [
@@ -27,12 +27,16 @@ const RENDERED: [what: string, template: string, expected: string][] = [
     "<%= bind_tcp('::', 80, { v6only: false }) %>",
     "[::]:80 v4v6",
   ],
-  ["no host is every address", "<%= bind_tcp('', 80) %>", "[::]:80 v4v6"],
+  [
+    "an empty host for every address",
+    "<%= bind_tcp('', 80) %>",
+    "[::]:80 v4v6",
+  ],
   ["UDP", "dgram-bind <%= bind_udp('::1', 514) %>", "dgram-bind udp@[::1]:514"],
   ["a path", "<%= bind_unix('/run/x.sock') %>", "/run/x.sock"],
   ["an abstract name", "<%= bind_unix('@x') %>", "abns@x"],
   [
-    "an abstract name as HAProxy has it",
+    "an abstract name in HAProxy's syntax",
     "<%= bind_unix('abns@x') %>",
     "abns@x",
   ],
@@ -47,14 +51,14 @@ const RENDERED: [what: string, template: string, expected: string][] = [
     "a",
   ],
   ["the environment", "<%= ENV['A'] %><%= env.A %>", "11"],
-  ["a variable that is not there", "<%= ENV['constructor'] %>", ""],
+  ["a missing variable", "<%= ENV['constructor'] %>", ""],
   ["a default", "<%= ENV.fetch('A', 'x') %><%= ENV.fetch('B', 'x') %>", "1x"],
-  ["no escaping: this is no HTML", "<%= '<&\"\\'>' %>", "<&\"'>"],
+  ["no HTML escaping", "<%= '<&\"\\'>' %>", "<&\"'>"],
   ["a comment", "a<%# bind_tcp( %>b", "ab"],
   ["a literal delimiter", "<%% x %>", "<% x %>"],
   ["a comment in JavaScript", "<%= 1 // one %>", "1"],
   ["a semicolon", "<%= 1; %>", "1"],
-  ["space that is not wanted", "a\n  <%_ let b = 1 _%>\nb", "a\nb"],
+  ["removed whitespace", "a\n  <%_ let b = 1 _%>\nb", "a\nb"],
 ];
 
 for (const [what, template, expected] of RENDERED) {
@@ -73,25 +77,37 @@ const MISTAKES: [
   message: RegExp,
 ][] = [
   [
-    "a name that is not there",
+    "an undefined name",
     "a\n<%= 1 %> <%= nope %>",
     2,
     "<%= nope %>",
     /^web\.cfg\.erb:2: ReferenceError: nope is not defined/,
   ],
-  ["no port", "\n\n<%= bind_tcp('::') %>", 3, "<%= bind_tcp('::') %>", /port/],
-  ["a port of words", "<%= bind_tcp('::', 'http') %>", 1, "", /"http"/],
-  ["a port out of range", "<%= bind_tcp('::', 65536) %>", 1, "", /65536/],
-  ["no host", "<%= bind_tcp(80) %>", 1, "", /the host is number/],
   [
-    "an option that there is not",
+    "a missing port",
+    "\n\n<%= bind_tcp('::') %>",
+    3,
+    "<%= bind_tcp('::') %>",
+    /port/,
+  ],
+  [
+    "a port that is not a number",
+    "<%= bind_tcp('::', 'http') %>",
+    1,
+    "",
+    /"http"/,
+  ],
+  ["a port out of range", "<%= bind_tcp('::', 65536) %>", 1, "", /65536/],
+  ["a missing host", "<%= bind_tcp(80) %>", 1, "", /the host is number/],
+  [
+    "an unknown option",
     "<%= bind_tcp('::', 80, { backlogg: 1 }) %>",
     1,
     "",
-    /no option backlogg; there are backlog/,
+    /unknown option backlogg: expected one of backlog/,
   ],
-  ["no variable", "<%= ENV.fetch('B') %>", 1, "", /no variable B/],
-  ["no path", "<%= bind_unix('x') %>", 1, "", /"x" is no path/],
+  ["a missing variable", "<%= ENV.fetch('B') %>", 1, "", /no variable B/],
+  ["an invalid path", "<%= bind_unix('x') %>", 1, "", /invalid path "x"/],
   [
     "an exception in a loop",
     "<% for (;;) { %>\n<%= b() %>\n<% } %>",
@@ -100,49 +116,49 @@ const MISTAKES: [
     /b is not defined/,
   ],
   [
-    "what is thrown is no error",
+    "a thrown value that is not an Error",
     "a\n<% throw 'x' %>",
     2,
     "<% throw 'x' %>",
     /thrown: x/,
   ],
   [
-    "broken syntax",
+    "invalid syntax",
     "a\n<%= foo( %>\n<%= 1 %>",
     2,
     "<%= foo( %>",
     /syntax error/,
   ],
   [
-    "broken syntax on the last line",
+    "invalid syntax on the last line",
     "a\n<%= 1 %>\n<%= 1 + %>",
     3,
     "<%= 1 + %>",
     /syntax error/,
   ],
   [
-    "broken syntax within a long tag",
+    "invalid syntax within a long tag",
     "a\n<%\n let a = 1;\n let b = ;\n%>\n",
     4,
     "<%\n let a = 1;\n let b = ;\n%>",
     /syntax error/,
   ],
   [
-    "broken syntax within a loop",
+    "invalid syntax within a loop",
     "<% for (const a of [1]) { %>\n<%= a b %>\n<% } %>",
     2,
     "<%= a b %>",
     /syntax error/,
   ],
   [
-    "a loop that is never closed",
+    "a loop that is not closed",
     "a\n<% for (const a of [1]) { %>\n<%= a %>\n",
     2,
     "<% for (const a of [1]) { %>",
     /the block that begins here is never closed/,
   ],
   ["one brace too many", "a\n<% } %>\nb", 2, "<% } %>", /syntax error/],
-  ["a tag that is never closed", "a\n<%= 1\nb", 2, "<%= 1", /never closed/],
+  ["a tag that is not closed", "a\n<%= 1\nb", 2, "<%= 1", /never closed/],
   ["an empty tag", "a\n<%=%>", 2, "<%=%>", /empty/],
   [
     "Ruby: a block",
@@ -162,16 +178,16 @@ const MISTAKES: [
     RUBY,
   ],
   [
-    "Ruby: a string with something in it, which JavaScript would take",
+    "Ruby: interpolation, which is a valid string in JavaScript",
     "a\n<%= \"#{ENV['A']}\" %>",
     2,
     "<%= \"#{ENV['A']}\" %>",
-    /#\{\} in a string is Ruby\n.*\n.*backquotes/,
+    /#\{\.\.\.\} in a string is Ruby\n.*\n.*backquotes/,
   ],
 ];
 
 for (const [what, template, line, expression, message] of MISTAKES) {
-  Deno.test(`refused: ${what}`, async () => {
+  Deno.test(`error: ${what}`, async () => {
     const error = await assertRejects(
       () => render(template, { name: "web.cfg.erb", warn: () => {} }),
       TemplateError,
@@ -198,13 +214,13 @@ const RUBY_TAGS = [
 ];
 
 for (const tag of RUBY_TAGS) {
-  Deno.test(`called Ruby: ${tag}`, async () => {
+  Deno.test(`recognised as Ruby: ${tag}`, async () => {
     await assertRejects(() => plain(tag), TemplateError, "looks like Ruby");
   });
 }
 
-/** JavaScript that makes sense, but for what it asks for. */
-const NO_RUBY = [
+/** JavaScript with other errors. */
+const JAVASCRIPT_TAGS = [
   "<%= bind_tcp('127.0.0.1', 8080, { backlogs: 5 }) %>",
   "<%= bind_tcp(ENV.A ? '::' : '::1', ENV.B ? 80 : nope) %>",
   "<%= bind_tcp('::', ENV.A ? 80: nope) %>",
@@ -221,14 +237,14 @@ const NO_RUBY = [
   "<% if (1) { %>\n<%= 1 + %>\n<% } %>",
 ];
 
-for (const tag of NO_RUBY) {
-  Deno.test(`a mistake in JavaScript is not called Ruby: ${tag}`, async () => {
+for (const tag of JAVASCRIPT_TAGS) {
+  Deno.test(`an error in JavaScript is not taken for Ruby: ${tag}`, async () => {
     const { message } = await assertRejects(() => plain(tag), TemplateError);
     assertEquals(RUBY.test(message), false, message);
   });
 }
 
-Deno.test("without a daemon there is one warning, and none without a bind", async () => {
+Deno.test("without a daemon a template with binds gives one warning", async () => {
   const warnings: string[] = [];
   const options = { env: {}, warn: (line: string) => warnings.push(line) };
   using _without = await render("nothing", options);

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { libcPath, Scratch, treePath } from "../tree.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { libcPath, Scratch, treePath } from "../support/tree.ts";
 
 const noPython = await lacks("python3");
 
@@ -30,10 +30,10 @@ async function launched(launch: Launch): Promise<{
   const { sockets, pid = "own", names = "-", args = [] } = launch;
   await using program = Program.start("python3", {
     args: [
-      treePath("tests/inherited/launch.py"),
+      treePath("tests/support/inherited/launch.py"),
       ...[sockets, pid, names, Deno.execPath(), "run", "--no-prompt"],
       `--allow-ffi=${libcPath}`,
-      ...[treePath("tests/inherited/report.ts"), ...args],
+      ...[treePath("tests/support/inherited/report.ts"), ...args],
     ],
   });
   return await program.end();
@@ -98,7 +98,7 @@ test("nothing, without any variable", async () => {
       "run",
       "--no-prompt",
       `--allow-ffi=${libcPath}`,
-      treePath("tests/inherited/report.ts"),
+      treePath("tests/support/inherited/report.ts"),
     ],
   }).output();
   assertEquals(code, 0);
@@ -167,7 +167,7 @@ test("a number that is none is an error", async () => {
       "run",
       "--no-prompt",
       `--allow-ffi=${libcPath}`,
-      treePath("tests/inherited/report.ts"),
+      treePath("tests/support/inherited/report.ts"),
     ],
   });
   const { code, errors } = await program.end();

@@ -1,10 +1,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode, type Status } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { assertOpen, openIn } from "../open_descriptors.ts";
-import { granted, rawList, rawRelease, refused } from "../kinds/raw_bind.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import {
+  granted,
+  rawList,
+  rawRelease,
+  refused,
+} from "../support/socket_kinds/raw_bind.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const TWO = { args: ["--max-binds", "2"] };
 const TCP = { address: "127.0.0.1", port: 0 };

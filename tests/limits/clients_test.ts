@@ -2,11 +2,11 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { bind, BindError, connect } from "../../client.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
 import { serve } from "../../server.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { assertOpen, openIn } from "../open_descriptors.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const STATUS = requestText(1, "status");
 const THREE = { args: ["--max-clients", "3"] };

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { startDaemon } from "../control_socket/start_failure.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { startDaemon } from "../support/control_socket/start_failure.ts";
+import { Scratch } from "../support/tree.ts";
 
 const NO_COUNTS = [
   "0",

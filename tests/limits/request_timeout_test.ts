@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { connect } from "../../client.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually, PATIENCE } from "../eventually.ts";
-import { assertOpen, openIn } from "../open_descriptors.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
 const STATUS = requestText(1, "status");
@@ -38,7 +38,9 @@ for (const length of [1, 20, BIND.length - 1]) {
       await connection.send(BIND.slice(0, length));
       assertLate(await connection.answersToEnd());
       assert(performance.now() - began >= SHORT - 1);
-      const line = await daemon.program.errors.next("did not come to its end");
+      const line = await daemon.program.errors.next(
+        "its request is not complete",
+      );
       assertStringIncludes(line, `pid=${Deno.pid}`);
       const { refused, limits } = await daemon.status();
       assertEquals([refused.timeouts, limits.request_timeout], [1, SHORT]);

@@ -1,11 +1,11 @@
 import { createSocket, type Socket } from "node:dgram";
 import { assertEquals } from "@std/assert";
 import { ErrorCode } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { loopbackHost } from "../loopback.ts";
-import { ask, RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 /** As long as a client may take for a request, in ms. */
 const TIMEOUT = 200;

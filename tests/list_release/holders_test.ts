@@ -6,12 +6,12 @@ import {
   type Holder,
   holdersOf,
 } from "../../client.ts";
-import { socketOf } from "../binds/listening_socket.ts";
-import { runClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { OpenScratch, unprivileged } from "../unprivileged.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
+import { runClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
 
 /** A process that inherits sockets and does nothing. */
 function startSleeping(...sockets: Binding[]): Program {

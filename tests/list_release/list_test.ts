@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { lacksIpv6 } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { ask, RawConnection, requestText } from "../raw_connection.ts";
-import { listOf } from "./wire.ts";
+import { lacksIpv6 } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
+import { listOf } from "../support/list_release/wire.ts";
 
 Deno.test("list of a daemon that holds nothing is empty", async () => {
   await using daemon = await Daemon.start();

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { release } from "./wire.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { release } from "../support/list_release/wire.ts";
 
 /** More answers than the kernel's buffer takes, fewer than the daemon keeps. */
 const COUNT = 1000;

@@ -1,9 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bind } from "../../client.ts";
-import { lacksIpv6 } from "../binds/listening_socket.ts";
-import { runClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { listOf } from "./wire.ts";
+import { lacksIpv6 } from "../support/binds/listening_socket.ts";
+import { runClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { listOf } from "../support/list_release/wire.ts";
 
 /** Runs the command `release` with what `list` shows as the address. */
 async function releaseAsListed(daemon: Daemon): Promise<string> {

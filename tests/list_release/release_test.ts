@@ -6,12 +6,16 @@ import {
 } from "@std/assert";
 import { bind } from "../../client.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { lacksIpv6, socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { loopbackHost } from "../loopback.ts";
-import { assertOpen, openIn } from "../open_descriptors.ts";
-import { ask, RawConnection, requestText } from "../raw_connection.ts";
-import { listOf, release } from "./wire.ts";
+import {
+  lacksIpv6,
+  socketOf,
+  tcpAddress,
+} from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
+import { listOf, release } from "../support/list_release/wire.ts";
 
 const RELEASED = { jsonrpc: "2.0", id: "r", result: true } as const;
 

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { newSocket, tryConnect } from "../../ffi/socket.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { Scratch } from "../tree.ts";
-import { listOf } from "./wire.ts";
+import { newSocket, tryConnect } from "../../ffi/sockets/socket.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { Scratch } from "../support/tree.ts";
+import { listOf } from "../support/list_release/wire.ts";
 
 async function waiting(sock: string): Promise<(number | undefined)[]> {
   return (await listOf(sock)).map(({ waiting }) => waiting);

@@ -58,7 +58,7 @@ function namesIn(problems: string): string[] {
 Deno.test("a type error in the commands of the client fails the check of the two packages that have them", async () => {
   const { code, output, problems } = await checkCopy((copy) =>
     Deno.writeTextFile(
-      `${copy}/client/command/options.ts`,
+      `${copy}/client/command/options/options.ts`,
       "\nconst wrong: number = 'text';\n",
       { append: true },
     )
@@ -70,7 +70,7 @@ Deno.test("a type error in the commands of the client fails the check of the two
   );
   assertMatch(
     output,
-    /TS2322 [^]*const wrong: [^]*\/client\/[^/]+\/client\/command\/options\.ts:/,
+    /TS2322 [^]*const wrong: [^]*\/client\/[^/]+\/client\/command\/options\/options\.ts:/,
   );
 });
 

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { filesBelow } from "../../tools/files_below.ts";
 import { stagePackages } from "../../tools/stage_packages.ts";
 import { VERSION } from "../../version.ts";
-import { lineStartingWith } from "./output_line.ts";
+import { lineStartingWith } from "../support/packages/output_line.ts";
 
 /** A directory with the staged registry in `jsr/`, removed at the end. */
 async function withStagedPackages(
@@ -25,8 +25,8 @@ Deno.test("each package has its own side only, and no import that needs our impo
     for (
       const [name, rooms] of [
         ["server", ["ffi", "server"]],
-        ["client", ["client", "ffi", "haproxy"]],
-        ["multibinder", ["client", "ffi", "haproxy", "server"]],
+        ["client", ["client", "ffi", "haproxy", "supervisor"]],
+        ["multibinder", ["client", "ffi", "haproxy", "server", "supervisor"]],
       ] as const
     ) {
       const version = `${directory}/jsr/@multibinder/${name}/${VERSION}`;

@@ -1,5 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { ACCEPTED_PROGRAM, REJECTED_PROGRAMS } from "./std_programs.ts";
+import {
+  ACCEPTED_PROGRAM,
+  REJECTED_PROGRAMS,
+} from "../support/packages/std_programs.ts";
 
 const tree = new URL("../../", import.meta.url);
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { lineStartingWith } from "./output_line.ts";
+import { lineStartingWith } from "../support/packages/output_line.ts";
 
 const withJsr = new URL("../../tools/with_jsr.ts", import.meta.url).pathname;
 

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { stagePackages } from "../../tools/stage_packages.ts";
 import { VERSION } from "../../version.ts";
-import { treePath } from "../tree.ts";
+import { treePath } from "../support/tree.ts";
 
 const PROGRAM = /deno (?:run|cache|serve|install)\b.*jsr:@multibinder/;
 

@@ -1,15 +1,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { abi } from "../../ffi/abi.ts";
-import { Daemon, MINIMAL_FLAGS } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { Daemon, MINIMAL_FLAGS } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 
 async function bindUnder(
   flags: readonly string[],
   sock: string,
 ): Promise<Record<string, unknown>> {
   await using program = Program.start(Deno.execPath(), {
-    args: ["run", ...flags, treePath("tests/client/bind_program.ts")],
+    args: ["run", ...flags, treePath("tests/support/client/bind_program.ts")],
     env: { MULTIBINDER_SOCK: sock },
   });
   const { code, output, errors } = await program.end();

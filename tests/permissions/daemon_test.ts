@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { bind } from "../../client.ts";
-import { abi } from "../../ffi/abi.ts";
-import { assertRefused } from "../control_socket/start_failure.ts";
-import { Daemon, MINIMAL_FLAGS } from "../daemon.ts";
-import { Scratch } from "../tree.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { assertRefused } from "../support/control_socket/start_failure.ts";
+import { Daemon, MINIMAL_FLAGS } from "../support/daemon.ts";
+import { Scratch } from "../support/tree.ts";
 
 async function isInstalled(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);

@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { requestText } from "../raw_connection.ts";
-import { loopbackHost } from "../loopback.ts";
-import { cannotBecomeOthers, type OtherUser, WEB } from "./other_user.ts";
-import { assertBinds, assertDenied } from "./outcome.ts";
-import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
+import { requestText } from "../support/raw_connection.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import {
+  cannotBecomeOthers,
+  type OtherUser,
+  WEB,
+} from "../support/policy/other_user.ts";
+import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
+import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
 /** A daemon, somebody who asks it, and what he may have and may not. */
 class Audited implements AsyncDisposable {

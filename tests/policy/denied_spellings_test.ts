@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { ErrorCode } from "../../protocol.ts";
-import { loopbackHost } from "../loopback.ts";
-import { cannotBecomeOthers, WEB } from "./other_user.ts";
-import { assertBinds, assertDenied } from "./outcome.ts";
-import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { cannotBecomeOthers, WEB } from "../support/policy/other_user.ts";
+import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
+import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
 /** Denied: no daemon may bind it, so that it does not matter who else has it. */
 const PORT = 8443;

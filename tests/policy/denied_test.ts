@@ -1,11 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bind, connect } from "../../client.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
-import { requestText } from "../raw_connection.ts";
-import { loopbackHost } from "../loopback.ts";
-import { cannotBecomeOthers, MAIL, WEB } from "./other_user.ts";
-import { assertBinds, assertDenied } from "./outcome.ts";
-import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
+import { requestText } from "../support/raw_connection.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { cannotBecomeOthers, MAIL, WEB } from "../support/policy/other_user.ts";
+import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
+import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
 Deno.test("without a rule nobody may anything, root no more than others", {
   ignore: cannotBecomeOthers,

@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { bind } from "../../client.ts";
-import { assertRefused } from "../control_socket/start_failure.ts";
-import { Daemon } from "../daemon.ts";
-import { Scratch } from "../tree.ts";
+import { assertRefused } from "../support/control_socket/start_failure.ts";
+import { Daemon } from "../support/daemon.ts";
+import { Scratch } from "../support/tree.ts";
 
 const BAD: [what: string, text: string | undefined, says: string][] = [
   ["that is no JSON", '{\n"rules": [\n', ":3: no JSON: ] expected"],

@@ -1,10 +1,14 @@
 import { assertEquals } from "@std/assert";
 import type { BindDescription, Status } from "../../protocol.ts";
-import type { RuleText } from "./asking.ts";
-import { loopbackHost } from "../loopback.ts";
-import { cannotBecomeOthers, type User, WEB } from "./other_user.ts";
-import { assertBinds, assertDenied } from "./outcome.ts";
-import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
+import type { RuleText } from "../support/policy/asking.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import {
+  cannotBecomeOthers,
+  type User,
+  WEB,
+} from "../support/policy/other_user.ts";
+import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
+import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
 const SUPPLEMENTARY: User = { uid: 1501, gid: 1700, groups: [1599, 1600] };
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { SocketAddressError } from "../../ffi/socket_address.ts";
+import { SocketAddressError } from "../../ffi/sockets/socket_address.ts";
 import { type Address, hasHost } from "../../address.ts";
-import { canonical, mayBind, policyOf } from "./asking.ts";
+import { canonical, mayBind, policyOf } from "../support/policy/asking.ts";
 
 /** `+ipv4` at the end is `v6only: false`. */
 function requested(text: string): Address {

@@ -2,12 +2,16 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BindError, connect } from "../../client.ts";
 import { ErrorCode } from "../../protocol.ts";
 import { loadPolicy, OsError, PolicyError, serve } from "../../server.ts";
-import { Scratch } from "../tree.ts";
-import { OpenScratch } from "../unprivileged.ts";
-import { loopbackHost } from "../loopback.ts";
-import { cannotBecomeOthers, OtherUser, WEB } from "./other_user.ts";
-import { assertBinds, assertDenied } from "./outcome.ts";
-import { policyText } from "./policy_daemon.ts";
+import { Scratch } from "../support/tree.ts";
+import { OpenScratch } from "../support/unprivileged.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import {
+  cannotBecomeOthers,
+  OtherUser,
+  WEB,
+} from "../support/policy/other_user.ts";
+import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
+import { policyText } from "../support/policy/policy_daemon.ts";
 
 Deno.test("a server in a program of one's own asks the policy that it is given", async () => {
   const host = loopbackHost();

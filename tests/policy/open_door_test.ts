@@ -1,8 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { OpenScratch, reachableDeno, unprivileged } from "../unprivileged.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import {
+  OpenScratch,
+  reachableDeno,
+  unprivileged,
+} from "../support/unprivileged.ts";
 
 const WARNING = "others may connect to this daemon of root's";
 

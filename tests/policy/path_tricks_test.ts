@@ -1,8 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { ErrorCode } from "../../protocol.ts";
-import { cannotBecomeOthers, type OtherUser, WEB } from "./other_user.ts";
-import { assertBinds, assertDenied } from "./outcome.ts";
-import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
+import {
+  cannotBecomeOthers,
+  type OtherUser,
+  WEB,
+} from "../support/policy/other_user.ts";
+import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
+import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
 /** Somebody's directories `own` and `own/deep` beside one that is none of his business. */
 class Places {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Scratch } from "../tree.ts";
-import { mayBind, policyOf } from "./asking.ts";
+import { Scratch } from "../support/tree.ts";
+import { mayBind, policyOf } from "../support/policy/asking.ts";
 
 function allows(pattern: string, address: string): boolean {
   return mayBind(policyOf({ addresses: [pattern] }), address);

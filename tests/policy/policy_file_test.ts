@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { OsError } from "../../ffi/errno.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
 import { PolicyError } from "../../server/policy/policy.ts";
 import { parsePolicy, readPolicy } from "../../server/policy/policy_file.ts";
-import { Scratch } from "../tree.ts";
-import { mayBind, SOMEBODY } from "./asking.ts";
+import { Scratch } from "../support/tree.ts";
+import { mayBind, SOMEBODY } from "../support/policy/asking.ts";
 
 const EXAMPLE = `// Who may bind what.
 {

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { MINIMAL_FLAGS } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import type { RuleText } from "./asking.ts";
-import { loopbackHost } from "../loopback.ts";
-import { cannotBecomeOthers, WEB } from "./other_user.ts";
-import { assertBinds, assertDenied } from "./outcome.ts";
-import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
+import { MINIMAL_FLAGS } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import type { RuleText } from "../support/policy/asking.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { cannotBecomeOthers, WEB } from "../support/policy/other_user.ts";
+import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
+import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
 const CHECKED = {
   permissions: [...MINIMAL_FLAGS, `--allow-run=${Deno.execPath()}`],

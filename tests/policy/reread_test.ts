@@ -1,12 +1,16 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Status } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { within } from "../program.ts";
-import { loopbackHost } from "../loopback.ts";
-import { cannotBecomeOthers, WEB } from "./other_user.ts";
-import { assertBinds, assertDenied } from "./outcome.ts";
-import { OBSERVER, PolicyDaemon, policyText } from "./policy_daemon.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { within } from "../support/program.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { cannotBecomeOthers, WEB } from "../support/policy/other_user.ts";
+import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
+import {
+  OBSERVER,
+  PolicyDaemon,
+  policyText,
+} from "../support/policy/policy_daemon.ts";
 
 Deno.test(
   "after SIGHUP the new policy decides, also for who is connected and about what is held",

@@ -7,7 +7,7 @@ import {
   policyOf,
   type RuleText,
   SOMEBODY,
-} from "./asking.ts";
+} from "../support/policy/asking.ts";
 
 function decisionFor(
   who: Partial<Requester>,

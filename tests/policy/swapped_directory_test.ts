@@ -1,3 +1,3 @@
-import { testSwappedDirectory } from "./swapped_directory.ts";
+import { testSwappedDirectory } from "../support/policy/swapped_directory.ts";
 
 testSwappedDirectory(150);

@@ -1,11 +1,15 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { BindError, connect } from "../../client.ts";
-import { assertRefused } from "../control_socket/start_failure.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { OpenScratch, reachableDeno, unprivileged } from "../unprivileged.ts";
-import { loopbackHost } from "../loopback.ts";
-import { policyText } from "./policy_daemon.ts";
+import { assertRefused } from "../support/control_socket/start_failure.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import {
+  OpenScratch,
+  reachableDeno,
+  unprivileged,
+} from "../support/unprivileged.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { policyText } from "../support/policy/policy_daemon.ts";
 
 const ignore = await lacks(...unprivileged.slice(0, 1));
 

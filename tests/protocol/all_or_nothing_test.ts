@@ -1,15 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
-import { localAddress } from "../../ffi/socket_address.ts";
+import { localAddress } from "../../ffi/sockets/socket_address.ts";
 import {
   type Answer,
   type BindDescription,
   ErrorCode,
   type Status,
 } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { assertOpen, openIn } from "../open_descriptors.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 /** What nobody can bind: the machine lacks the address. */
 const IMPOSSIBLE = { address: "192.0.2.1", port: 0 };

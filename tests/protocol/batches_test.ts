@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { localAddress } from "../../ffi/socket_address.ts";
+import { localAddress } from "../../ffi/sockets/socket_address.ts";
 import { type Answer, ErrorCode } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
+import { Daemon } from "../support/daemon.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 /** The kernel passes no more descriptors in one message. */
 const MOST = 253;

@@ -2,10 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { serve } from "../../server.ts";
 import type { Status } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { residentMemory } from "../process_state.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { residentMemory } from "../support/process_state.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const TCP = [{ address: "127.0.0.1", port: 0 }];
 const IMPOSSIBLE = [{ address: "192.0.2.1", port: 0 }];

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Answer, ErrorCode, MAX_REQUEST } from "../../protocol.ts";
-import { Daemon } from "../daemon.ts";
-import { ask, RawConnection, requestText } from "../raw_connection.ts";
+import { Daemon } from "../support/daemon.ts";
+import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
 
 const { INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR } =
   ErrorCode;

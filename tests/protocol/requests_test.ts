@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Daemon } from "../daemon.ts";
-import { ask, RawConnection, requestText } from "../raw_connection.ts";
+import { Daemon } from "../support/daemon.ts";
+import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
 
 const BIND = [{ address: "127.0.0.1", port: 0 }];
 

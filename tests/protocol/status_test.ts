@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { VERSION } from "../../version.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { descriptorsOf, settled } from "../process_state.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { descriptorsOf, settled } from "../support/process_state.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 

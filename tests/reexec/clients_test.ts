@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertExists } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { isListening } from "../../ffi/socket.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
+import { isListening } from "../../ffi/sockets/socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 function bindRequest(id: string | number, address: string): string {
   return requestText(id, "bind", [{ address, port: 0 }]);

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { assertOpenKinds, openKinds } from "../open_descriptors.ts";
-import { residentMemory } from "../process_state.ts";
-import { RawConnection } from "../raw_connection.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertOpenKinds, openKinds } from "../support/open_descriptors.ts";
+import { residentMemory } from "../support/process_state.ts";
+import { RawConnection } from "../support/raw_connection.ts";
 
 /** More than garbage that waits to be collected, less than a leak of pages. */
 const MEMORY_NOISE_KIB = 48 * 1024;

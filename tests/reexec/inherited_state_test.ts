@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { Daemon, daemonCommand } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon, daemonCommand } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
 
 const FOREIGN = ["1:5", "1", "", "nonsense", "999999999:3"];
 

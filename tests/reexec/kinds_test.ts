@@ -1,13 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import type { BindParams } from "../../protocol.ts";
-import { lacksIpv6 } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { assertIdleKinds, idleKinds } from "../open_descriptors.ts";
-import { READ, tcpBacklog } from "../kinds/kernel_options.ts";
-import { PLACES } from "../kinds/places.ts";
-import { granted, rawList, rawRelease, refused } from "../kinds/raw_bind.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { lacksIpv6 } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
+import { READ, tcpBacklog } from "../support/socket_kinds/kernel_options.ts";
+import { PLACES } from "../support/socket_kinds/places.ts";
+import {
+  granted,
+  rawList,
+  rawRelease,
+  refused,
+} from "../support/socket_kinds/raw_bind.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const noIpv6 = lacksIpv6();
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
-import { daemonCommand } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { Scratch } from "../tree.ts";
+import { daemonCommand } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
 
 async function linkOrCopy(from: string, to: string): Promise<void> {
   try {

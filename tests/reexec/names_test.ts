@@ -1,13 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
-import { BindTable } from "../../server/bind_table.ts";
-import { ControlSocket } from "../../server/control_socket.ts";
-import { dispatch } from "../../server/dispatch.ts";
-import { stateOf } from "../../server/handoff.ts";
-import { DEFAULT_LIMITS } from "../../server/limits.ts";
-import { createLog } from "../../server/log.ts";
+import { BindTable } from "../../server/sockets/bind_table.ts";
+import { ControlSocket } from "../../server/daemon/control_socket.ts";
+import { stateOf } from "../../server/reexec/handoff.ts";
+import { DEFAULT_LIMITS } from "../../server/daemon/limits.ts";
+import { createLog } from "../../server/log/log.ts";
+import {
+  answerMessage,
+  isUnresolved,
+  readMessage,
+  resolveMessage,
+} from "../../server/requests/dispatch.ts";
 import { firstGeneration } from "../../server/serve.ts";
-import { requestText } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const CLIENT = { peer: { pid: 1, uid: 0, gid: 0 }, groups: [] };
 
@@ -30,14 +35,14 @@ for (
       log: createLog({ level: "error" }),
       limits: DEFAULT_LIMITS,
       policy: undefined,
-      tracing: undefined,
     });
     const bytes = new TextEncoder().encode(text);
-    const pending = dispatch(bytes, CLIENT, daemon);
-    assert(pending instanceof Promise);
-    const perform = await pending;
+    const message = readMessage(bytes, CLIENT);
+    assert(isUnresolved(message));
+    await resolveMessage(message);
+    assert(!isUnresolved(message));
     assertEquals(stateOf(daemon).binds, []);
-    const { sockets } = perform();
+    const { sockets } = answerMessage(message, daemon);
     assertEquals(stateOf(daemon).binds.map((each) => each.handed_out), [1]);
     for (const socket of sockets) socket.release();
   });

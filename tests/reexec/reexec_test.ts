@@ -5,9 +5,9 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { Scratch } from "../tree.ts";
+import { Daemon } from "../support/daemon.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { Scratch } from "../support/tree.ts";
 
 async function commandLineOf(pid: number): Promise<string[]> {
   return (await Deno.readTextFile(`/proc/${pid}/cmdline`)).split("\0");

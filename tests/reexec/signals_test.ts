@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { PATIENCE } from "../eventually.ts";
+import { Daemon } from "../support/daemon.ts";
+import { PATIENCE } from "../support/eventually.ts";
 import {
   blockedSignals,
   settled,
   threadsThatTakeSignals,
-} from "../process_state.ts";
+} from "../support/process_state.ts";
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -4,7 +4,7 @@ import {
   encodeState,
   type State,
   StateError,
-} from "../../server/state.ts";
+} from "../../server/reexec/state.ts";
 
 const FILE = { device: "0:1", inode: "2" };
 const CONTROL = { fd: 5, path: "/run/mb.sock", file: FILE };

@@ -6,9 +6,9 @@ import {
   connect,
   ProtocolError,
 } from "../../client.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { lacks } from "../foreign_program.ts";
-import { rubyServer } from "../takeover/old_server.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { rubyServer } from "../support/takeover/old_server.ts";
 
 const withRuby = { ignore: await lacks("ruby") };
 

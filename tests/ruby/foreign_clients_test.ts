@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
-import { backlogOf, tcpAddress } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks, runForeign } from "../foreign_program.ts";
-import { requestText } from "../raw_connection.ts";
+import { backlogOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks, runForeign } from "../support/foreign_program.ts";
+import { requestText } from "../support/raw_connection.ts";
 
 const withRuby = { ignore: await lacks("ruby") };
 const withPython = { ignore: await lacks("python3") };

@@ -7,16 +7,16 @@ import {
   assertThrows,
 } from "@std/assert";
 import { bind, BindError, bindSync, connect } from "../../client.ts";
-import { isNonblocking } from "../../ffi/descriptor.ts";
+import { isNonblocking } from "../../ffi/files/descriptor.ts";
 import { ErrorCode } from "../../protocol.ts";
 import {
   assertSameSocket,
   backlogOf,
   tcpAddress,
-} from "../binds/listening_socket.ts";
-import { lacks, startForeign } from "../foreign_program.ts";
-import type { Program } from "../program.ts";
-import { Scratch } from "../tree.ts";
+} from "../support/binds/listening_socket.ts";
+import { lacks, startForeign } from "../support/foreign_program.ts";
+import type { Program } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
 
 const withRuby = { ignore: await lacks("ruby") };
 

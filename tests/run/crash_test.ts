@@ -1,12 +1,13 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 
 Deno.test({
-  name: "after a kill -9 the program is back at once and answers what waited",
+  name:
+    "after a kill -9 the program is restarted at once and answers the waiting requests",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -18,7 +19,7 @@ Deno.test({
     const waiting = Array.from({ length: 20 }, () => service.ask());
     Deno.kill(pid, "SIGKILL");
     await service.says(`process ${pid} ended with SIGKILL`);
-    await service.says("starting it again at once");
+    await service.says("restarting at once");
     for (const answer of await Promise.all(waiting)) {
       assertNotEquals(answer.pid, pid);
     }
@@ -26,7 +27,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the daemon's end changes nothing for a program that crashes",
+  name: "a program that crashes is restarted even when the daemon has ended",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -42,13 +43,13 @@ Deno.test({
 
 Deno.test({
   name:
-    "a program that goes on crashing is started after growing pauses, and at once by a reload",
+    "a program that crashes again and again is restarted after growing pauses, and at once by a reload",
   ignore,
   fn: async () => {
     await using service = await Supervised.start({ name: "v1", crash: 7 });
     for (const pause of ["at once", "in 250 ms", "in 500 ms", "in 1 s"]) {
       await service.says("ended with exit code 7");
-      await service.says(`starting it again ${pause}`);
+      await service.says(`restarting ${pause}`);
     }
     await service.reload({ name: "v2", ready: "notify" });
     await service.says(": ready");
@@ -57,7 +58,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "one that crashes while a new one starts is replaced by that one",
+  name: "a program that crashes during a reload is replaced by the new one",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -86,7 +87,7 @@ async function runs(pid: number): Promise<boolean> {
 }
 
 Deno.test({
-  name: "processes that a crashed program leaves behind are ended",
+  name: "processes that a crashed program left behind are ended",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -96,6 +97,9 @@ Deno.test({
     });
     const left = (await service.program.output.next("left ")).split(" ")[1];
     Deno.kill((await service.ask()).pid, "SIGKILL");
-    await eventually("the end of it", async () => !await runs(Number(left)));
+    await eventually(
+      "the end of the child",
+      async () => !await runs(Number(left)),
+    );
   },
 });

@@ -1,15 +1,15 @@
 import { assertEquals } from "@std/assert";
-import { startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { startClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 
 for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
   Deno.test({
-    name: `${signal} goes to the program, and run ends with its exit code`,
+    name: `${signal} is sent to the program, and run ends with its exit code`,
     ignore,
     fn: async () => {
       await using service = await Supervised.serving({
@@ -26,7 +26,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
 }
 
 Deno.test({
-  name: "SIGTERM lets the request under way be answered",
+  name: "after SIGTERM the program answers its last request",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -44,7 +44,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "SIGTERM in the middle of a reload ends both programs",
+  name: "SIGTERM during a reload ends both programs",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -73,10 +73,10 @@ Deno.test({
   },
 });
 
-Deno.test("SIGTERM in the pause after a crash ends run with the last exit code", async () => {
+Deno.test("SIGTERM during the pause after a crash ends run with the exit code of the crash", async () => {
   await using daemon = await Daemon.start();
   await using scratch = await Scratch.make();
-  // After the first start it cannot be started any more.
+  // It removes itself, and so starts only once.
   const script = scratch.join("once");
   await Deno.writeTextFile(script, '#!/bin/sh\nrm "$0"; exit 7\n');
   await Deno.chmod(script, 0o755);
@@ -84,15 +84,15 @@ Deno.test("SIGTERM in the pause after a crash ends run with the last exit code",
     daemon,
     ["run", "127.0.0.1:0", "--", script],
   );
-  await program.errors.next("starting it again at once");
+  await program.errors.next("restarting at once");
   await program.errors.next(`cannot start ${script}`);
-  await program.errors.next("starting it again in 250 ms");
+  await program.errors.next("restarting in 250 ms");
   program.signal("SIGTERM");
   assertEquals((await program.end()).code, 7);
 });
 
 Deno.test({
-  name: "SIGUSR1 is passed on",
+  name: "SIGUSR1 is sent on to the program",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -104,7 +104,7 @@ Deno.test({
   },
 });
 
-Deno.test("a program that SIGTERM ends: run ends by SIGTERM too, which systemd takes for success", async () => {
+Deno.test("if SIGTERM ends the program, run ends by SIGTERM too, which systemd counts as success", async () => {
   await using daemon = await Daemon.start();
   await using program = startClient(
     daemon,

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { eventually } from "../eventually.ts";
+import { startClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
 
 async function childrenOf(pid: number): Promise<number[]> {
   const lists: string[] = [];
@@ -14,7 +14,7 @@ async function childrenOf(pid: number): Promise<number[]> {
 
 // Creating a PID namespace takes root.
 Deno.test({
-  name: "as process 1 it reaps orphans, and its own program as well",
+  name: "as process 1 run reaps orphans and its own program",
   ignore: Deno.uid() !== 0,
   fn: async () => {
     await using daemon = await Daemon.start();

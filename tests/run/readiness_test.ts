@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { Readiness, type ReadyWhen } from "../../client/run/readiness.ts";
-import { eventually } from "../eventually.ts";
-import { unprivileged } from "../unprivileged.ts";
-import { lacks } from "../foreign_program.ts";
-import { PYTHON } from "./supervised.ts";
+import { Readiness, type ReadyWhen } from "../../supervisor/readiness.ts";
+import { eventually } from "../support/eventually.ts";
+import { unprivileged } from "../support/unprivileged.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { PYTHON } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 
@@ -15,7 +15,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.sendall(message.encode())
 `;
 
-/** Sends messages as a program of its own, by way of `under`. */
+/** Sends messages from another process, started with `under`. */
 async function send(
   readiness: Readiness,
   messages: readonly string[],
@@ -28,15 +28,14 @@ async function send(
   assert(success, new TextDecoder().decode(stderr));
 }
 
-/** Everything that was heard, in order. */
-function heard(readiness: Readiness): string[] {
+/** Records the events, in order. */
+function record(readiness: Readiness): string[] {
   const all: string[] = [];
-  // No process is 0: none of the messages is the program's own.
+  // No process has the PID 0: all messages come from other processes.
   readiness.listen(0, {
     ready: () => all.push("ready"),
     late: () => all.push("late"),
     status: (text) => all.push(text),
-    refused: () => {},
   });
   return all;
 }
@@ -49,12 +48,12 @@ for (const when of ["notify", "auto"] as const) {
     : { kind: when, delay: LONG };
   Deno.test({
     name:
-      `${when}: what another user sends does not count, what this one sends does`,
+      `${when}: messages of another user are ignored, those of this user are not`,
     // Only root can be another user.
     ignore: ignore || Deno.uid() !== 0,
     fn: async () => {
       using readiness = new Readiness(options, LONG);
-      const all = heard(readiness);
+      const all = record(readiness);
       await send(readiness, ["READY=1", "STATUS=theirs"], unprivileged);
       await send(readiness, ["STATUS=ours\nREADY=1", "STATUS=more"]);
       await eventually("the last message", () => all.includes("more"));
@@ -63,29 +62,29 @@ for (const when of ["notify", "auto"] as const) {
   });
 }
 
-Deno.test("delay: there is no socket, and the time alone counts", async () => {
+Deno.test("delay: the program is ready after the delay, and there is no socket", async () => {
   using readiness = new Readiness({ kind: "delay", delay: 1 }, LONG);
   assertEquals(readiness.notifySocket, undefined);
-  const all = heard(readiness);
+  const all = record(readiness);
   await eventually("ready", () => all.length > 0);
   assertEquals(all, ["ready"]);
 });
 
 Deno.test({
-  name: "auto: who has said anything is late without READY=1",
+  name: "auto: a program that sends anything has to send READY=1 in time",
   ignore,
   fn: async () => {
     using readiness = new Readiness({ kind: "auto", delay: LONG }, 1);
-    const all = heard(readiness);
+    const all = record(readiness);
     await send(readiness, ["STATUS=loading"]);
     await eventually("late", () => all.length > 1);
     assertEquals(all, ["loading", "late"]);
   },
 });
 
-Deno.test("nothing is heard of a program that has ended", async () => {
+Deno.test("there are no events after the end of the program", async () => {
   const readiness = new Readiness({ kind: "auto", delay: 1 }, 1);
-  const all = heard(readiness);
+  const all = record(readiness);
   readiness[Symbol.dispose]();
   await new Promise((resolve) => setTimeout(resolve, 20));
   assertEquals(all, []);

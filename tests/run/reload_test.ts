@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { load } from "../../examples/demo/load.ts";
-import { lacks } from "../foreign_program.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 
@@ -36,7 +36,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a new version that crashes leaves the old one untouched, and its exit code is reported",
+    "a new version that crashes is reported with its exit code, and the old one keeps serving",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -46,7 +46,7 @@ Deno.test({
     const { pid } = await service.ask();
     await service.reload({ name: "v2", crash: 3 });
     await service.says("ended with exit code 3");
-    await service.says("the reload failed, generation 1 goes on");
+    await service.says("reload failed: generation 1 keeps serving");
     assertEquals((await service.ask()).pid, pid);
     await service.reload({ name: "v3", ready: "notify" });
     await service.says("generation 3: ready");
@@ -57,26 +57,26 @@ Deno.test({
 
 Deno.test({
   name:
-    "a new version that is not ready in time is killed, and the old one goes on",
+    "a new version that is not ready in time is killed, and the old one keeps serving",
   ignore,
   fn: async () => {
     await using service = await Supervised.start(
       { name: "v1", ready: "notify" },
       { options: ["--ready", "notify", "--ready-timeout", "2s"] },
     );
-    // On a machine that is busy beyond measure the first start may be late.
+    // On a very busy machine the first start may be late too.
     await service.says(": ready");
     const { pid } = await service.ask();
     await service.reload({ name: "v2", ready: "silent" });
     await service.says("not ready within 2 s, killed");
     await service.says("ended with SIGKILL");
-    await service.says("the reload failed");
+    await service.says("reload failed");
     assertEquals((await service.ask()).pid, pid);
   },
 });
 
 Deno.test({
-  name: "reloads that are asked for while one is under way become one more",
+  name: "all signals during a reload become one more reload",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -101,7 +101,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a request that the old one has begun is answered after the new one is ready",
+    "the old generation answers its last request after the new one is ready",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -121,7 +121,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an old one that has not ended within the grace is killed",
+  name: "an old generation that does not end within the grace is killed",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving(
@@ -136,7 +136,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "--stop-signal is what the old one gets",
+  name: "the old generation gets --stop-signal",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving(
@@ -150,7 +150,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "with --ready delay: the new one takes over after the delay",
+  name: "--ready delay: the new generation takes over after the delay",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving(
@@ -166,7 +166,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "by default one that says nothing is ready after two seconds",
+  name: "by default a program that sends nothing is ready after two seconds",
   ignore,
   fn: async () => {
     await using service = await Supervised.start({ name: "v1" }, {
@@ -178,16 +178,16 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "by default one that says anything has to say READY=1, however much it says",
+  name: "by default a program that sends any message has to send READY=1",
   ignore,
   fn: async () => {
-    // More than a socket's queue holds: it would hang if nobody listened.
+    // It sends more than the queue of the socket holds, so it would block if run
+    // did not receive.
     await using service = await Supervised.start(
       { name: "v1", ready: "chatty" },
       { options: ["--ready", "auto:1min", "--ready-timeout", "3s"] },
     );
-    // As above: the first start may be late.
+    // On a very busy machine the first start may be late too.
     await service.says(": ready");
     assertEquals((await service.ask()).name, "v1");
     await service.reload({ name: "v2", ready: "status" });

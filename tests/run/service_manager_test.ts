@@ -1,26 +1,26 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { NotificationSocket } from "../../ffi/notification_socket.ts";
-import { waitReady } from "../../ffi/readiness.ts";
-import { PATIENCE } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
+import { waitReady } from "../../ffi/files/readiness.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 
-/** The next thing that the service manager is told, by whom. */
-async function told(
+/** The next message to the service manager, and its sender. */
+async function notified(
   socket: NotificationSocket,
-): Promise<{ by: number; assignments: string[] }> {
+): Promise<{ pid: number; assignments: string[] }> {
   assert(await waitReady(socket.fd, "read", PATIENCE));
   const { assignments, sender } = socket.receive()!;
-  return { by: sender.pid, assignments };
+  return { pid: sender.pid, assignments };
 }
 
 for (const kind of ["path", "abstract"]) {
   Deno.test({
     name:
-      `the service manager is told of readiness, reloads, failures and the end (${kind})`,
+      `the service manager is notified of readiness, reloads, failures and the stop (${kind})`,
     ignore,
     fn: async () => {
       await using scratch = await Scratch.make();
@@ -32,28 +32,27 @@ for (const kind of ["path", "abstract"]) {
         { name: "v1", ready: "notify" },
         { env: { NOTIFY_SOCKET: name } },
       );
-      const by = service.program.pid;
       const { pid } = await service.ask();
-      assertEquals(await told(manager), {
-        by,
+      assertEquals(await notified(manager), {
+        pid: service.program.pid,
         assignments: [
           "READY=1",
           `STATUS=Generation 1 serves as process ${pid}`,
         ],
       });
       await service.reload({ name: "v2", crash: 1 });
-      const reloading = await told(manager);
+      const reloading = await notified(manager);
       assertEquals(reloading.assignments[0], "RELOADING=1");
       assertMatch(reloading.assignments[1]!, /^MONOTONIC_USEC=\d+$/);
-      assertEquals((await told(manager)).assignments, [
+      assertEquals((await notified(manager)).assignments, [
         "READY=1",
         `STATUS=Generation 1 serves as process ${pid}; the last reload failed`,
       ]);
       await service.reload({ name: "v3", ready: "notify" });
-      assertEquals((await told(manager)).assignments[0], "RELOADING=1");
-      assertEquals((await told(manager)).assignments[0], "READY=1");
+      assertEquals((await notified(manager)).assignments[0], "RELOADING=1");
+      assertEquals((await notified(manager)).assignments[0], "READY=1");
       service.program.signal("SIGTERM");
-      assertEquals((await told(manager)).assignments[0], "STOPPING=1");
+      assertEquals((await notified(manager)).assignments[0], "STOPPING=1");
       await service.program.end();
       assertEquals(manager.receive(), undefined);
     },
@@ -61,7 +60,7 @@ for (const kind of ["path", "abstract"]) {
 }
 
 Deno.test({
-  name: "a service manager that is not there is reported and does no harm",
+  name: "a missing service manager is reported, and the program is started",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -71,7 +70,7 @@ Deno.test({
     );
     assertMatch(
       service.program.errors.text,
-      /the service manager is not told: connect .*ENOENT/,
+      /cannot notify the service manager: connect .*ENOENT/,
     );
   },
 });

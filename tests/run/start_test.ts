@@ -1,15 +1,14 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { runClient, startClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { descriptorsOf, settledAs } from "../process_state.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { runClient, startClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { descriptorsOf, settledAs } from "../support/process_state.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 
 Deno.test({
-  name:
-    "the program has its sockets, and LISTEN_PID says that they are its own",
+  name: "the program gets its sockets, and LISTEN_PID is its PID",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -27,7 +26,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "variables that a shell would drop arrive too",
+  name: "the program also gets variables that a shell would drop",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving(
@@ -44,7 +43,7 @@ Deno.test({
   },
 });
 
-Deno.test("several sockets are at 3, 4, ... and nothing else is open, nothing blocked or ignored", async () => {
+Deno.test("several sockets are at 3, 4, ..., with no other descriptor and no signal blocked or ignored", async () => {
   await using daemon = await Daemon.start();
   await using program = startClient(
     daemon,
@@ -71,7 +70,7 @@ Deno.test("several sockets are at 3, 4, ... and nothing else is open, nothing bl
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   for (const set of ["SigBlk", "SigIgn"]) {
     const signals = BigInt(`0x${status.match(`${set}:\\t(\\w+)`)![1]}`);
-    // 32 and 33 are glibc's own.
+    // glibc uses 32 and 33.
     assertEquals(signals & ~(0b11n << 31n), 0n, set);
   }
   program.signal("SIGTERM");
@@ -81,7 +80,7 @@ Deno.test("several sockets are at 3, 4, ... and nothing else is open, nothing bl
 for (
   const [command, expected] of [["no-such-program", 127], ["/etc/passwd", 126]]
 ) {
-  Deno.test(`a program that cannot be started the first time ends run with exit status ${expected}`, async () => {
+  Deno.test(`run ends with exit status ${expected} if ${command} cannot be started the first time`, async () => {
     await using daemon = await Daemon.start();
     const { code, errors } = await runClient(daemon, [
       "run",

@@ -1,16 +1,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { runClient } from "../client_program.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Scratch } from "../tree.ts";
-import { PYTHON, Supervised } from "./supervised.ts";
+import { runClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
+import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 const permissions = ["--allow-read"];
 
 Deno.test({
-  name:
-    "--watch reloads when a file is written, and when another takes its place",
+  name: "--watch reloads when a file is written, and when it is replaced",
   ignore,
   fn: async () => {
     await using watched = await Scratch.make();
@@ -25,7 +24,7 @@ Deno.test({
     await Deno.writeTextFile(file, "2");
     await service.says(`reload: ${file} has changed`);
     await service.says("generation 2: ready");
-    // Until it has ended the old one may answer too.
+    // Until the old generation has ended, it may answer too.
     await service.says("generation 1: process");
     assertEquals((await service.ask()).name, "v2");
     await Deno.rename(watched.join("other.py"), file);
@@ -50,7 +49,7 @@ Deno.test({
   },
 });
 
-Deno.test("a path to watch that is not there is an error", async () => {
+Deno.test("a path to watch that does not exist is an error", async () => {
   await using daemon = await Daemon.start();
   const { code, errors } = await runClient(
     daemon,
@@ -58,5 +57,5 @@ Deno.test("a path to watch that is not there is an error", async () => {
     { permissions },
   );
   assertEquals(code, 1);
-  assertStringIncludes(errors, "--watch /no/such/path: it is not there");
+  assertStringIncludes(errors, "--watch /no/such/path: it does not exist");
 });

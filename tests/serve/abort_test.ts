@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Binding } from "../../client.ts";
 import { hostAddress } from "../../address.ts";
-import { boundSocket } from "../../server/listening_socket.ts";
+import { boundSocket } from "../../server/sockets/listening_socket.ts";
 
 /** Opens files until one has the number, or any higher one. */
 async function occupy(fd: number): Promise<Deno.FsFile[]> {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { serve } from "../../client/serve.ts";
+import { serve } from "../../client/binding/serve.ts";
 import {
   type Adoption,
   AdoptionError,
@@ -7,14 +7,14 @@ import {
   type Step,
   STEPS,
   type Steps,
-} from "../../ffi/adopt.ts";
-import { isNonblocking } from "../../ffi/descriptor.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { Program } from "../program.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { treePath } from "../tree.ts";
-import { get } from "./http_connection.ts";
-import { listeningTcp } from "./sockets.ts";
+} from "../../ffi/sockets/adopt.ts";
+import { isNonblocking } from "../../ffi/files/descriptor.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { Program } from "../support/program.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { treePath } from "../support/tree.ts";
+import { get } from "../support/serve/http_connection.ts";
+import { listeningTcp } from "../support/serve/sockets.ts";
 
 const NAMES = Object.keys(STEPS) as (keyof Steps)[];
 
@@ -104,7 +104,7 @@ for (const [step, refused, lie] of LIES) {
 }
 
 Deno.test("a listener that a second epoll instance watches is not touched", async () => {
-  const { Interest, Poller } = await import("../../ffi/poller.ts");
+  const { Interest, Poller } = await import("../../ffi/files/poller.ts");
   await withoutLeak(async () => {
     using web = listeningTcp();
     using poller = new Poller();
@@ -141,7 +141,7 @@ Deno.test("the adopted socket is watched as Deno's was, close-on-exec, and dereg
 
 Deno.test("DENO_SERVE_ADDRESS does not take a server off its socket", async () => {
   await using program = Program.start(Deno.execPath(), {
-    args: ["run", "-A", treePath("tests/serve/serve_once.ts")],
+    args: ["run", "-A", treePath("tests/support/serve/serve_once.ts")],
     env: { DENO_SERVE_ADDRESS: "tcp:127.0.0.2:0" },
   });
   const { code, output, errors } = await program.end();

@@ -1,8 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { within } from "../program.ts";
-import { Scratch } from "../tree.ts";
-import { connectTo, listeningTcp, listeningUnix } from "./sockets.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { within } from "../support/program.ts";
+import { Scratch } from "../support/tree.ts";
+import {
+  connectTo,
+  listeningTcp,
+  listeningUnix,
+} from "../support/serve/sockets.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

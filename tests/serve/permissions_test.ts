@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { libcPath, Scratch, treePath } from "../tree.ts";
-import { get } from "./http_connection.ts";
-import { connectTo, listeningUnix } from "./sockets.ts";
+import { Daemon } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { libcPath, Scratch, treePath } from "../support/tree.ts";
+import { get } from "../support/serve/http_connection.ts";
+import { connectTo, listeningUnix } from "../support/serve/sockets.ts";
 
 const FFI = `--allow-ffi=${libcPath}`;
 
@@ -25,7 +25,10 @@ const NET = "--allow-net=127.0.0.1";
 
 Deno.test(`a service that is granted the C library and ${NET} serves`, async () => {
   await using daemon = await Daemon.start();
-  await using service = start("tests/serve/service.ts", [NET], ["0", "hello"], {
+  await using service = start("tests/support/serve/service.ts", [NET], [
+    "0",
+    "hello",
+  ], {
     MULTIBINDER_SOCK: daemon.sock,
   });
   await service.output.next("serving");
@@ -38,7 +41,7 @@ Deno.test(`a service that is granted the C library and ${NET} serves`, async () 
 
 Deno.test(`a listener that is granted the C library and ${NET} accepts`, async () => {
   await using daemon = await Daemon.start();
-  await using service = start("tests/serve/echo.ts", [NET], [], {
+  await using service = start("tests/support/serve/echo.ts", [NET], [], {
     MULTIBINDER_SOCK: daemon.sock,
   });
   await service.output.next("listening");
@@ -56,7 +59,10 @@ Deno.test(`a listener that is granted the C library and ${NET} accepts`, async (
 for (const script of ["service.ts", "echo.ts"]) {
   Deno.test(`${script}: without --allow-net the error names the flag`, async () => {
     await using daemon = await Daemon.start();
-    await using service = start(`tests/serve/${script}`, [], ["0", "hello"], {
+    await using service = start(`tests/support/serve/${script}`, [], [
+      "0",
+      "hello",
+    ], {
       MULTIBINDER_SOCK: daemon.sock,
     });
     const { code, errors } = await service.end();
@@ -75,7 +81,7 @@ Deno.test("a UNIX socket is served with --allow-net, before Deno 2.8 with -A", a
   using web = listeningUnix(scratch.join("web.sock"));
   // The child has it under the same number.
   await using service = start(
-    "tests/serve/serve_descriptor.ts",
+    "tests/support/serve/serve_descriptor.ts",
     [isBefore28 ? "-A" : "--allow-net"],
     [`${web.fd}`],
   );
@@ -88,9 +94,13 @@ Deno.test("a UNIX socket is served with --allow-net, before Deno 2.8 with -A", a
 Deno.test(`a UNIX socket under ${NET}: the error names --allow-net`, async () => {
   await using scratch = await Scratch.make();
   using web = listeningUnix(scratch.join("web.sock"));
-  await using service = start("tests/serve/serve_descriptor.ts", [NET], [
-    `${web.fd}`,
-  ]);
+  await using service = start(
+    "tests/support/serve/serve_descriptor.ts",
+    [NET],
+    [
+      `${web.fd}`,
+    ],
+  );
   const { code, errors } = await service.end();
   assertEquals(code, 1);
   assertMatch(errors, /AdoptionError: .*: run again with --allow-net$/m);
@@ -101,7 +111,7 @@ if (isBefore28) {
     await using scratch = await Scratch.make();
     using web = listeningUnix(scratch.join("web.sock"));
     await using service = start(
-      "tests/serve/serve_descriptor.ts",
+      "tests/support/serve/serve_descriptor.ts",
       ["--allow-net", "--allow-read", "--allow-write"],
       [`${web.fd}`],
     );

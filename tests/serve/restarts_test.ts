@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { Daemon } from "../daemon.ts";
-import { Program } from "../program.ts";
-import { libcPath, treePath } from "../tree.ts";
-import { load } from "./load.ts";
+import { Daemon } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { libcPath, treePath } from "../support/tree.ts";
+import { load } from "../support/serve/load.ts";
 
 const RESTARTS = 20;
 const CLIENTS = 16;
@@ -15,7 +15,7 @@ async function serving(
   daemon: Daemon,
   name: string,
 ): Promise<Program> {
-  const script = treePath("tests/serve/service.ts");
+  const script = treePath("tests/support/serve/service.ts");
   const program = Program.start(Deno.execPath(), {
     args: ["run", "--no-prompt", "--allow-env", ...GRANTS, script, "0", name],
     env: { MULTIBINDER_SOCK: daemon.sock },

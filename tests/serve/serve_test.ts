@@ -5,13 +5,18 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program, within } from "../program.ts";
-import { libcPath, Scratch, treePath } from "../tree.ts";
-import { selfSigned } from "./certificate.ts";
-import { get, HttpConnection } from "./http_connection.ts";
-import { connectTo, listeningTcp, listeningUnix, urlOf } from "./sockets.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program, within } from "../support/program.ts";
+import { libcPath, Scratch, treePath } from "../support/tree.ts";
+import { selfSigned } from "../support/serve/certificate.ts";
+import { get, HttpConnection } from "../support/serve/http_connection.ts";
+import {
+  connectTo,
+  listeningTcp,
+  listeningUnix,
+  urlOf,
+} from "../support/serve/sockets.ts";
 
 const noOpenssl = await lacks("openssl");
 
@@ -331,7 +336,7 @@ test("an unref'd server and listener let their program end", async () => {
       "--no-prompt",
       `--allow-ffi=${libcPath}`,
       "--allow-net=127.0.0.1",
-      treePath("tests/serve/unreferenced.ts"),
+      treePath("tests/support/serve/unreferenced.ts"),
     ],
   });
   const { code, errors } = await program.end();
@@ -431,9 +436,11 @@ test("connections that waited in the queue before are served", async () => {
   assertStringIncludes(await early.rest(), "at last");
 });
 Deno.test("a client that connects to the temporary listener is reset, the shared socket serves", async () => {
-  const { serve } = await import("../../client/serve.ts");
-  const { STEPS } = await import("../../ffi/adopt.ts");
-  const { streamSocket, tryConnect } = await import("../../ffi/socket.ts");
+  const { serve } = await import("../../client/binding/serve.ts");
+  const { STEPS } = await import("../../ffi/sockets/adopt.ts");
+  const { streamSocket, tryConnect } = await import(
+    "../../ffi/sockets/socket.ts"
+  );
   using web = listeningTcp();
   let stranger: ReturnType<typeof streamSocket> | undefined;
   await using _server = serve(web, () => new Response("hello"), {}, {

@@ -1,6 +1,6 @@
-import { withoutLeak } from "../descriptor_leak.ts";
-import { CYCLES, SECONDS, SEED, STORM_SECONDS } from "./plan.ts";
-import { Run } from "./run.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { CYCLES, SECONDS, SEED, STORM_SECONDS } from "../support/soak/plan.ts";
+import { Run } from "../support/soak/run.ts";
 
 Deno.test("binds, releases, clients that come and go in every bad way, re-execs and policies at random leave nothing that does not add up", async () => {
   console.log(`MULTIBINDER_SOAK=${SECONDS} MULTIBINDER_SOAK_SEED=${SEED}`);

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Binding, OsError, spawn } from "../../client.ts";
-import { withoutLeak } from "../descriptor_leak.ts";
-import { descriptorsOf, settledAs } from "../process_state.ts";
-import { Program, within } from "../program.ts";
-import { get } from "../serve/http_connection.ts";
-import { listeningTcp } from "../serve/sockets.ts";
-import { libcPath, Scratch, treePath } from "../tree.ts";
+import { withoutLeak } from "../support/descriptor_leak.ts";
+import { descriptorsOf, settledAs } from "../support/process_state.ts";
+import { Program, within } from "../support/program.ts";
+import { get } from "../support/serve/http_connection.ts";
+import { listeningTcp } from "../support/serve/sockets.ts";
+import { libcPath, Scratch, treePath } from "../support/tree.ts";
 
 /** What a Binding refers to, `socket:[123]`. */
 async function socketOf({ fd }: Binding): Promise<string> {
@@ -158,7 +158,7 @@ Deno.test("spawn: streams go to a descriptor, or nowhere", async () => {
       "run",
       "--no-prompt",
       `--allow-ffi=${libcPath}`,
-      treePath("tests/spawn/streams.ts"),
+      treePath("tests/support/spawn/streams.ts"),
     ],
   });
   const { code, output, errors } = await program.end();
@@ -204,7 +204,7 @@ Deno.test("spawn: a Deno service gets its socket and serves, without --allow-run
       "run",
       "--no-prompt",
       `--allow-ffi=${libcPath}`,
-      treePath("tests/spawn/launcher.ts"),
+      treePath("tests/support/spawn/launcher.ts"),
       `${number}`,
       libcPath,
     ],

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { Scratch, treePath } from "../tree.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 
 /** The product and nothing else. */
 const PRODUCT = [
@@ -10,6 +10,7 @@ const PRODUCT = [
   "protocol.ts",
   "address.ts",
   "duration.ts",
+  "exchange.ts",
   "version.ts",
   "imports.json",
   "server",
@@ -79,13 +80,13 @@ Deno.test("check:structure fails on an import of another folder's own file, and 
   const tree = await copyOfProduct(scratch);
   await Deno.writeTextFile(
     `${tree}/client/unused.ts`,
-    'import "./command/output.ts";\n',
+    'import "./command/status_lines.ts";\n',
   );
   const { code, problems } = await checkStructure(tree);
   assertEquals({ code, problems }, {
     code: 1,
     problems: [
-      "client/unused.ts imports client/command/output.ts, which is its folder's own",
+      "client/unused.ts imports client/command/status_lines.ts, which is its folder's own",
       "nothing imports client/unused.ts",
     ],
   });

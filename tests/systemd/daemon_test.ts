@@ -1,13 +1,13 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { ask, RawConnection, requestText } from "../raw_connection.ts";
-import { eventually, PATIENCE } from "../eventually.ts";
-import { loopbackHost } from "../loopback.ts";
-import { SourceCopy } from "../upgrade/copied_daemon.ts";
-import { lacksSystemd, Machine } from "./machine.ts";
-import { listenersOn, Queue } from "./queue.ts";
-import { Service, serviceUnit } from "./service.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { SourceCopy } from "../support/upgrade/copied_daemon.ts";
+import { lacksSystemd, Machine } from "../support/systemd/machine.ts";
+import { listenersOn, Queue } from "../support/systemd/queue.ts";
+import { Service, serviceUnit } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 

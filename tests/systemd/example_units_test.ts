@@ -1,18 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { PATIENCE } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { treePath } from "../tree.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { treePath } from "../support/tree.ts";
 import {
   exampleUnits,
   privilegedAddress,
   USER,
   withPackages,
-} from "./example_units.ts";
-import { lacksSystemd, Machine } from "./machine.ts";
-import { Queue } from "./queue.ts";
-import { Service } from "./service.ts";
+} from "../support/systemd/example_units.ts";
+import { lacksSystemd, Machine } from "../support/systemd/machine.ts";
+import { Queue } from "../support/systemd/queue.ts";
+import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 

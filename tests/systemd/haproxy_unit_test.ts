@@ -5,22 +5,22 @@ import {
   assertNotEquals,
 } from "@std/assert";
 import { load } from "../../examples/demo/load.ts";
-import { eventually } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { within } from "../program.ts";
-import { treePath } from "../tree.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { within } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 import {
   exampleUnit,
   exampleUnits,
   privilegedAddress,
   withPackages,
-} from "./example_units.ts";
+} from "../support/systemd/example_units.ts";
 import {
   type CommandResult,
   denoEnvironment,
   lacksSystemd,
   Machine,
-} from "./machine.ts";
+} from "../support/systemd/machine.ts";
 
 const ignore = await lacks("haproxy") || await lacksSystemd();
 

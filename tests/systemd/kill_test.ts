@@ -1,12 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { lacksIpv6, socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { PATIENCE } from "../eventually.ts";
-import { OwnPort } from "../loopback.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { lacksSystemd } from "./machine.ts";
-import { listenersOn, Queue } from "./queue.ts";
-import { Service } from "./service.ts";
+import {
+  lacksIpv6,
+  socketOf,
+  tcpAddress,
+} from "../support/binds/listening_socket.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { lacksSystemd } from "../support/systemd/machine.ts";
+import { listenersOn, Queue } from "../support/systemd/queue.ts";
+import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { bind, BindError, connect } from "../../client.ts";
-import { lacksIpv6, socketOf } from "../binds/listening_socket.ts";
-import { PATIENCE } from "../eventually.ts";
-import { tcpBacklog } from "../kinds/kernel_options.ts";
-import { boundAt } from "../kinds/unix_sockets.ts";
-import { lacksSystemd } from "./machine.ts";
-import { Service } from "./service.ts";
+import { lacksIpv6, socketOf } from "../support/binds/listening_socket.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { tcpBacklog } from "../support/socket_kinds/kernel_options.ts";
+import { boundAt } from "../support/socket_kinds/unix_sockets.ts";
+import { lacksSystemd } from "../support/systemd/machine.ts";
+import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 const PATIENT = { timeout: PATIENCE };

@@ -1,19 +1,19 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { daemonCommand } from "../daemon.ts";
-import { eventually, PATIENCE } from "../eventually.ts";
-import { lacks } from "../foreign_program.ts";
-import { loopbackHost } from "../loopback.ts";
-import { descriptorsOf } from "../process_state.ts";
-import { Program } from "../program.ts";
-import { treePath } from "../tree.ts";
+import { daemonCommand } from "../support/daemon.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { loopbackHost } from "../support/loopback.ts";
+import { descriptorsOf } from "../support/process_state.ts";
+import { Program } from "../support/program.ts";
+import { treePath } from "../support/tree.ts";
 import {
   denoEnvironment,
   execStart,
   lacksSystemd,
   Machine,
-} from "./machine.ts";
-import { hostState, tracesOf } from "./traces.ts";
+} from "../support/systemd/machine.ts";
+import { hostState, tracesOf } from "../support/systemd/traces.ts";
 
 const noMachine = await lacksSystemd();
 const noPython = await lacks("/usr/bin/python3");
@@ -23,7 +23,7 @@ const HOST = loopbackHost();
 
 const STORED_SOCKET = [
   "/usr/bin/python3",
-  treePath("tests/systemd/stored_socket.py"),
+  treePath("tests/support/systemd/stored_socket.py"),
   "web",
   HOST,
 ];
@@ -254,7 +254,7 @@ Deno.test({
   ignore: noMachine,
   fn: async () => {
     await using test = Program.start(Deno.execPath(), {
-      args: ["run", "-A", treePath("tests/systemd/abandoned.ts")],
+      args: ["run", "-A", treePath("tests/support/systemd/abandoned.ts")],
     });
     const name = (await test.output.next("/srv/")).split("/")[2]!;
     assert((await tracesOf(name)).length > 0);

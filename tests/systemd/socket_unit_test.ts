@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { PATIENCE } from "../eventually.ts";
-import { OwnPort } from "../loopback.ts";
-import { ask, requestText } from "../raw_connection.ts";
-import { lacksSystemd } from "./machine.ts";
-import { Queue } from "./queue.ts";
-import { Service } from "./service.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { ask, requestText } from "../support/raw_connection.ts";
+import { lacksSystemd } from "../support/systemd/machine.ts";
+import { Queue } from "../support/systemd/queue.ts";
+import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 

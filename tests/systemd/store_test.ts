@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { listenOn } from "../../ffi/socket.ts";
-import { libc } from "../../ffi/libc.ts";
-import { socketOf } from "../binds/listening_socket.ts";
-import { PATIENCE } from "../eventually.ts";
-import { lacksSystemd } from "./machine.ts";
-import { Service } from "./service.ts";
+import { listenOn } from "../../ffi/sockets/socket.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
+import { PATIENCE } from "../support/eventually.ts";
+import { lacksSystemd } from "../support/systemd/machine.ts";
+import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 

@@ -1,13 +1,17 @@
 import { assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import type { BindDescription, BindParams } from "../../protocol.ts";
-import { lacksIpv6 } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { PLACES } from "../kinds/places.ts";
-import { granted, rawList, rawRelease } from "../kinds/raw_bind.ts";
-import { boundAt } from "../kinds/unix_sockets.ts";
-import { RawConnection } from "../raw_connection.ts";
-import { Scratch } from "../tree.ts";
+import { lacksIpv6 } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { PLACES } from "../support/socket_kinds/places.ts";
+import {
+  granted,
+  rawList,
+  rawRelease,
+} from "../support/socket_kinds/raw_bind.ts";
+import { boundAt } from "../support/socket_kinds/unix_sockets.ts";
+import { RawConnection } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
 
 const noIpv6 = lacksIpv6();
 

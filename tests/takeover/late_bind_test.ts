@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { abi } from "../../ffi/abi.ts";
-import { check } from "../../ffi/errno.ts";
-import type { Descriptor } from "../../ffi/descriptor.ts";
-import { openFile } from "../../ffi/file.ts";
-import { libc } from "../../ffi/libc.ts";
-import { socketOf } from "../binds/listening_socket.ts";
-import { Daemon, daemonCommand } from "../daemon.ts";
-import { Program } from "../program.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { check } from "../../ffi/libc/errno.ts";
+import type { Descriptor } from "../../ffi/files/descriptor.ts";
+import { openFile } from "../../ffi/files/file.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
+import { Daemon, daemonCommand } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
 
 /**
  * Keeps daemons from replacing the path in its directory, which they do after

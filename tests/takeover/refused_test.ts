@@ -1,10 +1,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf } from "../binds/listening_socket.ts";
-import { daemonCommand } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { daemonWithoutList, type OldServer, rubyServer } from "./old_server.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
+import { daemonCommand } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import {
+  daemonWithoutList,
+  type OldServer,
+  rubyServer,
+} from "../support/takeover/old_server.ts";
 
 const noRuby = await lacks("ruby");
 

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { lacksIpv6, socketOf } from "../binds/listening_socket.ts";
-import { daemonCommand } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { Program } from "../program.ts";
-import { Scratch, treePath } from "../tree.ts";
+import { lacksIpv6, socketOf } from "../support/binds/listening_socket.ts";
+import { daemonCommand } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { Program } from "../support/program.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 
 const withPython = { ignore: await lacks("python3") };
 
@@ -29,7 +29,7 @@ class Successor implements AsyncDisposable {
     const scratch = await Scratch.make();
     const program = Program.start("python3", {
       args: [
-        treePath("tests/takeover/ruby_environment.py"),
+        treePath("tests/support/takeover/ruby_environment.py"),
         JSON.stringify(sockets.map((each) => ({ listen: true, ...each }))),
         ...daemonCommand(scratch.join("control.sock")),
       ],

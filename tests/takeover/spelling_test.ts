@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { OwnPort } from "../loopback.ts";
-import { rubyServer } from "./old_server.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { rubyServer } from "../support/takeover/old_server.ts";
 
 const noRuby = await lacks("ruby");
 

@@ -1,17 +1,17 @@
 import { assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
-import { Daemon } from "../daemon.ts";
-import { lacks } from "../foreign_program.ts";
-import { BindLoad } from "../upgrade/bind_load.ts";
-import { ControlLoad } from "./control_load.ts";
+import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { BindLoad } from "../support/upgrade/bind_load.ts";
+import { ControlLoad } from "../support/takeover/control_load.ts";
 import {
   daemonWithoutList,
   olderDaemon,
   type OldServer,
   rubyServer,
-} from "./old_server.ts";
-import { ServiceLoad } from "./service_load.ts";
+} from "../support/takeover/old_server.ts";
+import { ServiceLoad } from "../support/takeover/service_load.ts";
 
 const noRuby = await lacks("ruby");
 

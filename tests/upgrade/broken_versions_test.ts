@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { libcPath } from "../tree.ts";
-import { residentMemory } from "../process_state.ts";
-import { BindLoad } from "./bind_load.ts";
+import { libcPath } from "../support/tree.ts";
+import { residentMemory } from "../support/process_state.ts";
+import { BindLoad } from "../support/upgrade/bind_load.ts";
 import {
   CopiedDaemon,
   linkOrCopy,
   processesOf,
   type SourceCopy,
-} from "./copied_daemon.ts";
-import { assertIdleKinds, idleKinds } from "../open_descriptors.ts";
+} from "../support/upgrade/copied_daemon.ts";
+import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
 
 /** A new version that is no good. */
 interface BrokenVersion {
@@ -77,7 +77,7 @@ const BROKEN: BrokenVersion[] = [
     kind: "cannot read the state",
     break: source((source) =>
       source.edit(
-        "server/state.ts",
+        "server/reexec/state.ts",
         "let decoded: unknown;",
         'throw new StateError("that is from another age");',
       )
@@ -214,7 +214,7 @@ Deno.test("a new version that writes without end leaves the old one serving, and
     args: ["--log-level", "warn"],
     change: (source) =>
       source.edit(
-        "server/version_check.ts",
+        "server/reexec/version_check.ts",
         "PATIENCE = 15_000",
         `PATIENCE = ${CHECK_PATIENCE}`,
       ),

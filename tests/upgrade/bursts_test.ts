@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { residentMemory } from "../process_state.ts";
-import { BindLoad } from "./bind_load.ts";
-import { CopiedDaemon } from "./copied_daemon.ts";
-import { assertIdleKinds, idleKinds } from "../open_descriptors.ts";
+import { residentMemory } from "../support/process_state.ts";
+import { BindLoad } from "../support/upgrade/bind_load.ts";
+import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
+import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
 
 /** More than garbage that waits to be collected, less than a leak of pages. */
 const MEMORY_NOISE_KIB = 48 * 1024;

@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { connect } from "../../client.ts";
-import { lacks } from "../foreign_program.ts";
-import { ask, requestText } from "../raw_connection.ts";
-import { CopiedDaemon } from "./copied_daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { ask, requestText } from "../support/raw_connection.ts";
+import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
 
 const withPrlimit = { ignore: await lacks("prlimit") };
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { stateOf } from "../haproxy/child_watch.ts";
-import { libcPath } from "../tree.ts";
-import { BindLoad } from "./bind_load.ts";
-import { CopiedDaemon } from "./copied_daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { stateOf } from "../support/haproxy/child_watch.ts";
+import { libcPath } from "../support/tree.ts";
+import { BindLoad } from "../support/upgrade/bind_load.ts";
+import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
 
 /** Text of a program that goes on when there is a file at `gate`. */
 function waitingFor(gate: string): string {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
-import { socketOf } from "../binds/listening_socket.ts";
-import { CopiedDaemon } from "./copied_daemon.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
+import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
 
 Deno.test("ten thousand binds cross a re-exec", async () => {
   await using daemon = await CopiedDaemon.start({

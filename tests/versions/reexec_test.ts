@@ -1,8 +1,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bind, connect } from "../../client.ts";
-import { RawConnection, requestText } from "../raw_connection.ts";
-import { CopiedDaemon, linkOrCopy } from "../upgrade/copied_daemon.ts";
-import { denoOf, OTHERS, REFUSAL, TOO_OLD } from "./other_versions.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { CopiedDaemon, linkOrCopy } from "../support/upgrade/copied_daemon.ts";
+import {
+  denoOf,
+  OTHERS,
+  REFUSAL,
+  TOO_OLD,
+} from "../support/versions/other_versions.ts";
 
 /** Puts another version at the path of the daemon's Deno. */
 async function install(daemon: CopiedDaemon, version: string): Promise<void> {

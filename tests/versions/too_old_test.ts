@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { treePath } from "../tree.ts";
-import { denoOf, REFUSAL, TOO_OLD } from "./other_versions.ts";
+import { treePath } from "../support/tree.ts";
+import {
+  denoOf,
+  REFUSAL,
+  TOO_OLD,
+} from "../support/versions/other_versions.ts";
 
 async function run(
   args: readonly string[],
@@ -44,7 +48,7 @@ for (const entry of ["mod.ts", "server.ts", "client.ts", "haproxy/mod.ts"]) {
   Deno.test(`${entry} imported on Deno ${TOO_OLD} is an UnsupportedPlatformError`, async () => {
     const script = `
       import { UnsupportedPlatformError } from ${
-      JSON.stringify(treePath("ffi/abi.ts"))
+      JSON.stringify(treePath("ffi/libc/abi.ts"))
     };
       try {
         await import(${JSON.stringify(treePath(entry))});

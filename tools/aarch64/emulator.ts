@@ -5,7 +5,7 @@
  * @module
  */
 
-import { candidates } from "../../ffi/search_path.ts";
+import { candidates } from "../../ffi/processes/search_path.ts";
 import { exists } from "../exists.ts";
 
 /** Debian's two names for it: by the package qemu-user-static, and since 13. */

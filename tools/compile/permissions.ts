@@ -3,7 +3,7 @@
  * @module
  */
 
-import { abiOf } from "../../ffi/abi.ts";
+import { abiOf } from "../../ffi/libc/abi.ts";
 
 /**
  * The flags for a target such as `x86_64-unknown-linux-gnu`.

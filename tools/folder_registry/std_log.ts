@@ -1,6 +1,6 @@
 /**
  * `@std/log` for the folder registry: npm has no copy of it, so the files of
- * `std_log/` take its place. Each of them is an export.
+ * `std_log/` take its place. Each is an export, but for `_` before its name.
  * @module
  */
 
@@ -14,7 +14,7 @@ export async function stdLog(version: string): Promise<PackageVersion> {
   const exports: PackageVersion["exports"] = {};
   const files: PackageVersion["files"] = new Map();
   for (const path of await filesBelow(SOURCE)) {
-    exports[exportName(path)] = `.${path}`;
+    if (!path.startsWith("/_")) exports[exportName(path)] = `.${path}`;
     files.set(path, await Deno.readFile(SOURCE + path));
   }
   return { scope: "std", name: "log", version, exports, files };

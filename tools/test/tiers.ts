@@ -11,7 +11,7 @@
 export const LONG: Readonly<Record<string, string>> = {
   "tests/soak": "random work for a minute in CI, 20 s elsewhere",
   "tests/fuzz": "thousands of generated requests, answers and states",
-  "tests/faults": "one daemon for each system call that can fail",
+  "tests/failing_system_calls": "one daemon for each system call that can fail",
   "tests/systemd": "boots a systemd in namespaces for each test",
   "tests/haproxy/reloads_under_load_test.ts":
     "twenty reloads with connections that last",
@@ -43,9 +43,9 @@ export const LONGEST_FIRST: readonly string[] = [
   "tests/haproxy",
   "tests/upgrade",
   "tests/policy",
-  "tests/kinds",
-  "tests/examples_foreign",
-  "tests/faults",
+  "tests/socket_kinds",
+  "tests/recipes",
+  "tests/failing_system_calls",
   "tests/soak",
   "tests/run",
 ];

@@ -9,7 +9,7 @@ import {
   type LevelName,
   type LogLevel,
 } from "./levels.ts";
-import type { LogRecord } from "./logger.ts";
+import type { LogRecord } from "./_log_record.ts";
 
 type Formatter = (logRecord: LogRecord) => string;
 

@@ -4,6 +4,7 @@
  * same names.
  * @module
  */
+import { LogRecord } from "./_log_record.ts";
 import type { BaseHandler } from "./base_handler.ts";
 import {
   getLevelByName,
@@ -17,38 +18,7 @@ import {
 type AnyFunction = (...args: any[]) => any;
 type Message<T> = T extends AnyFunction ? never : T;
 
-/** One message, as handlers and formatters see it. */
-export class LogRecord {
-  readonly msg: string;
-  readonly level: number;
-  readonly levelName: string;
-  readonly loggerName: string;
-  readonly #args: unknown[];
-  readonly #time = Date.now();
-
-  constructor(
-    options: {
-      msg: string;
-      args: unknown[];
-      level: LogLevel;
-      loggerName: string;
-    },
-  ) {
-    this.msg = options.msg;
-    this.level = options.level;
-    this.levelName = getLevelName(options.level);
-    this.loggerName = options.loggerName;
-    this.#args = [...options.args];
-  }
-
-  get args(): unknown[] {
-    return [...this.#args];
-  }
-
-  get datetime(): Date {
-    return new Date(this.#time);
-  }
-}
+export { LogRecord };
 
 /** Gives each message of its level and above to every handler. */
 export class Logger {

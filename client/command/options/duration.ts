@@ -1,0 +1,39 @@
+import { parseDuration } from "../../../duration.ts";
+import { UsageError } from "./usage_error.ts";
+
+/**
+ * The milliseconds of an option's value.
+ *
+ * @throws {UsageError} for an invalid duration.
+ */
+export function readDuration(option: string, text: string): number {
+  const duration = parseDuration(text);
+  if (duration !== undefined) return duration;
+  throw new UsageError(
+    `invalid --${option} ${text}: expected a duration such as 500ms, 2s or 1min`,
+  );
+}
+
+const AGES: readonly [unit: string, duration: number][] = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1000],
+];
+
+/**
+ * A duration in ms in its largest whole units, such as `40s`, `3m` or `2d`, or
+ * with two of them `2d 5h`.
+ */
+export function formatAge(duration: number, units: 1 | 2 = 1): string {
+  let rest = Math.max(duration, 0);
+  const first = AGES.findIndex(([, each]) => rest >= each);
+  if (first === -1) return "0s";
+  const parts: string[] = [];
+  for (const [unit, each] of AGES.slice(first, first + units)) {
+    const count = Math.floor(rest / each);
+    rest -= count * each;
+    if (count > 0) parts.push(`${count}${unit}`);
+  }
+  return parts.join(" ");
+}

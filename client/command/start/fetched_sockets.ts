@@ -1,0 +1,89 @@
+import { Descriptor, setNonblocking } from "../../../ffi/files/descriptor.ts";
+import type { BindOptions } from "../../session/bind.ts";
+import type { ConnectOptions } from "../../session/options.ts";
+import { connect, type Session } from "../../session/session.ts";
+import type { RequestedSocket } from "./launch.ts";
+import {
+  type CommandSocketOptions,
+  optionsFor,
+} from "../options/socket_options.ts";
+
+/** The daemon did not hand over one of the sockets; `cause` is why. */
+export class FetchError extends Error {
+  /** `FetchError`. */
+  override readonly name = "FetchError";
+
+  /** `address` is the one that was asked for. */
+  constructor(readonly address: string, override readonly cause: Error) {
+    super(`${address}: ${cause.message}`);
+  }
+}
+
+/** Options of {@linkcode FetchedSockets.fetch}. */
+export interface FetchOptions extends ConnectOptions {
+  /** Sets O_NONBLOCK, which every holder of a socket sees. */
+  nonblocking: boolean;
+  /** For those of the sockets that they are for. */
+  socketOptions: CommandSocketOptions;
+}
+
+/** Sockets that the daemon has handed over: close-on-exec, and ours. */
+export class FetchedSockets implements Disposable {
+  readonly #copies = new DisposableStack();
+  readonly #descriptors: number[] = [];
+
+  private constructor() {}
+
+  /**
+   * Asks for each of them, in order and on one connection.
+   *
+   * @throws {FetchError} for an address that was refused.
+   * @throws {TimeoutError} when there is no daemon.
+   */
+  static async fetch(
+    requested: readonly RequestedSocket[],
+    { nonblocking, socketOptions, ...options }: FetchOptions,
+  ): Promise<FetchedSockets> {
+    using session = await connect(options);
+    const sockets = new FetchedSockets();
+    try {
+      for (const { address } of requested) {
+        const fd = await sockets.#take(session, address, {
+          ...options,
+          ...optionsFor(address, socketOptions),
+        });
+        if (nonblocking) setNonblocking(fd, true);
+      }
+      return sockets;
+    } catch (error) {
+      sockets[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async #take(
+    session: Session,
+    address: string,
+    { sock: _, ...options }: BindOptions,
+  ): Promise<number> {
+    try {
+      using binding = await session.bind(address, options);
+      const copy = this.#copies.use(new Descriptor(binding.dup()));
+      this.#descriptors.push(copy.fd);
+      return copy.fd;
+    } catch (cause) {
+      if (!(cause instanceof Error) || options.signal?.aborted) throw cause;
+      throw new FetchError(address, cause);
+    }
+  }
+
+  /** Their numbers, in the order they were asked for. */
+  get descriptors(): readonly number[] {
+    return this.#descriptors;
+  }
+
+  /** Closes our copies; the daemon's stay. */
+  [Symbol.dispose](): void {
+    this.#copies.dispose();
+  }
+}

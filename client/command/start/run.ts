@@ -1,0 +1,219 @@
+import { ServiceManager } from "../../../ffi/systemd/service_manager.ts";
+import { signalNumber } from "../../../ffi/processes/signal_numbers.ts";
+import { exitLike } from "../../../supervisor/exit_like.ts";
+import type { GenerationOptions } from "../../../supervisor/generation.ts";
+import type { ReadyWhen } from "../../../supervisor/readiness.ts";
+import { reapOrphansAsInit } from "../../../supervisor/reap_orphans.ts";
+import { reporter } from "../../../supervisor/report.ts";
+import { Supervisor } from "../../../supervisor/supervisor.ts";
+import { watchPaths } from "../../../supervisor/watch_paths.ts";
+import type { Command } from "../command.ts";
+import { readDuration } from "../options/duration.ts";
+import { FetchedSockets } from "./fetched_sockets.ts";
+import { divide, type Launch, readLaunch } from "./launch.ts";
+import { listenEnvironment } from "./listen_environment.ts";
+import { readOptions } from "../options/options.ts";
+import { programName } from "../program_name.ts";
+import {
+  type CommandSocketOptions,
+  readSocketOptions,
+  SOCKET_OPTIONS,
+  SOCKET_OPTIONS_USAGE,
+} from "../options/socket_options.ts";
+import { UsageError } from "../options/usage_error.ts";
+
+const USAGE =
+  `Usage: multibinder-client run [options] [NAME=]ADDR... -- COMMAND [ARGUMENT...]
+
+Keeps COMMAND running with the sockets of the addresses, which it passes as exec
+does. SIGHUP or SIGUSR2 reloads: a new COMMAND is started beside the old one, and
+the old one is stopped when the new one is ready.
+
+  --ready notify       COMMAND is ready once it sends READY=1 to NOTIFY_SOCKET
+                       (sd_notify(3))
+  --ready delay:2s     COMMAND is ready once it has run for two seconds
+  --ready auto:2s      the default: like notify if COMMAND sends anything to
+                       NOTIFY_SOCKET within two seconds, else like delay
+  --ready-timeout 60s  kill COMMAND if it does not send READY=1 in this time
+  --stop-signal TERM   the signal that asks COMMAND to end
+  --grace 30s          kill COMMAND if it does not end in this time
+  --watch PATH         reload when the file or directory changes; repeatable
+  --nonblock           set O_NONBLOCK, which affects every process that has the
+                       sockets
+${SOCKET_OPTIONS_USAGE}
+  --timeout 10s        how long to wait for the daemon
+  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
+  -h, --help           print this text
+  -V, --version        print the version
+
+SIGTERM, SIGINT and SIGQUIT stop COMMAND and then end run. SIGUSR1 is sent on to
+COMMAND. A COMMAND that crashes is restarted at once; if it keeps crashing, it is
+restarted after pauses of 0.25, 0.5, 1, ... up to 30 s.
+
+Exit status: that of COMMAND; 1 no sockets, 2 invalid command line, 126 COMMAND
+cannot be executed, 127 COMMAND does not exist.`;
+
+interface RunOptions extends Launch {
+  sock: string | undefined;
+  timeout: number | undefined;
+  nonblocking: boolean;
+  socketOptions: CommandSocketOptions;
+  generation: GenerationOptions;
+  watch: readonly string[];
+}
+
+const DEFAULT_DELAY = 2_000;
+const DEFAULT_READY_TIMEOUT = 60_000;
+const DEFAULT_GRACE = 30_000;
+
+function readReady(text: string): ReadyWhen {
+  if (text === "notify") return { kind: "notify" };
+  const [, kind, duration] = /^(auto|delay)(?::(.*))?$/.exec(text) ?? [];
+  if (kind !== "auto" && kind !== "delay") {
+    throw new UsageError(
+      `invalid --ready ${text}: expected notify, delay:2s or auto:2s`,
+    );
+  }
+  const delay = duration === undefined
+    ? DEFAULT_DELAY
+    : readDuration("ready", duration);
+  return { kind, delay };
+}
+
+function readSignal(text: string | undefined): Deno.Signal {
+  if (text === undefined) return "SIGTERM";
+  const name = (text.startsWith("SIG") ? text : `SIG${text}`) as Deno.Signal;
+  try {
+    signalNumber(name);
+    return name;
+  } catch {
+    throw new UsageError(
+      `invalid --stop-signal ${text}: there is no such signal`,
+    );
+  }
+}
+
+function listen(signals: Partial<Record<Deno.Signal, () => void>>): Disposable {
+  const stack = new DisposableStack();
+  for (const [name, listener] of Object.entries(signals)) {
+    const signal = name as Deno.Signal;
+    Deno.addSignalListener(signal, listener);
+    stack.defer(() => Deno.removeSignalListener(signal, listener));
+  }
+  return stack;
+}
+
+/** A signal ended this program before there was a COMMAND to end. */
+class Interrupted {
+  readonly signal: number;
+
+  constructor(name: Deno.Signal) {
+    this.signal = signalNumber(name);
+  }
+}
+
+/** The sockets, or the signal that ended the wait for them. */
+async function fetchSockets(
+  { sockets, sock, timeout, nonblocking, socketOptions }: RunOptions,
+  signal: AbortSignal,
+): Promise<FetchedSockets | Interrupted> {
+  try {
+    return await FetchedSockets.fetch(sockets, {
+      nonblocking,
+      socketOptions,
+      signal,
+      ...(sock !== undefined && { sock }),
+      ...(timeout !== undefined && { timeout }),
+    });
+  } catch (error) {
+    if (signal.reason instanceof Interrupted) return signal.reason;
+    throw error;
+  }
+}
+
+async function run(options: RunOptions): Promise<number> {
+  const { sockets, command, generation, watch } = options;
+  const report = reporter(`${programName()} run`);
+  const interruption = new AbortController();
+  const started: { supervisor?: Supervisor } = {};
+  const reload = (why: string) => {
+    if (started.supervisor === undefined) return;
+    report(`reload: ${why}`);
+    // The supervisor reports why a reload fails.
+    started.supervisor.reload().catch(() => {});
+  };
+  const stop = (name: Deno.Signal, sendOn?: Deno.Signal) => () => {
+    if (started.supervisor !== undefined) started.supervisor.stop(sendOn);
+    else interruption.abort(new Interrupted(name));
+  };
+  using _listening = listen({
+    SIGHUP: () => reload("SIGHUP"),
+    SIGUSR2: () => reload("SIGUSR2"),
+    SIGTERM: stop("SIGTERM"),
+    SIGINT: stop("SIGINT", "SIGINT"),
+    SIGQUIT: stop("SIGQUIT", "SIGQUIT"),
+    SIGUSR1: () => started.supervisor?.signal("SIGUSR1"),
+  });
+  const fetched = await fetchSockets(options, interruption.signal);
+  if (fetched instanceof Interrupted) return exitLike(fetched);
+  using _sockets = fetched;
+  using manager = ServiceManager.fromEnvironment((reason) =>
+    report(`cannot notify the service manager: ${reason}`)
+  );
+  const service = {
+    command,
+    descriptors: fetched.descriptors,
+    environment: (changes: Readonly<Record<string, string | undefined>>) =>
+      listenEnvironment(sockets, changes),
+  };
+  const supervisor = new Supervisor(service, generation, report, manager);
+  started.supervisor = supervisor;
+  using _reaping = reapOrphansAsInit();
+  using _watching = watchPaths(
+    watch,
+    (path) => reload(`${path} has changed`),
+    (error) => report(`--watch stopped: ${error}`),
+  );
+  return exitLike(await supervisor.run());
+}
+
+/** The command `run`. */
+export const runCommand: Command = {
+  name: "run",
+  usage: USAGE,
+  read: (args) => {
+    const { before, command } = divide(args);
+    const { words, asks, has, all, one } = readOptions(before, {
+      values: [
+        "ready",
+        "ready-timeout",
+        "stop-signal",
+        "grace",
+        "watch",
+        "timeout",
+        ...SOCKET_OPTIONS,
+      ],
+      flags: ["nonblock"],
+    });
+    if (asks !== undefined) return { show: asks };
+    const duration = (option: string) => {
+      const text = one(option);
+      return text === undefined ? undefined : readDuration(option, text);
+    };
+    const options: RunOptions = {
+      ...readLaunch(words, command),
+      sock: one("sock"),
+      timeout: duration("timeout"),
+      nonblocking: has("nonblock"),
+      socketOptions: readSocketOptions({ one }),
+      watch: all("watch"),
+      generation: {
+        ready: readReady(one("ready") ?? "auto"),
+        readyTimeout: duration("ready-timeout") ?? DEFAULT_READY_TIMEOUT,
+        grace: duration("grace") ?? DEFAULT_GRACE,
+        stopSignal: readSignal(one("stop-signal")),
+      },
+    };
+    return { run: () => run(options) };
+  },
+};

@@ -1,0 +1,42 @@
+import { become } from "../../../ffi/processes/become.ts";
+import { FIRST_LISTEN_FD } from "../../../ffi/systemd/listen_fds.ts";
+import {
+  initialEnvironment,
+  processId,
+} from "../../../ffi/processes/process.ts";
+import { StartError } from "../../../supervisor/errors.ts";
+import { SET_LISTEN_PID_COMMAND } from "../../../supervisor/listen_pid.ts";
+import type { Command } from "../command.ts";
+import { divide } from "./launch.ts";
+import { UsageError } from "../options/usage_error.ts";
+
+/**
+ * The hidden command that `run` starts where a shell would drop variables: it
+ * adds LISTEN_PID to the environment and becomes the program that follows.
+ */
+export const setListenPidCommand: Command = {
+  name: SET_LISTEN_PID_COMMAND,
+  usage: "The command run uses this itself.",
+  read: (args) => {
+    const { command } = divide(args);
+    if (command.length === 0) throw new UsageError("the command is missing");
+    return { run: () => Promise.resolve(becomeWithListenPid(command)) };
+  },
+};
+
+function becomeWithListenPid(command: readonly string[]): never {
+  const environment = initialEnvironment();
+  const count = Number(
+    environment.find((entry) => entry.startsWith("LISTEN_FDS="))?.split("=")[1],
+  );
+  const descriptors = Array.from(
+    { length: count },
+    (_, index) => FIRST_LISTEN_FD + index,
+  );
+  return StartError.during(command[0]!, () =>
+    become(
+      command,
+      [...environment, `LISTEN_PID=${processId()}`],
+      descriptors,
+    ));
+}

@@ -1,0 +1,146 @@
+import type { Address } from "../../address.ts";
+import {
+  type Call,
+  exchangeMessages,
+  exchangeRequest,
+  ProtocolError,
+  readAnswer,
+} from "../../exchange.ts";
+import { closeAll, type Descriptor } from "../../ffi/files/descriptor.ts";
+import { Errno, OsError } from "../../ffi/libc/errno.ts";
+import { streamSocket, tryConnect } from "../../ffi/sockets/socket.ts";
+import type { UnixAddress } from "../../ffi/sockets/socket_address.ts";
+import { BindError } from "./errors.ts";
+import { namingAddress } from "./error_with_address.ts";
+import type { Steps } from "./waiting.ts";
+
+/** A daemon that starts has no socket yet, or one that nobody listens on. */
+const NOT_UP_YET: ReadonlySet<number> = new Set([
+  Errno.ENOENT,
+  Errno.ECONNREFUSED,
+  // Its accept queue is full.
+  Errno.EAGAIN,
+]);
+
+const FIRST_PAUSE = 5;
+const LONGEST_PAUSE = 100;
+
+/**
+ * Connects to a control socket, and waits for one that does not exist yet.
+ *
+ * @throws {OsError} EACCES and other errors that waiting does not mend.
+ * @throws {SocketAddressError} for a path that is too long.
+ */
+export function* connectTo(path: string): Steps<Descriptor> {
+  const address: UnixAddress = { family: "unix", path };
+  for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    const socket = streamSocket(address, { nonblocking: true });
+    let errno: number | undefined;
+    try {
+      errno = tryConnect(socket.fd, address);
+    } finally {
+      // A path that no socket address can hold throws.
+      if (errno !== 0) socket.close();
+    }
+    if (errno === 0) return socket;
+    const failure = new OsError("connect", errno, path);
+    if (!NOT_UP_YET.has(errno)) throw failure;
+    yield { pause, missing: `${failure.message}; is the daemon running?` };
+  }
+}
+
+/** One of several requests, and the address that it is about. */
+export interface BatchCall extends Call {
+  about: Address;
+}
+
+/** A result and the descriptors that came with it, which the caller owns. */
+export interface Success {
+  result: unknown;
+  descriptors: Descriptor[];
+}
+
+/**
+ * Sends one request and receives its answer.
+ *
+ * @throws {BindError} when the answer is an error.
+ * @throws {ConnectionLost} when the connection ends before an answer begins.
+ * @throws {ProtocolError} when the answer is not one to this request.
+ */
+export function* exchange(socket: Descriptor, call: Call): Steps<Success> {
+  const { answer, descriptors } = yield* exchangeRequest(socket.fd, call);
+  if (answer.error === undefined) {
+    return { result: answer.result, descriptors };
+  }
+  closeAll(descriptors);
+  throw new BindError(answer.error);
+}
+
+/**
+ * Sends several requests as one message and receives their descriptors, which
+ * the caller owns.
+ *
+ * @throws as {@linkcode exchange}, for the request that failed by itself.
+ */
+export function* exchangeBatch(
+  socket: Descriptor,
+  calls: readonly BatchCall[],
+): Steps<Descriptor[]> {
+  const requests = calls.map(({ method, params }) => ({
+    jsonrpc: "2.0",
+    id: crypto.randomUUID(),
+    method,
+    params,
+  }));
+  const ids = requests.map(({ id }) => id);
+  const { message, descriptors } = yield* exchangeMessages(socket.fd, requests);
+  try {
+    checkAnswers(message, ids, calls);
+    return descriptors;
+  } catch (error) {
+    closeAll(descriptors);
+    throw error;
+  }
+}
+
+/** The binds of a batch fail together: throws the error that caused it. */
+function checkAnswers(
+  message: unknown,
+  ids: readonly string[],
+  calls: readonly BatchCall[],
+): void {
+  // A batch may be refused as a whole, such as one that is too long.
+  if (!Array.isArray(message)) {
+    throw failureOf(message, ids[0]!) ??
+      new ProtocolError("the daemon's answer to a batch is no array");
+  }
+  if (message.length !== ids.length) {
+    throw new ProtocolError(
+      `the daemon answered ${message.length} of ${ids.length} requests`,
+    );
+  }
+  const failures = ids.flatMap((id, index) => {
+    const failure = failureOf(message[index], id);
+    return failure === undefined
+      ? []
+      : [namingAddress(failure, calls[index]!.about)];
+  });
+  const own = failures.find((each) => !isUndone(each)) ?? failures[0];
+  if (own !== undefined) throw own;
+}
+
+/** The error in an answer, or what is wrong with the answer. */
+function failureOf(message: unknown, id: string): Error | undefined {
+  try {
+    const { error } = readAnswer(message, id);
+    return error && new BindError(error);
+  } catch (error) {
+    if (error instanceof ProtocolError) return error;
+    throw error;
+  }
+}
+
+function isUndone(error: unknown): boolean {
+  return error instanceof BindError && typeof error.data === "object" &&
+    error.data !== null && "undone" in error.data;
+}

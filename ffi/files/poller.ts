@@ -1,0 +1,140 @@
+/**
+ * epoll(7): one set of descriptors, asked without waiting on this thread or
+ * waited for on another.
+ *
+ * @module
+ */
+import { abi } from "../libc/abi.ts";
+import { Descriptor } from "./descriptor.ts";
+import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
+import { libc } from "../libc/libc.ts";
+import { NativeMemory, viewOf } from "../libc/memory.ts";
+
+const layout = abi.layouts.epoll_event;
+
+/** Events taken from the kernel at once; the rest come with the next call. */
+const BATCH = 256;
+
+/** What a descriptor is watched for. */
+export const Interest = {
+  /** Bytes or connections to take, or the end of the stream. */
+  READ: abi.EPOLLIN,
+  /** Room for bytes. */
+  WRITE: abi.EPOLLOUT,
+} as const;
+
+/** Called for every ready descriptor with its epoll(7) event bits. */
+export type Ready = (fd: number, events: number) => void;
+
+/** A level-triggered epoll set. */
+export class Poller implements Disposable {
+  readonly #epoll: Descriptor;
+  readonly #wake: Descriptor;
+  readonly #event = new Uint8Array(layout.size);
+  readonly #eventView = viewOf(this.#event);
+  readonly #events = new Uint8Array(layout.size * BATCH);
+  readonly #eventsView = viewOf(this.#events);
+  readonly #native = new NativeMemory(this.#events.length);
+  readonly #counter = new Uint8Array(8);
+  #waiting: Promise<number> | undefined;
+
+  /** An empty set. */
+  constructor() {
+    this.#epoll = new Descriptor(
+      check(libc().epoll_create1(abi.EPOLL_CLOEXEC), "epoll_create1"),
+    );
+    try {
+      const flags = abi.EFD_CLOEXEC | abi.EFD_NONBLOCK;
+      this.#wake = new Descriptor(check(libc().eventfd(0, flags), "eventfd"));
+      this.add(this.#wake.fd, Interest.READ);
+    } catch (error) {
+      this.#epoll.close();
+      this.#native[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Begins to watch a descriptor. */
+  add(fd: number, interest: number): void {
+    this.#control(abi.EPOLL_CTL_ADD, fd, interest);
+  }
+
+  /** Changes what it is watched for. */
+  change(fd: number, interest: number): void {
+    this.#control(abi.EPOLL_CTL_MOD, fd, interest);
+  }
+
+  /**
+   * Stops watching it. Needed before close(2) when another process holds the
+   * same open file description: epoll(7) would go on reporting it.
+   */
+  remove(fd: number): void {
+    this.#control(abi.EPOLL_CTL_DEL, fd, 0);
+  }
+
+  #control(operation: number, fd: number, interest: number): void {
+    this.#eventView.setUint32(layout.events, interest, true);
+    this.#eventView.setInt32(layout.data, fd, true);
+    check(
+      libc().epoll_ctl(this.#epoll.fd, operation, fd, this.#event),
+      "epoll_ctl",
+    );
+  }
+
+  /** Takes what is ready now, without waiting: how many there were. */
+  poll(ready: Ready): number {
+    const count = libc().epoll_wait(this.#epoll.fd, this.#events, BATCH, 0);
+    if (count !== -1) return this.#dispatch(count, ready);
+    const errno = lastErrno();
+    if (errno === Errno.EINTR) return 0;
+    throw new OsError("epoll_wait", errno);
+  }
+
+  /**
+   * Waits on another thread until something is ready or `timeout` (ms, -1 for
+   * ever) is over, and takes nothing: {@linkcode Poller.poll} does. The thread
+   * costs some 50 us a turn.
+   */
+  async wait(timeout: number): Promise<void> {
+    // The result is no use: errno stays on the other thread, and an event
+    // taken there would have to be copied from native memory.
+    this.#waiting = libc().epoll_wait_on_thread(
+      this.#epoll.fd,
+      this.#native.address,
+      1,
+      timeout,
+    );
+    await this.#waiting;
+    this.#waiting = undefined;
+  }
+
+  /** Ends a {@linkcode Poller.wait} from elsewhere in the program. */
+  wake(): void {
+    this.#counter[0] = 1;
+    check(libc().write(this.#wake.fd, this.#counter, 8n), "write", "eventfd");
+  }
+
+  #dispatch(count: number, ready: Ready): number {
+    const view = this.#eventsView;
+    for (let index = 0; index < count; index++) {
+      const at = index * layout.size;
+      const fd = view.getInt32(at + layout.data, true);
+      if (fd === this.#wake.fd) {
+        libc().read(fd, this.#counter, 8n);
+        continue;
+      }
+      ready(fd, view.getUint32(at + layout.events, true));
+    }
+    return count;
+  }
+
+  /** Closes the set, when no wait is under way. */
+  [Symbol.dispose](): void {
+    if (this.#waiting !== undefined) {
+      throw new TypeError("the poller is waited on: wake it first");
+    }
+    this.#native[Symbol.dispose]();
+    this.#epoll.close();
+    this.#wake.close();
+  }
+}

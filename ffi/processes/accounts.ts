@@ -1,0 +1,240 @@
+/**
+ * Users and groups, by way of whatever the system keeps them in: getpwnam(3),
+ * getgrnam(3) and nsswitch.conf(5).
+ *
+ * @module
+ */
+import { abi } from "../libc/abi.ts";
+import { cString, textAt } from "../libc/c_string.ts";
+import { errnoName, OsError } from "../libc/errno.ts";
+import { libc } from "../libc/libc.ts";
+import { bytesAt, NativeMemory, viewOf } from "../libc/memory.ts";
+
+/**
+ * The number of a user (getpwnam_r(3)); a name of nothing but digits is a
+ * number itself. May block: the names may come over a network.
+ *
+ * @returns `undefined` where there is no such user.
+ * @throws {OsError} when nobody can tell.
+ */
+export function userId(name: string): number | undefined {
+  if (!isName(name)) return numberIn(name);
+  using text = NativeMemory.of(cString(name));
+  const { getpwnam_r } = libc();
+  return search(
+    { database: USERS, syscall: "getpwnam_r", subject: name },
+    ({ struct, texts, room, result }) =>
+      getpwnam_r(text.address, struct, texts, room, result),
+  )?.id;
+}
+
+/** The number of a group (getgrnam_r(3)), as {@linkcode userId} of a user. */
+export function groupId(name: string): number | undefined {
+  if (!isName(name)) return numberIn(name);
+  using text = NativeMemory.of(cString(name));
+  const { getgrnam_r } = libc();
+  return search(
+    { database: GROUPS, syscall: "getgrnam_r", subject: name },
+    ({ struct, texts, room, result }) =>
+      getgrnam_r(text.address, struct, texts, room, result),
+  )?.id;
+}
+
+/** {@linkcode userId} on another thread. */
+export async function lookUpUser(name: string): Promise<number | undefined> {
+  if (!isName(name)) return numberIn(name);
+  using text = NativeMemory.of(cString(name));
+  const { getpwnam_r_on_thread } = libc();
+  const found = await searchOnThread(
+    { database: USERS, syscall: "getpwnam_r", subject: name },
+    ({ struct, texts, room, result }) =>
+      getpwnam_r_on_thread(text.address, struct, texts, room, result),
+  );
+  return found?.id;
+}
+
+/** {@linkcode groupId} on another thread. */
+export async function lookUpGroup(name: string): Promise<number | undefined> {
+  if (!isName(name)) return numberIn(name);
+  using text = NativeMemory.of(cString(name));
+  const { getgrnam_r_on_thread } = libc();
+  const found = await searchOnThread(
+    { database: GROUPS, syscall: "getgrnam_r", subject: name },
+    ({ struct, texts, room, result }) =>
+      getgrnam_r_on_thread(text.address, struct, texts, room, result),
+  );
+  return found?.id;
+}
+
+/**
+ * The name of a user (getpwuid_r(3)). May block.
+ *
+ * @returns `undefined` where the number has no name.
+ * @throws {OsError} when nobody can tell.
+ */
+export function userName(uid: number): string | undefined {
+  return userOf(uid)?.name;
+}
+
+/** The name of a group (getgrgid_r(3)), as {@linkcode userName} of a user. */
+export function groupName(gid: number): string | undefined {
+  const { getgrgid_r } = libc();
+  return search(
+    { database: GROUPS, syscall: "getgrgid_r", subject: `${gid}` },
+    ({ struct, texts, room, result }) =>
+      getgrgid_r(gid, struct, texts, room, result),
+  )?.name;
+}
+
+/**
+ * The number of a user's own group (getpwuid_r(3)). May block.
+ *
+ * @returns `undefined` where there is no such user.
+ * @throws {OsError} when nobody can tell.
+ */
+export function primaryGroup(uid: number): number | undefined {
+  return userOf(uid)?.group;
+}
+
+function userOf(uid: number): Account | undefined {
+  const { getpwuid_r } = libc();
+  return search(
+    { database: USERS, syscall: "getpwuid_r", subject: `${uid}` },
+    ({ struct, texts, room, result }) =>
+      getpwuid_r(uid, struct, texts, room, result),
+  );
+}
+
+/** The largest number of a user or a group: (uid_t) -1 is none, chown(2). */
+const MAX_ID = 0xfffffffe;
+
+/** Whether a database can know it: C would cut it at a NUL. */
+function isName(text: string): boolean {
+  return !/^\d+$/.test(text) && !text.includes("\0");
+}
+
+function numberIn(text: string): number | undefined {
+  const number = Number(text);
+  return number <= MAX_ID ? number : undefined;
+}
+
+/** Where the fields are in what a database gives, in bytes. */
+interface Database {
+  readonly size: number;
+  readonly id: number;
+  readonly name: number;
+  /** A user's own group, or the group itself. */
+  readonly group: number;
+}
+
+const { passwd, group } = abi.layouts;
+const USERS: Database = {
+  size: passwd.size,
+  id: passwd.pw_uid,
+  name: passwd.pw_name,
+  group: passwd.pw_gid,
+};
+const GROUPS: Database = {
+  size: group.size,
+  id: group.gr_gid,
+  name: group.gr_name,
+  group: group.gr_gid,
+};
+
+interface Account {
+  readonly id: number;
+  readonly name: string | undefined;
+  readonly group: number;
+}
+
+const POINTER_SIZE = 8;
+
+/** What one of the functions fills: struct, pointer to it, and its texts. */
+class Entry implements Disposable {
+  readonly #memory: NativeMemory;
+  readonly #database: Database;
+  readonly struct: bigint;
+  /** Where the function puts the struct's address, or NULL for none. */
+  readonly result: bigint;
+  readonly texts: bigint;
+  /** For the texts, in bytes. */
+  readonly room: bigint;
+
+  constructor(database: Database, room: number) {
+    const { size } = database;
+    this.#database = database;
+    this.#memory = new NativeMemory(size + POINTER_SIZE + room);
+    this.#memory.write(new Uint8Array(size + POINTER_SIZE));
+    this.struct = this.#memory.address;
+    this.result = this.struct + BigInt(size);
+    this.texts = this.result + BigInt(POINTER_SIZE);
+    this.room = BigInt(room);
+  }
+
+  /** What was found, if anything was. */
+  get account(): Account | undefined {
+    const { size, id, name, group } = this.#database;
+    const result = viewOf(bytesAt(this.result, POINTER_SIZE));
+    if (result.getBigUint64(0, true) === 0n) return undefined;
+    const struct = viewOf(bytesAt(this.struct, size));
+    return {
+      id: struct.getUint32(id, true),
+      name: textAt(struct.getBigUint64(name, true)),
+      group: struct.getUint32(group, true),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#memory[Symbol.dispose]();
+  }
+}
+
+interface Search {
+  readonly database: Database;
+  /** For the error. */
+  readonly syscall: string;
+  readonly subject: string;
+}
+
+/** Room for the texts of an entry, in bytes: a group has all its members. */
+const FIRST_ROOM = 1024;
+const LAST_ROOM = 64 * 1024 * 1024;
+
+function search(
+  asked: Search,
+  call: (entry: Entry) => number,
+): Account | undefined {
+  for (let room = FIRST_ROOM;; room *= 2) {
+    using entry = new Entry(asked.database, room);
+    if (isAnswered(call(entry), asked, room)) return entry.account;
+  }
+}
+
+async function searchOnThread(
+  asked: Search,
+  call: (entry: Entry) => Promise<number>,
+): Promise<Account | undefined> {
+  for (let room = FIRST_ROOM;; room *= 2) {
+    using entry = new Entry(asked.database, room);
+    if (isAnswered(await call(entry), asked, room)) return entry.account;
+  }
+}
+
+/** These functions return the error's number, whichever thread they run on. */
+function isAnswered(
+  errno: number,
+  { syscall, subject }: Search,
+  room: number,
+): boolean {
+  if (errno === 0) return true;
+  switch (errnoName(errno)) {
+    // What getpwnam(3) lists for a name that is not found.
+    case "ENOENT":
+    case "ESRCH":
+      return true;
+    case "ERANGE":
+    case "EINTR":
+      if (room < LAST_ROOM) return false;
+  }
+  throw new OsError(syscall, errno, subject);
+}

@@ -1,0 +1,46 @@
+/**
+ * Blocks signals in every thread of this process.
+ *
+ * @module
+ */
+import { UnsupportedPlatformError } from "../libc/abi.ts";
+import { executable } from "./executable.ts";
+import {
+  commandLine,
+  environmentVariable,
+  executeWithOwnEnvironment,
+  processId,
+  setEnvironmentVariable,
+} from "./process.ts";
+import { areBlocked, blockSignals, type MaskedSignal } from "./signal_mask.ts";
+
+/** Names the process that has executed itself to have its signals blocked. */
+const EXECUTED_VARIABLE = "MULTIBINDER_SIGNALS_BLOCKED";
+
+/**
+ * Blocks the signals in every thread of this process, also the threads that
+ * exist before any of our code runs. A thread changes only its own mask
+ * (pthread_sigmask(3)), so a program that was not started with the signals
+ * blocked blocks them in this thread and executes itself once. The mask
+ * survives (execve(2)), and a new thread inherits it from the thread that
+ * creates it (pthread_create(3)).
+ *
+ * @throws {OsError} when this program cannot be executed.
+ * @throws {UnsupportedPlatformError} when the mask did not survive. To execute
+ * the program again would never end.
+ */
+export function blockInEveryThread(signals: readonly MaskedSignal[]): void {
+  if (areBlocked(signals)) return;
+  const pid = String(processId());
+  // An exec keeps the PID; a child that inherits the variable has another one.
+  if (environmentVariable(EXECUTED_VARIABLE) === pid) {
+    throw new UnsupportedPlatformError(
+      `cannot block ${
+        signals.join(", ")
+      }: the signals were blocked, and are not after execve(2)`,
+    );
+  }
+  setEnvironmentVariable(EXECUTED_VARIABLE, pid);
+  blockSignals(signals);
+  executeWithOwnEnvironment(executable(), commandLine());
+}

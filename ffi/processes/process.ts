@@ -1,0 +1,195 @@
+/**
+ * The process: its command line and environment, exec, limits, descriptors.
+ *
+ * @module
+ */
+import { abi } from "../libc/abi.ts";
+import { cString, textAt } from "../libc/c_string.ts";
+import { setCloseOnExec } from "../files/descriptor.ts";
+import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
+import { namesIn, readFile } from "../files/file.ts";
+import { libc } from "../libc/libc.ts";
+import { NativeMemory, viewOf } from "../libc/memory.ts";
+
+const decoder = new TextDecoder();
+
+function strings(path: string): string[] {
+  const text = decoder.decode(readFile(path));
+  return text === "" ? [] : text.replace(/\0$/, "").split("\0");
+}
+
+/** getpid(2). */
+export function processId(): number {
+  return libc().getpid();
+}
+
+/** getuid(2). */
+export function userId(): number {
+  return libc().getuid();
+}
+
+/** The command line this process was started with (proc_pid_cmdline(5)). */
+export function commandLine(): string[] {
+  return strings("/proc/self/cmdline");
+}
+
+/**
+ * The environment this process was started with, as `NAME=value`
+ * (proc_pid_environ(5)); later changes are not in it.
+ */
+export function initialEnvironment(): string[] {
+  return strings("/proc/self/environ");
+}
+
+/** getenv(3), which needs no `--allow-env`. */
+export function environmentVariable(name: string): string | undefined {
+  return textAt(libc().getenv(cString(name)));
+}
+
+/** setenv(3): children and a program that this one becomes see the variable. */
+export function setEnvironmentVariable(name: string, value: string): void {
+  check(libc().setenv(cString(name), cString(value), 1), "setenv", name);
+}
+
+/** unsetenv(3): children do not see the variable any more. */
+export function unsetEnvironmentVariable(name: string): void {
+  check(libc().unsetenv(cString(name)), "unsetenv", name);
+}
+
+/** A NULL-terminated array of C strings, as execve(2) takes them. */
+export class StringArray implements Disposable {
+  readonly #strings: NativeMemory[] = [];
+  readonly #array: NativeMemory;
+
+  constructor(texts: readonly string[]) {
+    for (const text of texts) {
+      this.#strings.push(NativeMemory.of(cString(text)));
+    }
+    const bytes = new Uint8Array(8 * (texts.length + 1));
+    const view = viewOf(bytes);
+    this.#strings.forEach(({ address }, index) =>
+      view.setBigUint64(8 * index, address, true)
+    );
+    this.#array = NativeMemory.of(bytes);
+  }
+
+  get address(): bigint {
+    return this.#array.address;
+  }
+
+  [Symbol.dispose](): void {
+    for (const text of this.#strings) text[Symbol.dispose]();
+    this.#array[Symbol.dispose]();
+  }
+}
+
+/**
+ * execve(2): becomes another program, with this process's PID and every
+ * descriptor that is not close-on-exec. Returns only by throwing.
+ *
+ * @throws {OsError} ENOENT, EACCES, E2BIG, ...; then nothing has changed.
+ */
+export function execute(
+  path: string,
+  argv: readonly string[],
+  environment: readonly string[],
+): never {
+  using argvArray = new StringArray(argv);
+  using environmentArray = new StringArray(environment);
+  libc().execve(cString(path), argvArray.address, environmentArray.address);
+  throw new OsError("execve", lastErrno(), path);
+}
+
+/**
+ * Like {@linkcode execute}, with the environment of this process as it is now
+ * (execv(3)). /proc/self/environ, which {@linkcode initialEnvironment} reads,
+ * is denied to a program whose binary may be executed and not read.
+ *
+ * @throws {OsError} as {@linkcode execute}.
+ */
+export function executeWithOwnEnvironment(
+  path: string,
+  argv: readonly string[],
+): never {
+  using argvArray = new StringArray(argv);
+  libc().execv(cString(path), argvArray.address);
+  throw new OsError("execv", lastErrno(), path);
+}
+
+/** The limit of open descriptors (RLIMIT_NOFILE, getrlimit(2)). */
+export function descriptorLimit(): { soft: number; hard: number } {
+  const layout = abi.layouts.rlimit;
+  const bytes = new Uint8Array(layout.size);
+  check(libc().getrlimit(abi.RLIMIT_NOFILE, bytes), "getrlimit");
+  const view = viewOf(bytes);
+  return {
+    soft: Number(view.getBigUint64(layout.rlim_cur, true)),
+    hard: Number(view.getBigUint64(layout.rlim_max, true)),
+  };
+}
+
+/** Raises the soft limit of open descriptors to the hard one (setrlimit(2)). */
+export function raiseDescriptorLimit(): void {
+  const { soft, hard } = descriptorLimit();
+  if (soft === hard) return;
+  const layout = abi.layouts.rlimit;
+  const bytes = new Uint8Array(layout.size);
+  const view = viewOf(bytes);
+  view.setBigUint64(layout.rlim_cur, BigInt(hard), true);
+  view.setBigUint64(layout.rlim_max, BigInt(hard), true);
+  check(libc().setrlimit(abi.RLIMIT_NOFILE, bytes), "setrlimit");
+}
+
+/** CLOCK_MONOTONIC in microseconds (clock_gettime(2)). */
+export function monotonicMicroseconds(): bigint {
+  const layout = abi.layouts.timespec;
+  const bytes = new Uint8Array(layout.size);
+  check(libc().clock_gettime(abi.CLOCK_MONOTONIC, bytes), "clock_gettime");
+  const view = viewOf(bytes);
+  return view.getBigInt64(layout.tv_sec, true) * 1_000_000n +
+    view.getBigInt64(layout.tv_nsec, true) / 1_000n;
+}
+
+// The first number behind standard input, output and error.
+const FIRST = 3;
+
+/**
+ * Sets FD_CLOEXEC of every descriptor but the three standard ones: with one
+ * call whatever their number (close_range(2), Linux 5.11), else one by one.
+ */
+export function setAllCloseOnExec(): void {
+  const { SYS_close_range, CLOSE_RANGE_CLOEXEC, UINT_MAX } = abi;
+  const result = libc().syscall3(
+    BigInt(SYS_close_range),
+    BigInt(FIRST),
+    BigInt(UINT_MAX),
+    BigInt(CLOSE_RANGE_CLOEXEC),
+  );
+  if (result === 0n) return;
+  for (const fd of openDescriptors()) {
+    if (fd >= FIRST) setCloseOnExec(fd, true);
+  }
+}
+
+/**
+ * How many descriptors are open now. To count them takes one more: where there
+ * is none left, all that may be open are.
+ */
+export function openDescriptorCount(): number {
+  try {
+    // The listing's own descriptor is in it.
+    return namesIn("/proc/self/fd").length - 1;
+  } catch (error) {
+    const noneLeft = error instanceof OsError && error.errno === Errno.EMFILE;
+    if (noneLeft) return descriptorLimit().soft;
+    throw error;
+  }
+}
+
+/** The descriptors that are open now, in ascending order. */
+export function openDescriptors(): number[] {
+  // The listing's own descriptor is in it and closed by the time we look.
+  return namesIn("/proc/self/fd").map(Number)
+    .filter((fd) => libc().fcntl(fd, abi.F_GETFD, 0) !== -1)
+    .sort((one, other) => one - other);
+}

@@ -1,0 +1,181 @@
+/**
+ * How many connections wait at a listening socket to be accepted.
+ *
+ * @module
+ */
+import { abi } from "../libc/abi.ts";
+import { Descriptor } from "../files/descriptor.ts";
+import { errnoName, lastErrno, OsError } from "../libc/errno.ts";
+import { statusOfDescriptor } from "../files/file.ts";
+import { libc } from "../libc/libc.ts";
+import { viewOf } from "../libc/memory.ts";
+import { receive, send } from "./socket.ts";
+
+/** Kinds of socket that have an accept queue. */
+export type QueueKind = "tcp" | "unix" | "seqpacket";
+
+/**
+ * The inode of a socket, in decimal: as /proc/PID/fd has it in `socket:[123]`
+ * (proc_pid_fd(5)).
+ *
+ * @throws {OsError} EBADF.
+ */
+export function socketInode(fd: number): string {
+  return statusOfDescriptor(fd).inode;
+}
+
+/**
+ * How many connections wait to be accepted at a listening socket now;
+ * `undefined` where the kernel or a sandbox does not tell. For many sockets
+ * see {@linkcode AcceptQueues}.
+ *
+ * @throws {OsError} EBADF, ENOTSOCK.
+ */
+export function waitingConnections(
+  fd: number,
+  kind: QueueKind,
+): number | undefined {
+  return new AcceptQueues().waiting(fd, kind);
+}
+
+/**
+ * A look at many sockets. What UNIX sockets have is asked for once, all of it:
+ * the kernel finds a single one by going through all of them.
+ */
+export class AcceptQueues {
+  #unix: ReadonlyMap<string, number> | undefined;
+
+  /** As {@linkcode waitingConnections}. */
+  waiting(fd: number, kind: QueueKind): number | undefined {
+    if (kind === "tcp") return waitingAtTcp(fd);
+    const inode = socketInode(fd);
+    this.#unix ??= waitingAtUnix();
+    return this.#unix.get(inode);
+  }
+}
+
+const { tcp_info } = abi.layouts;
+// An older kernel knows less and fills in less.
+const ASKED = tcp_info.tcpi_unacked + 4;
+const info = new Uint8Array(ASKED);
+const infoView = viewOf(info);
+const infoLength = new Uint32Array(1);
+const infoLengthBytes = new Uint8Array(infoLength.buffer);
+
+const CALLER_IS_WRONG: ReadonlySet<string> = new Set(["EBADF", "ENOTSOCK"]);
+
+/** Of a listening socket the kernel gives the queue's length as `tcpi_unacked`. */
+function waitingAtTcp(fd: number): number | undefined {
+  infoLength[0] = ASKED;
+  const { IPPROTO_TCP, TCP_INFO } = abi;
+  const result = libc().getsockopt(
+    fd,
+    IPPROTO_TCP,
+    TCP_INFO,
+    info,
+    infoLengthBytes,
+  );
+  if (result === -1) {
+    const errno = lastErrno();
+    if (CALLER_IS_WRONG.has(errnoName(errno))) {
+      throw new OsError("getsockopt", errno, "TCP_INFO");
+    }
+    return undefined;
+  }
+  return infoLength[0]! < ASKED
+    ? undefined
+    : infoView.getUint32(tcp_info.tcpi_unacked, true);
+}
+
+const { nlmsghdr, unix_diag_req, unix_diag_msg, rtattr, unix_diag_rqlen } =
+  abi.layouts;
+
+/** The most that the kernel puts into one message of a dump. */
+const MESSAGE_ROOM = 32 * 1024;
+
+/**
+ * Every listening UNIX socket of our network namespace by inode (sock_diag(7));
+ * none where the kernel or a sandbox does not tell.
+ */
+function waitingAtUnix(): Map<string, number> {
+  const found = new Map<string, number>();
+  const type = abi.SOCK_RAW | abi.SOCK_CLOEXEC;
+  const fd = libc().socket(abi.AF_NETLINK, type, abi.NETLINK_SOCK_DIAG);
+  if (fd === -1) return found;
+  using socket = new Descriptor(fd);
+  try {
+    send(socket.fd, dumpRequest());
+    const bytes = new Uint8Array(MESSAGE_ROOM);
+    // Each part of a dump is there when it is asked for (netlink(7)).
+    for (let more = true; more;) {
+      const length = receive(socket.fd, bytes);
+      more = length > 0 && readMessages(bytes.subarray(0, length), found);
+    }
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+  }
+  return found;
+}
+
+function dumpRequest(): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(nlmsghdr.size + unix_diag_req.size);
+  const view = viewOf(bytes);
+  const flags = abi.NLM_F_REQUEST | abi.NLM_F_DUMP;
+  view.setUint32(nlmsghdr.nlmsg_len, bytes.length, true);
+  view.setUint16(nlmsghdr.nlmsg_type, abi.SOCK_DIAG_BY_FAMILY, true);
+  view.setUint16(nlmsghdr.nlmsg_flags, flags, true);
+  const body = nlmsghdr.size;
+  const states = 1 << abi.TCP_LISTEN;
+  view.setUint8(body + unix_diag_req.sdiag_family, abi.AF_UNIX);
+  view.setUint32(body + unix_diag_req.udiag_states, states, true);
+  view.setUint32(body + unix_diag_req.udiag_show, abi.UDIAG_SHOW_RQLEN, true);
+  return bytes;
+}
+
+/** Headers, messages and attributes begin at multiples of 4 bytes. */
+function aligned(length: number): number {
+  return (length + 3) & ~3;
+}
+
+/** Takes in one part of the dump: whether more follow. */
+function readMessages(
+  bytes: Uint8Array<ArrayBuffer>,
+  found: Map<string, number>,
+): boolean {
+  const view = viewOf(bytes);
+  for (let at = 0; at + nlmsghdr.size <= bytes.length;) {
+    const length = view.getUint32(at + nlmsghdr.nlmsg_len, true);
+    const type = view.getUint16(at + nlmsghdr.nlmsg_type, true);
+    const end = at + length;
+    // The end of the dump, or an error in its place.
+    if (type !== abi.SOCK_DIAG_BY_FAMILY) return false;
+    const body = at + nlmsghdr.size;
+    if (body + unix_diag_msg.size > end || end > bytes.length) return false;
+    const waiting = queueLength(view, body + unix_diag_msg.size, end);
+    const inode = view.getUint32(body + unix_diag_msg.udiag_ino, true);
+    if (waiting !== undefined) found.set(String(inode), waiting);
+    at += aligned(length);
+  }
+  return true;
+}
+
+/** What UNIX_DIAG_RQLEN says among the attributes from `start` to `end`. */
+function queueLength(
+  view: DataView,
+  start: number,
+  end: number,
+): number | undefined {
+  for (let at = start; at + rtattr.size <= end;) {
+    const length = view.getUint16(at + rtattr.rta_len, true);
+    const type = view.getUint16(at + rtattr.rta_type, true);
+    const data = at + rtattr.size;
+    if (length < rtattr.size || at + length > end) return undefined;
+    if (type === abi.UNIX_DIAG_RQLEN) {
+      return data + unix_diag_rqlen.size > end
+        ? undefined
+        : view.getUint32(data + unix_diag_rqlen.udiag_rqueue, true);
+    }
+    at += aligned(length);
+  }
+  return undefined;
+}

@@ -1,0 +1,186 @@
+/**
+ * Descriptors as ancillary data: SCM_RIGHTS of unix(7), laid out as cmsg(3)
+ * says, in native memory because a msghdr points at its parts.
+ *
+ * @module
+ */
+import { abi } from "../libc/abi.ts";
+import { Errno, lastErrno, OsError } from "../libc/errno.ts";
+import { libc } from "../libc/libc.ts";
+import { NativeMemory, viewOf } from "../libc/memory.ts";
+
+const { msghdr, iovec, cmsghdr } = abi.layouts;
+
+const align = (length: number) =>
+  Math.ceil(length / cmsghdr.align) * cmsghdr.align;
+
+/** CMSG_LEN(3): header and data. */
+const controlLength = (descriptors: number) => cmsghdr.size + 4 * descriptors;
+
+/** CMSG_SPACE(3): the same with padding. */
+const controlSpace = (descriptors: number) => align(controlLength(descriptors));
+
+const CONTROL_AT = msghdr.size + iovec.size;
+
+/** Where the bytes begin behind the control data of so many descriptors. */
+const dataAt = (descriptors: number) => CONTROL_AT + controlSpace(descriptors);
+
+/**
+ * One msghdr with an iovec, control data and bytes behind it: a mirror in
+ * JavaScript memory, carried to native memory and back by one memcpy each.
+ */
+class Message {
+  readonly mirror: Uint8Array<ArrayBuffer>;
+  readonly view: DataView<ArrayBuffer>;
+  readonly native: NativeMemory;
+  /** How many descriptors there is room for. */
+  #room = -1;
+
+  constructor(readonly capacity: number) {
+    this.mirror = new Uint8Array(dataAt(abi.SCM_MAX_FD) + capacity);
+    this.view = viewOf(this.mirror);
+    this.native = new NativeMemory(this.mirror.length);
+    this.view.setBigUint64(msghdr.msg_iov, this.#at(msghdr.size), true);
+    this.view.setBigUint64(msghdr.msg_iovlen, 1n, true);
+  }
+
+  #at(offset: number): bigint {
+    return this.native.address + BigInt(offset);
+  }
+
+  /** Makes room for the control data of so many descriptors. */
+  setRoom(descriptors: number): void {
+    const { view } = this;
+    // The kernel writes how much of it was used: msg_controllen(recvmsg(2)).
+    const length = descriptors === 0 ? 0 : controlSpace(descriptors);
+    view.setUint32(msghdr.msg_controllen, length, true);
+    if (descriptors === this.#room) return;
+    this.#room = descriptors;
+    const control = descriptors === 0 ? 0n : this.#at(CONTROL_AT);
+    const data = this.#at(dataAt(descriptors));
+    view.setBigUint64(msghdr.msg_control, control, true);
+    view.setBigUint64(msghdr.size + iovec.iov_base, data, true);
+  }
+
+  setDataLength(length: number): void {
+    this.view.setUint32(msghdr.size + iovec.iov_len, length, true);
+  }
+}
+
+// One message at a time is built and sent in one synchronous stretch, so one
+// for each direction serves the whole program.
+let outgoing: Message | undefined;
+let incoming: Message | undefined;
+
+/** Bytes of one message: more is for further calls. */
+const OUTGOING_CAPACITY = 64 * 1024;
+const INCOMING_CAPACITY = 64 * 1024;
+
+/**
+ * sendmsg(2) with descriptors beside the bytes, without waiting and without
+ * SIGPIPE: how many bytes went, or -1 when the buffer is full. The descriptors
+ * go with the first byte: they are gone as soon as the result is positive.
+ *
+ * @throws {RangeError} for more than 253 descriptors or no byte at all.
+ * @throws {OsError} EPIPE, ECONNRESET; ETOOMANYREFS when too many descriptors
+ * of this user are in flight.
+ */
+export function sendDescriptors(
+  fd: number,
+  bytes: Uint8Array<ArrayBuffer>,
+  descriptors: readonly number[],
+): number {
+  const count = descriptors.length;
+  if (count > abi.SCM_MAX_FD || bytes.length === 0) {
+    throw new RangeError(
+      `${count} descriptors with ${bytes.length} bytes: at most ${abi.SCM_MAX_FD} go with one byte or more`,
+    );
+  }
+  const message = outgoing ??= new Message(OUTGOING_CAPACITY);
+  const { view, mirror, native } = message;
+  const length = Math.min(bytes.length, message.capacity);
+  message.setDataLength(length);
+  message.setRoom(count);
+  view.setUint32(CONTROL_AT + cmsghdr.cmsg_len, controlLength(count), true);
+  view.setUint32(CONTROL_AT + cmsghdr.cmsg_len + 4, 0, true);
+  view.setInt32(CONTROL_AT + cmsghdr.cmsg_level, abi.SOL_SOCKET, true);
+  view.setInt32(CONTROL_AT + cmsghdr.cmsg_type, abi.SCM_RIGHTS, true);
+  for (let index = 0; index < count; index++) {
+    const at = CONTROL_AT + cmsghdr.size + 4 * index;
+    view.setInt32(at, descriptors[index]!, true);
+  }
+  const data = dataAt(count);
+  mirror.set(length === bytes.length ? bytes : bytes.subarray(0, length), data);
+  native.write(mirror, data + length);
+  while (true) {
+    const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
+    const sent = Number(libc().sendmsg(fd, native.address, flags));
+    if (sent !== -1) return sent;
+    const errno = lastErrno();
+    if (errno === Errno.EAGAIN) return -1;
+    if (errno !== Errno.EINTR) throw new OsError("sendmsg", errno);
+  }
+}
+
+/** What one recvmsg(2) brought. */
+export interface Received {
+  /** Empty at the end of the stream. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Close-on-exec, and the caller's to close. */
+  descriptors: number[];
+  /** Descriptors were lost: the sender's were more than fit (MSG_CTRUNC). */
+  truncated: boolean;
+}
+
+/**
+ * recvmsg(2) with room for as many descriptors as the kernel passes at once,
+ * without waiting; `undefined` when there is nothing yet. What comes is
+ * close-on-exec from the first moment (MSG_CMSG_CLOEXEC).
+ *
+ * @throws {OsError} ECONNRESET and the like.
+ */
+export function receiveDescriptors(fd: number): Received | undefined {
+  const message = incoming ??= new Message(INCOMING_CAPACITY);
+  const { view, mirror, native } = message;
+  message.setDataLength(message.capacity);
+  message.setRoom(abi.SCM_MAX_FD);
+  native.write(mirror, CONTROL_AT);
+  let length: number;
+  while (true) {
+    const flags = abi.MSG_DONTWAIT | abi.MSG_CMSG_CLOEXEC;
+    length = Number(libc().recvmsg(fd, native.address, flags));
+    if (length !== -1) break;
+    const errno = lastErrno();
+    if (errno === Errno.EAGAIN) return undefined;
+    if (errno !== Errno.EINTR) throw new OsError("recvmsg", errno);
+  }
+  const data = dataAt(abi.SCM_MAX_FD);
+  native.read(mirror, 0, data + length);
+  return {
+    bytes: mirror.slice(data, data + length),
+    descriptors: descriptorsIn(view),
+    truncated: (view.getInt32(msghdr.msg_flags, true) & abi.MSG_CTRUNC) !== 0,
+  };
+}
+
+function descriptorsIn(view: DataView<ArrayBuffer>): number[] {
+  const descriptors: number[] = [];
+  const end = CONTROL_AT +
+    Number(view.getBigUint64(msghdr.msg_controllen, true));
+  let at = CONTROL_AT;
+  while (at + cmsghdr.size <= end) {
+    const length = Number(view.getBigUint64(at + cmsghdr.cmsg_len, true));
+    if (length < cmsghdr.size) break;
+    if (
+      view.getInt32(at + cmsghdr.cmsg_level, true) === abi.SOL_SOCKET &&
+      view.getInt32(at + cmsghdr.cmsg_type, true) === abi.SCM_RIGHTS
+    ) {
+      const last = Math.min(at + length, end);
+      for (let data = at + cmsghdr.size; data + 4 <= last; data += 4) {
+        descriptors.push(view.getInt32(data, true));
+      }
+    }
+    at += align(length);
+  }
+  return descriptors;
+}

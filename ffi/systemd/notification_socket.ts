@@ -1,0 +1,117 @@
+/**
+ * The receiving end of sd_notify(3): datagrams of which the kernel says who
+ * sent them (SCM_CREDENTIALS, unix(7)).
+ *
+ * @module
+ */
+import { abi } from "../libc/abi.ts";
+import type { Descriptor } from "../files/descriptor.ts";
+import { Errno, lastErrno, OsError } from "../libc/errno.ts";
+import { libc } from "../libc/libc.ts";
+import { NativeMemory, viewOf } from "../libc/memory.ts";
+import {
+  bindSocket,
+  type Peer,
+  setOption,
+  unixDatagramSocket,
+} from "../sockets/socket.ts";
+
+const { msghdr, iovec, cmsghdr, ucred } = abi.layouts;
+
+/** Longer messages are cut; systemd takes 4096 bytes too. */
+const CAPACITY = 4096;
+
+// Room for the credentials and nothing else: the kernel puts them first and
+// closes descriptors that come along.
+const CONTROL = Math.ceil((cmsghdr.size + ucred.size) / cmsghdr.align) *
+  cmsghdr.align;
+const CONTROL_AT = msghdr.size + iovec.size;
+const DATA_AT = CONTROL_AT + CONTROL;
+
+const decoder = new TextDecoder();
+
+/** A message and who sent it. */
+export interface Notification {
+  /** `NAME=value`. */
+  assignments: string[];
+  sender: Peer;
+}
+
+/** A socket for the variable NOTIFY_SOCKET. */
+export class NotificationSocket implements Disposable {
+  readonly #socket: Descriptor = unixDatagramSocket();
+  readonly #message = new Uint8Array(DATA_AT + CAPACITY);
+  readonly #native = new NativeMemory(this.#message.length);
+
+  /** Bound to `name`, in the abstract namespace if it begins with `@`. */
+  constructor(readonly name: string) {
+    try {
+      setOption(
+        this.#socket.fd,
+        abi.SOL_SOCKET,
+        abi.SO_PASSCRED,
+        1,
+        "SO_PASSCRED",
+      );
+      bindSocket(this.#socket.fd, { family: "unix", path: name });
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The number, to be watched for reading. */
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
+  /** Takes one message, without waiting; `undefined` when there is none. */
+  receive(): Notification | undefined {
+    const view = viewOf(this.#message);
+    const at = (offset: number) => this.#native.address + BigInt(offset);
+    view.setBigUint64(msghdr.msg_iov, at(msghdr.size), true);
+    view.setBigUint64(msghdr.msg_iovlen, 1n, true);
+    view.setBigUint64(msghdr.msg_control, at(CONTROL_AT), true);
+    view.setBigUint64(msghdr.msg_controllen, BigInt(CONTROL), true);
+    view.setBigUint64(msghdr.size + iovec.iov_base, at(DATA_AT), true);
+    view.setBigUint64(msghdr.size + iovec.iov_len, BigInt(CAPACITY), true);
+    this.#native.write(this.#message, CONTROL_AT);
+    while (true) {
+      const flags = abi.MSG_DONTWAIT | abi.MSG_CMSG_CLOEXEC;
+      const length = Number(
+        libc().recvmsg(this.fd, this.#native.address, flags),
+      );
+      if (length !== -1) return this.#read(length);
+      const errno = lastErrno();
+      if (errno === Errno.EAGAIN) return undefined;
+      if (errno !== Errno.EINTR) throw new OsError("recvmsg", errno);
+    }
+  }
+
+  #read(length: number): Notification {
+    this.#native.read(this.#message, 0, DATA_AT + length);
+    const view = viewOf(this.#message);
+    const type = view.getInt32(CONTROL_AT + cmsghdr.cmsg_type, true);
+    if (type !== abi.SCM_CREDENTIALS) {
+      throw new TypeError("a datagram without its sender");
+    }
+    const credentials = CONTROL_AT + cmsghdr.size;
+    const text = decoder.decode(
+      this.#message.subarray(DATA_AT, DATA_AT + length),
+    );
+    return {
+      assignments: text.split("\n").filter((each) => each !== ""),
+      sender: {
+        pid: view.getInt32(credentials + ucred.pid, true),
+        uid: view.getUint32(credentials + ucred.uid, true),
+        gid: view.getUint32(credentials + ucred.gid, true),
+      },
+    };
+  }
+
+  /** Closes the socket. */
+  [Symbol.dispose](): void {
+    this.#socket.close();
+    this.#native[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,38 @@
+import {
+  FIRST_LISTEN_FD,
+  LISTEN_VARIABLES,
+} from "../ffi/systemd/listen_fds.ts";
+import type { Configuration } from "./configuration/configuration.ts";
+import type { HaproxyArguments } from "./haproxy_arguments.ts";
+
+/** HAProxy, as it can be started any number of times. */
+export interface Program {
+  command: string;
+  arguments: HaproxyArguments;
+  env: Readonly<Record<string, string>>;
+}
+
+/** Variables that a service manager sets for this process only. */
+const NOT_FOR_CHILDREN: ReadonlySet<string> = new Set([
+  ...LISTEN_VARIABLES,
+  "NOTIFY_SOCKET",
+  "WATCHDOG_PID",
+  "WATCHDOG_USEC",
+]);
+
+/** The environment of HAProxy. */
+export function environmentOf({ env }: Program): string[] {
+  return Object.entries(env)
+    .filter(([name]) => !NOT_FOR_CHILDREN.has(name))
+    .map(([name, value]) => `${name}=${value}`);
+}
+
+/** The descriptors of HAProxy: its sockets from 3 on, and no input. */
+export function descriptorsOf(
+  { descriptors }: Configuration,
+): Map<number, number | string> {
+  return new Map<number, number | string>([
+    [0, "/dev/null"],
+    ...descriptors.map((fd, index) => [FIRST_LISTEN_FD + index, fd] as const),
+  ]);
+}

@@ -1,0 +1,190 @@
+import { formatDuration } from "../../duration.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { Interest } from "../../ffi/files/poller.ts";
+import { ErrorCode, FramingError } from "../../protocol.ts";
+import { reasonOf } from "../log/internal_errors.ts";
+import { RequestError } from "../requests/request_error.ts";
+import { errorReply, type Reply } from "../requests/answers.ts";
+import {
+  answerMessage,
+  failedMessage,
+  isUnresolved,
+  type PendingMessage,
+  readMessage,
+  resolveMessage,
+} from "../requests/dispatch.ts";
+import type { RequestContext } from "../requests/perform.ts";
+import { type Connection, isClientGone } from "./connection.ts";
+import type { EventLoop } from "./event_loop.ts";
+import { RequestTimeouts } from "./request_timeouts.ts";
+
+/** The connected clients: receives their requests and sends the answers. */
+export class Clients implements Iterable<Connection> {
+  readonly #connections = new Set<Connection>();
+  readonly #timeouts: RequestTimeouts;
+  readonly #loop: EventLoop;
+  readonly #context: RequestContext;
+
+  /** Clients are watched by `loop`; `context` performs their requests. */
+  constructor(loop: EventLoop, context: RequestContext) {
+    this.#loop = loop;
+    this.#context = context;
+    this.#timeouts = new RequestTimeouts(
+      context.limits.requestTimeout,
+      (connection) => this.#timeOut(connection),
+    );
+  }
+
+  /** How many clients are connected. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** In the order in which they were accepted. */
+  [Symbol.iterator](): Iterator<Connection> {
+    return this.#connections.values();
+  }
+
+  /** Serves a client from now on. */
+  add(connection: Connection): void {
+    this.#connections.add(connection);
+    this.#guard(connection, () => {
+      // Most clients have sent their request by the time they are accepted.
+      if (!connection.ended) connection.receive();
+      this.#serve(connection);
+    });
+  }
+
+  #handleEvents(connection: Connection, events: number): void {
+    this.#guard(connection, () => {
+      // A client that has disconnected without reading its answers reports
+      // EPOLLHUP, not EPOLLOUT: only send(2) fails, and so ends the events.
+      if (connection.writing && (events & ~abi.EPOLLIN) !== 0) {
+        connection.flush();
+      }
+      const isReadable = (events & ~abi.EPOLLOUT) !== 0;
+      if (isReadable && !connection.ended) connection.receive();
+      this.#serve(connection);
+    });
+  }
+
+  /** Answers the messages that have been received, in their order. */
+  #serve(connection: Connection): void {
+    while (!connection.closed && connection.unanswered === undefined) {
+      const message = this.#nextMessage(connection);
+      if (message === undefined) break;
+      this.#timeouts.stop(connection);
+      if (isUnresolved(message)) this.#answerLater(connection, message);
+      else this.#send(connection, answerMessage(message, this.#context));
+    }
+    this.#watch(connection);
+  }
+
+  #nextMessage(connection: Connection): PendingMessage | undefined {
+    try {
+      const bytes = connection.framing.next();
+      if (bytes === undefined) return undefined;
+      const message = readMessage(bytes, connection);
+      if (isUnresolved(message)) connection.unanswered = bytes;
+      return message;
+    } catch (error) {
+      if (!(error instanceof FramingError)) throw error;
+      connection.endInput();
+      const { code, message } = error;
+      return failedMessage(new RequestError(code, message), connection);
+    }
+  }
+
+  async #answerLater(
+    connection: Connection,
+    message: PendingMessage,
+  ): Promise<void> {
+    await resolveMessage(message);
+    // The requests of a client that has disconnected are not performed.
+    if (connection.closed) return;
+    this.#guard(connection, () => {
+      const reply = answerMessage(message, this.#context);
+      connection.unanswered = undefined;
+      this.#send(connection, reply);
+      this.#serve(connection);
+    });
+  }
+
+  #send(connection: Connection, reply: Reply): void {
+    if (connection.send(reply)) return;
+    const { counters, log } = this.#context;
+    counters.refused.unread++;
+    log.warn("client dropped: it does not read its answers", {
+      ...connection.peer,
+    });
+    this.#drop(connection);
+  }
+
+  /** Waits for the events that the client can cause next. */
+  #watch(connection: Connection): void {
+    if (connection.closed) return;
+    if (connection.finished) return this.#drop(connection);
+    this.#timeouts.update(connection);
+    // While names are looked up nothing is received. The client is not watched
+    // at all, because epoll(7) always reports EPOLLHUP.
+    const wanted = connection.unanswered !== undefined
+      ? undefined
+      : (connection.ended ? 0 : Interest.READ) |
+        (connection.writing ? Interest.WRITE : 0);
+    const { fd, interest } = connection;
+    if (wanted === interest) return;
+    if (wanted === undefined) this.#loop.unwatch(fd);
+    else if (interest !== undefined) this.#loop.change(fd, wanted);
+    else {
+      this.#loop.watch(
+        fd,
+        wanted,
+        (events) => this.#handleEvents(connection, events),
+      );
+    }
+    connection.interest = wanted;
+  }
+
+  #timeOut(connection: Connection): void {
+    const { counters, limits, log } = this.#context;
+    const within = formatDuration(limits.requestTimeout);
+    counters.refused.timeouts++;
+    const reason = `Invalid request: not complete within ${within}`;
+    const refusal = new RequestError(ErrorCode.INVALID_REQUEST, reason);
+    this.#guard(connection, () => {
+      log.warn("client dropped: its request is not complete", {
+        within,
+        ...connection.peer,
+      });
+      connection.send(errorReply(null, refusal));
+      this.#drop(connection);
+    });
+  }
+
+  /** An error on a connection ends only this connection. */
+  #guard(connection: Connection, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!isClientGone(error)) {
+        this.#context.log.error("client dropped", { reason: reasonOf(error) });
+      }
+      this.#drop(connection);
+    }
+  }
+
+  #drop(connection: Connection): void {
+    if (connection.closed) return;
+    this.#timeouts.stop(connection);
+    this.#connections.delete(connection);
+    this.#loop.forget(connection.fd);
+    connection.close();
+  }
+
+  /** Closes every connection. */
+  close(): void {
+    this.#timeouts[Symbol.dispose]();
+    for (const connection of this.#connections) connection.close();
+    this.#connections.clear();
+  }
+}

@@ -1,0 +1,159 @@
+import { Interest } from "../../ffi/files/poller.ts";
+import type { Status } from "../../protocol.ts";
+import { Authorization } from "../policy/authorization.ts";
+import type { BindTable } from "../sockets/bind_table.ts";
+import type { ControlSocket } from "./control_socket.ts";
+import { logInternalError } from "../log/internal_errors.ts";
+import type { Limits } from "./limits.ts";
+import type { Log } from "../log/log.ts";
+import type { Policy } from "../policy/policy.ts";
+import { Counters } from "../log/counters.ts";
+import type { RequestContext } from "../requests/perform.ts";
+import { statusMethod } from "../requests/status_method.ts";
+import { Acceptor } from "./accepting.ts";
+import { Clients } from "./clients.ts";
+import type { Connection } from "./connection.ts";
+import { EventLoop } from "./event_loop.ts";
+
+/** When the first generation began, and how many have begun since. */
+export interface Origin {
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** 1, and one more with every re-exec. */
+  readonly generation: number;
+}
+
+/** What a daemon is made of. */
+export interface DaemonParts {
+  readonly control: ControlSocket;
+  readonly binds: BindTable;
+  readonly log: Log;
+  readonly origin: Origin;
+  readonly limits: Limits;
+  /** Default: every client that can connect is allowed everything. */
+  readonly policy: Policy | undefined;
+}
+
+/** Sockets, clients and the event loop that serves them. */
+export class Daemon implements RequestContext, Disposable {
+  readonly control: ControlSocket;
+  readonly binds: BindTable;
+  readonly log: Log;
+  readonly origin: Origin;
+  readonly limits: Limits;
+  readonly authorization: Authorization;
+  readonly counters: Counters = new Counters();
+  /** The connected clients. */
+  readonly clients: Clients;
+  readonly #generationStartedAt = new Date().toISOString();
+  readonly #loop = new EventLoop();
+  readonly #acceptor: Acceptor;
+  readonly #stopping = new AbortController();
+  #closed = false;
+
+  /** Takes over the sockets. */
+  constructor(parts: DaemonParts) {
+    const { control, binds, log, origin, limits, policy } = parts;
+    this.control = control;
+    this.binds = binds;
+    this.log = log;
+    this.origin = origin;
+    this.limits = limits;
+    this.authorization = new Authorization(log, policy);
+    this.clients = new Clients(this.#loop, this);
+    try {
+      this.#acceptor = new Acceptor({
+        fd: control.descriptor.fd,
+        loop: this.#loop,
+        clients: this.clients,
+        limits,
+        counters: this.counters,
+        log,
+      });
+    } catch (error) {
+      this.#loop[Symbol.dispose]();
+      throw error;
+    }
+    readSourceMaps();
+  }
+
+  /** Aborted by {@linkcode Daemon.stop}. */
+  get signal(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** The answer to the method `status`. */
+  status(): Status {
+    const { control, binds, clients, origin, limits, counters } = this;
+    return statusMethod({
+      ...origin,
+      generationStartedAt: this.#generationStartedAt,
+      path: control.path,
+      binds: binds.size,
+      clients: clients.size,
+      limits,
+      counters,
+      policy: this.authorization.policy,
+    });
+  }
+
+  /** Continues with a client of the last generation. */
+  adopt(connection: Connection): void {
+    this.clients.add(connection);
+  }
+
+  /** Serves until {@linkcode Daemon.stop}, then closes everything. */
+  async run(): Promise<void> {
+    try {
+      await this.#loop.run(() => this.#acceptor.acceptWaiting());
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Ends {@linkcode Daemon.run}. */
+  stop(): void {
+    if (this.signal.aborted) return;
+    this.#stopping.abort();
+    if (!this.#closed) this.#loop.stop();
+  }
+
+  /**
+   * Calls `action` whenever a descriptor of the caller's is readable. An error
+   * in `action` does not stop the daemon.
+   */
+  watch(fd: number, action: () => void): void {
+    this.#loop.watch(fd, Interest.READ, () => {
+      try {
+        action();
+      } catch (error) {
+        logInternalError(this.log, error);
+      }
+    });
+  }
+
+  /** Closes everything; a second call does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#acceptor[Symbol.dispose]();
+    this.clients.close();
+    this.control.close();
+    this.binds.close();
+    this.#loop[Symbol.dispose]();
+    this.log.flush();
+  }
+
+  /** Same as {@linkcode Daemon.close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Deno opens a file when a stack is asked for the first time, and panics if it
+ * cannot, which would happen once all descriptors are in use.
+ */
+function readSourceMaps(): void {
+  void new Error().stack;
+}

@@ -1,0 +1,33 @@
+import {
+  isMethod,
+  METHODS,
+  type Refusals,
+  type RequestCount,
+} from "../../protocol.ts";
+
+/** The counters in the answer to `status`. They begin with each generation. */
+export class Counters {
+  /** By method; `other` counts requests without a known method. */
+  readonly requests: Readonly<Record<string, RequestCount>> = Object
+    .fromEntries(
+      [...METHODS, "other"].map((name) => [name, { requests: 0, errors: 0 }]),
+    );
+
+  /** Clients and requests that were refused, by reason. */
+  readonly refused: Refusals = {
+    clients: 0,
+    binds: 0,
+    timeouts: 0,
+    unread: 0,
+    denied: 0,
+    descriptors: 0,
+  };
+
+  /** Counts a request that is answered. */
+  count(method: string | undefined, failed: boolean): void {
+    const isKnown = method !== undefined && isMethod(method);
+    const counted = this.requests[isKnown ? method : "other"]!;
+    counted.requests++;
+    if (failed) counted.errors++;
+  }
+}

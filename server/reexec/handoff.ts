@@ -1,0 +1,195 @@
+/**
+ * Replacing the program: everything the daemon holds goes to the next
+ * generation, which takes it in.
+ *
+ * @module
+ */
+import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
+import { Descriptor } from "../../ffi/files/descriptor.ts";
+import { memoryFile } from "../../ffi/files/file.ts";
+import { setAllCloseOnExec } from "../../ffi/processes/process.ts";
+import { DEFAULT_BACKLOG } from "../../protocol.ts";
+import { VERSION } from "../../version.ts";
+import { hasBacklog } from "../sockets/bind_options.ts";
+import { type Bind, BindTable } from "../sockets/bind_table.ts";
+import { Connection, idsOf } from "../daemon/connection.ts";
+import { ControlSocket } from "../daemon/control_socket.ts";
+import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
+import { executeWith } from "./inheritance.ts";
+import { SharedDescriptor } from "../sockets/shared_descriptor.ts";
+import {
+  type BindRecord,
+  type BindState,
+  type ClientState,
+  encodeState,
+  type State,
+  type StateRecord,
+} from "./state.ts";
+
+/**
+ * Becomes a fresh copy of this program, under the same PID, that goes on with
+ * everything this one holds. Signals that come meanwhile stay pending: they
+ * are blocked (signals.ts). Returns only by throwing.
+ *
+ * @throws {OsError} when the program cannot be executed; then this one goes on
+ * as if nothing had been tried.
+ */
+export function replaceProgram(daemon: Daemon): never {
+  const state = stateOf(daemon);
+  using memory = memoryFile("multibinder-state", encodeState(state));
+  daemon.log.flush();
+  return executeWith(state, { fd: memory.fd, attempt: 1 });
+}
+
+/** Everything a daemon holds, as the next generation reads it. */
+export function stateOf(daemon: Daemon): StateRecord {
+  const { control, binds, clients, origin } = daemon;
+  return {
+    format: 1,
+    version: VERSION,
+    generation: origin.generation,
+    started_at: origin.startedAt,
+    control: {
+      fd: control.descriptor.fd,
+      path: control.path,
+      ...(control.file && {
+        file: { device: control.file.device, inode: control.file.inode },
+      }),
+    },
+    binds: Array.from(binds, bindRecord),
+    clients: Array.from(clients, clientState),
+    policy: daemon.authorization.policy?.text,
+  };
+}
+
+/**
+ * What has its default is left out: the gap of a re-exec with many binds is
+ * made of this text.
+ */
+function bindRecord(bind: Bind): BindRecord {
+  const { address, file, options: { backlog, ...options } } = bind;
+  const { kind } = address;
+  return {
+    fd: bind.socket.fd,
+    kind: kind === "tcp" ? undefined : kind,
+    ...(hasHost(address)
+      ? {
+        host: address.host,
+        port: address.port,
+        v6only: address.v6only ? undefined : false,
+        device: address.device,
+      }
+      : {
+        path: address.path,
+        file: file && { device: file.device, inode: file.inode },
+      }),
+    backlog: backlog === DEFAULT_BACKLOG || !hasBacklog(kind)
+      ? undefined
+      : backlog ?? null,
+    options: Object.keys(options).length === 0 ? undefined : options,
+    bound_at: bind.boundAt,
+    handed_out: bind.handedOut,
+    last_peer: bind.lastPeer,
+  };
+}
+
+function clientState(connection: Connection): ClientState {
+  const { unanswered, framing, fd, ended, queued } = connection;
+  const received = new Uint8Array([...unanswered ?? [], ...framing.pending]);
+  return {
+    fd,
+    ended,
+    received: received.toBase64(),
+    unsent: queued.map((outgoing) => ({
+      bytes: outgoing.bytes.toBase64(),
+      descriptors: outgoing.sockets.map(({ fd }) => fd),
+      // An older release has to be told.
+      ...(outgoing.sockets.length > 0 && { ids: idsOf(outgoing) }),
+    })),
+  };
+}
+
+/**
+ * A daemon that goes on where the last generation stopped. `prepare` has it
+ * before the first client is answered.
+ *
+ * @throws {OsError} when the state names a descriptor that is not open.
+ */
+export function adoptState(
+  state: State,
+  parts: Pick<DaemonParts, "log" | "limits" | "policy">,
+  prepare: (daemon: Daemon) => void,
+): Daemon {
+  setAllCloseOnExec();
+  const { fd, path, file } = state.control;
+  const control = new ControlSocket(new Descriptor(fd), path, file);
+  const binds = new BindTable();
+  for (const bind of state.binds) binds.add(adoptBind(bind));
+  const daemon = new Daemon({
+    ...parts,
+    control,
+    binds,
+    origin: {
+      startedAt: state.started_at,
+      generation: state.generation + 1,
+    },
+  });
+  prepare(daemon);
+  const socketOf = socketsByNumber(binds);
+  for (const client of state.clients) {
+    daemon.adopt(adoptClient(client, socketOf));
+  }
+  return daemon;
+}
+
+/** The socket of a number, which an unsent answer still has to carry. */
+function socketsByNumber(binds: BindTable): (fd: number) => SharedDescriptor {
+  let sockets: Map<number, SharedDescriptor> | undefined;
+  return (fd) => {
+    sockets ??= new Map(Array.from(binds, ({ socket }) => [socket.fd, socket]));
+    const held = sockets.get(fd);
+    if (held !== undefined) return held.retain();
+    // It was released meanwhile: this answer is its last owner.
+    const released = new SharedDescriptor(new Descriptor(fd));
+    sockets.set(fd, released);
+    return released;
+  };
+}
+
+function adoptBind(state: BindState): Bind {
+  const address = addressOf(state);
+  return {
+    address,
+    identity: canonicalIdentity(address),
+    socket: new SharedDescriptor(new Descriptor(state.fd)),
+    file: state.file,
+    options: hasBacklog(state.kind) && state.backlog !== null
+      ? { backlog: state.backlog, ...state.options }
+      : { ...state.options },
+    boundAt: state.bound_at,
+    handedOut: state.handed_out,
+    lastPeer: state.last_peer,
+  };
+}
+
+function addressOf(
+  { kind, host = "", port = 0, v6only, device, path = "" }: BindState,
+): Address {
+  return kind === "tcp" || kind === "udp"
+    ? { kind, host, port, v6only, ...(device !== undefined && { device }) }
+    : { kind, path };
+}
+
+function adoptClient(
+  { fd, ended, received, unsent }: ClientState,
+  socketOf: (fd: number) => SharedDescriptor,
+): Connection {
+  const connection = new Connection(new Descriptor(fd));
+  connection.ended = ended;
+  connection.framing.append(Uint8Array.fromBase64(received));
+  connection.restore(unsent.map(({ bytes, descriptors }) => ({
+    bytes: Uint8Array.fromBase64(bytes),
+    sockets: descriptors.map(socketOf),
+  })));
+  return connection;
+}

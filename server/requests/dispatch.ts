@@ -1,0 +1,85 @@
+/**
+ * What happens to a message of a client: it is read, the names in it are
+ * looked up, its requests are performed and answered.
+ *
+ * @module
+ */
+import { abi } from "../../ffi/libc/abi.ts";
+import { decodeMessage, ErrorCode } from "../../protocol.ts";
+import type { Client } from "../policy/authorization.ts";
+import { RequestError } from "./request_error.ts";
+import { type Reply, replyTo } from "./answers.ts";
+import { performBatch } from "./batch.ts";
+import type { PendingRequest } from "./pending_request.ts";
+import { perform, type RequestContext, resolveNames } from "./perform.ts";
+import { failedRequest, invalidRequest, readRequest } from "./read_request.ts";
+
+/** A message of a client: one request, or a batch that gets one answer. */
+export interface PendingMessage {
+  readonly requests: readonly PendingRequest[];
+  readonly isBatch: boolean;
+}
+
+/** Reads a message. What is wrong with it becomes its answer. */
+export function readMessage(
+  bytes: Uint8Array<ArrayBuffer>,
+  client: Client,
+): PendingMessage {
+  let message: unknown;
+  try {
+    message = decodeMessage(bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const code = ErrorCode.PARSE_ERROR;
+    return failedMessage(
+      new RequestError(code, `Parse error: ${reason}`),
+      client,
+    );
+  }
+  if (!Array.isArray(message)) {
+    return { requests: [readRequest(message, client)], isBatch: false };
+  }
+  const { length } = message;
+  if (length === 0 || length > abi.SCM_MAX_FD) {
+    const reason = `a batch of ${length} requests, not 1 to ${abi.SCM_MAX_FD}`;
+    return failedMessage(invalidRequest(reason), client);
+  }
+  const requests = message.map((each) => readRequest(each, client));
+  return { requests, isBatch: true };
+}
+
+/** A message that cannot be read. */
+export function failedMessage(
+  error: RequestError,
+  client: Client,
+): PendingMessage {
+  return { requests: [failedRequest(error, client)], isBatch: false };
+}
+
+/** Whether {@linkcode resolveMessage} has to be awaited first. */
+export function isUnresolved({ requests }: PendingMessage): boolean {
+  return requests.some(({ state }) => state.name === "unresolved");
+}
+
+/**
+ * Looks up the names in a message, one after the other, so that a client with
+ * many names does not delay the others. Nothing else happens: a re-exec in the
+ * meantime hands the message to the next generation, which begins again.
+ */
+export async function resolveMessage(message: PendingMessage): Promise<void> {
+  for (const request of message.requests) await resolveNames(request);
+}
+
+/**
+ * Performs the requests of a message and answers them. The reply has to be
+ * queued before anything else happens: a re-exec in between would perform the
+ * requests twice.
+ */
+export function answerMessage(
+  { requests, isBatch }: PendingMessage,
+  context: RequestContext,
+): Reply {
+  if (isBatch) performBatch(requests, context);
+  else requests.forEach((request) => perform(request, context));
+  return replyTo(requests, isBatch, context);
+}

@@ -1,0 +1,79 @@
+import { OsError } from "../../ffi/libc/errno.ts";
+import type { FileAccess } from "../../ffi/files/file.ts";
+import type { WireOptions } from "../../protocol.ts";
+import { lookUpOwner, lookUpOwningGroup } from "./lookups.ts";
+import { bindError, invalidParams } from "./request_error.ts";
+
+type Account = string | number | undefined;
+
+/**
+ * Mode, owner and group of a path's file; `undefined` if the owner or the group
+ * is a name.
+ */
+export function numericAccess(
+  { mode, owner, group }: WireOptions,
+): FileAccess | undefined {
+  const uid = numberOf(owner);
+  const gid = numberOf(group);
+  if (typeof uid === "string" || typeof gid === "string") return undefined;
+  return accessOf(mode, uid, gid);
+}
+
+/**
+ * As {@linkcode numericAccess}, with names looked up.
+ *
+ * @throws {RequestError} -32602 for a name that is not known.
+ */
+export async function lookUpAccess(
+  { mode, owner, group }: WireOptions,
+): Promise<FileAccess> {
+  const user = numberOf(owner);
+  const uid = typeof user === "string" ? await userNumber(user) : user;
+  const ofGroup = numberOf(group);
+  const gid = typeof ofGroup === "string"
+    ? await groupNumber(ofGroup)
+    : ofGroup;
+  return accessOf(mode, uid, gid);
+}
+
+function accessOf(
+  mode: string | undefined,
+  uid: number | undefined,
+  gid: number | undefined,
+): FileAccess {
+  return {
+    ...(mode !== undefined && { mode: parseInt(mode, 8) }),
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+  };
+}
+
+/** A name that consists of digits is a number. */
+function numberOf(account: Account): Account {
+  return typeof account === "string" && /^\d+$/.test(account)
+    ? Number(account)
+    : account;
+}
+
+async function userNumber(name: string): Promise<number> {
+  const uid = await orBindError(lookUpOwner(name));
+  if (uid === undefined) throw invalidParams(`owner: there is no user ${name}`);
+  return uid;
+}
+
+async function groupNumber(name: string): Promise<number> {
+  const gid = await orBindError(lookUpOwningGroup(name));
+  if (gid === undefined) {
+    throw invalidParams(`group: there is no group ${name}`);
+  }
+  return gid;
+}
+
+async function orBindError<T>(lookUp: Promise<T>): Promise<T> {
+  try {
+    return await lookUp;
+  } catch (error) {
+    if (error instanceof OsError) throw bindError(error);
+    throw error;
+  }
+}

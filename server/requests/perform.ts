@@ -1,0 +1,75 @@
+/**
+ * Moves requests from one state to the next: looks up their names, then
+ * performs them.
+ *
+ * @module
+ */
+import type { Method, Status } from "../../protocol.ts";
+import type { Client } from "../policy/authorization.ts";
+import { listMethod } from "./list_method.ts";
+import { type BindContext, grantBind } from "./bind_method.ts";
+import { lookUpNames } from "./bind_params.ts";
+import type { Call, PendingRequest, RequestState } from "./pending_request.ts";
+import { releaseBind } from "./release_method.ts";
+
+/** The parts of the daemon that requests use. */
+export interface RequestContext extends BindContext {
+  /** The answer to `status`. */
+  status(): Status;
+}
+
+/** Looks up the names in a request's params. */
+export async function resolveNames(request: PendingRequest): Promise<void> {
+  const { state } = request;
+  if (state.name !== "unresolved") return;
+  try {
+    const bind = await lookUpNames(state.bind);
+    request.state = { name: "ready", call: { method: state.method, bind } };
+  } catch (error) {
+    request.state = { name: "failed", error };
+  }
+}
+
+/** Performs a request that is ready. */
+export function perform(
+  request: PendingRequest,
+  context: RequestContext,
+): void {
+  const { state, client } = request;
+  if (state.name !== "ready") return;
+  try {
+    request.state = carryOut(state.call, client, context);
+  } catch (error) {
+    request.state = { name: "failed", error };
+  }
+}
+
+function carryOut(
+  call: Call,
+  client: Client,
+  context: RequestContext,
+): RequestState {
+  switch (call.method) {
+    case "bind":
+      return { name: "granted", grant: grantBind(call.bind, client, context) };
+    case "release":
+      releaseBind(call.bind, client, context);
+      return { name: "done", result: true };
+    case "list":
+      allowReading(call.method, client, context);
+      return { name: "done", result: listMethod(context.binds) };
+    case "status":
+      allowReading(call.method, client, context);
+      return { name: "done", result: context.status() };
+  }
+}
+
+/** Logged at level debug only: monitoring asks for it often. */
+function allowReading(
+  method: Method,
+  client: Client,
+  { authorization, log }: RequestContext,
+): void {
+  const rule = authorization.allow(client, { method });
+  log.debug(method, { ...client.peer, decision: "granted", rule });
+}

@@ -1,0 +1,44 @@
+import { formatAddress } from "../../address.ts";
+import { ErrorCode } from "../../protocol.ts";
+import type { Client } from "../policy/authorization.ts";
+import { RequestError } from "./request_error.ts";
+import type { BindContext } from "./bind_method.ts";
+import { candidatesOf, type ResolvedBind } from "./bind_params.ts";
+
+/**
+ * The method `release`: the daemon closes its copy of a socket and removes its
+ * path. Processes that have a copy keep it.
+ *
+ * @throws {RequestError} 10004 when nothing is bound to that address.
+ */
+export function releaseBind(
+  { asked, addresses }: ResolvedBind,
+  client: Client,
+  { binds, authorization, log }: BindContext,
+): void {
+  const candidates = candidatesOf(addresses);
+  const bind = candidates.map(({ identity }) => binds.get(identity))
+    .find((bind) => bind !== undefined);
+  // A client that may not release an address must not learn whether it is
+  // bound.
+  const address = bind?.address ?? candidates[0]?.address ?? asked;
+  const rule = authorization.allow(
+    client,
+    { method: "release", address },
+    asked,
+  );
+  if (bind === undefined) {
+    throw candidates[0]?.error ?? new RequestError(
+      ErrorCode.NO_SUCH_BIND,
+      `No such bind: ${formatAddress(asked)}`,
+    );
+  }
+  binds.release(bind);
+  binds.settle();
+  log.info("release", {
+    address: formatAddress(bind.address),
+    ...client.peer,
+    decision: "granted",
+    rule,
+  });
+}

@@ -1,0 +1,62 @@
+import { Errno, OsError } from "../../ffi/libc/errno.ts";
+import { ErrorCode, type ErrorData, type ErrorObject } from "../../protocol.ts";
+
+/** A request that gets an error answer. */
+export class RequestError extends Error {
+  /** `RequestError`. */
+  override readonly name = "RequestError";
+
+  /** `code`, `message` and `data` are the answer's. */
+  constructor(readonly code: number, message: string, readonly data?: unknown) {
+    super(message);
+  }
+}
+
+/** A param that the method has no use for. */
+export function invalidParams(message: string): RequestError {
+  return new RequestError(
+    ErrorCode.INVALID_PARAMS,
+    `Invalid params: ${message}`,
+  );
+}
+
+const OUT_OF_DESCRIPTORS: ReadonlySet<number> = new Set([
+  Errno.EMFILE,
+  Errno.ENFILE,
+  Errno.ENOMEM,
+  Errno.ENOBUFS,
+  Errno.ETOOMANYREFS,
+]);
+
+/** Whether a call failed for want of descriptors or of memory for them. */
+export function isOutOfDescriptors(error: unknown): error is OsError {
+  return error instanceof OsError && OUT_OF_DESCRIPTORS.has(error.errno);
+}
+
+function dataOf({ errno, code, syscall }: OsError): ErrorData {
+  return { errno, code, syscall };
+}
+
+/** The answer to a request that the kernel did not grant. */
+export function bindError(error: unknown): RequestError {
+  if (isOutOfDescriptors(error)) {
+    return new RequestError(
+      ErrorCode.NO_DESCRIPTORS,
+      `No descriptors left: ${error.message}`,
+      dataOf(error),
+    );
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new RequestError(
+    ErrorCode.COULD_NOT_BIND,
+    `Could not bind: ${message}`,
+    error instanceof OsError ? dataOf(error) : undefined,
+  );
+}
+
+/** The `error` of an answer. */
+export function errorObject(
+  { code, message, data }: RequestError,
+): ErrorObject {
+  return data === undefined ? { code, message } : { code, message, data };
+}

@@ -1,0 +1,72 @@
+import {
+  descriptorLimit,
+  openDescriptorCount,
+  processId,
+} from "../../ffi/processes/process.ts";
+import type { Status, StatusLimits } from "../../protocol.ts";
+import { VERSION } from "../../version.ts";
+import type { Limits } from "../daemon/limits.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { Counters } from "../log/counters.ts";
+
+/** What `status` reports about a daemon. */
+export interface StatusSource {
+  /** When the first generation began, ISO 8601. */
+  readonly startedAt: string;
+  /** When this one began, ISO 8601. */
+  readonly generationStartedAt: string;
+  readonly generation: number;
+  /** The path of the control socket. */
+  readonly path: string;
+  /** How many sockets are held. */
+  readonly binds: number;
+  /** How many clients are connected. */
+  readonly clients: number;
+  readonly limits: Limits;
+  readonly counters: Counters;
+  readonly policy: Policy | undefined;
+}
+
+/** The method `status`. */
+export function statusMethod(source: StatusSource): Status {
+  const { startedAt, counters, policy } = source;
+  const { rss, heapUsed } = Deno.memoryUsage();
+  return {
+    version: VERSION,
+    pid: processId(),
+    deno: Deno.version.deno,
+    started_at: startedAt,
+    uptime: (Date.now() - Date.parse(startedAt)) / 1000,
+    generation_started_at: source.generationStartedAt,
+    generation: source.generation,
+    control_socket: source.path,
+    binds: source.binds,
+    clients: source.clients,
+    descriptors: {
+      open: openDescriptorCount(),
+      limit: descriptorLimit().soft,
+    },
+    requests: structuredClone(counters.requests),
+    limits: statusLimits(source.limits),
+    refused: { ...counters.refused },
+    memory: { resident: rss, heap: heapUsed },
+    ...(policy && {
+      policy: {
+        path: policy.path,
+        rules: policy.size,
+        loaded_at: policy.loadedAt,
+      },
+    }),
+  };
+}
+
+function statusLimits(
+  { clients, binds, requestTimeout }: Limits,
+): StatusLimits {
+  const orNone = (limit: number) => limit === Infinity ? 0 : limit;
+  return {
+    clients: orNone(clients),
+    binds: orNone(binds),
+    request_timeout: orNone(requestTimeout),
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * Binds that a Ruby multibinder passes on through its environment when it is
+ * replaced by an exec: `MULTIBINDER_BIND__tcp__127_0.0.1__80=7`, with the
+ * first dot of the address replaced by an underscore.
+ *
+ * @module
+ */
+import { formatAddress, type HostAddress, hostAddress } from "../../address.ts";
+import { Descriptor, setCloseOnExec } from "../../ffi/files/descriptor.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+import { initialEnvironment } from "../../ffi/processes/process.ts";
+import { isListening } from "../../ffi/sockets/socket.ts";
+import {
+  canonicalHost,
+  localAddress,
+} from "../../ffi/sockets/socket_address.ts";
+import { type BindTable, newBind } from "../sockets/bind_table.ts";
+import type { Log } from "../log/log.ts";
+
+/** How the variables begin. */
+export const RUBY_PREFIX = "MULTIBINDER_BIND__tcp__";
+
+/** Adds what a Ruby server has left; what is not what it says stays out. */
+export function adoptRubyBinds(binds: BindTable, log: Log): void {
+  for (const entry of initialEnvironment()) {
+    if (!entry.startsWith(RUBY_PREFIX)) continue;
+    try {
+      const { address, fd } = readEntry(entry);
+      binds.add(
+        newBind(address, { socket: new Descriptor(fd) }, {}),
+      );
+      log.info("taken over", { address: formatAddress(address), from: entry });
+    } catch (error) {
+      if (!(error instanceof OsError) && !(error instanceof TypeError)) {
+        throw error;
+      }
+      log.warn("a bind of the environment is of no use", {
+        variable: entry,
+        reason: error.message,
+      });
+    }
+  }
+}
+
+/** The address and the descriptor, when the kernel agrees with the name. */
+function readEntry(entry: string): { address: HostAddress; fd: number } {
+  const parts = /__tcp__(.+)__(\d{1,5})=(\d+)$/.exec(entry);
+  if (parts === null) throw new TypeError("it is not <address>__<port>=<fd>");
+  const fd = Number(parts[3]);
+  const host = canonicalHost(parts[1]!.replace("_", "."))?.host;
+  const port = Number(parts[2]);
+  if (!isListening(fd)) throw new TypeError(`descriptor ${fd} does not listen`);
+  const bound = localAddress(fd);
+  if (
+    bound.family === "unix" || bound.host !== host ||
+    (port !== 0 && bound.port !== port)
+  ) {
+    throw new TypeError(`descriptor ${fd} is bound to something else`);
+  }
+  setCloseOnExec(fd, true);
+  return { address: hostAddress("tcp", host, port), fd };
+}

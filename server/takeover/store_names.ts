@@ -1,0 +1,82 @@
+/**
+ * What sockets are called in the service manager's descriptor store. A name
+ * may hold no colon (sd_pid_notify_with_fds(3)).
+ *
+ * @module
+ */
+import { hasHost, type HostAddress, hostAddress } from "../../address.ts";
+import { type FileIdentity, statusOfDescriptor } from "../../ffi/files/file.ts";
+import type { Bind } from "../sockets/bind_table.ts";
+
+/**
+ * The name of a bind in the descriptor store: its identity, `tcp;__1;80` for
+ * `[::1]:80`. Of a path it carries the file, so that a path that leads
+ * elsewhere by now is noticed; of an abstract name the socket's inode.
+ */
+export function storeName(
+  { address, socket, file }: Pick<Bind, "address" | "socket" | "file">,
+): string {
+  const { kind } = address;
+  if (!hasHost(address)) {
+    return file === undefined
+      ? `multibinder;${kind};socket;${statusOfDescriptor(socket.fd).inode}`
+      : `multibinder;${kind};file;${fileName(file)}`;
+  }
+  const { host, port, v6only, device } = address;
+  const both = host.includes(":") && !v6only ? ";ipv4" : "";
+  const on = device === undefined ? "" : `;on;${device.replaceAll(":", "_")}`;
+  return `multibinder;${kind};${host.replaceAll(":", "_")};${port}${both}${on}`;
+}
+
+/**
+ * The address that a name in the descriptor store stands for, if it is one of
+ * ours with a host; the socket knows its interface.
+ */
+export function addressOfStoreName(name: string): HostAddress | undefined {
+  const parts =
+    /^multibinder;(tcp|udp);([0-9a-f._]+);(\d{1,5})(;ipv4)?(?:;on;.+)?$/.exec(
+      name,
+    );
+  if (parts === null) return undefined;
+  const [, kind, host = "", port, both] = parts;
+  return {
+    ...hostAddress(
+      kind as HostAddress["kind"],
+      host.replaceAll("_", ":"),
+      Number(port),
+    ),
+    v6only: both === undefined,
+  };
+}
+
+/** Whether a name is that of a bind of ours to a path or an abstract name. */
+export function isPathStoreName(name: string): boolean {
+  return /^multibinder;(unix|seqpacket|unixgram);/.test(name);
+}
+
+/** The file that the name of a bind carries, if it carries one. */
+export function bindFileOfStoreName(name: string): FileIdentity | undefined {
+  const parts = /^multibinder;[a-z]+;file;(.+)$/.exec(name);
+  return parts === null ? undefined : fileOfName(parts[1]!);
+}
+
+/** The name of the control socket in the descriptor store. */
+export function controlStoreName(file: FileIdentity): string {
+  return `multibinder;control;${fileName(file)}`;
+}
+
+/** The file that such a name carries, if it is one. */
+export function controlFileOfStoreName(name: string): FileIdentity | undefined {
+  const parts = /^multibinder;control;(.+)$/.exec(name);
+  return parts === null ? undefined : fileOfName(parts[1]!);
+}
+
+function fileName({ device, inode }: FileIdentity): string {
+  return `${device.replace(":", "_")};${inode}`;
+}
+
+function fileOfName(text: string): FileIdentity | undefined {
+  const parts = /^(\d+)_(\d+);(\d+)$/.exec(text);
+  if (parts === null) return undefined;
+  return { device: `${parts[1]}:${parts[2]}`, inode: parts[3]! };
+}

@@ -1,0 +1,235 @@
+/**
+ * A takeover's connection to the running server, which is ours or a Ruby
+ * multibinder: asks it for every socket that it holds.
+ *
+ * @module
+ */
+import {
+  type Address,
+  formatAddress,
+  hasHost,
+  type HostAddress,
+  type Kind,
+  parseAddress,
+} from "../../address.ts";
+import { type Call, exchangeRequest, ProtocolError } from "../../exchange.ts";
+import { closeAll, type Descriptor } from "../../ffi/files/descriptor.ts";
+import { Errno, OsError } from "../../ffi/libc/errno.ts";
+import { type FileIdentity, sameFile, statusOf } from "../../ffi/files/file.ts";
+import { waitReadySync } from "../../ffi/files/readiness.ts";
+import {
+  type Peer,
+  peerOf,
+  servingKind,
+  streamSocket,
+  tryConnect,
+} from "../../ffi/sockets/socket.ts";
+import {
+  canonicalHost,
+  localAddress,
+  type UnixAddress,
+} from "../../ffi/sockets/socket_address.ts";
+import {
+  type Answer,
+  type BindDescription,
+  type BindParams,
+  ErrorCode,
+  type WireOptions,
+} from "../../protocol.ts";
+import { readBindOptions } from "../sockets/bind_options.ts";
+
+/** A socket to ask for. */
+export interface WantedBind {
+  readonly params: BindParams;
+  /** The file at its path, as that server knows it. */
+  readonly file?: FileIdentity | undefined;
+}
+
+/** A socket that was taken over. */
+export interface TakenBind {
+  readonly address: Address;
+  readonly socket: Descriptor;
+  readonly file: FileIdentity | undefined;
+  readonly options: WireOptions;
+}
+
+/** The running server does not hand over its sockets. */
+export class TakeoverError extends Error {
+  /** `TakeoverError`. */
+  override readonly name = "TakeoverError";
+}
+
+/** How long an answer may take, in ms: a Ruby server serves one at a time. */
+const ANSWER_TIMEOUT = 30_000;
+
+/** Errors of connect(2) when no server listens. */
+const NO_SERVER: ReadonlySet<number> = new Set([
+  Errno.ENOENT,
+  Errno.ECONNREFUSED,
+]);
+
+/** A connection to the server that is taken over. */
+export class TakeoverClient implements Disposable {
+  readonly #socket: Descriptor;
+  readonly #path: string;
+
+  private constructor(socket: Descriptor, path: string) {
+    this.#socket = socket;
+    this.#path = path;
+  }
+
+  /**
+   * Connects; `undefined` when no server listens at the path.
+   *
+   * @throws {OsError} EACCES and other errors that do not say whether one does.
+   */
+  static connect(path: string): TakeoverClient | undefined {
+    const address: UnixAddress = { family: "unix", path };
+    const socket = streamSocket(address);
+    while (true) {
+      const errno = tryConnect(socket.fd, address);
+      if (errno === 0) return new TakeoverClient(socket, path);
+      if (errno === Errno.EINTR) continue;
+      socket.close();
+      if (NO_SERVER.has(errno)) return undefined;
+      throw new OsError("connect", errno, path);
+    }
+  }
+
+  /** The server's process. */
+  get peer(): Peer {
+    return peerOf(this.#socket.fd);
+  }
+
+  /** Every socket that it holds; `undefined` if it has no `list` (Ruby). */
+  list(): readonly WantedBind[] | undefined {
+    const { answer, descriptors } = this.#ask({ method: "list" });
+    closeAll(descriptors);
+    if (answer.error?.code === ErrorCode.METHOD_NOT_FOUND) return undefined;
+    if (answer.error !== undefined) throw this.#refused("list", answer);
+    return (answer.result as BindDescription[]).map(
+      ({ address, options, file }) => {
+        const { params } = wantedBind(parseAddress(address));
+        return { params: { ...params, ...options }, file };
+      },
+    );
+  }
+
+  /** The socket of one address. */
+  take({ params, file }: WantedBind): TakenBind {
+    const { answer, descriptors } = this.#ask({
+      method: "bind",
+      params: [params],
+    });
+    const [socket, ...surplus] = descriptors;
+    const asked = addressOf(params);
+    const subject = formatAddress(asked);
+    try {
+      if (answer.error !== undefined) throw this.#refused(subject, answer);
+      if (socket === undefined || surplus.length > 0) {
+        throw new TakeoverError(
+          `${this.#path} sent ${descriptors.length} descriptors for ${subject}, not 1`,
+        );
+      }
+      if (servingKind(socket.fd) !== asked.kind) {
+        throw new TakeoverError(
+          `the socket for ${subject} is of another kind or does not listen`,
+        );
+      }
+      const address = hasHost(asked) ? numericOf(asked, socket) : asked;
+      return {
+        address,
+        socket,
+        file: fileStillAt(address, file),
+        options: optionsOf(params, address.kind),
+      };
+    } catch (error) {
+      closeAll(descriptors);
+      throw error;
+    }
+  }
+
+  #refused(subject: string, { error }: Answer): TakeoverError {
+    return new TakeoverError(
+      `${this.#path} does not give ${subject}: ${error?.message}`,
+    );
+  }
+
+  #ask(call: Call): { answer: Answer; descriptors: Descriptor[] } {
+    const exchange = exchangeRequest(this.#socket.fd, call);
+    try {
+      let step = exchange.next();
+      while (!step.done) {
+        const { fd, readiness, missing } = step.value;
+        step = waitReadySync(fd, readiness, ANSWER_TIMEOUT)
+          ? exchange.next()
+          : exchange.throw(this.#timeout(missing));
+      }
+      return step.value;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      throw new TakeoverError(`${this.#path}: ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #timeout(missing: string): TakeoverError {
+    return new TakeoverError(
+      `${this.#path}: gave up after ${ANSWER_TIMEOUT} ms: ${missing}`,
+    );
+  }
+
+  /** Disconnects. */
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
+
+/** A host name becomes the address to which the other server bound it. */
+function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
+  const numeric = canonicalHost(address.host);
+  if (numeric !== undefined) return { ...address, host: numeric.host };
+  const bound = localAddress(fd);
+  return bound.family === "unix" ? address : { ...address, host: bound.host };
+}
+
+/** The file at its path, unless it was replaced by another. */
+function fileStillAt(
+  address: Address,
+  file: FileIdentity | undefined,
+): FileIdentity | undefined {
+  if (file === undefined || hasHost(address)) return undefined;
+  const found = statusOf(address.path);
+  return found !== undefined && sameFile(found, file) ? file : undefined;
+}
+
+/** Without options that only a newer release has. */
+function optionsOf(params: BindParams, kind: Kind): WireOptions {
+  return readBindOptions({ ...params }, kind);
+}
+
+/** Asks for an address; the Ruby server reads only address and port. */
+export function wantedBind(address: Address): WantedBind {
+  if (!hasHost(address)) {
+    return { params: { kind: address.kind, path: address.path } };
+  }
+  const { kind, host, port, v6only, device } = address;
+  return {
+    params: {
+      ...(kind !== "tcp" && { kind }),
+      address: host,
+      port,
+      ...(!v6only && { v6only }),
+      ...(device !== undefined && { device }),
+    },
+  };
+}
+
+function addressOf(params: BindParams): Address {
+  const { kind = "tcp", address: host = "", port = 0, path = "" } = params;
+  if (kind !== "tcp" && kind !== "udp") return { kind, path };
+  const { v6only = true, device } = params;
+  const on = device === undefined ? {} : { device };
+  return { kind, host, port, v6only, ...on };
+}

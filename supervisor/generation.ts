@@ -1,0 +1,119 @@
+import type { Ending } from "../ffi/processes/child_process.ts";
+import type { Child } from "./child.ts";
+import { Readiness, type ReadyWhen } from "./readiness.ts";
+import { type Service, startService } from "./service.ts";
+
+/** How a generation is started and stopped. */
+export interface GenerationOptions {
+  ready: ReadyWhen;
+  /** How long it may take to send READY=1, in ms. */
+  readyTimeout: number;
+  /** How long it may take to end, in ms. */
+  grace: number;
+  /** The signal that asks it to end. */
+  stopSignal: Deno.Signal;
+}
+
+/** How a start went; `late` is after the ready timeout. */
+export type Startup = "ready" | "late" | "ended";
+
+/** Hears what happens to a generation. */
+export interface GenerationEvents {
+  /** It sent STATUS=. */
+  status(text: string): void;
+  /** It ended. Called before `startup` resolves because of that. */
+  ended(ending: Ending): void;
+  /** A signal could not be sent. */
+  signalDenied(reason: string): void;
+}
+
+/** One start of a service, from its start to its end. */
+export class Generation {
+  /** How its start went. */
+  readonly startup: Promise<Startup>;
+  /** How it ended, once it has. */
+  readonly ended: Promise<Ending>;
+  /** Resolves when it and every process it left behind have ended. */
+  readonly gone: Promise<void>;
+  readonly #child: Child;
+  readonly #options: GenerationOptions;
+  #killTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @throws {StartError} */
+  constructor(
+    readonly number: number,
+    service: Service,
+    options: GenerationOptions,
+    events: GenerationEvents,
+  ) {
+    this.#options = options;
+    const startup = Promise.withResolvers<Startup>();
+    this.startup = startup.promise;
+    using onFailure = new DisposableStack();
+    const readiness = onFailure.use(
+      new Readiness(options.ready, options.readyTimeout),
+    );
+    // Our own NOTIFY_SOCKET is the service manager's, which expects messages
+    // of this process only.
+    this.#child = startService(
+      service,
+      { NOTIFY_SOCKET: readiness.notifySocket },
+      events.signalDenied,
+    );
+    readiness.listen(this.pid, {
+      ready: () => startup.resolve("ready"),
+      late: () => startup.resolve("late"),
+      status: events.status,
+    });
+    this.ended = this.#end(readiness, (ending) => {
+      events.ended(ending);
+      startup.resolve("ended");
+    });
+    this.gone = this.ended.then(() => this.#child.endGroup(options.grace));
+    onFailure.move();
+  }
+
+  async #end(
+    readiness: Readiness,
+    ended: (ending: Ending) => void,
+  ): Promise<Ending> {
+    try {
+      const ending = await this.#child.ended;
+      ended(ending);
+      return ending;
+    } finally {
+      clearTimeout(this.#killTimer);
+      readiness[Symbol.dispose]();
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.isRunning;
+  }
+
+  /** How long ago it was started, in ms. */
+  get age(): number {
+    return this.#child.age;
+  }
+
+  /** Sends it a signal, if it still runs. */
+  signal(signal: Deno.Signal): void {
+    this.#child.signal(signal);
+  }
+
+  /** Asks it to end, and kills it with its process group after the grace. */
+  stop(signal: Deno.Signal = this.#options.stopSignal): void {
+    if (!this.#child.isRunning) return;
+    this.signal(signal);
+    this.#killTimer ??= setTimeout(() => this.kill(), this.#options.grace);
+  }
+
+  /** Kills it and its process group. */
+  kill(): void {
+    this.#child.kill();
+  }
+}

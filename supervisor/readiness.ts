@@ -1,0 +1,118 @@
+import { NotificationSocket } from "../ffi/systemd/notification_socket.ts";
+import { userId } from "../ffi/processes/process.ts";
+import { waitReady } from "../ffi/files/readiness.ts";
+import type { Peer } from "../ffi/sockets/socket.ts";
+
+/** When a program counts as ready. */
+export type ReadyWhen =
+  /** Once it sends READY=1. */
+  | { kind: "notify" }
+  /** Once it has run for `delay` ms. */
+  | { kind: "delay"; delay: number }
+  /** Like `notify` if it sends anything within `delay` ms, else like `delay`. */
+  | { kind: "auto"; delay: number };
+
+/** Hears about the start of a program. */
+export interface ReadinessEvents {
+  /** It is ready. */
+  ready(): void;
+  /** It did not send READY=1 in time. */
+  late(): void;
+  /** It sent STATUS=. */
+  status(text: string): void;
+}
+
+/** The longest wait for a message, in ms; it ends when the program does. */
+const FOREVER = 0x7fffffff;
+
+/**
+ * Receives the messages of a program (sd_notify(3)) until it ends. The messages
+ * after READY=1 have to be received too: the queue of the socket is short, and a
+ * program that sends to a full queue blocks.
+ */
+export class Readiness implements Disposable {
+  readonly #socket: NotificationSocket | undefined;
+  readonly #when: ReadyWhen;
+  readonly #timeout: number;
+  readonly #ended = new AbortController();
+  #isReceiving = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isSettled = false;
+
+  /** `timeout` is how long READY=1 may take, in ms. */
+  constructor(when: ReadyWhen, timeout: number) {
+    this.#when = when;
+    this.#timeout = timeout;
+    this.#socket = when.kind === "delay"
+      ? undefined
+      : new NotificationSocket(`@multibinder-run-${crypto.randomUUID()}`);
+  }
+
+  /** The program's NOTIFY_SOCKET. */
+  get notifySocket(): string | undefined {
+    return this.#socket?.name;
+  }
+
+  /** Starts the clock for a program that has just been started. */
+  listen(pid: number, events: ReadinessEvents): void {
+    const when = this.#when;
+    if (when.kind === "notify") this.#settleAfter(this.#timeout, events.late);
+    else this.#settleAfter(when.delay, events.ready);
+    if (this.#socket !== undefined) this.#receive(this.#socket, pid, events);
+  }
+
+  #settleAfter(delay: number, settle: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#settle(settle), delay);
+  }
+
+  #settle(settle: () => void): void {
+    clearTimeout(this.#timer);
+    if (this.#isSettled || this.#ended.signal.aborted) return;
+    this.#isSettled = true;
+    settle();
+  }
+
+  async #receive(
+    socket: NotificationSocket,
+    pid: number,
+    events: ReadinessEvents,
+  ): Promise<void> {
+    this.#isReceiving = true;
+    const { signal } = this.#ended;
+    let mustNotify = this.#when.kind === "notify";
+    while (!signal.aborted) {
+      await waitReady(socket.fd, "read", FOREVER, signal);
+      if (signal.aborted) break;
+      const message = socket.receive();
+      if (message === undefined || !isFrom(message.sender, pid)) continue;
+      if (!mustNotify && !this.#isSettled) {
+        this.#settleAfter(this.#timeout, events.late);
+      }
+      mustNotify = true;
+      for (const assignment of message.assignments) {
+        if (assignment === "READY=1") this.#settle(events.ready);
+        else if (assignment.startsWith("STATUS=")) {
+          events.status(assignment.slice("STATUS=".length));
+        }
+      }
+    }
+    socket[Symbol.dispose]();
+  }
+
+  /** Stops after the end of the program. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#ended.abort();
+    // A wait on the socket may be under way, which then closes it.
+    if (!this.#isReceiving) this.#socket?.[Symbol.dispose]();
+  }
+}
+
+/**
+ * Whether a message counts as the program's: it comes from the program, or from
+ * a user who could also stop it, such as a systemd-notify(1) that it started.
+ */
+function isFrom({ pid, uid }: Peer, program: number): boolean {
+  return pid === program || uid === 0 || uid === userId();
+}

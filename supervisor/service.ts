@@ -1,0 +1,41 @@
+import { FIRST_LISTEN_FD } from "../ffi/systemd/listen_fds.ts";
+import { Child } from "./child.ts";
+import { withListenPid } from "./listen_pid.ts";
+
+/** A program that can be started any number of times. */
+export interface Service {
+  /** The program and its arguments. */
+  command: readonly string[];
+  /** Its sockets, which it has at 3, 4, ... */
+  descriptors: readonly number[];
+  /** Its variables except LISTEN_PID, with some set or left out. */
+  environment: (
+    changes: Readonly<Record<string, string | undefined>>,
+  ) => string[];
+}
+
+/**
+ * Starts the program. Its standard input is /dev/null, and its sockets are its
+ * only descriptors from 3 on.
+ *
+ * @throws {StartError}
+ */
+export function startService(
+  { command, descriptors, environment }: Service,
+  changes: Readonly<Record<string, string | undefined>>,
+  onSignalDenied: (reason: string) => void,
+): Child {
+  const [name = "", ...args] = command;
+  const variables = environment(changes);
+  return new Child({
+    command: name,
+    args,
+    environment: variables,
+    descriptors: new Map<number, number | string>([
+      [0, "/dev/null"],
+      ...descriptors.map((fd, index) => [FIRST_LISTEN_FD + index, fd] as const),
+    ]),
+    launcher: (path) => withListenPid(path, args, variables),
+    onSignalDenied,
+  });
+}

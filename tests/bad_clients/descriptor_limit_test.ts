@@ -1,0 +1,179 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { BindError, connect, type Session } from "../../client.ts";
+import { ErrorCode, type Status } from "../../protocol.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { assertOpen, openIn } from "../support/open_descriptors.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+
+const LIMIT = 64;
+
+const ignore = await lacks("prlimit");
+
+function startLimited(): Promise<Daemon> {
+  return Daemon.start({ under: ["prlimit", `--nofile=${LIMIT}:${LIMIT}`] });
+}
+
+/** Connects until the daemon refuses; the last one is the one refused. */
+async function connectUntilRefused(sock: string): Promise<RawConnection[]> {
+  const connections: RawConnection[] = [];
+  while (connections.length <= LIMIT) {
+    const connection = RawConnection.open(sock);
+    connections.push(connection);
+    await connection.send("{}");
+    const answer = await connection.answer();
+    if (answer.error?.code === ErrorCode.NO_DESCRIPTORS) return connections;
+    assertEquals(answer.error?.code, ErrorCode.INVALID_REQUEST);
+  }
+  throw new Error(`${LIMIT} clients and none refused`);
+}
+
+/** Whether a bind is granted; else it is for want of descriptors. */
+async function bindsNow(session: Session, address: string): Promise<boolean> {
+  try {
+    (await session.bind(address, 0)).close();
+    return true;
+  } catch (error) {
+    assert(error instanceof BindError);
+    assertEquals(error.code, ErrorCode.NO_DESCRIPTORS);
+    return false;
+  }
+}
+
+function closeAll(connections: RawConnection[]): void {
+  for (const connection of connections) connection[Symbol.dispose]();
+}
+
+Deno.test("a client for whom no descriptor is left is told so and closed", {
+  ignore,
+}, async () => {
+  await using daemon = await startLimited();
+  const connections = await connectUntilRefused(daemon.sock);
+  try {
+    assertEquals(await connections.at(-1)?.next(), undefined);
+    using another = RawConnection.open(daemon.sock);
+    const [answer, ...more] = await another.answersToEnd();
+    assertEquals([answer?.jsonrpc, answer?.id], ["2.0", null]);
+    assertEquals(answer?.error?.code, ErrorCode.NO_DESCRIPTORS);
+    assertEquals(more, []);
+    const [first] = connections;
+    await first?.send("{}");
+    assertEquals(
+      (await first?.answer())?.error?.code,
+      ErrorCode.INVALID_REQUEST,
+    );
+  } finally {
+    closeAll(connections);
+  }
+});
+
+Deno.test(
+  "a bind for which no descriptor is left is 10002, one that is held is handed out",
+  {
+    ignore,
+  },
+  async () => {
+    await using daemon = await startLimited();
+    using session = await connect({ sock: daemon.sock });
+    using held = await session.bind("127.0.0.1", 0);
+    const connections = await connectUntilRefused(daemon.sock);
+    try {
+      const error = await assertRejects(
+        () => session.bind("127.0.0.2", 0),
+        BindError,
+      );
+      assertEquals(error.code, ErrorCode.NO_DESCRIPTORS);
+      assertEquals(error.data, {
+        errno: 24,
+        code: "EMFILE",
+        syscall: "socket",
+      });
+      using again = await session.bind("127.0.0.1", 0);
+      assertEquals(again.addr, held.addr);
+    } finally {
+      closeAll(connections);
+    }
+  },
+);
+
+Deno.test(
+  "status is answered with no descriptor left to count them: all are open",
+  {
+    ignore,
+  },
+  async () => {
+    await using daemon = await startLimited();
+    using asking = RawConnection.open(daemon.sock);
+    const connections = await connectUntilRefused(daemon.sock);
+    try {
+      for (let id = 0; id < 10; id++) {
+        await asking.send(requestText(id, "status"));
+        const answer = await asking.answer();
+        assertEquals(answer.id, id);
+        const { descriptors } = answer.result as Status;
+        assertEquals(descriptors.open, descriptors.limit);
+      }
+    } finally {
+      closeAll(connections);
+    }
+  },
+);
+
+Deno.test("a name that no descriptor is left to look up is an error answer", {
+  ignore,
+}, async () => {
+  await using daemon = await startLimited();
+  using asking = RawConnection.open(daemon.sock);
+  const connections = await connectUntilRefused(daemon.sock);
+  try {
+    const params = [{ address: "localhost", port: 0 }];
+    await asking.send(requestText(1, "bind", params));
+    const { id, error } = await asking.answer();
+    assertEquals(id, 1);
+    assert(error !== undefined);
+  } finally {
+    closeAll(connections);
+  }
+  await asking.send("{}");
+  const { error } = await asking.answer();
+  assertEquals(error?.code, ErrorCode.INVALID_REQUEST);
+});
+
+Deno.test("once the others have left everything works again", {
+  ignore,
+}, async () => {
+  await using daemon = await startLimited();
+  const idle = await openIn(daemon.pid);
+  using session = await connect({ sock: daemon.sock });
+  for (let round = 0; round < 3; round++) {
+    const connections = await connectUntilRefused(daemon.sock);
+    closeAll(connections);
+    const address = `127.0.0.${2 + round}`;
+    await eventually("a bind", () => bindsNow(session, address));
+  }
+  // The session, and three binds.
+  await assertOpen(daemon.pid, idle, 1 + 3);
+  assertEquals((await session.status()).binds, 3);
+});
+
+Deno.test("a flood of clients beyond the limit leaves nothing", {
+  ignore,
+}, async () => {
+  await using daemon = await startLimited();
+  const before = await openIn(daemon.pid);
+  const connections = Array.from(
+    { length: 5 * LIMIT },
+    () => RawConnection.open(daemon.sock),
+  );
+  try {
+    for (const connection of connections) await connection.send("{}");
+    for (const connection of connections) {
+      assert((await connection.answer()).error !== undefined);
+    }
+  } finally {
+    closeAll(connections);
+  }
+  await assertOpen(daemon.pid, before);
+  assertEquals((await daemon.status()).binds, 0);
+});

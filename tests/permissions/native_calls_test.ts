@@ -1,0 +1,20 @@
+import { assert, assertEquals } from "@std/assert";
+import { productSources, type Source } from "../support/permissions/sources.ts";
+
+const sources = await productSources();
+
+function containing(text: RegExp, except: RegExp): string[] {
+  return sources.filter(({ path, code }) =>
+    text.test(code) && !except.test(path)
+  )
+    .map(({ path }: Source) => path);
+}
+
+Deno.test("only ffi/ opens libraries", () => {
+  assertEquals(containing(/\bdlopen\b/, /^ffi\//), []);
+  assert(containing(/\bDeno\.dlopen\b/, /^server\//).length > 0);
+});
+
+Deno.test("nothing uses a pointer API, which a scoped grant refuses", () => {
+  assertEquals(containing(/\bUnsafe(Pointer|Callback|FnPointer)/, /^$/), []);
+});

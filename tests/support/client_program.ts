@@ -1,0 +1,62 @@
+/**
+ * The client's command line as its users start it: a process of its own that
+ * may open libc and nothing else.
+ *
+ * @module
+ */
+import { bind } from "../../client.ts";
+import { type Daemon, MINIMAL_FLAGS } from "./daemon.ts";
+import { Program } from "./program.ts";
+import { treePath } from "./tree.ts";
+
+/** Options of {@linkcode startClient}. */
+export interface ClientOptions {
+  /** Variables to set. Default: none. */
+  env?: Record<string, string>;
+  /** Permission flags beside libc. Default: none. */
+  permissions?: readonly string[];
+  /** A program to start it with, such as `env ...`. Default: none. */
+  under?: readonly string[];
+}
+
+/** The command line of one of the client's commands. */
+export function clientCommand(
+  args: readonly string[],
+  { permissions = [], under = [] }: ClientOptions = {},
+): string[] {
+  const flags = [...MINIMAL_FLAGS, ...permissions];
+  const client = treePath("client.ts");
+  return [...under, Deno.execPath(), "run", ...flags, client, ...args];
+}
+
+/** Starts one of the client's commands. */
+export function startClient(
+  daemon: Daemon | undefined,
+  args: readonly string[],
+  options: ClientOptions = {},
+): Program {
+  const [program = "", ...rest] = clientCommand(args, options);
+  return Program.start(program, {
+    args: rest,
+    env: {
+      MULTIBINDER_SOCK: daemon?.sock ?? "",
+      ...options.env,
+    },
+  });
+}
+
+/** Runs one to its end. */
+export async function runClient(
+  daemon: Daemon | undefined,
+  args: readonly string[],
+  options: ClientOptions = {},
+): ReturnType<Program["end"]> {
+  await using program = startClient(daemon, args, options);
+  return await program.end();
+}
+
+/** The port that stands behind port 0 of 127.0.0.1 at that daemon. */
+export async function portOf({ sock }: Daemon): Promise<number> {
+  using web = await bind("127.0.0.1", 0, { sock });
+  return (web.addr as Deno.NetAddr).port;
+}

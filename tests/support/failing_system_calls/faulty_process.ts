@@ -1,0 +1,174 @@
+/**
+ * A daemon in a process of its own whose C library fails when a test says so.
+ *
+ * @module
+ */
+import { settled } from "../process_state.ts";
+import { Program } from "../program.ts";
+import { MINIMAL_FLAGS } from "../daemon.ts";
+import { Scratch, treePath } from "../tree.ts";
+import { type Call, encodePlan, type Fault, type Report } from "./plan.ts";
+
+/** Options of {@linkcode FaultyProcess.start}. */
+export interface FaultyOptions {
+  /** Faults from the first call on. Default: none. */
+  faults?: readonly Fault[];
+  /** Whether calls are traced from the first one on. Default: no. */
+  traced?: boolean;
+  /** Options of the daemon's command line. Default: none. */
+  args?: readonly string[];
+  /** Permission flags. Default: the C library and nothing else. */
+  permissions?: readonly string[];
+  /** Variables to set. Default: none. */
+  env?: Record<string, string>;
+  /** A program to start it with, such as `env ...`. Default: none. */
+  under?: readonly string[];
+  /** Its control socket. Default: one of its own. */
+  sock?: string;
+}
+
+/** A daemon, and the two files by which it is told and tells. */
+export class FaultyProcess implements AsyncDisposable {
+  readonly #scratch: Scratch;
+  readonly #plan: Deno.FsFile;
+  readonly #report: string;
+  #serial = 0;
+  /** The process. */
+  program!: Program;
+  /** The path of its control socket. */
+  readonly sock: string;
+
+  private constructor(scratch: Scratch, sock: string | undefined) {
+    this.#scratch = scratch;
+    this.sock = sock ?? scratch.join("control.sock");
+    this.#report = scratch.join("report");
+    const options = { write: true, create: true };
+    this.#plan = Deno.openSync(scratch.join("plan"), options);
+    Deno.writeTextFileSync(this.#report, "");
+  }
+
+  /** Starts one and waits for nothing. */
+  static async start(options: FaultyOptions = {}): Promise<FaultyProcess> {
+    const { permissions = MINIMAL_FLAGS, args = [], env, under = [] } = options;
+    const scratch = await Scratch.make();
+    const process = new FaultyProcess(scratch, options.sock);
+    const { sock } = process;
+    process.#write(options.faults ?? [], options.traced ?? false);
+    const script = treePath(
+      "tests/support/failing_system_calls/faulty_daemon.ts",
+    );
+    const files = [scratch.join("plan"), process.#report];
+    const [command, ...rest] = [
+      ...under,
+      ...[Deno.execPath(), "run", ...permissions, script, ...files],
+      ...[...args, sock],
+    ];
+    process.program = Program.start(command!, {
+      args: rest,
+      ...(env && { env }),
+    });
+    return process;
+  }
+
+  /** Starts one without faults and waits until it listens. */
+  static async listening(options: FaultyOptions = {}): Promise<FaultyProcess> {
+    const process = await FaultyProcess.start(options);
+    try {
+      await process.listens();
+      return process;
+    } catch (cause) {
+      await process[Symbol.asyncDispose]();
+      const { text } = process.program.errors;
+      throw new Error(`the daemon wrote: ${text}`, { cause });
+    }
+  }
+
+  /** Waits until it says that it listens. */
+  async listens(): Promise<void> {
+    await this.program.output.next("Listening for binds on control socket");
+  }
+
+  /** Whether it has ended. */
+  get ended(): boolean {
+    try {
+      Deno.readLinkSync(`/proc/${this.pid}/exe`);
+      return false;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return true;
+      throw error;
+    }
+  }
+
+  /** Its process. */
+  get pid(): number {
+    return this.program.pid;
+  }
+
+  /** A path beside its control socket. */
+  join(name: string): string {
+    return this.#scratch.join(name);
+  }
+
+  #write(faults: readonly Fault[], traced: boolean): void {
+    const plan = { serial: ++this.#serial, traced, faults: [...faults] };
+    const bytes = encodePlan(plan);
+    const written = this.#plan.writeSync(bytes);
+    if (written !== bytes.length) throw new Error("the plan was cut");
+  }
+
+  /** From the next call on these faults happen, and no others. */
+  inject(...faults: Fault[]): void {
+    this.#write(faults, false);
+  }
+
+  /** No faults from the next call on. */
+  recover(): void {
+    this.#write([], false);
+  }
+
+  /** Calls are reported from the next one on. */
+  trace(): void {
+    this.#write([], true);
+  }
+
+  #reports(): Report[] {
+    // What follows the last newline is a line that is being written.
+    const lines = Deno.readTextFileSync(this.#report).split("\n").slice(0, -1);
+    return lines.map((line): Report => JSON.parse(line));
+  }
+
+  /** Which image of the program runs: an exec begins the next. */
+  get image(): number {
+    return this.#reports().findLast((each) => each.event === "image")?.image ??
+      0;
+  }
+
+  /** How many of the faults injected last have happened. */
+  get happened(): number {
+    return this.#reports().filter((each) =>
+      each.event === "fault" && each.serial === this.#serial
+    ).length;
+  }
+
+  /** The calls since the last `trace`, each place once, and no fault since. */
+  calls(): Call[] {
+    const places = new Map<string, Call>();
+    for (const each of this.#reports()) {
+      if (each.event !== "call" || each.serial !== this.#serial) continue;
+      const { symbol, site, image } = each;
+      places.set(`${image} ${symbol} ${site}`, { symbol, site, image });
+    }
+    return [...places.values()];
+  }
+
+  /** Waits until Deno has opened what it opens on its own. */
+  async settled(): Promise<void> {
+    await settled(this.pid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program[Symbol.asyncDispose]();
+    this.#plan.close();
+    await this.#scratch[Symbol.asyncDispose]();
+  }
+}

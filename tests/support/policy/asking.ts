@@ -1,0 +1,55 @@
+import {
+  type Address,
+  hasHost,
+  type HostAddress,
+  parseAddress,
+} from "../../../address.ts";
+import { canonicalHost } from "../../../ffi/sockets/socket_address.ts";
+import type { Policy, Requester, Wish } from "../../../server/policy/policy.ts";
+import { parsePolicy } from "../../../server/policy/policy_file.ts";
+
+/** A rule as a file has it. */
+export type RuleText = Record<string, unknown>;
+
+/** Reads a policy of these rules. */
+export function policyOf(...rules: RuleText[]): Policy {
+  return parsePolicy(JSON.stringify({ rules }), "policy.jsonc");
+}
+
+/** Somebody with no rights of any kind. */
+export const SOMEBODY: Requester = {
+  pid: 1234,
+  uid: 1500,
+  gid: 1600,
+  groups: [],
+};
+
+/** An address in the form in which the daemon asks about it. */
+export function canonical(text: string): Address {
+  const address = parseAddress(text);
+  if (!hasHost(address)) return address;
+  return { ...address, host: canonicalHost(address.host)!.host };
+}
+
+/** The TCP address `127.0.0.1:80` on one interface. */
+export const ON_LOOPBACK: HostAddress = {
+  kind: "tcp",
+  host: "127.0.0.1",
+  port: 80,
+  v6only: true,
+  device: "lo",
+};
+
+/** Whether somebody may bind it. */
+export function mayBind(
+  policy: Policy,
+  address: string | Address,
+  options?: readonly string[],
+): boolean {
+  const what: Wish = {
+    method: "bind",
+    address: typeof address === "string" ? canonical(address) : address,
+    ...(options && { options }),
+  };
+  return policy.decide(SOMEBODY, what).allowed;
+}

@@ -1,0 +1,6 @@
+/** A program that serves on the descriptor it is told. */
+import { Binding } from "../../../client.ts";
+
+const web = Binding.from(Number(Deno.args[0]));
+web.serve(() => new Response("from a descriptor"));
+console.log("serving");

@@ -1,0 +1,113 @@
+/**
+ * The daemon of this tree as a service of a machine's systemd.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { connect } from "../../../client.ts";
+import type { Status } from "../../../protocol.ts";
+import { daemonCommand, MINIMAL_FLAGS } from "../daemon.ts";
+import { eventually, PATIENCE } from "../eventually.ts";
+import { treePath } from "../tree.ts";
+import { denoEnvironment, execStart, inside, Machine } from "./machine.ts";
+
+/** The flags of a daemon that may check its next version. */
+export const CHECKING_FLAGS: readonly string[] = [
+  ...MINIMAL_FLAGS,
+  `--allow-run=${inside(Deno.execPath())}`,
+];
+
+/** The unit's text: root runs the daemon of this tree, or of another file. */
+export function serviceUnit(sock: string, script?: string): string {
+  const command = daemonCommand(sock, { permissions: CHECKING_FLAGS })
+    .map((word) => word === treePath("server.ts") ? script ?? word : word);
+  return `
+[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+${execStart(command)}
+${denoEnvironment()}
+ExecReload=/bin/kill -USR1 $MAINPID
+Restart=always
+RestartSec=100ms
+FileDescriptorStoreMax=512
+`;
+}
+
+/** A machine with that service. `await using` ends both. */
+export class Service implements AsyncDisposable {
+  private constructor(
+    /** Where it runs. */
+    readonly machine: Machine,
+    /** Its name. */
+    readonly unit: string,
+    /** The control socket, as seen from outside. */
+    readonly sock: string,
+  ) {}
+
+  /** Boots a machine in which the service is known and does not run. */
+  static async prepare(): Promise<Service> {
+    const machine = await Machine.start();
+    const service = Service.in(machine, `${machine.shared}/control.sock`);
+    await machine.install({ [service.unit]: serviceUnit(service.sock) });
+    return service;
+  }
+
+  /** Boots a machine in which the service runs. */
+  static async start(): Promise<Service> {
+    const service = await Service.prepare();
+    await service.systemctl("start");
+    return service;
+  }
+
+  /** The one of a machine that has its unit already. */
+  static in(machine: Machine, sock: string): Service {
+    return new Service(machine, "multibinder.service", sock);
+  }
+
+  /** Runs `systemctl VERB` on the service, which must succeed. */
+  async systemctl(verb: string): Promise<void> {
+    const { code, errors } = await this.machine.systemctl(verb, this.unit);
+    const written = errors + await this.machine.journal(this.unit);
+    assertEquals(code, 0, `systemctl ${verb}: ${written}`);
+  }
+
+  /** One of its properties. */
+  async property(name: string): Promise<string> {
+    return await this.machine.property(this.unit, name);
+  }
+
+  /** Waits until one of its properties is `value`. */
+  async becomes(name: string, value: string): Promise<void> {
+    let found = "";
+    await eventually(
+      () => `${name} of ${this.unit} is ${value}, not ${found}`,
+      async () => (found = await this.property(name)) === value,
+    );
+  }
+
+  /** What it says of itself, once it answers. */
+  async status(): Promise<Status> {
+    using session = await connect({ sock: this.sock, timeout: PATIENCE });
+    return await session.status();
+  }
+
+  /** Waits for the generation of that number. */
+  async generation(number: number): Promise<void> {
+    await eventually(
+      `generation ${number}`,
+      async () => (await this.status()).generation === number,
+    );
+  }
+
+  /** Kills the daemon with SIGKILL; systemd starts the next one. */
+  async kill(): Promise<void> {
+    await this.machine.kill(this.unit);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.machine[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * The other versions of Deno, which `deno task test:versions` prepares.
+ *
+ * @module
+ */
+import { UNSUPPORTED, VERSIONS } from "../../../tools/versions/selection.ts";
+
+const paths: Readonly<Record<string, string>> = JSON.parse(
+  Deno.env.get("MULTIBINDER_DENOS") ?? "{}",
+);
+
+/** The path of a version. */
+export function denoOf(version: string): string {
+  const path = paths[version];
+  if (path !== undefined) return path;
+  throw new Error(
+    `no Deno ${version} in MULTIBINDER_DENOS: run deno task test:versions`,
+  );
+}
+
+/** The supported ones that do not run this test. */
+export const OTHERS: readonly string[] = VERSIONS.filter((version) =>
+  version !== Deno.version.deno
+);
+
+/** One that is too old. */
+export const TOO_OLD: string = UNSUPPORTED;
+
+/** What a program of that version says. */
+export const REFUSAL = `multibinder needs Deno ${
+  VERSIONS[0]
+} or newer; this is Deno ${UNSUPPORTED}`;
