@@ -13,6 +13,12 @@ export const LONG: Readonly<Record<string, string>> = {
   "tests/fuzz": "thousands of generated requests, answers and states",
   "tests/failing_system_calls": "one daemon for each system call that can fail",
   "tests/systemd": "boots a systemd in namespaces for each test",
+  "tests/haproxy/reloads_under_load_test.ts":
+    "twenty reloads with connections that last",
+  "tests/packages/check_packages_test.ts":
+    "type-checks every package as published, again and again",
+  "tests/upgrade/bursts_test.ts": "six hundred signals, thirty generations",
+  "tests/upgrade/ten_thousand_binds_test.ts": "ten thousand binds",
   "tests/policy/swapped_directory_long_test.ts":
     "12,000 binds in a directory that somebody swaps",
 };
