@@ -13,7 +13,13 @@ import { parseArgs } from "@std/cli/parse-args";
 import { fromFileUrl } from "@std/path";
 import { type Part, type Result, RunningPart } from "./part.ts";
 import { testFiles } from "./test_files.ts";
-import { LONG, LONG_COMMANDS, LONGEST_FIRST, OF_COMMANDS } from "./tiers.ts";
+import {
+  LONG,
+  LONG_COMMANDS,
+  LONGEST_FIRST,
+  MAY_SKIP,
+  OF_COMMANDS,
+} from "./tiers.ts";
 
 const tree = fromFileUrl(new URL("../..", import.meta.url)).slice(0, -1);
 
@@ -146,15 +152,24 @@ async function runAll(
   return results;
 }
 
+function skippedAgainstTheRules({ name, ignored }: Result): string[] {
+  const required = Deno.env.has("MULTIBINDER_TESTS_REQUIRE_ALL");
+  if (!required || ignored === 0 || name in MAY_SKIP) return [];
+  return [`${name}: ${ignored} tests were skipped, and all are required`];
+}
+
 function summarize(results: readonly Result[], seconds: number): boolean {
   const sum = (word: "passed" | "failed" | "ignored") =>
     results.reduce((total, result) => total + result[word], 0);
-  const failures = results.flatMap(({ failures }) => failures);
+  const failures = results.flatMap((result) => [
+    ...result.failures,
+    ...skippedAgainstTheRules(result),
+  ]);
   if (failures.length > 0) console.log(`FAILURES\n\n${failures.join("\n")}\n`);
   const ignored = sum("ignored");
   console.log(
     `${failures.length === 0 ? "ok" : "FAILED"} | ${sum("passed")} passed | ` +
-      `${sum("failed")} failed` +
+      `${failures.length} failed` +
       (ignored > 0 ? ` | ${ignored} ignored` : "") +
       ` (${duration(seconds)})`,
   );

@@ -49,3 +49,8 @@ export const LONGEST_FIRST: readonly string[] = [
   "tests/soak",
   "tests/run",
 ];
+
+/** The folders whose tests may be skipped where all are required, as in CI. */
+export const MAY_SKIP: Readonly<Record<string, string>> = {
+  "tests/compiled": "the runtime of deno compile is no npm package",
+};
