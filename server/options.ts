@@ -7,7 +7,6 @@ import {
 } from "../address.ts";
 import { parseDuration } from "../duration.ts";
 import { VERSION } from "../version.ts";
-import { DEFAULT_MODE } from "./serve.ts";
 import type { StartOptions } from "./start.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -81,7 +80,7 @@ export function readCommandLine(
     start: {
       path,
       takeover: readTakeover(options.takeover),
-      mode: readMode(options.mode, group === undefined ? DEFAULT_MODE : 0o660),
+      mode: readMode(options.mode),
       group,
       policyPath: readPolicyPath(options.policy),
       maxClients: readCount("max-clients", options["max-clients"]),
@@ -139,8 +138,8 @@ function readTakeover(text: string | undefined): HostAddress[] | undefined {
   }
 }
 
-function readMode(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
+function readMode(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   if (!/^0?[0-7]{3}$/.test(text)) {
     throw new UsageError(`--mode ${text} is not octal, such as 0600`);
   }

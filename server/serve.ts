@@ -12,16 +12,25 @@ import {
 import type { Policy } from "./policy/policy.ts";
 
 /** Permissions of the control socket: its owner only. */
-export const DEFAULT_MODE = 0o600;
+const DEFAULT_MODE = 0o600;
+
+/** Permissions of a control socket that has a group of its own. */
+const DEFAULT_GROUP_MODE = 0o660;
 
 /** Options of {@linkcode serve}. */
 export interface ServerOptions {
   /** Where to put the control socket. */
   path: string;
-  /** Permissions of the control socket: who may connect. Default: `0o600`. */
+  /**
+   * Permission bits of the control socket: a client needs write permission.
+   *
+   * @default 0o600, or 0o660 with {@linkcode ServerOptions.gid}
+   */
   mode?: number;
   /**
-   * The group of the control socket, by number. Default: this program's.
+   * Numeric group of the control socket.
+   *
+   * @default the group of this process
    */
   gid?: number;
   /** Who may do what; see {@linkcode loadPolicy}. Default: whoever may connect. */
@@ -80,11 +89,11 @@ function timeoutOf(given: number = DEFAULT_LIMITS.requestTimeout): number {
   return given === 0 || given > LONGEST ? Infinity : given;
 }
 
-/** Who may connect to the control socket. */
-export function accessOf(
-  { mode = DEFAULT_MODE, gid }: ServerOptions,
-): ControlAccess {
-  return gid === undefined ? { mode } : { mode, gid };
+/** The permissions and the group of the control socket. */
+export function accessOf({ mode, gid }: ServerOptions): ControlAccess {
+  return gid === undefined
+    ? { mode: mode ?? DEFAULT_MODE }
+    : { mode: mode ?? DEFAULT_GROUP_MODE, gid };
 }
 
 /** A daemon of the first generation. */

@@ -6,8 +6,7 @@
 import { groupId, userId } from "../../ffi/processes/accounts.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { readFile } from "../../ffi/files/file.ts";
-import { type Method, METHODS } from "../../protocol.ts";
-import { isOption } from "../sockets/bind_options.ts";
+import { isBindOption, type Method, METHODS } from "../../protocol.ts";
 import { type AddressMatcher, addressPattern } from "./address_pattern.ts";
 import { type IdRange, IdRanges } from "./id_ranges.ts";
 import { lineAt, LineError, type Located, readJson } from "./located_json.ts";
@@ -193,7 +192,7 @@ function readOptions(
   if (value.type === "scalar" && value.value === "*") return undefined;
   const names = someOf(value, "options").map((each) => {
     const name = stringOf(each, "options");
-    if (name === "*" || name === "device" || isOption(name)) return name;
+    if (name === "*" || (isBindOption(name) && name !== "v6only")) return name;
     throw new LineError(
       each.line,
       `there is no option ${JSON.stringify(name)}`,

@@ -6,10 +6,11 @@ import type { Peer } from "../../ffi/sockets/socket.ts";
 import {
   DEFAULT_BACKLOG,
   ErrorCode,
+  hasBacklog,
   type WireOptions,
 } from "../../protocol.ts";
 import type { Authorization, Client } from "../policy/authorization.ts";
-import { changedOptions, hasBacklog } from "../sockets/bind_options.ts";
+import { changedOptions } from "../sockets/bind_options.ts";
 import {
   type Candidate,
   candidatesOf,

@@ -17,8 +17,8 @@ import {
   SocketAddressError,
 } from "../../ffi/sockets/socket_address.ts";
 import type { FileAccess } from "../../ffi/files/file.ts";
-import type { WireOptions } from "../../protocol.ts";
-import { isOption, readBindOptions } from "../sockets/bind_options.ts";
+import { isBindOption, type WireOptions } from "../../protocol.ts";
+import { type BindOptions, readBindOptions } from "../sockets/bind_options.ts";
 import { lookUp } from "./lookups.ts";
 import { bindError, invalidParams, RequestError } from "./request_error.ts";
 import { canonicalPath } from "../sockets/socket_file.ts";
@@ -43,14 +43,7 @@ export interface ResolvedBind {
 }
 
 const KINDS: readonly Kind[] = ["tcp", "udp", "unix", "seqpacket", "unixgram"];
-const OF_THE_ADDRESS: ReadonlySet<string> = new Set([
-  "address",
-  "port",
-  "path",
-  "kind",
-  "v6only",
-  "device",
-]);
+const NOT_OPTIONS: readonly string[] = ["address", "port", "path", "kind"];
 
 /**
  * Reads the params of `bind`.
@@ -68,15 +61,16 @@ export function readBindParams(params: unknown): BindRequest {
   }
   const given = first as Record<string, unknown>;
   for (const name of Object.keys(given)) {
-    if (!OF_THE_ADDRESS.has(name) && !isOption(name)) {
+    if (!NOT_OPTIONS.includes(name) && !isBindOption(name)) {
       throw invalidParams(`unknown option ${name}`);
     }
   }
   const kind = readKind(given);
+  const { v6only, device, ...options } = readBindOptions(given, kind);
   const address = kind === "tcp" || kind === "udp"
-    ? readHost(kind, given)
+    ? readHost(kind, given, { v6only, device })
     : readPath(kind, given);
-  return { address, options: readBindOptions(given, kind) };
+  return { address, options };
 }
 
 /**
@@ -110,8 +104,9 @@ function refuse(
 function readHost(
   kind: "tcp" | "udp",
   given: Record<string, unknown>,
+  { v6only, device }: Pick<BindOptions, "v6only" | "device">,
 ): HostAddress {
-  const { address, port, v6only, device } = given;
+  const { address, port } = given;
   refuse(given, `kind ${kind}`, ["path"]);
   if (
     typeof address !== "string" || address === "" || address.includes("\0")
@@ -122,14 +117,11 @@ function readHost(
     throw invalidParams("address names an interface: say which as device");
   }
   if (typeof port !== "number") throw invalidParams("port is 0 to 65535");
-  if (v6only !== undefined && typeof v6only !== "boolean") {
-    throw invalidParams("v6only is true or false");
-  }
   try {
     return {
       ...hostAddress(kind, address, port),
       v6only: v6only ?? true,
-      ...(device !== undefined && { device: readDevice(device) }),
+      ...(device !== undefined && { device }),
     };
   } catch (error) {
     if (error instanceof AddressError) throw invalidParams(error.message);
@@ -137,20 +129,12 @@ function readHost(
   }
 }
 
-// IFNAMSIZ of netdevice(7) is 16 with its NUL.
-const DEVICE = /^[^\s\0/]{1,15}$/;
-
-function readDevice(device: unknown): string {
-  if (typeof device === "string" && DEVICE.test(device)) return device;
-  throw invalidParams("device is a network interface, such as eth0");
-}
-
 function readPath(
   kind: PathKind,
   given: Record<string, unknown>,
 ): PathAddress {
   const { path } = given;
-  refuse(given, `kind ${kind}`, ["address", "port", "v6only", "device"]);
+  refuse(given, `kind ${kind}`, ["address", "port"]);
   if (typeof path !== "string" || !path.isWellFormed()) {
     throw invalidParams("path is a path, or @ and an abstract name");
   }

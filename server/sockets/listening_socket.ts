@@ -24,8 +24,12 @@ import {
   canonicalHost,
   type InternetAddress,
 } from "../../ffi/sockets/socket_address.ts";
-import { DEFAULT_BACKLOG, type WireOptions } from "../../protocol.ts";
-import { hasBacklog, setSocketOptions } from "./bind_options.ts";
+import {
+  DEFAULT_BACKLOG,
+  hasBacklog,
+  type WireOptions,
+} from "../../protocol.ts";
+import { setSocketOptions } from "./bind_options.ts";
 import { bindError } from "../requests/request_error.ts";
 import { bindToPath, removeSocketFile } from "./unix_socket.ts";
 

@@ -204,9 +204,13 @@ function fileStillAt(
   return found !== undefined && sameFile(found, file) ? file : undefined;
 }
 
-/** Without options that only a newer release has. */
+/** The options that this release knows: a newer server may have more. */
 function optionsOf(params: BindParams, kind: Kind): WireOptions {
-  return readBindOptions({ ...params }, kind);
+  const { v6only: _, device: __, ...options } = readBindOptions(
+    { ...params },
+    kind,
+  );
+  return options;
 }
 
 /** Asks for an address; the Ruby server reads only address and port. */
