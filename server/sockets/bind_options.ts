@@ -102,7 +102,7 @@ export function readBindOptions(
     }
     const refusal = refusalOf(value, type);
     if (refusal !== undefined) {
-      throw invalidParams(`invalid ${name}: ${refusal}`);
+      throw invalidParams(`${name}: ${refusal}`);
     }
     // JSON has -0, which is an integer in JavaScript but not in C.
     options[name] = value === 0 ? 0 : value;

@@ -16,7 +16,8 @@ Deno.test("each bind is a line on standard error with who asked", async () => {
   for (const isNew of [true, false]) {
     using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
     const line = await daemon.program.errors.next("bind");
-    const said = `INFO bind address=127.0.0.1:0 new=${isNew} ${US} ${GRANTED}`;
+    const said =
+      `INFO bind granted address=127.0.0.1:0 new=${isNew} ${US} ${GRANTED}`;
     assertMatch(line, new RegExp(`^${ISO_8601} ${said}$`));
   }
 });
@@ -29,7 +30,7 @@ Deno.test("with --log-format json each bind is a JSON object a line", async () =
   assertMatch(time, new RegExp(`^${ISO_8601}$`));
   assertEquals(fields, {
     level: "info",
-    message: "bind",
+    message: "bind granted",
     address: ":0",
     new: true,
     pid: Deno.pid,
@@ -46,7 +47,7 @@ Deno.test("a bind that was refused is a line with the reason", async () => {
     (web) => web.close(),
     () => {},
   );
-  const line = await daemon.program.errors.next("refused");
+  const line = await daemon.program.errors.next("request failed");
   const { code, reason } = JSON.parse(line);
   assertEquals(code, 10000);
   assertMatch(reason, /^Could not bind: bind 192\.0\.2\.1:0: .*EADDRNOTAVAIL/);
