@@ -15,7 +15,7 @@ Deno.test("each bind is a line on standard error with who asked", async () => {
   await using daemon = await Daemon.start();
   for (const isNew of [true, false]) {
     using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
-    const line = await daemon.program.errors.next("bind");
+    const line = await daemon.program.errors.next("bind granted");
     const said =
       `INFO bind granted address=127.0.0.1:0 new=${isNew} ${US} ${GRANTED}`;
     assertMatch(line, new RegExp(`^${ISO_8601} ${said}$`));
@@ -25,7 +25,7 @@ Deno.test("each bind is a line on standard error with who asked", async () => {
 Deno.test("with --log-format json each bind is a JSON object a line", async () => {
   await using daemon = await Daemon.start({ args: ["--log-format", "json"] });
   using _web = await bind(":0", { sock: daemon.sock });
-  const line = await daemon.program.errors.next("bind");
+  const line = await daemon.program.errors.next("bind granted");
   const { time, ...fields } = JSON.parse(line);
   assertMatch(time, new RegExp(`^${ISO_8601}$`));
   assertEquals(fields, {
@@ -91,7 +91,7 @@ Deno.test("the peer that is logged is the one that connected", {
     args: [...nobody, "ruby", client, sock, "127.0.0.1", "0"],
   });
   const { pid } = peer;
-  const line = JSON.parse(await daemon.program.errors.next("bind"));
+  const line = JSON.parse(await daemon.program.errors.next("bind granted"));
   assertEquals([line.pid, line.uid, line.gid], [pid, 65534, 65533]);
   assertEquals((await peer.end()).code, 0);
 });
