@@ -136,7 +136,13 @@ export class Program implements AsyncDisposable {
 
   /** Sends a signal; nothing to a program that has ended. */
   signal(signal: Deno.Signal): void {
-    if (!this.#ended) this.#child.kill(signal);
+    if (this.#ended) return;
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      // Deno knows of the end before the promise of it has settled.
+      if (!(error instanceof TypeError)) throw error;
+    }
   }
 
   /** How it ended, once it has, with everything it wrote. */

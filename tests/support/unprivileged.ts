@@ -35,6 +35,16 @@ export async function reachableDeno(scratch: OpenScratch): Promise<string> {
   return copy;
 }
 
+/** Options of a daemon that such a user runs, which has to execute itself. */
+export async function asUnprivileged(
+  scratch: OpenScratch,
+): Promise<
+  { under: readonly string[]; deno: string; env: Record<string, string> }
+> {
+  const deno = await reachableDeno(scratch);
+  return { under: unprivileged, deno, env: scratch.env };
+}
+
 /** A directory that such a program may read, and a place for Deno's cache. */
 export class OpenScratch implements AsyncDisposable {
   private constructor(readonly scratch: Scratch) {}
