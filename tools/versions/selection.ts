@@ -38,6 +38,26 @@ interface Fault {
 /** What is known of Deno itself. */
 export const FAULTS: readonly Fault[] = [
   {
+    reason:
+      "Deno.serve hangs where a request body is streamed through a transform into the response",
+    versions: ["2.8.3"],
+    tests: {
+      "tests/serve/serve_test.ts": [
+        "serve: bodies stream both ways while both are open",
+      ],
+    },
+  },
+  {
+    reason:
+      "Deno.serve closes a persistent connection after a request with a longer body",
+    versions: ["2.8.3"],
+    tests: {
+      "tests/serve/serve_test.ts": [
+        "serve: a connection answers one request after the other",
+      ],
+    },
+  },
+  {
     reason: "DENO_SERVE_ADDRESS moves every server of a program, not the first",
     versions: ["2.5.7"],
     tests: {
