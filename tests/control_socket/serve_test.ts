@@ -50,9 +50,10 @@ Deno.test("a server that has failed says why, also when it is shut down then", a
   let server: Server;
   try {
     server = serve({ path, ...QUIET });
+    const failure = assertRejects(() => server.finished, OsError, "EBADF");
     // The daemon asks which descriptors are ready when a client wakes it up.
     using _client = await Deno.connect({ transport: "unix", path });
-    await assertRejects(() => server.finished, OsError, "EBADF");
+    await failure;
   } finally {
     Object.defineProperty(libc(), "epoll_wait", { value: real });
   }
