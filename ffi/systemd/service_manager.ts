@@ -117,7 +117,9 @@ export class ServiceManager implements Disposable {
     try {
       while (this.#send(message, descriptors) === -1) {
         if (!waitReadySync(this.#socket.fd, "write", PATIENCE)) {
-          throw new Error(`the service manager did not read for ${PATIENCE} ms`);
+          throw new Error(
+            `the service manager did not read for ${PATIENCE} ms`,
+          );
         }
       }
     } catch (error) {
