@@ -1,6 +1,5 @@
 /**
- * The daemon as its users start it: a process of its own that may open libc
- * and nothing else.
+ * Starts the daemon as users do: a separate process that may only open libc.
  *
  * @module
  */
@@ -11,12 +10,12 @@ import { libcPath, Scratch, treePath } from "./tree.ts";
 
 /** Options of {@linkcode Daemon.start}. */
 export interface DaemonOptions {
-  /** Where the control socket is put. Default: a directory of its own. */
+  /** The path of the control socket. Default: in a new directory. */
   sock?: string;
   /** Options of the daemon's command line. Default: none. */
   args?: readonly string[];
   /**
-   * What is started with those options and the path of the control socket.
+   * The program that gets those options and the path of the control socket.
    * Default: this deno with the daemon of this tree.
    */
   program?: readonly string[];
@@ -30,7 +29,7 @@ export interface DaemonOptions {
   under?: readonly string[];
 }
 
-/** The flags that are all the daemon needs. */
+/** The only permission flags that the daemon needs. */
 export const MINIMAL_FLAGS: readonly string[] = [
   "--no-prompt",
   `--allow-ffi=${libcPath}`,
@@ -72,7 +71,7 @@ export class Daemon implements AsyncDisposable {
     this.sock = sock;
   }
 
-  /** Starts one and waits until it says that it listens. */
+  /** Starts a daemon and waits until it logs that it listens. */
   static async start(options: DaemonOptions = {}): Promise<Daemon> {
     const scratch = await Scratch.make();
     const sock = options.sock ?? scratch.join("control.sock");
@@ -115,13 +114,13 @@ export class Daemon implements AsyncDisposable {
     await this.listening();
   }
 
-  /** What it says of itself. */
+  /** The answer to `status`. */
   async status(): Promise<Status> {
     using session = await connect({ sock: this.sock });
     return await session.status();
   }
 
-  /** Ends it as a service manager does, and says how it ended. */
+  /** Ends it as a service manager does, and returns how it ended. */
   async stop(): ReturnType<Program["end"]> {
     this.program.signal("SIGTERM");
     return await this.program.end();
