@@ -125,7 +125,7 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "half an answer with a socket",
-    says: "ended in the middle",
+    says: "is incomplete",
     answer: (connection, { id }) =>
       send(success(id).slice(0, 20), listeningSocket())(connection),
   },

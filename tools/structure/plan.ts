@@ -1,5 +1,5 @@
 /**
- * The plan of the house: who may import whom (docs/architecture.md).
+ * Which files may import which (docs/architecture.md).
  * @module
  */
 
