@@ -44,7 +44,20 @@ export interface PathAddress {
 /** What a socket is bound to. */
 export type Address = HostAddress | PathAddress;
 
-/** A text that is no address. */
+/**
+ * The text is not a valid address; the message lists the valid forms.
+ *
+ * @example
+ * ```ts
+ * import { AddressError, parseAddress } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   parseAddress("8000");
+ * } catch (error) {
+ *   console.log(error instanceof AddressError); // true
+ * }
+ * ```
+ */
 export class AddressError extends Error {
   /** `AddressError`. */
   override readonly name = "AddressError";

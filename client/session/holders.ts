@@ -7,7 +7,7 @@ import type { BindDescription } from "../../protocol.ts";
 export interface Holder {
   /** Process ID. */
   pid: number;
-  /** Real user ID. */
+  /** Effective user ID. */
   uid: number;
   /** Name of that user, or its number if it has no name. */
   user: string;
