@@ -103,6 +103,66 @@ export interface BindParams extends WireOptions {
   device?: string;
 }
 
+/** The options of `bind`: those of {@linkcode WireOptions} and of the address. */
+export type BindOptionName = keyof WireOptions | "v6only" | "device";
+
+/** The value that an option takes. */
+export type BindOptionValue =
+  | "boolean"
+  /** A network interface, such as `eth0`. */
+  | "interface"
+  /** Permissions as octal text, such as `0660`. */
+  | "mode"
+  /** A user or a group, by name or number. */
+  | "account"
+  /** A whole number, both ends included. */
+  | { readonly least: number; readonly most: number };
+
+/** An option of `bind`. */
+export interface BindOption {
+  /** The kinds of socket that take it. */
+  readonly kinds: readonly Kind[];
+  /** The value that it takes. */
+  readonly value: BindOptionValue;
+}
+
+const INTERNET: readonly Kind[] = ["tcp", "udp"];
+const PATHS: readonly Kind[] = ["unix", "seqpacket", "unixgram"];
+const QUEUED: readonly Kind[] = ["tcp", "unix", "seqpacket"];
+const ALL: readonly Kind[] = [...INTERNET, ...PATHS];
+
+/** As in C: setsockopt(2) and listen(2) take an int, SO_MARK an unsigned one. */
+const MAX_INT = 0x7fffffff;
+const MAX_UNSIGNED = 0xffffffff;
+
+/** Every option of `bind`. */
+export const BIND_OPTIONS: Readonly<Record<BindOptionName, BindOption>> = {
+  backlog: { kinds: QUEUED, value: { least: 0, most: MAX_INT } },
+  v6only: { kinds: INTERNET, value: "boolean" },
+  device: { kinds: INTERNET, value: "interface" },
+  reuse_port: { kinds: INTERNET, value: "boolean" },
+  free_bind: { kinds: INTERNET, value: "boolean" },
+  transparent: { kinds: INTERNET, value: "boolean" },
+  defer_accept: { kinds: ["tcp"], value: { least: 0, most: MAX_INT } },
+  fast_open: { kinds: ["tcp"], value: { least: 0, most: MAX_INT } },
+  mark: { kinds: INTERNET, value: { least: 0, most: MAX_UNSIGNED } },
+  recv_buffer: { kinds: ALL, value: { least: 1, most: MAX_INT } },
+  send_buffer: { kinds: ALL, value: { least: 1, most: MAX_INT } },
+  mode: { kinds: PATHS, value: "mode" },
+  owner: { kinds: PATHS, value: "account" },
+  group: { kinds: PATHS, value: "account" },
+};
+
+/** Whether `bind` has an option of that name. */
+export function isBindOption(name: string): name is BindOptionName {
+  return Object.hasOwn(BIND_OPTIONS, name);
+}
+
+/** Whether sockets of that kind have an accept queue, and so a backlog. */
+export function hasBacklog(kind: Kind): boolean {
+  return QUEUED.includes(kind);
+}
+
 /** A failed system call, in the `data` of an error answer. */
 export interface ErrorData {
   /** The number, as in errno(3). */

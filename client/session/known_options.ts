@@ -1,25 +1,18 @@
-import type { CallOptions, ConnectOptions, SocketOptions } from "./options.ts";
+import {
+  type CallOptions,
+  type ConnectOptions,
+  SOCKET_OPTION_NAMES,
+  type SocketOptionName,
+  type SocketOptions,
+} from "./options.ts";
 
 /** Every name of an interface. */
 type Names<Options> = Required<Record<keyof Options, true>>;
 
 const CALL = { timeout: true, signal: true } satisfies Names<CallOptions>;
-const SOCKET = {
-  backlog: true,
-  v6only: true,
-  device: true,
-  reusePort: true,
-  freeBind: true,
-  transparent: true,
-  deferAccept: true,
-  fastOpen: true,
-  mark: true,
-  recvBuffer: true,
-  sendBuffer: true,
-  mode: true,
-  owner: true,
-  group: true,
-} satisfies Names<SocketOptions>;
+const SOCKET = Object.fromEntries(
+  SOCKET_OPTION_NAMES.values().map((name) => [name, true]),
+) as Record<SocketOptionName, true> satisfies Names<SocketOptions>;
 
 const CONNECT = { sock: true, ...CALL } satisfies Names<ConnectOptions>;
 

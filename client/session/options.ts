@@ -1,4 +1,8 @@
-import type { WireOptions } from "../../protocol.ts";
+import {
+  BIND_OPTIONS,
+  type BindOptionName,
+  type WireOptions,
+} from "../../protocol.ts";
 import type { Limits } from "./waiting.ts";
 
 /** Options of one call to the daemon. */
@@ -77,26 +81,39 @@ export interface SocketOptions {
   group?: string | number;
 }
 
-/** Converts options to the names and types of the protocol. */
+type CamelCase<Name> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
+
+/** An option of a bind by its name in this library. */
+export type SocketOptionName = CamelCase<BindOptionName>;
+
+/** The options of a bind: their names in the protocol and in this library. */
+export const SOCKET_OPTION_NAMES: ReadonlyMap<
+  BindOptionName,
+  SocketOptionName
+> = new Map(
+  (Object.keys(BIND_OPTIONS) as BindOptionName[]).map((name) => [
+    name,
+    name.replace(
+      /_(.)/g,
+      (_, letter) => letter.toUpperCase(),
+    ) as SocketOptionName,
+  ]),
+);
+
+/** Converts options to the protocol, without those of the address. */
 export function wireOptions(options: SocketOptions): WireOptions {
-  const { mode } = options;
-  const given: WireOptions = {
-    backlog: options.backlog,
-    reuse_port: options.reusePort,
-    free_bind: options.freeBind,
-    transparent: options.transparent,
-    defer_accept: options.deferAccept,
-    fast_open: options.fastOpen,
-    mark: options.mark,
-    recv_buffer: options.recvBuffer,
-    send_buffer: options.sendBuffer,
-    mode: mode === undefined ? undefined : mode.toString(8).padStart(4, "0"),
-    owner: options.owner,
-    group: options.group,
-  };
-  return Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== undefined),
-  );
+  const wire: Record<string, unknown> = {};
+  for (const [name, inLibrary] of SOCKET_OPTION_NAMES) {
+    if (name === "v6only" || name === "device") continue;
+    const value = options[inLibrary];
+    if (value === undefined) continue;
+    wire[name] = name === "mode"
+      ? Number(value).toString(8).padStart(4, "0")
+      : value;
+  }
+  return wire;
 }
 
 const DEFAULT_TIMEOUT = 10_000;

@@ -51,13 +51,13 @@ Deno.test(
 
     await Deno.writeTextFile(policy, policyText(look, own(two)));
     daemon.program.signal("SIGHUP");
-    await daemon.program.errors.next("policy read");
+    await daemon.program.errors.next("policy loaded");
     (await session.bind(two, 0)).close();
     await assertDeniedAt(one);
 
     await Deno.remove(policy);
     await daemon.reexec();
-    await daemon.program.errors.next("the last generation's stays");
+    await daemon.program.errors.next("the previous one stays in force");
     (await session.bind(two, 0)).close();
     await assertDeniedAt(one);
     const { generation, binds } = await session.status();

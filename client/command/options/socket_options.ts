@@ -1,4 +1,5 @@
 import { hasHost, parseAddress } from "../../../address.ts";
+import { hasBacklog } from "../../../protocol.ts";
 import type { SocketOptions } from "../../session/options.ts";
 import type { Options } from "./options.ts";
 import { UsageError } from "./usage_error.ts";
@@ -49,9 +50,8 @@ export function optionsFor(
 ): CommandSocketOptions {
   const parsed = parseAddress(address);
   const isFile = !hasHost(parsed) && !parsed.path.startsWith("@");
-  const hasQueue = parsed.kind !== "udp" && parsed.kind !== "unixgram";
   return {
-    ...(hasQueue && backlog !== undefined && { backlog }),
+    ...(hasBacklog(parsed.kind) && backlog !== undefined && { backlog }),
     ...(isFile && access),
   };
 }
