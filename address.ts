@@ -44,7 +44,20 @@ export interface PathAddress {
 /** The address of a socket. */
 export type Address = HostAddress | PathAddress;
 
-/** Thrown for an invalid address. */
+/**
+ * The text is not a valid address; the message lists the valid forms.
+ *
+ * @example
+ * ```ts
+ * import { AddressError, parseAddress } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   parseAddress("8000");
+ * } catch (error) {
+ *   console.log(error instanceof AddressError); // true
+ * }
+ * ```
+ */
 export class AddressError extends Error {
   /** `AddressError`. */
   override readonly name = "AddressError";

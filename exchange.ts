@@ -37,7 +37,20 @@ export interface Call {
   params?: unknown;
 }
 
-/** Thrown when the daemon's answer violates the protocol. */
+/**
+ * The daemon's answer violates the protocol, or the connection ended within it.
+ *
+ * @example
+ * ```ts no-eval
+ * import { bind, ProtocolError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   using web = await bind("127.0.0.1:8000");
+ * } catch (error) {
+ *   if (error instanceof ProtocolError) console.error("not a multibinder:", error.message);
+ * }
+ * ```
+ */
 export class ProtocolError extends Error {
   /** `ProtocolError`. */
   override readonly name: string = "ProtocolError";

@@ -8,24 +8,26 @@ import type { Limits } from "./waiting.ts";
 /** Options of one call to the daemon. */
 export interface CallOptions {
   /**
-   * How long the call may take in ms, the wait for a daemon that is not up yet
-   * included. Default: 10000.
+   * How long the call may take in ms. This includes the wait for a daemon that
+   * is not up yet. Default: 10000.
    */
   timeout?: number;
-  /** Ends the call with the signal's reason. Default: none. */
+  /** Rejects the call with its reason when it aborts. Default: none. */
   signal?: AbortSignal;
 }
 
-/** Options of everything that connects to the daemon. */
+/** Options of functions that connect to the daemon. */
 export interface ConnectOptions extends CallOptions {
   /** Path of the control socket. Default: the variable `MULTIBINDER_SOCK`. */
   sock?: string;
 }
 
 /**
- * How the socket shall be. What is named takes effect on a socket that is
- * bound already, too; what is left out is as the kernel has it. `v6only` and
- * `device` are part of the address: with another value it is another socket.
+ * Options of a listening socket.
+ *
+ * They also take effect on a socket that is bound already. An option that is left
+ * out does not change the socket. `v6only` and `device` are part of the address:
+ * with another value it is another socket.
  */
 export interface SocketOptions {
   /**
@@ -44,8 +46,7 @@ export interface SocketOptions {
   /** SO_REUSEPORT, socket(7). For TCP and UDP. Default: false. */
   reusePort?: boolean;
   /**
-   * Binds also an address that this machine does not have (IP_FREEBIND,
-   * ip(7)). For TCP and UDP. Default: false.
+   * Allows an address that this machine does not have (IP_FREEBIND, ip(7)). For TCP and UDP. Default: false.
    */
   freeBind?: boolean;
   /**
@@ -54,13 +55,13 @@ export interface SocketOptions {
    */
   transparent?: boolean;
   /**
-   * A connection is there to accept when it has sent something, or after so
-   * many s (TCP_DEFER_ACCEPT, tcp(7)). For TCP. Default: 0, at once.
+   * Delays the accept of a connection until it has sent data, or for this many
+   * seconds (TCP_DEFER_ACCEPT, tcp(7)). For TCP. Default: 0, no delay.
    */
   deferAccept?: number;
   /**
-   * How many connections may wait that have sent data with their SYN
-   * (TCP_FASTOPEN, tcp(7)). For TCP. Default: 0, none.
+   * Length of the queue of connections with data in their SYN (TCP_FASTOPEN,
+   * tcp(7)). For TCP. Default: 0, no TCP Fast Open.
    */
   fastOpen?: number;
   /**
@@ -101,7 +102,7 @@ export const SOCKET_OPTION_NAMES: ReadonlyMap<
   ]),
 );
 
-/** The options as the daemon takes them, without those of the address. */
+/** Converts options to the protocol, without those of the address. */
 export function wireOptions(options: SocketOptions): WireOptions {
   const wire: Record<string, unknown> = {};
   for (const [name, inLibrary] of SOCKET_OPTION_NAMES) {

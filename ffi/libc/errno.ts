@@ -34,8 +34,10 @@ export function errnoName(errno: number): string {
 }
 
 /**
- * A call of the C library that failed: `errno` is the number, `code` its name
- * (errno(3)) and `syscall` the function.
+ * A function of the C library failed.
+ *
+ * `errno` is the number of the error, `code` its name (errno(3)) and `syscall` the
+ * function.
  *
  * @example
  * ```ts

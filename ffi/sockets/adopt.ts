@@ -68,10 +68,25 @@ import {
 } from "./socket_address.ts";
 
 /**
- * Deno cannot listen on the shared socket. The message names the missing flag,
- * or the failed step and the version of Deno. Only O_NONBLOCK stays set on the
- * socket. As an alternative, pass `binding.dup()` to
- * `node:http`'s `listen({ fd })`, or the descriptor to another program.
+ * Deno cannot listen on the shared socket.
+ *
+ * The message names the missing permission, or the failed step and the version of
+ * Deno. The socket keeps O_NONBLOCK (fcntl(2)) and is otherwise unchanged: you can
+ * still pass `binding.dup()` to `listen({ fd })` of `node:http`.
+ *
+ * @example
+ * ```ts no-eval
+ * import { createServer } from "node:http";
+ * import { AdoptionError, bind } from "jsr:@multibinder/client";
+ *
+ * const web = await bind("127.0.0.1:8000");
+ * try {
+ *   web.serve(() => new Response("hello\n"));
+ * } catch (error) {
+ *   if (!(error instanceof AdoptionError)) throw error;
+ *   createServer((_, answer) => answer.end("hello\n")).listen({ fd: web.dup() });
+ * }
+ * ```
  */
 export class AdoptionError extends Error {
   /** `AdoptionError`. */

@@ -77,12 +77,12 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "a descriptor that is no socket",
-    says: "something else than a listening socket",
+    says: "a descriptor that is not a listening socket",
     answer: (connection, { id }) => send(success(id), noSocket())(connection),
   },
   {
     what: "a socket that does not listen",
-    says: "something else than a listening socket",
+    says: "a descriptor that is not a listening socket",
     answer: (connection, { id }) =>
       send(success(id), streamSocket(LOOPBACK))(connection),
   },

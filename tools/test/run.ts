@@ -93,7 +93,11 @@ function partsOf(files: readonly string[], options: Options): Part[] {
   const whole = options.paths.length === 0 && options.testArgs.length === 0;
   if (options.tier !== "fast" && whole) {
     for (const task of Object.keys(LONG_COMMANDS)) {
-      parts.push({ name: task, command: [Deno.execPath(), "task", task] });
+      const jobs = task === "test:aarch64" ? ["--jobs=2"] : [];
+      parts.push({
+        name: task,
+        command: [Deno.execPath(), "task", task, ...jobs],
+      });
     }
   }
   const rank = ({ name }: Part) => {
