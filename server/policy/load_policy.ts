@@ -75,7 +75,7 @@ export async function rereadPolicy(
   try {
     authorization.policy = await loadPolicy(policy.path);
     const { path, size } = authorization.policy;
-    log.info("policy loaded", { path, rules: size });
+    log.info("policy reloaded", { path, rules: size });
   } catch (error) {
     log.error("policy rejected, the previous one stays in force", {
       reason: reasonOf(error),

@@ -11,7 +11,7 @@ const ISO_8601 = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 const US = `pid=${Deno.pid} uid=${Deno.uid()} gid=${Deno.gid()}`;
 const GRANTED = 'decision=granted rule="no policy"';
 
-Deno.test("each bind is a line on standard error with who asked", async () => {
+Deno.test("each bind is logged with its client", async () => {
   await using daemon = await Daemon.start();
   for (const isNew of [true, false]) {
     using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
@@ -22,7 +22,7 @@ Deno.test("each bind is a line on standard error with who asked", async () => {
   }
 });
 
-Deno.test("with --log-format json each bind is a JSON object a line", async () => {
+Deno.test("with --log-format json each bind is logged as one JSON object", async () => {
   await using daemon = await Daemon.start({ args: ["--log-format", "json"] });
   using _web = await bind(":0", { sock: daemon.sock });
   const line = await daemon.program.errors.next("bind granted");
@@ -41,7 +41,7 @@ Deno.test("with --log-format json each bind is a JSON object a line", async () =
   });
 });
 
-Deno.test("a bind that was refused is a line with the reason", async () => {
+Deno.test("a failed bind is logged with its reason", async () => {
   await using daemon = await Daemon.start({ args: ["--log-format", "json"] });
   await bind("192.0.2.1", 0, { sock: daemon.sock }).then(
     (web) => web.close(),
@@ -53,7 +53,7 @@ Deno.test("a bind that was refused is a line with the reason", async () => {
   assertMatch(reason, /^Could not bind: bind 192\.0\.2\.1:0: .*EADDRNOTAVAIL/);
 });
 
-Deno.test("what a client sends neither begins a line of the log nor moves a terminal", async () => {
+Deno.test("control characters from a client are escaped in the log", async () => {
   await using daemon = await Daemon.start();
   const method = "a\nb\rc\u001b[2Jd\u009b2J";
   await ask(daemon.sock, requestText(1, method));
@@ -75,7 +75,7 @@ Deno.test("with --log-level warn binds are not logged", async () => {
   assert(!errors.includes("127.0.0.1"), errors);
 });
 
-Deno.test("the peer that is logged is the one that connected", {
+Deno.test("the log has the credentials of the process that connected", {
   ignore: Deno.uid() !== 0 || await lacks("ruby", "setpriv"),
 }, async () => {
   await using scratch = await Scratch.make();

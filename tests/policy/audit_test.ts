@@ -9,7 +9,7 @@ import {
 import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
 import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
-/** A daemon, somebody who asks it, and what he may have and may not. */
+/** A daemon, a client of user web, and an allowed and a denied address. */
 class Audited implements AsyncDisposable {
   readonly own = { address: loopbackHost(), port: 0 };
   readonly taken = { address: loopbackHost(), port: 0 };
@@ -32,10 +32,10 @@ class Audited implements AsyncDisposable {
     return audited;
   }
 
-  /** Every line of the audit until now. */
+  /** The log lines of decisions until now. */
   async lines(): Promise<string[]> {
     const { program } = this.server.daemon;
-    // What the daemon wrote before this line has come when it comes.
+    // The log is in order: this line is the last one.
     const last = crypto.randomUUID();
     await this.web.ask("bind", [{ [last]: true }]);
     await program.errors.next(last);
@@ -52,7 +52,7 @@ class Audited implements AsyncDisposable {
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
 Deno.test(
-  "each grant and each denial is one line that says who, what, the decision and the rule",
+  "each grant and each denial is logged with client, request, decision and rule",
   {
     ignore: cannotBecomeOthers,
   },
@@ -88,7 +88,7 @@ Deno.test(
 );
 
 Deno.test(
-  "with --log-format json each line of the audit is an object with the same fields",
+  "with --log-format json each decision is logged as an object with the same fields",
   {
     ignore: cannotBecomeOthers,
   },
@@ -137,7 +137,7 @@ Deno.test(
   },
 );
 
-Deno.test("a look that is granted has its line at --log-level debug", {
+Deno.test("a granted list or status is logged at --log-level debug", {
   ignore: cannotBecomeOthers,
 }, async () => {
   await using audited = await Audited.start("--log-level", "debug");
@@ -158,7 +158,7 @@ Deno.test("a look that is granted has its line at --log-level debug", {
 });
 
 Deno.test(
-  "of a batch with a denied member the log has the denial and no grant",
+  "for a batch with a denied member the log has the denial and no grant",
   {
     ignore: cannotBecomeOthers,
   },
@@ -176,7 +176,7 @@ Deno.test(
 );
 
 Deno.test(
-  "no address that somebody asks for breaks the line it is written on",
+  "a requested address cannot forge a log line",
   {
     ignore: cannotBecomeOthers,
   },

@@ -8,20 +8,20 @@ import { Scratch, treePath } from "../support/tree.ts";
 
 const withPython = { ignore: await lacks("python3") };
 
-/** A socket that a Ruby server would leave; see ruby_environment.py. */
+/** A socket that a Ruby server passes on; see ruby_environment.py. */
 interface Left {
-  /** What follows `MULTIBINDER_BIND__tcp__`. */
+  /** The name of the variable after `MULTIBINDER_BIND__tcp__`. */
   variable: string;
   host?: string;
   listen?: boolean;
 }
 
-/** A daemon that was started in the way of a Ruby server's exec. */
+/** A daemon that was started like the program that a Ruby server executes. */
 class Successor implements AsyncDisposable {
   private constructor(
     readonly scratch: Scratch,
     readonly program: Program,
-    /** Port and inode of each socket that was left. */
+    /** Port and inode of each passed socket. */
     readonly left: { port: number; inode: number }[],
   ) {}
 
@@ -55,7 +55,7 @@ class Successor implements AsyncDisposable {
 }
 
 Deno.test(
-  "binds of a Ruby server's environment are adopted and cross a re-exec",
+  "binds in the environment of a Ruby server are taken over and survive a re-exec",
   withPython,
   async () => {
     await using daemon = await Successor.start([
@@ -88,7 +88,7 @@ Deno.test(
   },
 );
 
-/** What is not what its variable says. */
+/** Descriptors that do not match their variables. */
 const WRONG: [string, Left, RegExp][] = [
   [
     "another address",
@@ -111,7 +111,7 @@ const WRONG: [string, Left, RegExp][] = [
     /Bad file descriptor|EBADF/,
   ],
   [
-    "a name that is no address",
+    "a name that is not an address",
     { variable: "nonsense", host: "127.0.0.1" },
     /not <address>__<port>=<fd>/,
   ],
@@ -119,7 +119,7 @@ const WRONG: [string, Left, RegExp][] = [
 
 for (const [what, left, reason] of WRONG) {
   Deno.test(
-    `${what} in a Ruby server's environment is refused with a line in the log`,
+    `${what} in a Ruby server's environment is ignored and logged`,
     withPython,
     async () => {
       await using daemon = await Successor.start([
@@ -140,7 +140,7 @@ for (const [what, left, reason] of WRONG) {
 
 Deno.test({
   name:
-    "an IPv6 socket under an IPv4 name of a Ruby server's environment is refused",
+    "an IPv6 socket with an IPv4 name in a Ruby server's environment is ignored",
   ignore: withPython.ignore || lacksIpv6(),
   fn: async () => {
     await using daemon = await Successor.start([

@@ -54,37 +54,34 @@ export const LEFT_OUT: LeftOut = {
     "status counts open descriptors as the kernel does": SETTLED,
   },
   "tests/binds/backlog_test.ts": {
-    "1000 connections may wait where no backlog is asked for": TCP_INFO,
-    "as many connections may wait as were asked for": TCP_INFO,
-    "another backlog takes effect on the socket that is there": TCP_INFO,
-    "a bind that names no backlog leaves it as it is": TCP_INFO,
+    "the default backlog is 1000 connections": TCP_INFO,
+    "the accept queue has the length of the option backlog": TCP_INFO,
+    "a second bind changes the backlog of the held socket": TCP_INFO,
+    "a bind without backlog leaves the backlog unchanged": TCP_INFO,
   },
   "tests/binds/endurance_test.ts": {
-    "10,000 binds and closes leave descriptors and memory where they were":
-      QUANTITY,
+    "10,000 binds and closes leak neither descriptors nor memory": QUANTITY,
   },
   "tests/binds/failures_test.ts": {
-    "what could not be bound is not kept, and leaves no descriptor": SETTLED,
+    "a failed bind leaves neither a held socket nor a descriptor": SETTLED,
   },
   "tests/binds/sockets_test.ts": {
-    ":PORT is one socket for IPv4 and IPv6": TCP_INFO,
+    ":PORT is one socket that accepts IPv4 and IPv6": TCP_INFO,
   },
   "tests/binds/succession_test.ts": {
-    "a connection made after a service was killed is served by the next":
+    "after a service is killed, the next one accepts waiting connections":
       TCP_INFO,
   },
   "tests/reexec/endurance_test.ts": {
-    "thirty generations hold no more descriptors and memory than the second":
-      QUANTITY,
+    "thirty re-execs leak neither descriptors nor memory": QUANTITY,
   },
   "tests/reexec/kinds_test.ts": {
-    "options are in the kernel after a re-exec, and change as before": TCP_INFO,
+    "options are still set after a re-exec, and can be changed": TCP_INFO,
   },
   "tests/reexec/signals_test.ts": {
-    "a hundred SIGUSR1 in a row lose no bind and never kill the daemon":
-      QUANTITY,
+    "a hundred SIGUSR1 lose no bind and do not kill the daemon": QUANTITY,
     "no signal stays blocked once the next generation listens": MASKS,
-    "no thread of the daemon takes SIGUSR1, at which Deno opens its debugger, before and after Deno has its handler in place":
+    "every thread of the daemon blocks SIGUSR1, before and after Deno installs its handler":
       MASKS,
   },
 };
