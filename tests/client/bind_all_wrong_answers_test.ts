@@ -157,7 +157,7 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
   ],
   [
     "is not an array",
-    "no array",
+    "not an array",
     (connection, [first]) =>
       send(connection, granted(first!), udpSocket(), udpSocket()),
   ],
