@@ -156,8 +156,8 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
     (connection) => send(connection, [], udpSocket()),
   ],
   [
-    "is not an array",
-    "not an array",
+    "is no array",
+    "no array",
     (connection, [first]) =>
       send(connection, granted(first!), udpSocket(), udpSocket()),
   ],
@@ -168,13 +168,13 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
   ],
   [
     "has what is no socket",
-    "not a listening socket",
+    "something else",
     (connection, requests) =>
       send(connection, requests.map(granted), udpSocket(), spareDescriptor()!),
   ],
   [
     "has a socket that does not listen",
-    "not a listening socket",
+    "something else",
     (connection, requests) =>
       send(
         connection,

@@ -77,12 +77,12 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "a descriptor that is no socket",
-    says: "a descriptor that is not a listening socket",
+    says: "something else than a listening socket",
     answer: (connection, { id }) => send(success(id), noSocket())(connection),
   },
   {
     what: "a socket that does not listen",
-    says: "a descriptor that is not a listening socket",
+    says: "something else than a listening socket",
     answer: (connection, { id }) =>
       send(success(id), streamSocket(LOOPBACK))(connection),
   },
@@ -99,22 +99,22 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "garbage",
-    says: "not JSON",
+    says: "no JSON",
     answer: (connection) => send("HTTP/1.1 400\r\n\r\n")(connection),
   },
   {
     what: "garbage with a socket",
-    says: "not JSON",
+    says: "no JSON",
     answer: (connection) => send("?", listeningSocket())(connection),
   },
   {
     what: "what only looks like JSON",
-    says: "not JSON",
+    says: "no JSON",
     answer: (connection) => send("{result: true}\n")(connection),
   },
   {
     what: "bytes that are no UTF-8",
-    says: "not JSON",
+    says: "no JSON",
     answer: (connection) =>
       connection.send(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)),
   },
@@ -125,7 +125,7 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "half an answer with a socket",
-    says: "is incomplete",
+    says: "ended in the middle",
     answer: (connection, { id }) =>
       send(success(id).slice(0, 20), listeningSocket())(connection),
   },
