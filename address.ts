@@ -1,5 +1,5 @@
 /**
- * One grammar for the addresses that a socket is bound to.
+ * The grammar of addresses that a socket is bound to.
  *
  * ```text
  * 127.0.0.1:8000   [::1]:8000   localhost:8000   :8000 (every IPv4 and IPv6 address)
@@ -27,9 +27,17 @@ export interface HostAddress {
   host: string;
   /** 0 to 65535; 0 lets the kernel choose. */
   port: number;
-  /** Whether an IPv6 socket refuses IPv4. Default: true. */
+  /**
+   * Whether an IPv6 socket refuses IPv4.
+   *
+   * @default true
+   */
   v6only: boolean;
-  /** The network interface it is bound to. Default: all of them. */
+  /**
+   * The network interface that the socket is bound to.
+   *
+   * @default every interface
+   */
   device?: string;
 }
 
@@ -41,10 +49,10 @@ export interface PathAddress {
   path: string;
 }
 
-/** What a socket is bound to. */
+/** The address of a socket. */
 export type Address = HostAddress | PathAddress;
 
-/** A text that is no address. */
+/** The text is not an address. */
 export class AddressError extends Error {
   /** `AddressError`. */
   override readonly name = "AddressError";
@@ -59,12 +67,12 @@ const PATH = /^(unix|seqpacket|unixgram):(.+)$/s;
 const HOST =
   /^(?:(tcp|udp):\/\/)?(?:\[([^[\]/]*:[^[\]/]*)\]|([^:[\]/]*)):(\d{1,5})$/;
 const EXAMPLES =
-  "write 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
+  "127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
 
 /**
- * Reads an address.
+ * Parse an address.
  *
- * @throws {AddressError} for a text that is none.
+ * @throws {AddressError} when the text is not an address.
  *
  * @example
  * ```ts
@@ -80,7 +88,7 @@ export function parseAddress(text: string): Address {
   const parts = HOST.exec(text);
   if (parts === null) {
     throw new AddressError(
-      `${JSON.stringify(text)} is no address: ${EXAMPLES}`,
+      `invalid address ${JSON.stringify(text)}: expected ${EXAMPLES}`,
     );
   }
   const kind = (parts[1] ?? "tcp") as InternetKind;
@@ -88,9 +96,10 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * A host and a port; no host at all is every IPv4 and IPv6 address.
+ * The address of a host and a port. An empty host is every IPv4 and IPv6
+ * address.
  *
- * @throws {AddressError} for a port that is not 0 to 65535.
+ * @throws {AddressError} when the port is not 0 to 65535.
  */
 export function hostAddress(
   kind: InternetKind,
@@ -98,7 +107,7 @@ export function hostAddress(
   port: number,
 ): HostAddress {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new AddressError(`${port} is no port: 0 to 65535`);
+    throw new AddressError(`invalid port ${port}: expected 0 to 65535`);
   }
   return host === ""
     ? { kind, host: "::", port, v6only: false }
@@ -106,8 +115,8 @@ export function hostAddress(
 }
 
 /**
- * The address as {@linkcode parseAddress} reads it; `tcp://` is left out where
- * nothing else could be meant.
+ * Format an address for {@linkcode parseAddress}, without `tcp://` unless the
+ * text would be ambiguous.
  */
 export function formatAddress(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
@@ -116,7 +125,7 @@ export function formatAddress(address: Address): string {
   return `${prefix}${bracketed(address)}:${address.port}`;
 }
 
-/** A machine may be called what a path begins with. */
+/** A host named `unix` needs `tcp://`: `unix:80` is a path. */
 function isPathKind(host: string): boolean {
   return host === "unix" || host === "seqpacket" || host === "unixgram";
 }
@@ -127,9 +136,9 @@ function bracketed({ host, v6only }: HostAddress): string {
 }
 
 /**
- * What two requests for the same socket have in common: kind, canonical
- * address, port, interface and, for IPv6, whether IPv4 is refused. A name stays
- * a name: it has to be resolved first.
+ * The key that is equal for two requests for the same socket: kind, canonical
+ * address, port, interface and, for IPv6, `v6only`. A host name is not
+ * resolved.
  */
 export function identityOf(address: Address): string {
   if (!hasHost(address)) return canonicalIdentity(address);
@@ -138,7 +147,7 @@ export function identityOf(address: Address): string {
   return canonicalIdentity({ ...address, host });
 }
 
-/** {@linkcode identityOf} an address whose host is canonical already. */
+/** {@linkcode identityOf} an address with a canonical host. */
 export function canonicalIdentity(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
   const { kind, host, port, v6only, device } = address;

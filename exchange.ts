@@ -1,6 +1,6 @@
 /**
- * One message to a daemon and the answer to it. The client library and a
- * daemon that takes over from another one share this.
+ * One request to a daemon and its answer, for the client library and for a
+ * daemon that takes over from another daemon.
  *
  * @module
  */
@@ -18,42 +18,43 @@ import {
   FramingError,
 } from "./protocol.ts";
 
-/** The longest answer, in bytes: a list of 10,000 binds has some 3 MB. */
+/** The longest answer, in bytes. A list of 10,000 binds has 3 MB. */
 const MAX_ANSWER = 64 * 1024 * 1024;
 
-/** An exchange yields one where it has to wait until a socket is ready. */
+/** An exchange yields this to wait until the socket is ready. */
 export interface SocketWait {
   fd: number;
   readiness: Readiness;
-  /** What has not happened yet, for the error when it never does. */
+  /** The message of the error after a timeout. */
   missing: string;
 }
 
-/** What a request asks for. */
+/** A method and its parameters. */
 export interface Call {
-  /** Such as `bind`. */
+  /** A name such as `bind`. */
   method: string;
-  /** As the method takes them. */
+  /** The parameters of the method. */
   params?: unknown;
 }
 
-/** What came on the control socket is not what a multibinder answers. */
+/** The answer on the control socket is not an answer of a multibinder. */
 export class ProtocolError extends Error {
   /** `ProtocolError`. */
   override readonly name: string = "ProtocolError";
 }
 
-/** The connection ended before an answer began: the request may be repeated. */
+/** The connection ended before the answer began: the request can be retried. */
 export class ConnectionLost extends ProtocolError {
   /** `ConnectionLost`. */
   override readonly name: string = "ConnectionLost";
 }
 
 /**
- * Sends one request and receives the answer, which may be an error. The caller
+ * Send one request and receive its answer, a result or an error. The caller
  * owns the descriptors.
  *
- * @throws as {@linkcode exchangeMessages} and {@linkcode readAnswer}.
+ * @throws {ConnectionLost} when the connection ends before the answer begins.
+ * @throws {ProtocolError} when the answer is not an answer to this request.
  */
 export function* exchangeRequest(
   fd: number,
@@ -71,11 +72,10 @@ export function* exchangeRequest(
 }
 
 /**
- * Sends one message and receives one, with its descriptors, which the caller
- * owns.
+ * Send one message and receive one. The caller owns the descriptors.
  *
- * @throws {ConnectionLost} when the connection ends before an answer begins.
- * @throws {ProtocolError} when the answer is not JSON or is cut off.
+ * @throws {ConnectionLost} when the connection ends before the answer begins.
+ * @throws {ProtocolError} when the answer is not JSON or is incomplete.
  */
 export function* exchangeMessages(
   fd: number,
@@ -90,7 +90,7 @@ export function* exchangeMessages(
     yield* sendAll(fd, encodeMessage(message));
   } catch (error) {
     if (!(error instanceof ConnectionLost)) throw error;
-    // A daemon that refuses a client answers before it has read the request.
+    // A daemon that refuses a client answers without reading the request.
     lost = error;
   }
   return yield* receiveMessage(fd, lost);
@@ -102,9 +102,9 @@ function* sendAll(
 ): Generator<SocketWait, void, void> {
   let rest = bytes;
   while (rest.length > 0) {
-    const sent = unlessLost(() => send(fd, rest));
+    const sent = onConnection(() => send(fd, rest));
     if (sent === -1) {
-      const missing = "the daemon does not take in the request";
+      const missing = "the daemon does not read the request";
       yield { fd, readiness: "write", missing };
     } else {
       rest = rest.subarray(sent);
@@ -112,7 +112,7 @@ function* sendAll(
   }
 }
 
-/** If the connection is `lost`, all that can be received has arrived. */
+/** When the connection is `lost`, the answer is in the receive buffer or missing. */
 function* receiveMessage(
   fd: number,
   lost: ConnectionLost | undefined,
@@ -129,7 +129,7 @@ function* receiveMessage(
         const missing = "the daemon has not answered";
         yield { fd, readiness: "read", missing };
       }
-      const received = unlessLost(() => receiveDescriptors(fd));
+      const received = onConnection(() => receiveDescriptors(fd));
       if (received === undefined) {
         if (lost !== undefined) throw lost;
         continue;
@@ -139,13 +139,15 @@ function* receiveMessage(
       );
       if (received.truncated) {
         throw new ProtocolError(
-          "descriptors were lost on the way: this process may not open more (RLIMIT_NOFILE)",
+          "descriptors of the answer were lost: this process reached its limit of open descriptors (RLIMIT_NOFILE)",
         );
       }
       if (received.bytes.length === 0) {
         throw framing.pending.length === 0
-          ? new ConnectionLost("the daemon closed the connection unanswered")
-          : new ProtocolError("the daemon's answer ended in the middle");
+          ? new ConnectionLost(
+            "the daemon closed the connection without an answer",
+          )
+          : new ProtocolError("the daemon's answer is incomplete");
       }
       framing.append(received.bytes);
       const message = framing.next();
@@ -170,20 +172,21 @@ function decodeAnswer(message: Uint8Array<ArrayBuffer>): unknown {
 
 function notJson(cause: unknown): ProtocolError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new ProtocolError(`the daemon's answer is no JSON: ${reason}`, {
+  return new ProtocolError(`the daemon's answer is not JSON: ${reason}`, {
     cause,
   });
 }
 
 const LOST: ReadonlySet<number> = new Set([Errno.EPIPE, Errno.ECONNRESET]);
 
-function unlessLost<T>(call: () => T): T {
+/** Turns EPIPE and ECONNRESET into {@linkcode ConnectionLost}. */
+function onConnection<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
     if (error instanceof OsError && LOST.has(error.errno)) {
       throw new ConnectionLost(
-        `the daemon closed the connection unanswered: ${error.message}`,
+        `the daemon closed the connection without an answer: ${error.message}`,
         { cause: error },
       );
     }
@@ -192,22 +195,22 @@ function unlessLost<T>(call: () => T): T {
 }
 
 /**
- * Reads the answer to the request with that id.
+ * Check the answer to the request with this id.
  *
- * @throws {ProtocolError} when it is not an answer to this request.
+ * @throws {ProtocolError} when the message is not an answer to this request.
  */
 export function readAnswer(message: unknown, id: string): Answer {
   if (typeof message !== "object" || message === null) {
-    throw new ProtocolError("the daemon's answer is no object");
+    throw new ProtocolError("the daemon's answer is not an object");
   }
   const answer = message as Answer;
   const error = readError(answer);
-  // An error may have no id: the Ruby server leaves it out for a method that it
-  // does not know, and no server knows the id of a request that it cannot read.
+  // An error may have no id: the Ruby server omits it for an unknown method, and
+  // a server cannot know the id of a request that it cannot parse.
   const anonymous = error !== undefined && (answer.id ?? null) === null;
   if (answer.id !== id && !anonymous) {
     throw new ProtocolError(
-      `the daemon answered ${JSON.stringify(answer.id)}, not ${id}`,
+      `the daemon answered request ${JSON.stringify(answer.id)}, not ${id}`,
     );
   }
   return error === undefined ? { id, result: answer.result } : { id, error };
@@ -218,7 +221,9 @@ function readError(answer: Answer): ErrorObject | undefined {
   if (error === undefined || error === null) return undefined;
   const { code, message, data } = error;
   if (typeof code !== "number" || typeof message !== "string") {
-    throw new ProtocolError("the error in the daemon's answer is none");
+    throw new ProtocolError(
+      "the error in the daemon's answer has no code or message",
+    );
   }
   return { code, message, data };
 }

@@ -1,72 +1,76 @@
 /**
- * What both sides say on the control socket: JSON-RPC 2.0 objects, one after
- * another on a stream, an answer's descriptors in its ancillary data.
+ * The protocol of the control socket: a stream of JSON-RPC 2.0 objects. The
+ * ancillary data of an answer holds its descriptors.
  *
  * @module
  */
 import type { Kind } from "./address.ts";
 
-/** The numbers in an error answer. */
+/** The codes of error answers. */
 export const ErrorCode = {
-  /** What came is no JSON. */
+  /** The bytes are not JSON. */
   PARSE_ERROR: -32700,
-  /** JSON, but no request; also: longer than {@linkcode MAX_REQUEST}. */
+  /** The JSON is not a request, or is longer than {@linkcode MAX_REQUEST}. */
   INVALID_REQUEST: -32600,
-  /** No such method. */
+  /** The method does not exist. */
   METHOD_NOT_FOUND: -32601,
-  /** The method has no use for these params. */
+  /** The params are not valid for the method. */
   INVALID_PARAMS: -32602,
-  /** The daemon's own fault. */
+  /** The daemon has a bug. */
   INTERNAL_ERROR: -32603,
-  /** The socket could not be made, bound or listened on; data says why. */
+  /** socket(2), bind(2) or listen(2) failed: see {@linkcode ErrorData}. */
   COULD_NOT_BIND: 10000,
-  /** The policy says no. */
+  /** The policy denies the request. */
   DENIED: 10001,
   /** The daemon has no descriptor left. */
   NO_DESCRIPTORS: 10002,
-  /** One of the daemon's own limits is reached. */
+  /** A configured limit of the daemon is reached. */
   LIMIT_REACHED: 10003,
-  /** Nothing is bound to that address. */
+  /** No socket is bound to the address. */
   NO_SUCH_BIND: 10004,
 } as const;
 
 /** The longest request, in bytes. */
 export const MAX_REQUEST = 64 * 1024;
 
-/** The backlog of a bind that names none, as the Ruby multibinder has it. */
+/** The default backlog, the same as in the Ruby multibinder. */
 export const DEFAULT_BACKLOG = 1000;
 
-/** The methods that the daemon has. */
+/** The methods of the daemon. */
 export const METHODS = ["bind", "list", "release", "status"] as const;
 
 /** The name of a method. */
 export type Method = typeof METHODS[number];
 
-/** Whether the daemon has a method of that name. */
+/** Whether the daemon has a method with this name. */
 export function isMethod(name: string): name is Method {
   return (METHODS as readonly string[]).includes(name);
 }
 
-/** What ties an answer to its request. */
+/** The `id` of a request and of its answer. */
 export type RequestId = string | number | null;
 
 /**
- * How a socket shall be, beside what it is bound to. Each kind of socket takes
- * its own; what is left out is as the kernel has it. A repeated `bind` applies
- * what it names to the socket that is there.
+ * Socket options. Each kind of socket has its own; an option that is not set
+ * keeps the kernel's default. A repeated `bind` applies its options to the
+ * existing socket.
  */
 export interface WireOptions {
-  /** How many connections may wait to be accepted (listen(2)). Default: 1000. */
+  /**
+   * The length of the accept queue, in connections (listen(2)).
+   *
+   * @default 1000
+   */
   backlog?: number;
   /** SO_REUSEPORT, socket(7). */
   reuse_port?: boolean;
-  /** IP_FREEBIND, ip(7): also an address that this machine does not have. */
+  /** IP_FREEBIND, ip(7): allow an address that this machine does not have. */
   free_bind?: boolean;
   /** IP_TRANSPARENT, ip(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   transparent?: boolean;
   /** TCP_DEFER_ACCEPT, tcp(7), in s. */
   defer_accept?: number;
-  /** TCP_FASTOPEN, tcp(7): how many may wait that have sent data with a SYN. */
+  /** TCP_FASTOPEN, tcp(7): how many pending SYNs may carry data. */
   fast_open?: number;
   /** SO_MARK, socket(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   mark?: number;
@@ -74,11 +78,23 @@ export interface WireOptions {
   recv_buffer?: number;
   /** SO_SNDBUF, socket(7), in bytes; the kernel doubles it. */
   send_buffer?: number;
-  /** Permissions of the path, in octal. Default: `"0660"`. */
+  /**
+   * Permissions of the path, in octal.
+   *
+   * @default "0660"
+   */
   mode?: string;
-  /** The path's user, a name or a number. Default: the daemon's. */
+  /**
+   * The path's user, a name or a number.
+   *
+   * @default the daemon's
+   */
   owner?: string | number;
-  /** The path's group, a name or a number. Default: the daemon's. */
+  /**
+   * The path's group, a name or a number.
+   *
+   * @default the daemon's
+   */
   group?: string | number;
 }
 
@@ -88,21 +104,29 @@ export interface BindParams extends WireOptions {
   address?: string;
   /** 0 to 65535; 0 lets the kernel choose. */
   port?: number;
-  /** The path of a UNIX socket, or `@name`, in place of address and port. */
+  /** The path of a UNIX socket, or `@name`, instead of address and port. */
   path?: string;
-  /** Default: `tcp`, with a path `unix`. */
+  /**
+   * The kind of the socket.
+   *
+   * @default "tcp", or "unix" with a path
+   */
   kind?: Kind;
-  /** Whether an IPv6 socket refuses IPv4. Default: true. */
+  /**
+   * Whether an IPv6 socket refuses IPv4.
+   *
+   * @default true
+   */
   v6only?: boolean;
   /** SO_BINDTODEVICE, socket(7): a network interface. */
   device?: string;
 }
 
-/** What failed in the kernel, in the `data` of an error answer. */
+/** The `data` of an error answer: the system call that failed. */
 export interface ErrorData {
-  /** As in errno(3). */
+  /** The number of the error (errno(3)). */
   errno: number;
-  /** Its name, such as `EADDRINUSE`. */
+  /** The name of the error, such as `EADDRINUSE`. */
   code: string;
   /** The call that failed. */
   syscall: string;
@@ -112,7 +136,7 @@ export interface ErrorData {
 export interface ErrorObject {
   /** One of {@linkcode ErrorCode}. */
   code: number;
-  /** One sentence for people. */
+  /** One sentence for a person. */
   message: string;
   /** Details for programs. */
   data?: unknown;
@@ -120,49 +144,49 @@ export interface ErrorObject {
 
 /** An answer. */
 export interface Answer {
-  /** Always "2.0"; older servers leave it out of an error. */
+  /** Always "2.0". Errors of the Ruby server do not have it. */
   jsonrpc?: "2.0";
-  /** The request's, or null. */
+  /** The request's id, or null. */
   id?: RequestId;
-  /** What was asked for, of a success. */
+  /** The result of a request that succeeded. */
   result?: unknown;
-  /** Why not, of a failure. */
+  /** The error of a request that failed. */
   error?: ErrorObject;
 }
 
-/** One held socket in the answer to `list`. */
+/** One socket in the answer to `list`. */
 export interface BindDescription {
-  /** As `parseAddress` of address.ts reads it. */
+  /** The address, for `parseAddress` of address.ts. */
   address: string;
-  /** Where port 0 was asked for: the address with the port it has. */
+  /** With port 0: the address with the port that the kernel chose. */
   bound?: string;
-  /** What kind of socket it is. */
+  /** The kind of the socket. */
   kind: Kind;
-  /** What `bind` was asked for beside the address. */
+  /** The options of the `bind` request. */
   options: WireOptions & { v6only?: boolean; device?: string };
-  /** When it was bound, ISO 8601. */
+  /** When the socket was bound, ISO 8601. */
   bound_at: string;
-  /** How many times it was handed out. */
+  /** How many times the socket was handed out. */
   handed_out: number;
-  /** Who got it last. */
+  /** The last client that received the socket. */
   last_peer?: { pid: number; uid: number; gid: number; at: string };
-  /** The socket's inode, by which /proc/PID/fd names it (proc_pid_fd(5)). */
+  /** The socket's inode, as in /proc/PID/fd (proc_pid_fd(5)). */
   inode: string;
-  /** The file at its path, where it has one: device `major:minor` and inode. */
+  /** The file of a UNIX socket: device `major:minor` and inode. */
   file?: { device: string; inode: string };
-  /** Connections that wait to be accepted; missing where nobody can tell. */
+  /** Connections in the accept queue; missing where the kernel does not tell. */
   waiting?: number;
 }
 
-/** How often a method was asked for. */
+/** How many requests a method had. */
 export interface RequestCount {
-  /** All of them. */
+  /** All requests. */
   requests: number;
-  /** Those that were answered with an error. */
+  /** Requests that were answered with an error. */
   errors: number;
 }
 
-/** Limits that the daemon was given; 0 is none. */
+/** The daemon's configured limits; 0 is no limit. */
 export interface StatusLimits {
   /** `--max-clients`. */
   clients: number;
@@ -172,59 +196,59 @@ export interface StatusLimits {
   request_timeout: number;
 }
 
-/** Who was turned away, and why. */
+/** How many clients and requests were refused, by reason. */
 export interface Refusals {
-  /** Clients, for `--max-clients`. */
+  /** Clients over `--max-clients`. */
   clients: number;
-  /** Binds, for `--max-binds`. */
+  /** Binds over `--max-binds`. */
   binds: number;
-  /** Clients whose request did not come to its end in time. */
+  /** Clients that did not complete a request in `--request-timeout`. */
   timeouts: number;
   /** Clients that did not read their answers. */
   unread: number;
   /** Requests that the policy denied. */
   denied: number;
-  /** Clients, for want of descriptors. */
+  /** Clients refused because no descriptor was left. */
   descriptors: number;
 }
 
-/** The answer to `status`. Counters begin with each generation. */
+/** The answer to `status`. Each generation starts its counters at 0. */
 export interface Status {
   /** The daemon's version. */
   version: string;
-  /** Its process, the same across re-execs. */
+  /** The daemon's PID; a re-exec keeps it. */
   pid: number;
-  /** The version of Deno that runs it. */
+  /** The version of Deno. */
   deno: string;
-  /** When the first generation began, ISO 8601. */
+  /** When the first generation started, ISO 8601. */
   started_at: string;
-  /** How long that is ago, in s. */
+  /** Time since `started_at`, in s. */
   uptime: number;
-  /** When this one began. */
+  /** When this generation started, ISO 8601. */
   generation_started_at: string;
-  /** 1, and one more with every re-exec. */
+  /** 1, plus one for every re-exec. */
   generation: number;
   /** The path of the control socket. */
   control_socket: string;
-  /** How many sockets are held. */
+  /** How many sockets the daemon holds. */
   binds: number;
-  /** How many clients are connected, the asking one included. */
+  /** How many clients are connected, including this one. */
   clients: number;
-  /** How many descriptors are open, and how many may be. */
+  /** How many descriptors are open, and their limit (RLIMIT_NOFILE). */
   descriptors: { open: number; limit: number };
-  /** By method; `other` is what names no method of ours. */
+  /** Requests by method; `other` counts unknown methods. */
   requests: Record<string, RequestCount>;
-  /** The daemon's own limits. */
+  /** The configured limits. */
   limits: StatusLimits;
-  /** How often they, and others, were reached. */
+  /** How many clients and requests were refused. */
   refused: Refusals;
-  /** In bytes: resident in all, and the part of it that is JavaScript's. */
+  /** In bytes: resident memory, and the JavaScript heap in it. */
   memory: { resident: number; heap: number };
-  /** The policy in force; missing without one. */
+  /** The policy in force; missing without a policy. */
   policy?: { path: string; rules: number; loaded_at: string };
 }
 
-/** Bytes that cannot be a sequence of JSON-RPC messages. */
+/** The bytes are not a sequence of JSON objects and arrays. */
 export class FramingError extends Error {
   /** `FramingError`. */
   override readonly name = "FramingError";
@@ -247,14 +271,14 @@ function isSpace(byte: number): boolean {
 }
 
 /**
- * Cuts a stream into JSON objects and arrays. Only its own last bracket ends a
- * message: the Ruby client sends no newline.
+ * Splits a stream into JSON objects and arrays. The last bracket ends a
+ * message: the Ruby client does not send a newline.
  */
 export class Framing {
   #buffer = new Uint8Array(0);
-  /** Where the current message begins. */
+  /** The offset of the current message. */
   #start = 0;
-  /** How far the buffer has been scanned. */
+  /** The offset of the next byte to scan. */
   #scanned = 0;
   #depth = 0;
   #inString = false;
@@ -263,7 +287,7 @@ export class Framing {
   /** Messages longer than `limit` bytes are refused. */
   constructor(readonly limit: number) {}
 
-  /** Adds received bytes, which are copied. */
+  /** Copy received bytes to the buffer. */
   append(bytes: Uint8Array<ArrayBuffer>): void {
     const rest = this.pending;
     const buffer = new Uint8Array(rest.length + bytes.length);
@@ -274,15 +298,16 @@ export class Framing {
     this.#start = 0;
   }
 
-  /** The bytes that are not part of a message that was returned. */
+  /** The bytes after the last message that was returned. */
   get pending(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start);
   }
 
   /**
-   * The next complete message, or `undefined` until more bytes are appended.
+   * The next message, or `undefined` when the buffer has no complete message.
    *
-   * @throws {FramingError} when no message can follow any more.
+   * @throws {FramingError} when the next byte does not begin a message, or the
+   * message is too long.
    */
   next(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#depth === 0) this.#skipSpace();
@@ -294,7 +319,7 @@ export class Framing {
     return message;
   }
 
-  /** Looks for the last bracket; every byte is scanned once. */
+  /** Finds the last bracket; scans every byte once. */
   #scan(): boolean {
     while (this.#scanned < this.#buffer.length) {
       const byte = this.#buffer[this.#scanned++]!;
@@ -314,7 +339,7 @@ export class Framing {
     else if (byte === QUOTE) this.#inString = false;
   }
 
-  /** Drops the pending bytes. */
+  /** Drop the pending bytes. */
   discard(): void {
     this.#buffer = new Uint8Array(0);
     this.#start = this.#scanned = this.#depth = 0;
@@ -326,7 +351,7 @@ export class Framing {
     let at = this.#start;
     while (at < buffer.length && isSpace(buffer[at]!)) at++;
     if (at === buffer.length) {
-      // An idle client's buffer is not kept.
+      // Free the buffer of an idle client.
       this.discard();
       return;
     }
@@ -352,12 +377,17 @@ export class Framing {
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
 
-/** Reads one message; throws where it is not UTF-8 or not JSON. */
+/**
+ * Decode one message.
+ *
+ * @throws {TypeError} when it is not UTF-8.
+ * @throws {SyntaxError} when it is not JSON.
+ */
 export function decodeMessage(bytes: Uint8Array<ArrayBuffer>): unknown {
   return JSON.parse(decoder.decode(bytes));
 }
 
-/** One message with the newline that ends ours. */
+/** Encode one message, with a newline at its end. */
 export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
   return encoder.encode(JSON.stringify(message) + "\n");
 }
