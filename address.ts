@@ -1,5 +1,5 @@
 /**
- * The grammar of addresses that a socket is bound to.
+ * The grammar of socket addresses.
  *
  * ```text
  * 127.0.0.1:8000   [::1]:8000   localhost:8000   :8000 (every IPv4 and IPv6 address)
@@ -27,17 +27,9 @@ export interface HostAddress {
   host: string;
   /** 0 to 65535; 0 lets the kernel choose. */
   port: number;
-  /**
-   * Whether an IPv6 socket refuses IPv4.
-   *
-   * @default true
-   */
+  /** Whether an IPv6 socket refuses IPv4. Default: true. */
   v6only: boolean;
-  /**
-   * The network interface that the socket is bound to.
-   *
-   * @default every interface
-   */
+  /** The network interface it is bound to. Default: all. */
   device?: string;
 }
 
@@ -52,13 +44,26 @@ export interface PathAddress {
 /** The address of a socket. */
 export type Address = HostAddress | PathAddress;
 
-/** The text is not an address. */
+/**
+ * The text is not a valid address; the message lists the valid forms.
+ *
+ * @example
+ * ```ts
+ * import { AddressError, parseAddress } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   parseAddress("8000");
+ * } catch (error) {
+ *   console.log(error instanceof AddressError); // true
+ * }
+ * ```
+ */
 export class AddressError extends Error {
   /** `AddressError`. */
   override readonly name = "AddressError";
 }
 
-/** Whether the address is a host and a port. */
+/** Whether the address has a host and a port. */
 export function hasHost(address: Address): address is HostAddress {
   return address.kind === "tcp" || address.kind === "udp";
 }
@@ -67,12 +72,12 @@ const PATH = /^(unix|seqpacket|unixgram):(.+)$/s;
 const HOST =
   /^(?:(tcp|udp):\/\/)?(?:\[([^[\]/]*:[^[\]/]*)\]|([^:[\]/]*)):(\d{1,5})$/;
 const EXAMPLES =
-  "127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
+  "expected 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
 
 /**
  * Parse an address.
  *
- * @throws {AddressError} when the text is not an address.
+ * @throws {AddressError} for an invalid address.
  *
  * @example
  * ```ts
@@ -88,7 +93,7 @@ export function parseAddress(text: string): Address {
   const parts = HOST.exec(text);
   if (parts === null) {
     throw new AddressError(
-      `invalid address ${JSON.stringify(text)}: expected ${EXAMPLES}`,
+      `invalid address ${JSON.stringify(text)}: ${EXAMPLES}`,
     );
   }
   const kind = (parts[1] ?? "tcp") as InternetKind;
@@ -96,10 +101,10 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * The address of a host and a port. An empty host is every IPv4 and IPv6
+ * The address of a host and a port; an empty host means every IPv4 and IPv6
  * address.
  *
- * @throws {AddressError} when the port is not 0 to 65535.
+ * @throws {AddressError} for a port that is not 0 to 65535.
  */
 export function hostAddress(
   kind: InternetKind,
@@ -116,7 +121,7 @@ export function hostAddress(
 
 /**
  * Format an address for {@linkcode parseAddress}, without `tcp://` unless the
- * text would be ambiguous.
+ * host would be read as another kind.
  */
 export function formatAddress(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
@@ -125,7 +130,7 @@ export function formatAddress(address: Address): string {
   return `${prefix}${bracketed(address)}:${address.port}`;
 }
 
-/** A host named `unix` needs `tcp://`: `unix:80` is a path. */
+/** A host may be named like the prefix of a path. */
 function isPathKind(host: string): boolean {
   return host === "unix" || host === "seqpacket" || host === "unixgram";
 }
@@ -136,9 +141,8 @@ function bracketed({ host, v6only }: HostAddress): string {
 }
 
 /**
- * The key that is equal for two requests for the same socket: kind, canonical
- * address, port, interface and, for IPv6, `v6only`. A host name is not
- * resolved.
+ * The key that identifies a socket: kind, canonical address, port, interface
+ * and, for IPv6, whether IPv4 is refused. Host names are not resolved.
  */
 export function identityOf(address: Address): string {
   if (!hasHost(address)) return canonicalIdentity(address);
@@ -147,7 +151,7 @@ export function identityOf(address: Address): string {
   return canonicalIdentity({ ...address, host });
 }
 
-/** {@linkcode identityOf} an address with a canonical host. */
+/** Same as {@linkcode identityOf}, for an address with a canonical host. */
 export function canonicalIdentity(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
   const { kind, host, port, v6only, device } = address;

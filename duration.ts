@@ -1,5 +1,5 @@
 /**
- * Durations in command lines and messages.
+ * Parses and formats durations.
  *
  * @module
  */
@@ -10,13 +10,12 @@ const UNITS: Readonly<Record<string, number>> = {
   min: 60_000,
 };
 
-/** The longest time of a JavaScript timer, in ms. */
+/** The longest duration of a timer, in ms. */
 const LONGEST = 0x7fffffff;
 
 /**
- * Parse a duration such as `2s`, `500ms`, `2min` or `1.5` (seconds).
- *
- * @returns milliseconds, or `undefined` when the text is not a duration.
+ * Parse `2s`, `500ms`, `1.5` or `2min` to milliseconds; a bare number is
+ * seconds. `undefined` for an invalid duration.
  */
 export function parseDuration(text: string): number | undefined {
   const parts = /^(\d+(?:\.\d+)?)(ms|s|min|)$/.exec(text);

@@ -1,6 +1,6 @@
 /**
- * One request to a daemon and its answer, for the client library and for a
- * daemon that takes over from another daemon.
+ * Sends one message to a daemon and receives the answer. The client library and
+ * the takeover client share this file.
  *
  * @module
  */
@@ -18,43 +18,58 @@ import {
   FramingError,
 } from "./protocol.ts";
 
-/** The longest answer, in bytes. A list of 10,000 binds has 3 MB. */
+/** The longest answer, in bytes; a list of 10,000 binds has about 3 MB. */
 const MAX_ANSWER = 64 * 1024 * 1024;
 
-/** An exchange yields this to wait until the socket is ready. */
+/** Yielded by an exchange that must wait until a socket is ready. */
 export interface SocketWait {
   fd: number;
   readiness: Readiness;
-  /** The message of the error after a timeout. */
+  /** The reason for a timeout error. */
   missing: string;
 }
 
-/** A method and its parameters. */
+/** The method and params of a request. */
 export interface Call {
-  /** A name such as `bind`. */
+  /** Such as `bind`. */
   method: string;
-  /** The parameters of the method. */
+  /** The params of the method. */
   params?: unknown;
 }
 
-/** The answer on the control socket is not an answer of a multibinder. */
+/**
+ * The daemon's answer violates the protocol, or the connection ended within it.
+ *
+ * @example
+ * ```ts no-eval
+ * import { bind, ProtocolError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   using web = await bind("127.0.0.1:8000");
+ * } catch (error) {
+ *   if (error instanceof ProtocolError) console.error("not a multibinder:", error.message);
+ * }
+ * ```
+ */
 export class ProtocolError extends Error {
   /** `ProtocolError`. */
   override readonly name: string = "ProtocolError";
 }
 
-/** The connection ended before the answer began: the request can be retried. */
+/**
+ * Thrown when the connection ends before an answer begins. The request can be
+ * repeated.
+ */
 export class ConnectionLost extends ProtocolError {
   /** `ConnectionLost`. */
   override readonly name: string = "ConnectionLost";
 }
 
 /**
- * Send one request and receive its answer, a result or an error. The caller
+ * Send one request and receive the answer, which can be an error. The caller
  * owns the descriptors.
  *
- * @throws {ConnectionLost} when the connection ends before the answer begins.
- * @throws {ProtocolError} when the answer is not an answer to this request.
+ * @throws as {@linkcode exchangeMessages} and {@linkcode readAnswer}.
  */
 export function* exchangeRequest(
   fd: number,
@@ -72,10 +87,11 @@ export function* exchangeRequest(
 }
 
 /**
- * Send one message and receive one. The caller owns the descriptors.
+ * Send one message and receive one with its descriptors. The caller owns the
+ * descriptors.
  *
- * @throws {ConnectionLost} when the connection ends before the answer begins.
- * @throws {ProtocolError} when the answer is not JSON or is incomplete.
+ * @throws {ConnectionLost} when the connection ends before an answer begins.
+ * @throws {ProtocolError} when the answer is not JSON or is cut off.
  */
 export function* exchangeMessages(
   fd: number,
@@ -90,7 +106,7 @@ export function* exchangeMessages(
     yield* sendAll(fd, encodeMessage(message));
   } catch (error) {
     if (!(error instanceof ConnectionLost)) throw error;
-    // A daemon that refuses a client answers without reading the request.
+    // A daemon that refuses a client answers before it has read the request.
     lost = error;
   }
   return yield* receiveMessage(fd, lost);
@@ -102,7 +118,7 @@ function* sendAll(
 ): Generator<SocketWait, void, void> {
   let rest = bytes;
   while (rest.length > 0) {
-    const sent = onConnection(() => send(fd, rest));
+    const sent = unlessLost(() => send(fd, rest));
     if (sent === -1) {
       const missing = "the daemon does not read the request";
       yield { fd, readiness: "write", missing };
@@ -112,7 +128,10 @@ function* sendAll(
   }
 }
 
-/** When the connection is `lost`, the answer is in the receive buffer or missing. */
+/**
+ * Receives a message. After a connection is `lost`, no more data arrives, so it
+ * does not wait.
+ */
 function* receiveMessage(
   fd: number,
   lost: ConnectionLost | undefined,
@@ -129,7 +148,7 @@ function* receiveMessage(
         const missing = "the daemon has not answered";
         yield { fd, readiness: "read", missing };
       }
-      const received = onConnection(() => receiveDescriptors(fd));
+      const received = unlessLost(() => receiveDescriptors(fd));
       if (received === undefined) {
         if (lost !== undefined) throw lost;
         continue;
@@ -139,14 +158,12 @@ function* receiveMessage(
       );
       if (received.truncated) {
         throw new ProtocolError(
-          "descriptors of the answer were lost: this process reached its limit of open descriptors (RLIMIT_NOFILE)",
+          "descriptors were lost on the way: this process may not open more (RLIMIT_NOFILE)",
         );
       }
       if (received.bytes.length === 0) {
         throw framing.pending.length === 0
-          ? new ConnectionLost(
-            "the daemon closed the connection without an answer",
-          )
+          ? new ConnectionLost("the daemon closed the connection unanswered")
           : new ProtocolError("the daemon's answer is incomplete");
       }
       framing.append(received.bytes);
@@ -179,14 +196,13 @@ function notJson(cause: unknown): ProtocolError {
 
 const LOST: ReadonlySet<number> = new Set([Errno.EPIPE, Errno.ECONNRESET]);
 
-/** Turns EPIPE and ECONNRESET into {@linkcode ConnectionLost}. */
-function onConnection<T>(call: () => T): T {
+function unlessLost<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
     if (error instanceof OsError && LOST.has(error.errno)) {
       throw new ConnectionLost(
-        `the daemon closed the connection without an answer: ${error.message}`,
+        `the daemon closed the connection unanswered: ${error.message}`,
         { cause: error },
       );
     }
@@ -195,9 +211,9 @@ function onConnection<T>(call: () => T): T {
 }
 
 /**
- * Check the answer to the request with this id.
+ * Check and return the answer to the request with the given id.
  *
- * @throws {ProtocolError} when the message is not an answer to this request.
+ * @throws {ProtocolError} when it is not an answer to this request.
  */
 export function readAnswer(message: unknown, id: string): Answer {
   if (typeof message !== "object" || message === null) {
@@ -205,12 +221,12 @@ export function readAnswer(message: unknown, id: string): Answer {
   }
   const answer = message as Answer;
   const error = readError(answer);
-  // An error may have no id: the Ruby server omits it for an unknown method, and
-  // a server cannot know the id of a request that it cannot parse.
+  // An error can have no id: the Ruby server omits it for an unknown method,
+  // and a server cannot know the id of a malformed request.
   const anonymous = error !== undefined && (answer.id ?? null) === null;
   if (answer.id !== id && !anonymous) {
     throw new ProtocolError(
-      `the daemon answered request ${JSON.stringify(answer.id)}, not ${id}`,
+      `the daemon answered ${JSON.stringify(answer.id)}, not ${id}`,
     );
   }
   return error === undefined ? { id, result: answer.result } : { id, error };
@@ -221,9 +237,7 @@ function readError(answer: Answer): ErrorObject | undefined {
   if (error === undefined || error === null) return undefined;
   const { code, message, data } = error;
   if (typeof code !== "number" || typeof message !== "string") {
-    throw new ProtocolError(
-      "the error in the daemon's answer has no code or message",
-    );
+    throw new ProtocolError("the error in the daemon's answer is invalid");
   }
   return { code, message, data };
 }

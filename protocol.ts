@@ -1,6 +1,6 @@
 /**
  * The protocol of the control socket: a stream of JSON-RPC 2.0 objects. The
- * ancillary data of an answer holds its descriptors.
+ * ancillary data of an answer carries its descriptors.
  *
  * @module
  */
@@ -8,25 +8,27 @@ import type { Kind } from "./address.ts";
 
 /** The codes of error answers. */
 export const ErrorCode = {
-  /** The bytes are not JSON. */
+  /** The request is not JSON. */
   PARSE_ERROR: -32700,
-  /** The JSON is not a request, or is longer than {@linkcode MAX_REQUEST}. */
+  /** JSON that is not a request, or longer than {@linkcode MAX_REQUEST}. */
   INVALID_REQUEST: -32600,
   /** The method does not exist. */
   METHOD_NOT_FOUND: -32601,
-  /** The params are not valid for the method. */
+  /** The params are invalid for the method. */
   INVALID_PARAMS: -32602,
-  /** The daemon has a bug. */
+  /** An internal error of the daemon. */
   INTERNAL_ERROR: -32603,
-  /** socket(2), bind(2) or listen(2) failed: see {@linkcode ErrorData}. */
+  /**
+   * The socket cannot be created, bound or listened on; `data` has the reason.
+   */
   COULD_NOT_BIND: 10000,
   /** The policy denies the request. */
   DENIED: 10001,
-  /** The daemon has no descriptor left. */
+  /** The daemon has no spare descriptor. */
   NO_DESCRIPTORS: 10002,
-  /** A configured limit of the daemon is reached. */
+  /** One of the daemon's own limits is reached. */
   LIMIT_REACHED: 10003,
-  /** No socket is bound to the address. */
+  /** No socket is bound to that address. */
   NO_SUCH_BIND: 10004,
 } as const;
 
@@ -42,35 +44,34 @@ export const METHODS = ["bind", "list", "release", "status"] as const;
 /** The name of a method. */
 export type Method = typeof METHODS[number];
 
-/** Whether the daemon has a method with this name. */
+/** Whether the daemon has a method of that name. */
 export function isMethod(name: string): name is Method {
   return (METHODS as readonly string[]).includes(name);
 }
 
-/** The `id` of a request and of its answer. */
+/** The id that links an answer to its request. */
 export type RequestId = string | number | null;
 
 /**
- * Socket options. Each kind of socket has its own; an option that is not set
- * keeps the kernel's default. A repeated `bind` applies its options to the
- * existing socket.
+ * Socket options of `bind`. Each kind of socket takes its own options; a
+ * missing option has the kernel's default. A repeated `bind` applies its
+ * options to the existing socket.
  */
 export interface WireOptions {
-  /**
-   * The length of the accept queue, in connections (listen(2)).
-   *
-   * @default 1000
-   */
+  /** The length limit of the accept queue (listen(2)). Default: 1000. */
   backlog?: number;
   /** SO_REUSEPORT, socket(7). */
   reuse_port?: boolean;
-  /** IP_FREEBIND, ip(7): allow an address that this machine does not have. */
+  /** IP_FREEBIND, ip(7): allows an address that this machine does not have. */
   free_bind?: boolean;
   /** IP_TRANSPARENT, ip(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   transparent?: boolean;
   /** TCP_DEFER_ACCEPT, tcp(7), in s. */
   defer_accept?: number;
-  /** TCP_FASTOPEN, tcp(7): how many pending SYNs may carry data. */
+  /**
+   * TCP_FASTOPEN, tcp(7): the limit of pending connections with data in the
+   * SYN.
+   */
   fast_open?: number;
   /** SO_MARK, socket(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   mark?: number;
@@ -78,23 +79,11 @@ export interface WireOptions {
   recv_buffer?: number;
   /** SO_SNDBUF, socket(7), in bytes; the kernel doubles it. */
   send_buffer?: number;
-  /**
-   * Permissions of the path, in octal.
-   *
-   * @default "0660"
-   */
+  /** Permissions of the path, in octal. Default: `"0660"`. */
   mode?: string;
-  /**
-   * The path's user, a name or a number.
-   *
-   * @default the daemon's
-   */
+  /** The path's user, a name or a number. Default: the daemon's. */
   owner?: string | number;
-  /**
-   * The path's group, a name or a number.
-   *
-   * @default the daemon's
-   */
+  /** The path's group, a name or a number. Default: the daemon's. */
   group?: string | number;
 }
 
@@ -106,27 +95,79 @@ export interface BindParams extends WireOptions {
   port?: number;
   /** The path of a UNIX socket, or `@name`, instead of address and port. */
   path?: string;
-  /**
-   * The kind of the socket.
-   *
-   * @default "tcp", or "unix" with a path
-   */
+  /** Default: `tcp`, or `unix` with a path. */
   kind?: Kind;
-  /**
-   * Whether an IPv6 socket refuses IPv4.
-   *
-   * @default true
-   */
+  /** Whether an IPv6 socket refuses IPv4. Default: true. */
   v6only?: boolean;
   /** SO_BINDTODEVICE, socket(7): a network interface. */
   device?: string;
 }
 
-/** The `data` of an error answer: the system call that failed. */
+/** The options of `bind`: those of {@linkcode WireOptions} and of the address. */
+export type BindOptionName = keyof WireOptions | "v6only" | "device";
+
+/** The value that an option takes. */
+export type BindOptionValue =
+  | "boolean"
+  /** A network interface, such as `eth0`. */
+  | "interface"
+  /** Permissions as octal text, such as `0660`. */
+  | "mode"
+  /** A user or a group, by name or number. */
+  | "account"
+  /** A whole number, both ends included. */
+  | { readonly least: number; readonly most: number };
+
+/** An option of `bind`. */
+export interface BindOption {
+  /** The kinds of socket that take it. */
+  readonly kinds: readonly Kind[];
+  /** The value that it takes. */
+  readonly value: BindOptionValue;
+}
+
+const INTERNET: readonly Kind[] = ["tcp", "udp"];
+const PATHS: readonly Kind[] = ["unix", "seqpacket", "unixgram"];
+const QUEUED: readonly Kind[] = ["tcp", "unix", "seqpacket"];
+const ALL: readonly Kind[] = [...INTERNET, ...PATHS];
+
+/** As in C: setsockopt(2) and listen(2) take an int, SO_MARK an unsigned one. */
+const MAX_INT = 0x7fffffff;
+const MAX_UNSIGNED = 0xffffffff;
+
+/** Every option of `bind`. */
+export const BIND_OPTIONS: Readonly<Record<BindOptionName, BindOption>> = {
+  backlog: { kinds: QUEUED, value: { least: 0, most: MAX_INT } },
+  v6only: { kinds: INTERNET, value: "boolean" },
+  device: { kinds: INTERNET, value: "interface" },
+  reuse_port: { kinds: INTERNET, value: "boolean" },
+  free_bind: { kinds: INTERNET, value: "boolean" },
+  transparent: { kinds: INTERNET, value: "boolean" },
+  defer_accept: { kinds: ["tcp"], value: { least: 0, most: MAX_INT } },
+  fast_open: { kinds: ["tcp"], value: { least: 0, most: MAX_INT } },
+  mark: { kinds: INTERNET, value: { least: 0, most: MAX_UNSIGNED } },
+  recv_buffer: { kinds: ALL, value: { least: 1, most: MAX_INT } },
+  send_buffer: { kinds: ALL, value: { least: 1, most: MAX_INT } },
+  mode: { kinds: PATHS, value: "mode" },
+  owner: { kinds: PATHS, value: "account" },
+  group: { kinds: PATHS, value: "account" },
+};
+
+/** Whether `bind` has an option of that name. */
+export function isBindOption(name: string): name is BindOptionName {
+  return Object.hasOwn(BIND_OPTIONS, name);
+}
+
+/** Whether sockets of that kind have an accept queue, and so a backlog. */
+export function hasBacklog(kind: Kind): boolean {
+  return QUEUED.includes(kind);
+}
+
+/** A failed system call, in the `data` of an error answer. */
 export interface ErrorData {
-  /** The number of the error (errno(3)). */
+  /** The number, as in errno(3). */
   errno: number;
-  /** The name of the error, such as `EADDRINUSE`. */
+  /** Its name, such as `EADDRINUSE`. */
   code: string;
   /** The call that failed. */
   syscall: string;
@@ -136,7 +177,7 @@ export interface ErrorData {
 export interface ErrorObject {
   /** One of {@linkcode ErrorCode}. */
   code: number;
-  /** One sentence for a person. */
+  /** One sentence for people. */
   message: string;
   /** Details for programs. */
   data?: unknown;
@@ -144,41 +185,44 @@ export interface ErrorObject {
 
 /** An answer. */
 export interface Answer {
-  /** Always "2.0". Errors of the Ruby server do not have it. */
+  /** Always "2.0"; older servers leave it out of an error. */
   jsonrpc?: "2.0";
-  /** The request's id, or null. */
+  /** The id of the request, or null. */
   id?: RequestId;
-  /** The result of a request that succeeded. */
+  /** The result of a successful request. */
   result?: unknown;
-  /** The error of a request that failed. */
+  /** The error of a failed request. */
   error?: ErrorObject;
 }
 
-/** One socket in the answer to `list`. */
+/** One held socket in the answer to `list`. */
 export interface BindDescription {
-  /** The address, for `parseAddress` of address.ts. */
+  /** The address in the form of `parseAddress`. */
   address: string;
-  /** With port 0: the address with the port that the kernel chose. */
+  /** For port 0: the address with the port that the kernel chose. */
   bound?: string;
-  /** The kind of the socket. */
+  /** What kind of socket it is. */
   kind: Kind;
-  /** The options of the `bind` request. */
+  /** The options of `bind`. */
   options: WireOptions & { v6only?: boolean; device?: string };
-  /** When the socket was bound, ISO 8601. */
+  /** The time of the bind, ISO 8601. */
   bound_at: string;
-  /** How many times the socket was handed out. */
+  /** How many times it was passed to a client. */
   handed_out: number;
-  /** The last client that received the socket. */
+  /** The last client that received it. */
   last_peer?: { pid: number; uid: number; gid: number; at: string };
   /** The socket's inode, as in /proc/PID/fd (proc_pid_fd(5)). */
   inode: string;
-  /** The file of a UNIX socket: device `major:minor` and inode. */
+  /** The file at its path, if any: device `major:minor` and inode. */
   file?: { device: string; inode: string };
-  /** Connections in the accept queue; missing where the kernel does not tell. */
+  /**
+   * The length of the accept queue; missing where the kernel does not report
+   * it.
+   */
   waiting?: number;
 }
 
-/** How many requests a method had. */
+/** How often a method was called. */
 export interface RequestCount {
   /** All requests. */
   requests: number;
@@ -186,7 +230,7 @@ export interface RequestCount {
   errors: number;
 }
 
-/** The daemon's configured limits; 0 is no limit. */
+/** The configured limits of the daemon; 0 means no limit. */
 export interface StatusLimits {
   /** `--max-clients`. */
   clients: number;
@@ -196,13 +240,13 @@ export interface StatusLimits {
   request_timeout: number;
 }
 
-/** How many clients and requests were refused, by reason. */
+/** Counts of refused clients and requests, by reason. */
 export interface Refusals {
-  /** Clients over `--max-clients`. */
+  /** Clients refused because of `--max-clients`. */
   clients: number;
-  /** Binds over `--max-binds`. */
+  /** Binds refused because of `--max-binds`. */
   binds: number;
-  /** Clients that did not complete a request in `--request-timeout`. */
+  /** Clients that did not complete a request in time. */
   timeouts: number;
   /** Clients that did not read their answers. */
   unread: number;
@@ -216,39 +260,39 @@ export interface Refusals {
 export interface Status {
   /** The daemon's version. */
   version: string;
-  /** The daemon's PID; a re-exec keeps it. */
+  /** Its PID, which a re-exec does not change. */
   pid: number;
-  /** The version of Deno. */
+  /** The version of Deno that runs it. */
   deno: string;
-  /** When the first generation started, ISO 8601. */
+  /** The start of the first generation, ISO 8601. */
   started_at: string;
-  /** Time since `started_at`, in s. */
+  /** The time since then, in s. */
   uptime: number;
-  /** When this generation started, ISO 8601. */
+  /** The start of this generation, ISO 8601. */
   generation_started_at: string;
-  /** 1, plus one for every re-exec. */
+  /** 1, incremented by every re-exec. */
   generation: number;
   /** The path of the control socket. */
   control_socket: string;
-  /** How many sockets the daemon holds. */
+  /** How many sockets are held. */
   binds: number;
   /** How many clients are connected, including this one. */
   clients: number;
-  /** How many descriptors are open, and their limit (RLIMIT_NOFILE). */
+  /** The number of open descriptors, and its limit. */
   descriptors: { open: number; limit: number };
-  /** Requests by method; `other` counts unknown methods. */
+  /** By method; `other` counts unknown methods. */
   requests: Record<string, RequestCount>;
-  /** The configured limits. */
+  /** The limits of the daemon. */
   limits: StatusLimits;
-  /** How many clients and requests were refused. */
+  /** How often clients and requests were refused. */
   refused: Refusals;
-  /** In bytes: resident memory, and the JavaScript heap in it. */
+  /** In bytes: the resident memory, and the JavaScript heap in it. */
   memory: { resident: number; heap: number };
-  /** The policy in force; missing without a policy. */
+  /** The policy in force, if any. */
   policy?: { path: string; rules: number; loaded_at: string };
 }
 
-/** The bytes are not a sequence of JSON objects and arrays. */
+/** Bytes that cannot be a sequence of JSON-RPC messages. */
 export class FramingError extends Error {
   /** `FramingError`. */
   override readonly name = "FramingError";
@@ -271,14 +315,14 @@ function isSpace(byte: number): boolean {
 }
 
 /**
- * Splits a stream into JSON objects and arrays. The last bracket ends a
- * message: the Ruby client does not send a newline.
+ * Splits a stream into JSON objects and arrays. A message ends with its closing
+ * bracket, because the Ruby client sends no newline.
  */
 export class Framing {
   #buffer = new Uint8Array(0);
-  /** The offset of the current message. */
+  /** Where the current message begins. */
   #start = 0;
-  /** The offset of the next byte to scan. */
+  /** How far the buffer has been scanned. */
   #scanned = 0;
   #depth = 0;
   #inString = false;
@@ -287,7 +331,7 @@ export class Framing {
   /** Messages longer than `limit` bytes are refused. */
   constructor(readonly limit: number) {}
 
-  /** Copy received bytes to the buffer. */
+  /** Appends a copy of received bytes. */
   append(bytes: Uint8Array<ArrayBuffer>): void {
     const rest = this.pending;
     const buffer = new Uint8Array(rest.length + bytes.length);
@@ -298,16 +342,15 @@ export class Framing {
     this.#start = 0;
   }
 
-  /** The bytes after the last message that was returned. */
+  /** The bytes after the last returned message. */
   get pending(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start);
   }
 
   /**
-   * The next message, or `undefined` when the buffer has no complete message.
+   * The next complete message, or `undefined` until more bytes are appended.
    *
-   * @throws {FramingError} when the next byte does not begin a message, or the
-   * message is too long.
+   * @throws {FramingError} when the stream is not a sequence of messages.
    */
   next(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#depth === 0) this.#skipSpace();
@@ -319,7 +362,7 @@ export class Framing {
     return message;
   }
 
-  /** Finds the last bracket; scans every byte once. */
+  /** Searches the closing bracket; scans every byte once. */
   #scan(): boolean {
     while (this.#scanned < this.#buffer.length) {
       const byte = this.#buffer[this.#scanned++]!;
@@ -339,7 +382,7 @@ export class Framing {
     else if (byte === QUOTE) this.#inString = false;
   }
 
-  /** Drop the pending bytes. */
+  /** Drops the pending bytes. */
   discard(): void {
     this.#buffer = new Uint8Array(0);
     this.#start = this.#scanned = this.#depth = 0;
@@ -351,7 +394,7 @@ export class Framing {
     let at = this.#start;
     while (at < buffer.length && isSpace(buffer[at]!)) at++;
     if (at === buffer.length) {
-      // Free the buffer of an idle client.
+      // An idle client needs no buffer.
       this.discard();
       return;
     }
@@ -377,17 +420,12 @@ export class Framing {
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
 
-/**
- * Decode one message.
- *
- * @throws {TypeError} when it is not UTF-8.
- * @throws {SyntaxError} when it is not JSON.
- */
+/** Decodes one message; throws if it is not UTF-8 or not JSON. */
 export function decodeMessage(bytes: Uint8Array<ArrayBuffer>): unknown {
   return JSON.parse(decoder.decode(bytes));
 }
 
-/** Encode one message, with a newline at its end. */
+/** Encodes one message, with a newline at its end. */
 export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
   return encoder.encode(JSON.stringify(message) + "\n");
 }

@@ -14,11 +14,11 @@ function isOlder(version: string, than: string): boolean {
 }
 
 /**
- * Refuse a Deno older than {@linkcode OLDEST_DENO}. A program prints one line
- * and exits with status 1.
+ * Refuses a Deno that is too old, before anything else is done: a program ends
+ * with one line and status 1.
  *
- * @param isProgram whether the module is the program, not a library
- * @throws {UnsupportedPlatformError} when the module is a library.
+ * @param isProgram whether the module was run, not imported
+ * @throws {UnsupportedPlatformError} where it was imported.
  */
 export function requireSupportedDeno(
   isProgram: boolean,

@@ -18,7 +18,7 @@ export const DAEMON: ServerProgram = {
  */
 export const RUBY_TEST_SERVER: ServerProgram = {
   name: "our Ruby test server",
-  command: ["ruby", treePath("tests/foreign/server.rb")],
+  command: ["ruby", treePath("tests/support/programs/server.rb")],
 };
 
 /** Compiles the C floor (bench/c/floor.c) into `folder`. */

@@ -1,5 +1,5 @@
 /**
- * The end of a server, so that no client loses a request by it.
+ * Graceful shutdown of a server: no client loses a request.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { OsError } from "../../ffi/libc/errno.ts";
 import type { SocketAddress } from "../../ffi/sockets/socket_address.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
-/** How long a connection that has sent nothing holds up a shutdown, in ms. */
+/** The longest wait for a connection that has sent nothing, in ms. */
 export const LINGER = 1000;
 
-/** How long clients with a persistent connection are told to go, in ms. */
+/** How long responses have `Connection: close` before the shutdown, in ms. */
 export const FAREWELL = 100;
 
-/** How often the connections are looked at, in ms. */
+/** Interval between two looks at the connections, in ms. */
 const PAUSE = 5;
 
 function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
@@ -32,44 +32,42 @@ function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
 }
 
 /**
- * The time between the last connection that a server of Deno's accepts and
- * its shutdown. That shutdown closes at once what has no request under way,
- * which is too early for two kinds of clients:
+ * The time between the last accept of a Deno server and its shutdown. Deno's
+ * shutdown closes every connection without a request under way, too early for
+ * two kinds of connections:
  *
- * - Who was accepted and has not been heard yet is about to send a request,
- *   and would see the connection closed unanswered.
- * - Who sends one request after the other on a connection may send the next
- *   one just then. HTTP allows for that, but it is better to be told: until
- *   the shutdown every response says `Connection: close`.
+ * - A connection that was just accepted: its first request is on the way.
+ * - A persistent connection: its client may send the next request at this moment.
+ *   Until the shutdown, every response has `Connection: close`.
  */
 export class GoingAway {
   readonly #address: SocketAddress | undefined;
   readonly #hearing: boolean;
   #begun = false;
 
-  /** Of a server at an address, which is TLS if `secure`. */
+  /** `secure`: the server at `addr` uses TLS. */
   constructor(addr: Deno.Addr, secure: boolean) {
     this.#address = socketAddress(addr);
-    // The first bytes of TLS are no request, and of a UNIX socket nobody knows
-    // what was read.
+    // The first bytes of TLS are not a request. The kernel does not count the
+    // bytes read from a UNIX socket.
     this.#hearing = this.#address?.family !== "unix" && !secure;
   }
 
-  /** Whether responses have to say goodbye. */
+  /** Whether responses need `Connection: close`. */
   get begun(): boolean {
     return this.#begun;
   }
 
   /**
-   * Resolves when Deno's shutdown does no harm: at the latest after a second,
-   * after {@linkcode FAREWELL} ms when every client has been heard, soon when
-   * there is none. To be called when nothing more is accepted.
+   * Resolves when Deno's shutdown loses no request: at once without connections,
+   * after {@linkcode FAREWELL} ms if each connection has sent data, else after
+   * {@linkcode LINGER} ms. Call it after the last accept.
    */
   async farewell(): Promise<void> {
     this.#begun = true;
     const begin = performance.now();
     while (performance.now() - begin < LINGER) {
-      // Also what was read by then and not handed to the handler gets there.
+      // The pause also lets Deno hand a request that it has read to the handler.
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
       const connections = this.#address ? connectionsAt(this.#address) : [];
       if (connections.length === 0) return;
@@ -83,14 +81,14 @@ export class GoingAway {
     try {
       return bytesRead(fd) === 0n;
     } catch (error) {
-      // Closed since it was listed.
+      // The connection was closed meanwhile.
       if (error instanceof OsError) return false;
       throw error;
     }
   }
 }
 
-/** The handler, whose last responses tell clients to close the connection. */
+/** Wraps a handler: its last responses have `Connection: close`. */
 export function sayingGoodbye(
   handler: ServeHandler,
   goingAway: GoingAway,
@@ -100,7 +98,7 @@ export function sayingGoodbye(
     return goingAway.begun ? withGoodbye(response) : response;
   };
   if (handler.length > 0) return wrapped;
-  // Deno has a shorter way for handlers that take no arguments.
+  // Deno has a fast path for handlers without parameters (`length` 0).
   return (...args) => wrapped(...args);
 }
 
@@ -108,7 +106,7 @@ async function withGoodbye(
   answer: Response | Promise<Response>,
 ): Promise<Response> {
   const response = await answer;
-  // What upgrades a connection is recognized by its identity.
+  // Deno recognizes the response of an upgrade by its identity.
   if (!(response instanceof Response) || response.status === 101) {
     return response;
   }

@@ -1,16 +1,16 @@
 let name = "multibinder-client";
 
-/** What the command line calls itself in help and messages. */
+/** The program's name in help and messages. */
 export function programName(): string {
   return name;
 }
 
-/** Gives it another name, before its `main` is called. */
+/** Sets the program's name. */
 export function nameProgram(other: string): void {
   name = other;
 }
 
-/** A command's help, under that name. */
+/** A command's help, with the program's name. */
 export function underName(usage: string): string {
   return usage.replace("multibinder-client", name);
 }

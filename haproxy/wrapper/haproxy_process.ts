@@ -77,6 +77,15 @@ export class HaproxyProcess {
     if (!this.isDraining) this.#child.signal("SIGTTIN");
   }
 
+  /**
+   * Continues it if it is stopped. A worker that fails sends SIGTTIN to the
+   * HAProxy before it. One that is about to exit does not handle that signal
+   * any more: the kernel stops it.
+   */
+  continue(): void {
+    this.#child.signal("SIGCONT");
+  }
+
   /** Makes it close its connections and end. */
   terminate(): void {
     this.isDraining = true;

@@ -377,6 +377,7 @@ export class Supervisor {
 
   #fallBack(): void {
     this.#configurations.fallBack();
+    for (const each of this.#processes.keys()) each.continue();
     this.#backoff.reset();
     this.#failure = `the new HAProxy ended within ${formatDuration(TRIAL)}`;
     this.#report(

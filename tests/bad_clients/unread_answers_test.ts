@@ -35,7 +35,9 @@ Deno.test("a client that never reads is dropped when its queue is full", async (
     const who = `pid=${Deno.pid} uid=${Deno.uid()} gid=${Deno.gid()}`;
     assertMatch(
       line,
-      new RegExp(`WARN client dropped: it does not read its answers ${who}$`),
+      new RegExp(
+        `WARN client dropped reason="it does not read its answers" ${who}$`,
+      ),
     );
     using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
     assertEquals(web.addr.transport, "tcp");

@@ -15,8 +15,9 @@ Deno.test("each bind is a line on standard error with who asked", async () => {
   await using daemon = await Daemon.start();
   for (const isNew of [true, false]) {
     using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
-    const line = await daemon.program.errors.next("bind");
-    const said = `INFO bind address=127.0.0.1:0 new=${isNew} ${US} ${GRANTED}`;
+    const line = await daemon.program.errors.next("bind granted");
+    const said =
+      `INFO bind granted address=127.0.0.1:0 new=${isNew} ${US} ${GRANTED}`;
     assertMatch(line, new RegExp(`^${ISO_8601} ${said}$`));
   }
 });
@@ -24,12 +25,12 @@ Deno.test("each bind is a line on standard error with who asked", async () => {
 Deno.test("with --log-format json each bind is a JSON object a line", async () => {
   await using daemon = await Daemon.start({ args: ["--log-format", "json"] });
   using _web = await bind(":0", { sock: daemon.sock });
-  const line = await daemon.program.errors.next("bind");
+  const line = await daemon.program.errors.next("bind granted");
   const { time, ...fields } = JSON.parse(line);
   assertMatch(time, new RegExp(`^${ISO_8601}$`));
   assertEquals(fields, {
     level: "info",
-    message: "bind",
+    message: "bind granted",
     address: ":0",
     new: true,
     pid: Deno.pid,
@@ -46,7 +47,7 @@ Deno.test("a bind that was refused is a line with the reason", async () => {
     (web) => web.close(),
     () => {},
   );
-  const line = await daemon.program.errors.next("refused");
+  const line = await daemon.program.errors.next("request failed");
   const { code, reason } = JSON.parse(line);
   assertEquals(code, 10000);
   assertMatch(reason, /^Could not bind: bind 192\.0\.2\.1:0: .*EADDRNOTAVAIL/);
@@ -90,7 +91,7 @@ Deno.test("the peer that is logged is the one that connected", {
     args: [...nobody, "ruby", client, sock, "127.0.0.1", "0"],
   });
   const { pid } = peer;
-  const line = JSON.parse(await daemon.program.errors.next("bind"));
+  const line = JSON.parse(await daemon.program.errors.next("bind granted"));
   assertEquals([line.pid, line.uid, line.gid], [pid, 65534, 65533]);
   assertEquals((await peer.end()).code, 0);
 });

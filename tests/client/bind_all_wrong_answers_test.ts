@@ -156,7 +156,7 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
     (connection) => send(connection, [], udpSocket()),
   ],
   [
-    "is no array",
+    "is not an array",
     "no array",
     (connection, [first]) =>
       send(connection, granted(first!), udpSocket(), udpSocket()),

@@ -77,12 +77,12 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "a descriptor that is no socket",
-    says: "something else than a listening socket",
+    says: "a descriptor that is not a listening socket",
     answer: (connection, { id }) => send(success(id), noSocket())(connection),
   },
   {
     what: "a socket that does not listen",
-    says: "something else than a listening socket",
+    says: "a descriptor that is not a listening socket",
     answer: (connection, { id }) =>
       send(success(id), streamSocket(LOOPBACK))(connection),
   },
@@ -125,7 +125,7 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "half an answer with a socket",
-    says: "ended in the middle",
+    says: "is incomplete",
     answer: (connection, { id }) =>
       send(success(id).slice(0, 20), listeningSocket())(connection),
   },

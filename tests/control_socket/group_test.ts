@@ -5,7 +5,7 @@ import { Scratch } from "../support/tree.ts";
 import { startDaemon } from "../support/control_socket/start_failure.ts";
 
 const asRoot = { ignore: Deno.uid() !== 0 };
-const WARNING = "others may connect to this daemon of root's";
+const WARNING = "root daemon without a policy";
 
 async function daemonGroup(): Promise<number> {
   const { stdout } = await new Deno.Command("getent", {

@@ -16,7 +16,7 @@ import type { UnixAddress } from "../../ffi/sockets/socket_address.ts";
 import { Daemon, daemonCommand } from "../support/daemon.ts";
 import { Program } from "../support/program.ts";
 import { Scratch } from "../support/tree.ts";
-import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
+import { asUnprivileged, OpenScratch } from "../support/unprivileged.ts";
 import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
 import { assertRefused } from "../support/control_socket/start_failure.ts";
 
@@ -198,8 +198,7 @@ Deno.test("a directory that may not be written to is named with its errno", asyn
   await Deno.mkdir(scratch.join("closed"));
   await Deno.chmod(scratch.join("closed"), 0o555);
   const reason = await assertRefused(sock, {
-    under: unprivileged,
-    env: scratch.env,
+    ...await asUnprivileged(scratch),
   });
   assertStringIncludes(reason, sock);
   assertStringIncludes(reason, "EACCES");

@@ -76,7 +76,7 @@ async function startWith(fault: Fault, args: string[]): Promise<void> {
 }
 
 function ofThePolicy({ site }: Call): boolean {
-  return /\b(policy_file|policy_in_force|accounts)\.ts:/.test(site);
+  return /\b(policy_file|load_policy|accounts)\.ts:/.test(site);
 }
 
 Deno.test("whatever call fails while the first policy is read, the daemon has that policy or ends with one line that says why", async () => {

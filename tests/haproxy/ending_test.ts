@@ -329,6 +329,7 @@ Deno.test({
     assertEquals(text, "v1");
     assertNotEquals(pid, old);
     assertStringIncludes(await haproxy.config(), "v1");
+    await eventually("the old one's end", async () => !await runs(old));
     const serves = `STATUS=HAProxy ${pid} serves`;
     const { assignments } = await notified(manager, serves);
     assertMatch(

@@ -71,13 +71,13 @@ Deno.test(
     const who = `pid=${web.pid} uid=1500 gid=1600`;
     const granted = `decision=granted rule="rule 2 \\(web one\\)"`;
     const expected = [
-      `INFO bind address=${own.address}:0 new=true ${who} ${granted}`,
-      `INFO bind address=${own.address}:0 new=false ${who} ${granted}`,
-      `WARN denied method=bind address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
-      `WARN denied method=bind address=unix:@other decision=denied rule="no rule" ${who}`,
-      `WARN denied method=release address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
-      `WARN denied method=list decision=denied rule="no rule" ${who}`,
-      `INFO release address=${own.address}:0 ${who} ${granted}`,
+      `INFO bind granted address=${own.address}:0 new=true ${who} ${granted}`,
+      `INFO bind granted address=${own.address}:0 new=false ${who} ${granted}`,
+      `WARN request denied method=bind address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
+      `WARN request denied method=bind address=unix:@other decision=denied rule="no rule" ${who}`,
+      `WARN request denied method=release address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
+      `WARN request denied method=list decision=denied rule="no rule" ${who}`,
+      `INFO release granted address=${own.address}:0 ${who} ${granted}`,
     ];
     const lines = await audited.lines();
     assertEquals(lines.length, expected.length, lines.join("\n"));
@@ -109,10 +109,16 @@ Deno.test(
     assertEquals(
       lines.map(({ time: _time, ...fields }) => fields),
       [
-        { level: "info", message: "bind", address, new: true, ...granted },
+        {
+          level: "info",
+          message: "bind granted",
+          address,
+          new: true,
+          ...granted,
+        },
         {
           level: "warn",
-          message: "denied",
+          message: "request denied",
           method: "bind",
           address: `${taken.address}:0`,
           rule: "rule 1",
@@ -120,12 +126,12 @@ Deno.test(
         },
         {
           level: "warn",
-          message: "denied",
+          message: "request denied",
           method: "list",
           rule: "no rule",
           ...denied,
         },
-        { level: "info", message: "release", address, ...granted },
+        { level: "info", message: "release granted", address, ...granted },
       ],
     );
   },
@@ -142,9 +148,12 @@ Deno.test("a look that is granted has its line at --log-level debug", {
   const who = `pid=${web.pid} uid=1500 gid=1600`;
   assertMatch(
     status!,
-    new RegExp(`DEBUG status ${who} decision=granted rule="rule 3"$`),
+    new RegExp(`DEBUG status granted ${who} decision=granted rule="rule 3"$`),
   );
-  assertMatch(list!, /WARN denied method=list decision=denied rule="no rule"/);
+  assertMatch(
+    list!,
+    /WARN request denied method=list decision=denied rule="no rule"/,
+  );
   assertEquals(more, []);
 });
 
@@ -192,7 +201,7 @@ Deno.test(
       assertMatch(
         line,
         new RegExp(
-          `^${TIME} WARN denied method=bind address="?unix:.* decision=denied ` +
+          `^${TIME} WARN request denied method=bind address="?unix:.* decision=denied ` +
             `rule="no rule" pid=${web.pid} uid=1500 gid=1600$`,
         ),
       );

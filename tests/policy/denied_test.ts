@@ -101,7 +101,7 @@ for (const option of ["owner", "group"]) {
       await Deno.mkdir(folder);
       const own = { name: "own", user: 1500, addresses: [`unix:${folder}/*`] };
       await server.write(own, OBSERVER);
-      assertStringIncludes(await server.reread(), "policy read");
+      assertStringIncludes(await server.reread(), "policy loaded");
       await using web = await server.as(WEB);
       const path = `${folder}/web.sock`;
       for (const account of [0, "0", "root", 1500]) {

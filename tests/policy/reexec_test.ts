@@ -95,8 +95,8 @@ for (const [what, spoil, says] of SPOILED) {
       // The second of them has the text from the first.
       for (const generation of [2, 3]) {
         await server.daemon.reexec();
-        const line = await server.daemon.program.errors.next("policy refused");
-        assertStringIncludes(line, "the last generation's stays");
+        const line = await server.daemon.program.errors.next("policy rejected");
+        assertStringIncludes(line, "the previous one stays in force");
         assertStringIncludes(line, server.policyPath);
         assertStringIncludes(line, says);
         assertEquals(
@@ -110,7 +110,7 @@ for (const [what, spoil, says] of SPOILED) {
         assertEquals([policy?.path, policy?.rules], [server.policyPath, 2]);
       }
       await server.write(OBSERVER);
-      assertStringIncludes(await server.reread(), "policy read");
+      assertStringIncludes(await server.reread(), "policy loaded");
       await assertDenied(web, "bind", { address: host, port: 0 });
     },
   );
@@ -189,7 +189,7 @@ Deno.test(
       addresses: [`${host}:*`],
     };
     await server.write(guest, OBSERVER);
-    assertStringIncludes(await server.reread(), "policy read");
+    assertStringIncludes(await server.reread(), "policy loaded");
     await using web = await server.as(WEB);
     await assertBinds(web, { address: host, port: 0 });
 
@@ -198,7 +198,7 @@ Deno.test(
     await server.daemon.reexec();
     const { errors } = server.daemon.program;
     const last = await errors.next("all is denied");
-    assertStringIncludes(errors.text, "the last generation's stays");
+    assertStringIncludes(errors.text, "the previous one stays in force");
     assertStringIncludes(last, 'there is no user \\"multibinder-guest\\"');
     await assertDenied(web, "bind", { address: host, port: 0 });
     for (const user of [WEB, { uid: 0, gid: 0 }]) {
@@ -209,7 +209,7 @@ Deno.test(
       await assertDenied(asking, "bind", { address: host, port: 0 });
     }
     await server.write(OBSERVER);
-    assertStringIncludes(await server.reread(), "policy read");
+    assertStringIncludes(await server.reread(), "policy loaded");
     assertEquals((await server.held()).length, 1);
   },
 );

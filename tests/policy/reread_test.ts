@@ -31,7 +31,7 @@ Deno.test(
     // Nothing is read before somebody says so.
     await assertDenied(web, "bind", { address: two, port: 0 });
     const line = await server.reread();
-    assertStringIncludes(line, "INFO policy read");
+    assertStringIncludes(line, "INFO policy loaded");
     assertStringIncludes(line, `path=${server.policyPath} rules=2`);
 
     for (const method of ["bind", "release"]) {
@@ -90,7 +90,10 @@ for (const [what, text, line, reason] of BAD) {
       const before = (await server.daemon.status()).policy;
       await Deno.writeTextFile(server.policyPath, text);
       const logged = await server.reread();
-      assertStringIncludes(logged, "ERROR policy refused, the old one stays");
+      assertStringIncludes(
+        logged,
+        "ERROR policy rejected, the previous one stays in force",
+      );
       assertStringIncludes(logged, `${server.policyPath}:${line}: `);
       assertStringIncludes(logged, reason.replaceAll('"', '\\"'));
       await assertBinds(web, { address: host, port: 0 });
@@ -99,7 +102,7 @@ for (const [what, text, line, reason] of BAD) {
       assertEquals((await server.daemon.status()).policy, before);
 
       await server.write(OBSERVER);
-      assertStringIncludes(await server.reread(), "policy read");
+      assertStringIncludes(await server.reread(), "policy loaded");
       await assertDenied(web, "bind", { address: host, port: 0 });
     },
   );
@@ -126,7 +129,10 @@ for (
       await using web = await server.as(WEB);
       await spoil(server.policyPath);
       const logged = await server.reread();
-      assertStringIncludes(logged, "ERROR policy refused, the old one stays");
+      assertStringIncludes(
+        logged,
+        "ERROR policy rejected, the previous one stays in force",
+      );
       assertStringIncludes(logged, server.policyPath);
       await assertBinds(web, { address: host, port: 0 });
       await assertDenied(web, "bind", { address: loopbackHost(), port: 0 });
@@ -207,7 +213,7 @@ Deno.test(
 Deno.test("SIGHUP without a policy changes nothing", async () => {
   await using daemon = await Daemon.start();
   daemon.program.signal("SIGHUP");
-  await daemon.program.errors.next("SIGHUP: there is no policy to read again");
+  await daemon.program.errors.next("SIGHUP ignored: the daemon has no policy");
   const { generation, policy } = await daemon.status();
   assertEquals([generation, policy], [1, undefined]);
 });

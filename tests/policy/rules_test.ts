@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Requester } from "../../server/policy/policy.ts";
+import type { ClientCredentials } from "../../server/policy/policy.ts";
 import {
   canonical,
   mayBind,
@@ -10,7 +10,7 @@ import {
 } from "../support/policy/asking.ts";
 
 function decisionFor(
-  who: Partial<Requester>,
+  who: Partial<ClientCredentials>,
   ...rules: RuleText[]
 ): [allowed: boolean, rule: string] {
   const { allowed, rule } = policyOf(...rules).decide(
@@ -36,7 +36,7 @@ Deno.test("what no rule matches is denied", () => {
 const WHO: [
   what: string,
   rule: RuleText,
-  who: Partial<Requester>,
+  who: Partial<ClientCredentials>,
   matches: boolean,
 ][] = [
   ["a rule without user and group is for everybody", {}, {}, true],

@@ -4,8 +4,8 @@ import { assertRefused } from "../support/control_socket/start_failure.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
 import {
+  asUnprivileged,
   OpenScratch,
-  reachableDeno,
   unprivileged,
 } from "../support/unprivileged.ts";
 import { loopbackHost } from "../support/loopback.ts";
@@ -39,9 +39,7 @@ Deno.test(
     await using daemon = await Daemon.start({
       sock: open.join("run/control.sock"),
       args: ["--policy", policy, "--mode", "0666"],
-      under: unprivileged,
-      deno: await reachableDeno(open),
-      env: open.env,
+      ...await asUnprivileged(open),
     });
     using session = await connect({ sock: daemon.sock });
     const assertDeniedAt = async (host: string) => {
@@ -53,13 +51,13 @@ Deno.test(
 
     await Deno.writeTextFile(policy, policyText(look, own(two)));
     daemon.program.signal("SIGHUP");
-    await daemon.program.errors.next("policy read");
+    await daemon.program.errors.next("policy loaded");
     (await session.bind(two, 0)).close();
     await assertDeniedAt(one);
 
     await Deno.remove(policy);
     await daemon.reexec();
-    await daemon.program.errors.next("the last generation's stays");
+    await daemon.program.errors.next("the previous one stays in force");
     (await session.bind(two, 0)).close();
     await assertDeniedAt(one);
     const { generation, binds } = await session.status();
@@ -75,8 +73,7 @@ Deno.test("a policy that the daemon may not read is an error that names it", {
   await Deno.chmod(policy, 0o600);
   const reason = await assertRefused(open.join("run/control.sock"), {
     args: ["--policy", policy],
-    under: unprivileged,
-    env: open.env,
+    ...await asUnprivileged(open),
   });
   assertStringIncludes(reason, policy);
   assertStringIncludes(reason, "Permission denied");

@@ -4,7 +4,11 @@ import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 import { Scratch } from "../support/tree.ts";
-import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
+import {
+  asUnprivileged,
+  OpenScratch,
+  unprivileged,
+} from "../support/unprivileged.ts";
 import { PATH_KINDS } from "../support/socket_kinds/places.ts";
 import {
   granted,
@@ -178,8 +182,7 @@ Deno.test("a directory that the daemon may not write or search is EACCES", {
   if (Deno.uid() !== 0) await Deno.chmod(open.join("closed"), 0);
   await using daemon = await Daemon.start({
     sock: open.join("run/control.sock"),
-    under: unprivileged,
-    env: open.env,
+    ...await asUnprivileged(open),
   });
   using connection = RawConnection.open(daemon.sock);
   for (const kind of PATH_KINDS) {

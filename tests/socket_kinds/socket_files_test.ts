@@ -4,7 +4,11 @@ import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { RawConnection } from "../support/raw_connection.ts";
 import { Scratch } from "../support/tree.ts";
-import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
+import {
+  asUnprivileged,
+  OpenScratch,
+  unprivileged,
+} from "../support/unprivileged.ts";
 import { PATH_KINDS } from "../support/socket_kinds/places.ts";
 import {
   granted,
@@ -118,8 +122,7 @@ Deno.test(
     await Deno.chmod(open.join("run"), 0o777);
     await using daemon = await Daemon.start({
       sock: open.join("run/control.sock"),
-      under: unprivileged,
-      env: open.env,
+      ...await asUnprivileged(open),
     });
     using connection = RawConnection.open(daemon.sock);
     const path = open.join("run/web.sock");

@@ -1,5 +1,5 @@
 /**
- * Programs that run as a user whom permissions apply to.
+ * Runs programs as a user other than root.
  *
  * @module
  */
@@ -7,7 +7,10 @@ import { Scratch } from "./tree.ts";
 
 const NOBODY = 65534;
 
-/** Root passes every check of permissions: what to start a program with then. */
+/**
+ * The command prefix that drops root's rights, because root passes every
+ * permission check.
+ */
 export const unprivileged: readonly string[] = Deno.uid() === 0
   ? [
     "setpriv",
@@ -33,6 +36,16 @@ export async function reachableDeno(scratch: OpenScratch): Promise<string> {
   await Deno.copyFile(path, copy);
   await Deno.chmod(copy, 0o755);
   return copy;
+}
+
+/** Options of a daemon that such a user runs, which has to execute itself. */
+export async function asUnprivileged(
+  scratch: OpenScratch,
+): Promise<
+  { under: readonly string[]; deno: string; env: Record<string, string> }
+> {
+  const deno = await reachableDeno(scratch);
+  return { under: unprivileged, deno, env: scratch.env };
 }
 
 /** A directory that such a program may read, and a place for Deno's cache. */

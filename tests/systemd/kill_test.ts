@@ -105,7 +105,7 @@ Deno.test(
     using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     assertEquals(socketOf(web), socket);
     const log = await service.machine.journal(service.unit);
-    const line = log.split("\n").find((each) => each.includes("of no use"));
+    const line = log.split("\n").find((each) => each.includes("ignored"));
     assert(line?.includes("leads to it no more"), log);
     await service.becomes("NFileDescriptorStore", "2");
   },

@@ -85,7 +85,7 @@ Deno.test("a daemon that may not run its next version says so once, with the fla
   const { errors } = await daemon.stop();
   const warnings = errors.split("\n").filter((line) => line.includes("WARN"));
   assertEquals(warnings.length, 1, errors);
-  assertStringIncludes(warnings[0]!, "not checked before it takes over");
+  assertStringIncludes(warnings[0]!, "not checked before a re-exec");
   assertStringIncludes(warnings[0]!, `--allow-run=${daemon.deno}`);
 });
 

@@ -6,12 +6,12 @@
 
 /** A process to run. */
 export interface Part {
-  /** A folder, a task, what the output is headed with. */
+  /** The heading of the output: a folder or a task. */
   name: string;
   command: readonly string[];
 }
 
-/** What a part printed, and what it counted. */
+/** The output and the test counts of a part. */
 export interface Result {
   name: string;
   output: string;
@@ -36,12 +36,13 @@ export class RunningPart {
       env: { NO_COLOR: "1" },
       stdin: "null",
       stdout: "piped",
-      // A process group of its own: kill() ends what its tests have started too.
+      // A new process group: kill() also ends processes that the tests have
+      // started.
       detached: true,
     }).spawn();
   }
 
-  /** What it has printed until now. */
+  /** The output so far. */
   get output(): string {
     return this.#output;
   }

@@ -5,14 +5,20 @@
  */
 
 /**
- * The tests that take long. Every promise of the README has a test outside of
- * this list too. Files and folders, from the root of the tree.
+ * Slow tests: files and folders, relative to the root of the tree. Every
+ * promise of the README also has a test outside this list.
  */
 export const LONG: Readonly<Record<string, string>> = {
   "tests/soak": "random work for a minute in CI, 20 s elsewhere",
   "tests/fuzz": "thousands of generated requests, answers and states",
   "tests/failing_system_calls": "one daemon for each system call that can fail",
   "tests/systemd": "boots a systemd in namespaces for each test",
+  "tests/haproxy/reloads_under_load_test.ts":
+    "twenty reloads with connections that last",
+  "tests/packages/check_packages_test.ts":
+    "type-checks every package as published, again and again",
+  "tests/upgrade/bursts_test.ts": "six hundred signals, thirty generations",
+  "tests/upgrade/ten_thousand_binds_test.ts": "ten thousand binds",
   "tests/policy/swapped_directory_long_test.ts":
     "12,000 binds in a directory that somebody swaps",
 };
@@ -43,3 +49,8 @@ export const LONGEST_FIRST: readonly string[] = [
   "tests/soak",
   "tests/run",
 ];
+
+/** The folders whose tests may be skipped where all are required, as in CI. */
+export const MAY_SKIP: Readonly<Record<string, string>> = {
+  "tests/compiled": "the runtime of deno compile is no npm package",
+};

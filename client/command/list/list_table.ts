@@ -6,15 +6,15 @@ import { shownAddress } from "../shown_address.ts";
 import { cutToWidth, textWidth } from "./text_width.ts";
 
 interface TableColumn extends Column {
-  /** On a narrow terminal the highest are left out first. Default: stays. */
+  /** A narrow terminal omits the highest first. Default: never omitted. */
   dispensable?: number;
-  /** What it says of a socket. */
+  /** The text for a socket. */
   cell: (socket: ListedSocket, now: number) => string;
 }
 
 const HOLDERS: TableColumn = { heading: "HOLDERS", cell: holdersCell };
 
-// What is cut at the end of a line is what tells least.
+// The least important columns come last: long lines are cut at the end.
 const COLUMNS: readonly TableColumn[] = [
   { heading: "ADDRESS", cell: shownAddress },
   { heading: "KIND", cell: ({ kind }) => kind ?? NONE },
@@ -46,22 +46,21 @@ const COLUMNS: readonly TableColumn[] = [
   { heading: "LAST TO", dispensable: 2, cell: lastCell },
 ];
 
-/** From which on they are left out: first none, at last all that can be. */
+/** Omit columns from this level on, step by step. */
 const LEFT_OUT_FROM = [4, 3, 2, 1];
 
-/** What is not known, or does not apply. */
+/** Unknown or not applicable. */
 const NONE = "-";
 
-/** More processes of one command are counted, not named. */
+/** Further processes of one command are only counted. */
 const MOST_NAMED = 3;
 
-/** How much of a command line tells one program from another. */
+/** Columns for a command line. */
 const COMMAND_WIDTH = 32;
 
 /**
- * The sockets of a list as a table for people, with the holders where they
- * were looked for. No line is longer than `width`: columns are left out where
- * there is no room for them, and what is too long even so is cut.
+ * Formats a list of sockets as a table. No line is longer than `width`: columns
+ * that do not fit are omitted, then long lines are cut.
  */
 export function listTable(
   sockets: readonly ListedSocket[],
@@ -84,12 +83,12 @@ export function listTable(
   return lines.map((line) => cutToWidth(line, width));
 }
 
-/** What to know of the holders beside the table; nothing, as a rule. */
+/** A note on processes that could not be read, if there are any. */
 export function listNotes(
   sockets: readonly ListedSocket[],
   options: { root: boolean; width?: number | undefined },
 ): string[] {
-  // The same number for all of them, but for those nobody was looked for.
+  // Every socket with holders has the same number.
   const unreadable = sockets.find((each) => each.unreadable)?.unreadable ?? 0;
   if (unreadable === 0) return [];
   const who = unreadable === 1 ? "1 process" : `${unreadable} processes`;

@@ -5,15 +5,15 @@ import { UsageError } from "./usage_error.ts";
 export interface KnownOptions {
   /** With a value. */
   values?: readonly string[];
-  /** With a value that may be left out, which is empty then. */
+  /** With an optional value; empty if it is left out. */
   optional?: readonly string[];
-  /** Without one. */
+  /** Without a value. */
   flags?: readonly string[];
 }
 
 /** What a command line says. */
 export interface Options {
-  /** What is no option. */
+  /** Arguments that are not options. */
   readonly words: string[];
   /** `-h` or `-V`, if given. */
   readonly asks: "help" | "version" | undefined;
@@ -30,9 +30,9 @@ export interface Options {
 }
 
 /**
- * Reads options, wherever they stand among the words.
+ * Reads options at any position.
  *
- * @throws {UsageError} for one that is not known or lacks its value.
+ * @throws {UsageError} for an unknown option or a missing value.
  */
 export function readOptions(
   args: readonly string[],

@@ -4,10 +4,13 @@
  *
  * @module
  */
-import { createServer } from "node:net";
 import { bindSync } from "../../../client.ts";
 
 const [sock, host, port, name] = Deno.args;
 using web = bindSync(host!, Number(port), { sock: sock! });
-createServer((connection) => connection.end(name!))
-  .listen({ fd: web.dup() }, () => console.log("serving"));
+const listener = web.listen();
+console.log("serving");
+for await (const connection of listener) {
+  await connection.write(new TextEncoder().encode(name));
+  connection.close();
+}

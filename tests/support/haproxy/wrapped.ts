@@ -211,10 +211,16 @@ export class Wrapped implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The second one closes connections that a test has left open.
-    this.program.signal("SIGTERM");
-    this.program.signal("SIGTERM");
-    await this.program.end();
+    // Again and again: the second one is the end of the grace for connections
+    // that a test has left open, and two that come at once are one.
+    const ended = this.program.end();
+    let isOver = false;
+    ended.then(() => isOver = true, () => isOver = true);
+    await eventually("the end of the wrapper", () => {
+      this.program.signal("SIGTERM");
+      return isOver;
+    });
+    await ended;
     await this.program[Symbol.asyncDispose]();
     await this.daemon[Symbol.asyncDispose]();
     await this.scratch[Symbol.asyncDispose]();

@@ -5,7 +5,11 @@ import {
   parseAddress,
 } from "../../../address.ts";
 import { canonicalHost } from "../../../ffi/sockets/socket_address.ts";
-import type { Policy, Requester, Wish } from "../../../server/policy/policy.ts";
+import type {
+  AccessRequest,
+  ClientCredentials,
+  Policy,
+} from "../../../server/policy/policy.ts";
 import { parsePolicy } from "../../../server/policy/policy_file.ts";
 
 /** A rule as a file has it. */
@@ -17,7 +21,7 @@ export function policyOf(...rules: RuleText[]): Policy {
 }
 
 /** Somebody with no rights of any kind. */
-export const SOMEBODY: Requester = {
+export const SOMEBODY: ClientCredentials = {
   pid: 1234,
   uid: 1500,
   gid: 1600,
@@ -46,7 +50,7 @@ export function mayBind(
   address: string | Address,
   options?: readonly string[],
 ): boolean {
-  const what: Wish = {
+  const what: AccessRequest = {
     method: "bind",
     address: typeof address === "string" ? canonical(address) : address,
     ...(options && { options }),

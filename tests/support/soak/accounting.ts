@@ -14,7 +14,7 @@ import { occupy } from "./sockets.ts";
 
 /** What the daemon may write to its log at the level `error`. */
 const EXPECTED_LINES =
-  /^\S+ ERROR (policy refused, the (old one|last generation's) stays|clients are refused) |^$/;
+  /^\S+ ERROR (policy rejected, the previous one stays in force|clients refused) |^$/;
 
 /** What is to be accounted for. */
 export interface Books {

@@ -100,7 +100,7 @@ export class Operator {
       refused: async () => {
         const where = `${this.policyPath}:${line}: `;
         const complaint = await this.daemon.program.errors.next(where);
-        assert(complaint.includes("policy refused"), complaint);
+        assert(complaint.includes("policy rejected"), complaint);
       },
     };
   }

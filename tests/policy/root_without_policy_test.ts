@@ -8,7 +8,7 @@ import {
   unprivileged,
 } from "../support/unprivileged.ts";
 
-const WARNING = "others may connect to this daemon of root's";
+const WARNING = "root daemon without a policy";
 
 /** The warnings that a daemon has written by the time it ends, re-exec included. */
 async function warningsOf(
