@@ -7,11 +7,11 @@
  */
 
 import { prepareFolderRegistry } from "./folder_registry/prepare.ts";
-import { jsrAnswers } from "./jsr_answers.ts";
+import { isJsrReachable } from "./jsr_reachable.ts";
 import { runAsThisProcess } from "./run_as_this_process.ts";
 
 const env: Record<string, string> = {};
-if (Deno.env.get("JSR_URL") === undefined && !await jsrAnswers()) {
+if (Deno.env.get("JSR_URL") === undefined && !await isJsrReachable()) {
   try {
     env.JSR_URL = `file://${await prepareFolderRegistry()}/`;
   } catch (error) {

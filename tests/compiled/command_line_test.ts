@@ -4,10 +4,10 @@ import { Daemon } from "../support/daemon.ts";
 import { Program } from "../support/program.ts";
 import { treePath } from "../support/tree.ts";
 
-/** What the binary is made of, which needs no runtime of `deno compile`. */
+/** The binary's program, run without the runtime of `deno compile`. */
 const PROGRAM = [Deno.execPath(), "run", "-A", treePath("multibinder.ts")];
 
-/** Runs it to its end. */
+/** Runs the program to its end. */
 async function run(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -29,7 +29,7 @@ async function output(
 }
 
 Deno.test(
-  "the binary, the daemon and each command say the version",
+  "the binary, the daemon and each command print the version",
   async () => {
     assertEquals(await output(["-V"]), VERSION);
     assertEquals(await output(["--version"]), VERSION);
@@ -57,15 +57,30 @@ Deno.test(
 
 const WRONG: [what: string, args: string[], says: string, usage: string][] = [
   ["no command", [], "multibinder: the command is missing", "<command>"],
-  ["an unknown one", ["serve"], "multibinder: there is no command serve", "<"],
+  [
+    "an unknown command",
+    ["serve"],
+    "multibinder: there is no command serve",
+    "<",
+  ],
   ["no path", ["server"], "multibinder server: the path of", "server ["],
-  ["no such option", ["server", "-x"], "multibinder server: no option", "serv"],
-  ["a word too many", ["list", "a"], "multibinder list: list takes", "list ["],
+  [
+    "an unknown option",
+    ["server", "-x"],
+    "multibinder server: no option",
+    "serv",
+  ],
+  [
+    "an unexpected argument",
+    ["list", "a"],
+    "multibinder list: list takes",
+    "list [",
+  ],
 ];
 
 for (const [what, args, says, usage] of WRONG) {
   Deno.test(
-    `wrong usage of the binary ends with exit code 2 and the usage: ${what}`,
+    `a usage error of the binary exits with code 2 and prints the usage: ${what}`,
     async () => {
       const { code, output, errors } = await run(args);
       assertEquals({ code, output }, { code: 2, output: "" });
@@ -76,7 +91,7 @@ for (const [what, args, says, usage] of WRONG) {
 }
 
 Deno.test(
-  "a daemon and the commands of one binary work with each other",
+  "the daemon and the commands of one binary work together",
   async () => {
     await using daemon = await Daemon.start({
       program: [...PROGRAM, "server"],
@@ -104,7 +119,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a second daemon of the binary fails with exit code 1 and says why",
+  "a second daemon of the binary exits with code 1 and prints why",
   async () => {
     await using daemon = await Daemon.start({
       program: [...PROGRAM, "server"],
@@ -116,7 +131,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run of the binary passes variables on that a shell would lose",
+  "run of the binary passes on variables that a shell would lose",
   async () => {
     await using daemon = await Daemon.start({
       program: [...PROGRAM, "server"],

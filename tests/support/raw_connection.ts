@@ -195,7 +195,7 @@ export class RawConnection implements Disposable {
   }
 }
 
-/** The one answer to one request on a connection of its own. */
+/** The answer to one request on a new connection. */
 export async function ask(sock: string, request: string): Promise<Answer> {
   using connection = RawConnection.open(sock);
   await connection.send(request);
