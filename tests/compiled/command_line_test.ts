@@ -63,11 +63,11 @@ const WRONG: [what: string, args: string[], says: string, usage: string][] = [
     "multibinder: there is no command serve",
     "<",
   ],
-  ["no path", ["server"], "multibinder server: the path of", "server ["],
+  ["no path", ["server"], "multibinder server: missing path of", "server ["],
   [
     "an unknown option",
     ["server", "-x"],
-    "multibinder server: no option",
+    "multibinder server: unknown option",
     "serv",
   ],
   [
