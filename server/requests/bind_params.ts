@@ -56,7 +56,7 @@ export function readBindParams(params: unknown): BindRequest {
     : undefined;
   if (typeof first !== "object" || first === null || Array.isArray(first)) {
     throw invalidParams(
-      'expected [{"address": ..., "port": ...}] or [{"path": ...}]',
+      'bind takes [{"address": ..., "port": ...}] or [{"path": ...}]',
     );
   }
   const given = first as Record<string, unknown>;

@@ -73,6 +73,6 @@ Deno.test("--policy without a file is a usage error", async () => {
   const sock = scratch.join("control.sock");
   const started = Daemon.start({ sock, args: ["--policy="] });
   const error = await assertRejects(() => started, Error);
-  assertStringIncludes(error.message, "--policy: the file is missing");
+  assertStringIncludes(error.message, "--policy: missing file");
   await assertRejects(() => Deno.lstat(sock), Deno.errors.NotFound);
 });

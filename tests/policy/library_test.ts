@@ -73,5 +73,5 @@ Deno.test("loadPolicy rejects for an invalid and for a missing file", async () =
   await Deno.writeTextFile(file, '{\n"rules": [\n{ "user": "no-such-user" }]}');
   const error = await assertRejects(() => loadPolicy(file), PolicyError);
   assertEquals([error.path, error.line], [file, 3]);
-  assertEquals(error.reason, 'there is no user "no-such-user"');
+  assertEquals(error.reason, 'user "no-such-user" does not exist');
 });

@@ -325,7 +325,7 @@ Deno.test("a file that is not UTF-8 is refused with its line", async () => {
   const bytes = new TextEncoder().encode(EXAMPLE);
   bytes[EXAMPLE.indexOf("sshd")] = 0xff;
   await Deno.writeFile(path, bytes);
-  assertThrows(() => readPolicy(path), PolicyError, `${path}:4: no UTF-8`);
+  assertThrows(() => readPolicy(path), PolicyError, `${path}:4: invalid UTF-8`);
 });
 
 Deno.test("a missing file is an OsError", async () => {

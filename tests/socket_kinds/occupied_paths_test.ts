@@ -200,7 +200,7 @@ for (const { what, make, look } of OBSTACLES) {
     const before = look(path);
     for (const kind of PATH_KINDS) {
       const { message } = await inUse(path, kind);
-      assertStringIncludes(message, "no socket");
+      assertStringIncludes(message, "not a socket");
     }
     assertEquals(look(path), before);
   });

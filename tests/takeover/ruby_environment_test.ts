@@ -93,12 +93,12 @@ const WRONG: [string, Left, RegExp][] = [
   [
     "another address",
     { variable: "127_0.0.1__PORT", host: "127.0.0.2" },
-    /bound to something else/,
+    /bound to another address/,
   ],
   [
     "another port",
     { variable: "127_0.0.1__1", host: "127.0.0.1" },
-    /bound to something else/,
+    /bound to another address/,
   ],
   [
     "a socket that does not listen",
@@ -113,7 +113,7 @@ const WRONG: [string, Left, RegExp][] = [
   [
     "a name that is not an address",
     { variable: "nonsense", host: "127.0.0.1" },
-    /not <address>__<port>=<fd>/,
+    /expected <address>__<port>=<fd>/,
   ],
 ];
 
