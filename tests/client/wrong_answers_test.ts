@@ -99,22 +99,22 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "garbage",
-    says: "no JSON",
+    says: "not JSON",
     answer: (connection) => send("HTTP/1.1 400\r\n\r\n")(connection),
   },
   {
     what: "garbage with a socket",
-    says: "no JSON",
+    says: "not JSON",
     answer: (connection) => send("?", listeningSocket())(connection),
   },
   {
     what: "what only looks like JSON",
-    says: "no JSON",
+    says: "not JSON",
     answer: (connection) => send("{result: true}\n")(connection),
   },
   {
     what: "bytes that are no UTF-8",
-    says: "no JSON",
+    says: "not JSON",
     answer: (connection) =>
       connection.send(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)),
   },
