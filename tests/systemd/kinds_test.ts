@@ -104,7 +104,7 @@ Deno.test(
     ]);
     await service.becomes("NFileDescriptorStore", "2");
     const log = await machine.journal(service.unit);
-    assertEquals(log.split("leads to it no more").length, 3, log);
+    assertEquals(log.split("was replaced").length, 3, log);
     const error = await assertRejects(
       () => session.bind(`seqpacket:${taken}`),
       BindError,
