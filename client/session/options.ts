@@ -4,79 +4,119 @@ import type { Limits } from "./waiting.ts";
 /** Options of one call to the daemon. */
 export interface CallOptions {
   /**
-   * How long the call may take in ms, the wait for a daemon that is not up yet
-   * included. Default: 10000.
+   * How long the call may take, in ms, including the wait for a daemon that does
+   * not listen yet.
+   *
+   * @default 10000
    */
   timeout?: number;
-  /** Ends the call with the signal's reason. Default: none. */
+  /** Rejects the call with the signal's reason when it aborts. */
   signal?: AbortSignal;
 }
 
-/** Options of everything that connects to the daemon. */
+/** Options of a function that connects to the daemon. */
 export interface ConnectOptions extends CallOptions {
-  /** Path of the control socket. Default: the variable `MULTIBINDER_SOCK`. */
+  /**
+   * Path of the control socket.
+   *
+   * @default the environment variable `MULTIBINDER_SOCK`
+   */
   sock?: string;
 }
 
 /**
- * How the socket shall be. What is named takes effect on a socket that is
- * bound already, too; what is left out is as the kernel has it. `v6only` and
- * `device` are part of the address: with another value it is another socket.
+ * Options of a socket. An option that is given is also applied to a socket that
+ * the daemon already holds. `v6only` and `device` are part of the address: a bind
+ * with other values gets another socket.
  */
 export interface SocketOptions {
   /**
-   * How many connections may wait to be accepted (listen(2)); the kernel caps
-   * it at `net.core.somaxconn`. For TCP, UNIX stream and seqpacket sockets.
-   * Default: the daemon's, 1000.
+   * Length of the accept queue, in connections (listen(2)). The kernel limits it
+   * to `net.core.somaxconn`. For TCP, UNIX stream and seqpacket sockets.
+   *
+   * @default 1000
    */
   backlog?: number;
-  /** Whether an IPv6 socket refuses IPv4. Default: true, for `:PORT` false. */
+  /**
+   * Whether an IPv6 socket refuses IPv4 (IPV6_V6ONLY, ipv6(7)).
+   *
+   * @default true, and false for `:PORT`
+   */
   v6only?: boolean;
   /**
    * The network interface to bind to (SO_BINDTODEVICE, socket(7)). For TCP and
-   * UDP. Default: all of them.
+   * UDP.
+   *
+   * @default all interfaces
    */
   device?: string;
-  /** SO_REUSEPORT, socket(7). For TCP and UDP. Default: false. */
+  /**
+   * Whether other sockets may bind the same address (SO_REUSEPORT, socket(7)).
+   * For TCP and UDP.
+   *
+   * @default false
+   */
   reusePort?: boolean;
   /**
-   * Binds also an address that this machine does not have (IP_FREEBIND,
-   * ip(7)). For TCP and UDP. Default: false.
+   * Whether to bind an address that this machine does not have (IP_FREEBIND,
+   * ip(7)). For TCP and UDP.
+   *
+   * @default false
    */
   freeBind?: boolean;
   /**
    * IP_TRANSPARENT, ip(7): the daemon needs CAP_NET_ADMIN or CAP_NET_RAW. For
-   * TCP and UDP. Default: false.
+   * TCP and UDP.
+   *
+   * @default false
    */
   transparent?: boolean;
   /**
-   * A connection is there to accept when it has sent something, or after so
-   * many s (TCP_DEFER_ACCEPT, tcp(7)). For TCP. Default: 0, at once.
+   * How long a connection that has sent no data stays out of the accept queue,
+   * in seconds (TCP_DEFER_ACCEPT, tcp(7)). For TCP.
+   *
+   * @default 0
    */
   deferAccept?: number;
   /**
-   * How many connections may wait that have sent data with their SYN
-   * (TCP_FASTOPEN, tcp(7)). For TCP. Default: 0, none.
+   * How many connections with data in their SYN may be pending (TCP_FASTOPEN,
+   * tcp(7)). For TCP. 0 turns TCP Fast Open off.
+   *
+   * @default 0
    */
   fastOpen?: number;
   /**
    * SO_MARK, socket(7): the daemon needs CAP_NET_ADMIN or CAP_NET_RAW. For TCP
-   * and UDP. Default: 0.
+   * and UDP.
+   *
+   * @default 0
    */
   mark?: number;
-  /** SO_RCVBUF, socket(7), in bytes; the kernel doubles it. */
+  /** SO_RCVBUF, in bytes; the kernel doubles it (socket(7)). */
   recvBuffer?: number;
-  /** SO_SNDBUF, socket(7), in bytes; the kernel doubles it. */
+  /** SO_SNDBUF, in bytes; the kernel doubles it (socket(7)). */
   sendBuffer?: number;
-  /** Permissions of a UNIX socket's path. Default: `0o660`. */
+  /**
+   * Permissions of the path of a UNIX socket.
+   *
+   * @default 0o660
+   */
   mode?: number;
-  /** The path's user, by name or number. Default: the daemon's. */
+  /**
+   * Owner of the path of a UNIX socket, a name or a number.
+   *
+   * @default the user of the daemon
+   */
   owner?: string | number;
-  /** The path's group, by name or number. Default: the daemon's. */
+  /**
+   * Group of the path of a UNIX socket, a name or a number.
+   *
+   * @default the group of the daemon
+   */
   group?: string | number;
 }
 
-/** The options as the daemon takes them. */
+/** The options with the names and values of the protocol. */
 export function wireOptions(options: SocketOptions): WireOptions {
   const { mode } = options;
   const given: WireOptions = {

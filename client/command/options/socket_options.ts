@@ -3,36 +3,38 @@ import type { SocketOptions } from "../../session/options.ts";
 import type { Options } from "./options.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** Those that `exec` and `run` know, for {@linkcode readOptions}. */
+/** The socket options of `exec` and `run`. */
 export const SOCKET_OPTIONS = ["backlog", "mode", "owner", "group"] as const;
 
-/** Their part of the help. */
+/** Their help. */
 export const SOCKET_OPTIONS_USAGE =
   `  --backlog N          length of the accept queue; default: 1000
   --mode 0660          permissions of the paths of UNIX sockets
-  --owner USER         owner of those paths, a name or a number
-  --group GROUP        group of those paths, a name or a number`;
+  --owner USER         owner of the paths of UNIX sockets, a name or a number
+  --group GROUP        group of the paths of UNIX sockets, a name or a number`;
 
-/** What the sockets of a command line shall be like. */
+/** Options for the sockets of a command line. */
 export type CommandSocketOptions = Pick<
   SocketOptions,
   typeof SOCKET_OPTIONS[number]
 >;
 
 /**
- * Reads them.
+ * Reads the socket options.
  *
- * @throws {UsageError} for a value that is none.
+ * @throws {UsageError} if a value is invalid.
  */
 export function readSocketOptions(
   { one }: Pick<Options, "one">,
 ): CommandSocketOptions {
   const [backlog, mode, owner, group] = SOCKET_OPTIONS.map(one);
   if (backlog !== undefined && !/^\d{1,9}$/.test(backlog)) {
-    throw new UsageError(`--backlog ${backlog} is no number`);
+    throw new UsageError(`invalid --backlog ${backlog}: expected a number`);
   }
   if (mode !== undefined && !/^0?[0-7]{3}$/.test(mode)) {
-    throw new UsageError(`--mode ${mode} is not octal, such as 0660`);
+    throw new UsageError(
+      `invalid --mode ${mode}: expected an octal number such as 0660`,
+    );
   }
   return {
     ...(backlog !== undefined && { backlog: Number(backlog) }),
@@ -42,7 +44,7 @@ export function readSocketOptions(
   };
 }
 
-/** Those that are for that address: not every kind of socket has all. */
+/** The options that apply to the kind of socket of an address. */
 export function optionsFor(
   address: string,
   { backlog, ...access }: CommandSocketOptions,
