@@ -44,7 +44,21 @@ export interface PathAddress {
 /** What a socket is bound to. */
 export type Address = HostAddress | PathAddress;
 
-/** A text that is no address. */
+/**
+ * An address, host or port is invalid. The message says what is expected.
+ *
+ * @example
+ * ```ts
+ * import { AddressError, parseAddress } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   parseAddress("127.0.0.1");
+ * } catch (error) {
+ *   if (error instanceof AddressError) console.error(error.message);
+ *   // invalid address "127.0.0.1": expected 127.0.0.1:8000, ...
+ * }
+ * ```
+ */
 export class AddressError extends Error {
   /** `AddressError`. */
   override readonly name = "AddressError";
@@ -59,12 +73,12 @@ const PATH = /^(unix|seqpacket|unixgram):(.+)$/s;
 const HOST =
   /^(?:(tcp|udp):\/\/)?(?:\[([^[\]/]*:[^[\]/]*)\]|([^:[\]/]*)):(\d{1,5})$/;
 const EXAMPLES =
-  "write 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
+  "expected 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
 
 /**
  * Reads an address.
  *
- * @throws {AddressError} for a text that is none.
+ * @throws {AddressError} if the text is not an address.
  *
  * @example
  * ```ts
@@ -80,7 +94,7 @@ export function parseAddress(text: string): Address {
   const parts = HOST.exec(text);
   if (parts === null) {
     throw new AddressError(
-      `${JSON.stringify(text)} is no address: ${EXAMPLES}`,
+      `invalid address ${JSON.stringify(text)}: ${EXAMPLES}`,
     );
   }
   const kind = (parts[1] ?? "tcp") as InternetKind;
@@ -88,9 +102,10 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * A host and a port; no host at all is every IPv4 and IPv6 address.
+ * Makes an address of a host and a port. An empty host is every IPv4 and IPv6
+ * address.
  *
- * @throws {AddressError} for a port that is not 0 to 65535.
+ * @throws {AddressError} if the port is not 0 to 65535.
  */
 export function hostAddress(
   kind: InternetKind,
@@ -98,7 +113,7 @@ export function hostAddress(
   port: number,
 ): HostAddress {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new AddressError(`${port} is no port: 0 to 65535`);
+    throw new AddressError(`invalid port ${port}: expected 0 to 65535`);
   }
   return host === ""
     ? { kind, host: "::", port, v6only: false }
@@ -116,7 +131,7 @@ export function formatAddress(address: Address): string {
   return `${prefix}${bracketed(address)}:${address.port}`;
 }
 
-/** A machine may be called what a path begins with. */
+/** Whether a host has the name of a kind of path, such as `unix`. */
 function isPathKind(host: string): boolean {
   return host === "unix" || host === "seqpacket" || host === "unixgram";
 }

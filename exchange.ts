@@ -37,13 +37,27 @@ export interface Call {
   params?: unknown;
 }
 
-/** What came on the control socket is not what a multibinder answers. */
+/**
+ * The answer on the control socket is not valid, or does not have the sockets
+ * that were requested. The connection is closed.
+ *
+ * @example
+ * ```ts no-eval
+ * import { bind, ProtocolError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   using web = await bind("127.0.0.1", 8000, { sock: "/run/other.sock" });
+ * } catch (error) {
+ *   if (error instanceof ProtocolError) console.error(error.message);
+ * }
+ * ```
+ */
 export class ProtocolError extends Error {
   /** `ProtocolError`. */
   override readonly name: string = "ProtocolError";
 }
 
-/** The connection ended before an answer began: the request may be repeated. */
+/** The connection ended before the answer began. The request may be repeated. */
 export class ConnectionLost extends ProtocolError {
   /** `ConnectionLost`. */
   override readonly name: string = "ConnectionLost";

@@ -71,16 +71,31 @@ import {
 } from "./socket_address.ts";
 
 /**
- * Deno cannot listen on the shared socket. The message names the flag that is
- * missing, or the step that failed and the version of Deno it failed in.
- * Nothing is left behind but O_NONBLOCK: pass `binding.dup()` to
- * `node:http`'s `listen({ fd })`, or the descriptor to another program.
+ * Deno cannot listen on the shared socket. The message names the missing flag, or
+ * the step that failed and the version of Deno. The socket may have become
+ * non-blocking (O_NONBLOCK, fcntl(2)); nothing else has changed. The program can
+ * pass `binding.dup()` to `listen({ fd })` of `node:http`, or the descriptor to
+ * another program.
+ *
+ * @example
+ * ```ts no-eval
+ * import { createServer } from "node:http";
+ * import { AdoptionError, bind } from "jsr:@multibinder/client";
+ *
+ * using web = await bind("127.0.0.1", 8000);
+ * try {
+ *   web.serve(() => new Response("hello\n"));
+ * } catch (error) {
+ *   if (!(error instanceof AdoptionError)) throw error;
+ *   createServer((_, answer) => answer.end("hello\n")).listen({ fd: web.dup() });
+ * }
+ * ```
  */
 export class AdoptionError extends Error {
   /** `AdoptionError`. */
   override readonly name = "AdoptionError";
 
-  /** Names the step that failed and why. */
+  /** `cause` is the reason why `step` failed. */
   constructor(
     /** `permission`, `open`, `locate`, `watch`, `keep`, `withdraw`, `unblock`, `replace` or `register`. */
     readonly step: string,

@@ -56,12 +56,26 @@ export interface Policy {
   decide(who: Requester, what: Wish): Decision;
 }
 
-/** A file that is no policy. */
+/**
+ * A policy file is invalid. The message is `path:line: reason`. docs/policy.md
+ * describes the format.
+ *
+ * @example
+ * ```ts no-eval
+ * import { loadPolicy, PolicyError } from "jsr:@multibinder/server";
+ *
+ * try {
+ *   loadPolicy("/etc/multibinder/policy.jsonc");
+ * } catch (error) {
+ *   if (error instanceof PolicyError) console.error(error.path, error.line);
+ * }
+ * ```
+ */
 export class PolicyError extends Error {
   /** `PolicyError`. */
   override readonly name = "PolicyError";
 
-  /** `line` of the file at `path` is wrong, counted from 1. */
+  /** An error on `line`, counted from 1, of the file at `path`. */
   constructor(
     readonly path: string,
     readonly line: number,
