@@ -16,7 +16,7 @@ export interface ReexecOptions {
  *
  * It executes `Deno.execPath()` with the same command line. Every
  * {@linkcode Binding} whose `fd` was read stays open under its number; every
- * other descriptor from 3 on is closed. The environment is the one that this
+ * close-on-exec descriptor is closed. The environment is the one that this
  * program was started with, and `env`.
  *
  * An exec removes the listeners of signals, and a signal without a listener

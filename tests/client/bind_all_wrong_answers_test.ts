@@ -157,7 +157,7 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
   ],
   [
     "is not an array",
-    "no array",
+    "not an array",
     (connection, [first]) =>
       send(connection, granted(first!), udpSocket(), udpSocket()),
   ],
@@ -168,13 +168,13 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
   ],
   [
     "has what is no socket",
-    "something else",
+    "not a listening socket",
     (connection, requests) =>
       send(connection, requests.map(granted), udpSocket(), spareDescriptor()!),
   ],
   [
     "has a socket that does not listen",
-    "something else",
+    "not a listening socket",
     (connection, requests) =>
       send(
         connection,
