@@ -178,7 +178,7 @@ export interface Refusals {
   clients: number;
   /** Binds, for `--max-binds`. */
   binds: number;
-  /** Clients whose request did not come to its end in time. */
+  /** Clients that did not complete a request in time. */
   timeouts: number;
   /** Clients that did not read their answers. */
   unread: number;

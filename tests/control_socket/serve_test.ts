@@ -8,6 +8,7 @@ import {
   type Server,
 } from "../../server.ts";
 import { withoutLeak } from "../support/descriptor_leak.ts";
+import { RawConnection } from "../support/raw_connection.ts";
 import { Scratch } from "../support/tree.ts";
 import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
 
@@ -50,9 +51,10 @@ Deno.test("a server that has failed says why, also when it is shut down then", a
   let server: Server;
   try {
     server = serve({ path, ...QUIET });
+    const failure = assertRejects(() => server.finished, OsError, "EBADF");
     // The daemon asks which descriptors are ready when a client wakes it up.
-    using _client = await Deno.connect({ transport: "unix", path });
-    await assertRejects(() => server.finished, OsError, "EBADF");
+    using _client = RawConnection.open(path);
+    await failure;
   } finally {
     Object.defineProperty(libc(), "epoll_wait", { value: real });
   }

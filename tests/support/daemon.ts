@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { connect } from "../../client.ts";
+import { connect, type Session } from "../../client.ts";
 import type { Status } from "../../protocol.ts";
 import { Program } from "./program.ts";
+import { RawConnection } from "./raw_connection.ts";
 import { libcPath, Scratch, treePath } from "./tree.ts";
 
 /** Options of {@linkcode Daemon.start}. */
@@ -58,43 +59,28 @@ const SIGNALS_BLOCKED: readonly string[] =
     ? ["env", "--block-signal=HUP,USR1,TERM,INT"]
     : [];
 
-/** A daemon that listens. `await using` ends it. */
-export class Daemon implements AsyncDisposable {
-  readonly #scratch: Scratch;
-  /** The process. */
-  readonly program: Program;
-  /** The path of the control socket. */
-  readonly sock: string;
+/** A daemon that listens. `await using` ends it and removes its files. */
+export class RunningDaemon implements AsyncDisposable {
+  /** Takes over a program that has started; {@linkcode untilListening} is next. */
+  constructor(
+    /** Where its files are. */
+    readonly scratch: Scratch,
+    /** The process. */
+    readonly program: Program,
+    /** The path of the control socket. */
+    readonly sock: string,
+  ) {}
 
-  private constructor(scratch: Scratch, program: Program, sock: string) {
-    this.#scratch = scratch;
-    this.program = program;
-    this.sock = sock;
-  }
-
-  /** Starts one and waits until it says that it listens. */
-  static async start(options: DaemonOptions = {}): Promise<Daemon> {
-    const scratch = await Scratch.make();
-    const sock = options.sock ?? scratch.join("control.sock");
-    const command = [
-      ...SIGNALS_BLOCKED,
-      ...options.under ?? [],
-      ...daemonCommand(sock, options),
-    ];
-    const program = Program.start(command[0]!, {
-      args: command.slice(1),
-      ...(options.env && { env: options.env }),
-    });
-    const daemon = new Daemon(scratch, program, sock);
+  /** Waits until it says that it listens; ends it if it never does. */
+  async untilListening(): Promise<void> {
     try {
-      await daemon.listening();
+      await this.listening();
     } catch (error) {
-      await daemon[Symbol.asyncDispose]();
-      throw new Error(`the daemon wrote: ${program.errors.text}`, {
+      await this[Symbol.asyncDispose]();
+      throw new Error(`the daemon wrote: ${this.program.errors.text}`, {
         cause: error,
       });
     }
-    return daemon;
   }
 
   /** Its process. */
@@ -109,6 +95,16 @@ export class Daemon implements AsyncDisposable {
     );
   }
 
+  /** A connection to the control socket, to send and receive bytes on. */
+  rawConnection(): RawConnection {
+    return RawConnection.open(this.sock);
+  }
+
+  /** A session of the client library. */
+  session(): Promise<Session> {
+    return connect({ sock: this.sock });
+  }
+
   /** Re-executes it and waits for the next generation. */
   async reexec(): Promise<void> {
     this.program.signal("SIGUSR1");
@@ -117,7 +113,7 @@ export class Daemon implements AsyncDisposable {
 
   /** What it says of itself. */
   async status(): Promise<Status> {
-    using session = await connect({ sock: this.sock });
+    using session = await this.session();
     return await session.status();
   }
 
@@ -129,6 +125,27 @@ export class Daemon implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.program[Symbol.asyncDispose]();
-    await this.#scratch[Symbol.asyncDispose]();
+    await this.scratch[Symbol.asyncDispose]();
+  }
+}
+
+/** A daemon of this tree. */
+export class Daemon extends RunningDaemon {
+  /** Starts one and waits until it says that it listens. */
+  static async start(options: DaemonOptions = {}): Promise<Daemon> {
+    const scratch = await Scratch.make();
+    const sock = options.sock ?? scratch.join("control.sock");
+    const command = [
+      ...SIGNALS_BLOCKED,
+      ...options.under ?? [],
+      ...daemonCommand(sock, options),
+    ];
+    const program = Program.start(command[0]!, {
+      args: command.slice(1),
+      ...(options.env && { env: options.env }),
+    });
+    const daemon = new Daemon(scratch, program, sock);
+    await daemon.untilListening();
+    return daemon;
   }
 }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { denoOutput } from "../folder_registry/deno_command.ts";
 import { FAULTS } from "./selection.ts";
 
 /** What a version of Deno made of the tests. */
@@ -32,6 +33,7 @@ export async function writeTable(
     path,
     `${before}\n\n${tableOf(results)}\n\n${page.slice(end)}`,
   );
+  await denoOutput(["fmt", "--quiet", path], { cwd: "." });
 }
 
 function row(cells: readonly (string | number)[]): string {

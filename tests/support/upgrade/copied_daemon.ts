@@ -4,9 +4,7 @@
  *
  * @module
  */
-import { connect } from "../../../client.ts";
-import type { Status } from "../../../protocol.ts";
-import { MINIMAL_FLAGS } from "../daemon.ts";
+import { MINIMAL_FLAGS, RunningDaemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { Program } from "../program.ts";
 import { Scratch, treePath } from "../tree.ts";
@@ -115,19 +113,19 @@ export interface CopiedDaemonOptions {
   change?: (source: SourceCopy) => Promise<void>;
 }
 
-/** A daemon that listens. `await using` ends it. */
-export class CopiedDaemon implements AsyncDisposable {
+/** A daemon that runs from a copy of its source, with a Deno of its own. */
+export class CopiedDaemon extends RunningDaemon {
   private constructor(
-    readonly scratch: Scratch,
+    scratch: Scratch,
+    program: Program,
+    sock: string,
     /** What it was started from. */
     readonly source: SourceCopy,
     /** The binary that runs it. */
     readonly deno: string,
-    /** The path of the control socket. */
-    readonly sock: string,
-    /** The process. */
-    readonly program: Program,
-  ) {}
+  ) {
+    super(scratch, program, sock);
+  }
 
   /** Starts one and waits until it says that it listens. */
   static async start(
@@ -151,46 +149,15 @@ export class CopiedDaemon implements AsyncDisposable {
       sock,
     ];
     const program = Program.start(command[0]!, { args: command.slice(1) });
-    const daemon = new CopiedDaemon(scratch, source, deno, sock, program);
-    try {
-      await daemon.listening();
-    } catch (error) {
-      await daemon[Symbol.asyncDispose]();
-      throw new Error(`the daemon wrote: ${program.errors.text}`, {
-        cause: error,
-      });
-    }
+    const daemon = new CopiedDaemon(scratch, program, sock, source, deno);
+    await daemon.untilListening();
     return daemon;
-  }
-
-  /** Its process. */
-  get pid(): number {
-    return this.program.pid;
-  }
-
-  /** Waits for the next line that says it listens. */
-  async listening(): Promise<void> {
-    await this.program.output.next(
-      `Listening for binds on control socket: ${this.sock}`,
-    );
   }
 
   /** Asks for an upgrade that fails: the line of the log that says why. */
   async failingUpgrade(): Promise<string> {
     this.program.signal("SIGUSR1");
     return await this.program.errors.next("upgrade abandoned");
-  }
-
-  /** Re-executes it and waits for the next generation. */
-  async reexec(): Promise<void> {
-    this.program.signal("SIGUSR1");
-    await this.listening();
-  }
-
-  /** What it says of itself. */
-  async status(): Promise<Status> {
-    using session = await connect({ sock: this.sock });
-    return await session.status();
   }
 
   /** Waits until it has as many children as that, with the zombies. */
@@ -201,17 +168,6 @@ export class CopiedDaemon implements AsyncDisposable {
       async () => (children = await childrenOf(this.pid)).length === count,
     );
     return children;
-  }
-
-  /** Ends it as a service manager does, and says how it ended. */
-  async stop(): ReturnType<Program["end"]> {
-    this.program.signal("SIGTERM");
-    return await this.program.end();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.program[Symbol.asyncDispose]();
-    await this.scratch[Symbol.asyncDispose]();
   }
 }
 
