@@ -1,5 +1,5 @@
 /**
- * The grammar of socket addresses.
+ * One grammar for the addresses that a socket is bound to.
  *
  * ```text
  * 127.0.0.1:8000   [::1]:8000   localhost:8000   :8000 (every IPv4 and IPv6 address)
@@ -29,7 +29,7 @@ export interface HostAddress {
   port: number;
   /** Whether an IPv6 socket refuses IPv4. Default: true. */
   v6only: boolean;
-  /** The network interface it is bound to. Default: all. */
+  /** The network interface it is bound to. Default: all of them. */
   device?: string;
 }
 
@@ -41,29 +41,16 @@ export interface PathAddress {
   path: string;
 }
 
-/** The address of a socket. */
+/** What a socket is bound to. */
 export type Address = HostAddress | PathAddress;
 
-/**
- * The text is not a valid address; the message lists the valid forms.
- *
- * @example
- * ```ts
- * import { AddressError, parseAddress } from "jsr:@multibinder/client";
- *
- * try {
- *   parseAddress("8000");
- * } catch (error) {
- *   console.log(error instanceof AddressError); // true
- * }
- * ```
- */
+/** A text that is no address. */
 export class AddressError extends Error {
   /** `AddressError`. */
   override readonly name = "AddressError";
 }
 
-/** Whether the address has a host and a port. */
+/** Whether the address is a host and a port. */
 export function hasHost(address: Address): address is HostAddress {
   return address.kind === "tcp" || address.kind === "udp";
 }
@@ -72,12 +59,12 @@ const PATH = /^(unix|seqpacket|unixgram):(.+)$/s;
 const HOST =
   /^(?:(tcp|udp):\/\/)?(?:\[([^[\]/]*:[^[\]/]*)\]|([^:[\]/]*)):(\d{1,5})$/;
 const EXAMPLES =
-  "expected 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
+  "write 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
 
 /**
- * Parse an address.
+ * Reads an address.
  *
- * @throws {AddressError} for an invalid address.
+ * @throws {AddressError} for a text that is none.
  *
  * @example
  * ```ts
@@ -93,7 +80,7 @@ export function parseAddress(text: string): Address {
   const parts = HOST.exec(text);
   if (parts === null) {
     throw new AddressError(
-      `invalid address ${JSON.stringify(text)}: ${EXAMPLES}`,
+      `${JSON.stringify(text)} is no address: ${EXAMPLES}`,
     );
   }
   const kind = (parts[1] ?? "tcp") as InternetKind;
@@ -101,8 +88,7 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * The address of a host and a port; an empty host means every IPv4 and IPv6
- * address.
+ * A host and a port; no host at all is every IPv4 and IPv6 address.
  *
  * @throws {AddressError} for a port that is not 0 to 65535.
  */
@@ -112,7 +98,7 @@ export function hostAddress(
   port: number,
 ): HostAddress {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new AddressError(`invalid port ${port}: expected 0 to 65535`);
+    throw new AddressError(`${port} is no port: 0 to 65535`);
   }
   return host === ""
     ? { kind, host: "::", port, v6only: false }
@@ -120,8 +106,8 @@ export function hostAddress(
 }
 
 /**
- * Format an address for {@linkcode parseAddress}, without `tcp://` unless the
- * host would be read as another kind.
+ * The address as {@linkcode parseAddress} reads it; `tcp://` is left out where
+ * nothing else could be meant.
  */
 export function formatAddress(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
@@ -130,7 +116,7 @@ export function formatAddress(address: Address): string {
   return `${prefix}${bracketed(address)}:${address.port}`;
 }
 
-/** A host may be named like the prefix of a path. */
+/** A machine may be called what a path begins with. */
 function isPathKind(host: string): boolean {
   return host === "unix" || host === "seqpacket" || host === "unixgram";
 }
@@ -141,8 +127,9 @@ function bracketed({ host, v6only }: HostAddress): string {
 }
 
 /**
- * The key that identifies a socket: kind, canonical address, port, interface
- * and, for IPv6, whether IPv4 is refused. Host names are not resolved.
+ * What two requests for the same socket have in common: kind, canonical
+ * address, port, interface and, for IPv6, whether IPv4 is refused. A name stays
+ * a name: it has to be resolved first.
  */
 export function identityOf(address: Address): string {
   if (!hasHost(address)) return canonicalIdentity(address);
@@ -151,7 +138,7 @@ export function identityOf(address: Address): string {
   return canonicalIdentity({ ...address, host });
 }
 
-/** Same as {@linkcode identityOf}, for an address with a canonical host. */
+/** {@linkcode identityOf} an address whose host is canonical already. */
 export function canonicalIdentity(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
   const { kind, host, port, v6only, device } = address;

@@ -1,5 +1,5 @@
 /**
- * Parses and formats durations.
+ * Durations as command lines take them and as people read them.
  *
  * @module
  */
@@ -10,12 +10,12 @@ const UNITS: Readonly<Record<string, number>> = {
   min: 60_000,
 };
 
-/** The longest duration of a timer, in ms. */
+/** The longest that a timer takes, in ms. */
 const LONGEST = 0x7fffffff;
 
 /**
- * Parse `2s`, `500ms`, `1.5` or `2min` to milliseconds; a bare number is
- * seconds. `undefined` for an invalid duration.
+ * Milliseconds of `2s`, `500ms`, `1.5`, `2min`; a bare number is seconds.
+ * `undefined` for anything else.
  */
 export function parseDuration(text: string): number | undefined {
   const parts = /^(\d+(?:\.\d+)?)(ms|s|min|)$/.exec(text);
@@ -24,7 +24,7 @@ export function parseDuration(text: string): number | undefined {
   return duration > LONGEST ? undefined : duration;
 }
 
-/** Format a duration in ms: `250 ms`, `1.5 s`. */
+/** A duration in ms as a person says it: `250 ms`, `1.5 s`. */
 export function formatDuration(duration: number): string {
   return duration < 1000 ? `${duration} ms` : `${duration / 1000} s`;
 }

@@ -1,6 +1,6 @@
 /**
- * Sends one message to a daemon and receives the answer. The client library and
- * the takeover client share this file.
+ * One message to a daemon and the answer to it. The client library and a
+ * daemon that takes over from another one share this.
  *
  * @module
  */
@@ -18,55 +18,39 @@ import {
   FramingError,
 } from "./protocol.ts";
 
-/** The longest answer, in bytes; a list of 10,000 binds has about 3 MB. */
+/** The longest answer, in bytes: a list of 10,000 binds has some 3 MB. */
 const MAX_ANSWER = 64 * 1024 * 1024;
 
-/** Yielded by an exchange that must wait until a socket is ready. */
+/** An exchange yields one where it has to wait until a socket is ready. */
 export interface SocketWait {
   fd: number;
   readiness: Readiness;
-  /** The reason for a timeout error. */
+  /** What has not happened yet, for the error when it never does. */
   missing: string;
 }
 
-/** The method and params of a request. */
+/** What a request asks for. */
 export interface Call {
   /** Such as `bind`. */
   method: string;
-  /** The params of the method. */
+  /** As the method takes them. */
   params?: unknown;
 }
 
-/**
- * The daemon's answer violates the protocol, or the connection ended within it.
- *
- * @example
- * ```ts no-eval
- * import { bind, ProtocolError } from "jsr:@multibinder/client";
- *
- * try {
- *   using web = await bind("127.0.0.1:8000");
- * } catch (error) {
- *   if (error instanceof ProtocolError) console.error("not a multibinder:", error.message);
- * }
- * ```
- */
+/** What came on the control socket is not what a multibinder answers. */
 export class ProtocolError extends Error {
   /** `ProtocolError`. */
   override readonly name: string = "ProtocolError";
 }
 
-/**
- * Thrown when the connection ends before an answer begins. The request can be
- * repeated.
- */
+/** The connection ended before an answer began: the request may be repeated. */
 export class ConnectionLost extends ProtocolError {
   /** `ConnectionLost`. */
   override readonly name: string = "ConnectionLost";
 }
 
 /**
- * Send one request and receive the answer, which can be an error. The caller
+ * Sends one request and receives the answer, which may be an error. The caller
  * owns the descriptors.
  *
  * @throws as {@linkcode exchangeMessages} and {@linkcode readAnswer}.
@@ -87,8 +71,8 @@ export function* exchangeRequest(
 }
 
 /**
- * Send one message and receive one with its descriptors. The caller owns the
- * descriptors.
+ * Sends one message and receives one, with its descriptors, which the caller
+ * owns.
  *
  * @throws {ConnectionLost} when the connection ends before an answer begins.
  * @throws {ProtocolError} when the answer is not JSON or is cut off.
@@ -120,7 +104,7 @@ function* sendAll(
   while (rest.length > 0) {
     const sent = unlessLost(() => send(fd, rest));
     if (sent === -1) {
-      const missing = "the daemon does not read the request";
+      const missing = "the daemon does not take in the request";
       yield { fd, readiness: "write", missing };
     } else {
       rest = rest.subarray(sent);
@@ -128,10 +112,7 @@ function* sendAll(
   }
 }
 
-/**
- * Receives a message. After a connection is `lost`, no more data arrives, so it
- * does not wait.
- */
+/** If the connection is `lost`, all that can be received has arrived. */
 function* receiveMessage(
   fd: number,
   lost: ConnectionLost | undefined,
@@ -164,7 +145,7 @@ function* receiveMessage(
       if (received.bytes.length === 0) {
         throw framing.pending.length === 0
           ? new ConnectionLost("the daemon closed the connection unanswered")
-          : new ProtocolError("the daemon's answer is incomplete");
+          : new ProtocolError("the daemon's answer ended in the middle");
       }
       framing.append(received.bytes);
       const message = framing.next();
@@ -189,7 +170,7 @@ function decodeAnswer(message: Uint8Array<ArrayBuffer>): unknown {
 
 function notJson(cause: unknown): ProtocolError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new ProtocolError(`the daemon's answer is not JSON: ${reason}`, {
+  return new ProtocolError(`the daemon's answer is no JSON: ${reason}`, {
     cause,
   });
 }
@@ -211,18 +192,18 @@ function unlessLost<T>(call: () => T): T {
 }
 
 /**
- * Check and return the answer to the request with the given id.
+ * Reads the answer to the request with that id.
  *
  * @throws {ProtocolError} when it is not an answer to this request.
  */
 export function readAnswer(message: unknown, id: string): Answer {
   if (typeof message !== "object" || message === null) {
-    throw new ProtocolError("the daemon's answer is not an object");
+    throw new ProtocolError("the daemon's answer is no object");
   }
   const answer = message as Answer;
   const error = readError(answer);
-  // An error can have no id: the Ruby server omits it for an unknown method,
-  // and a server cannot know the id of a malformed request.
+  // An error may have no id: the Ruby server leaves it out for a method that it
+  // does not know, and no server knows the id of a request that it cannot read.
   const anonymous = error !== undefined && (answer.id ?? null) === null;
   if (answer.id !== id && !anonymous) {
     throw new ProtocolError(
@@ -237,7 +218,7 @@ function readError(answer: Answer): ErrorObject | undefined {
   if (error === undefined || error === null) return undefined;
   const { code, message, data } = error;
   if (typeof code !== "number" || typeof message !== "string") {
-    throw new ProtocolError("the error in the daemon's answer is invalid");
+    throw new ProtocolError("the error in the daemon's answer is none");
   }
   return { code, message, data };
 }

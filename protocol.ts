@@ -1,44 +1,42 @@
 /**
- * The protocol of the control socket: a stream of JSON-RPC 2.0 objects. The
- * ancillary data of an answer carries its descriptors.
+ * What both sides say on the control socket: JSON-RPC 2.0 objects, one after
+ * another on a stream, an answer's descriptors in its ancillary data.
  *
  * @module
  */
 import type { Kind } from "./address.ts";
 
-/** The codes of error answers. */
+/** The numbers in an error answer. */
 export const ErrorCode = {
-  /** The request is not JSON. */
+  /** What came is no JSON. */
   PARSE_ERROR: -32700,
-  /** JSON that is not a request, or longer than {@linkcode MAX_REQUEST}. */
+  /** JSON, but no request; also: longer than {@linkcode MAX_REQUEST}. */
   INVALID_REQUEST: -32600,
-  /** The method does not exist. */
+  /** No such method. */
   METHOD_NOT_FOUND: -32601,
-  /** The params are invalid for the method. */
+  /** The method has no use for these params. */
   INVALID_PARAMS: -32602,
-  /** An internal error of the daemon. */
+  /** The daemon's own fault. */
   INTERNAL_ERROR: -32603,
-  /**
-   * The socket cannot be created, bound or listened on; `data` has the reason.
-   */
+  /** The socket could not be made, bound or listened on; data says why. */
   COULD_NOT_BIND: 10000,
-  /** The policy denies the request. */
+  /** The policy says no. */
   DENIED: 10001,
-  /** The daemon has no spare descriptor. */
+  /** The daemon has no descriptor left. */
   NO_DESCRIPTORS: 10002,
   /** One of the daemon's own limits is reached. */
   LIMIT_REACHED: 10003,
-  /** No socket is bound to that address. */
+  /** Nothing is bound to that address. */
   NO_SUCH_BIND: 10004,
 } as const;
 
 /** The longest request, in bytes. */
 export const MAX_REQUEST = 64 * 1024;
 
-/** The default backlog, the same as in the Ruby multibinder. */
+/** The backlog of a bind that names none, as the Ruby multibinder has it. */
 export const DEFAULT_BACKLOG = 1000;
 
-/** The methods of the daemon. */
+/** The methods that the daemon has. */
 export const METHODS = ["bind", "list", "release", "status"] as const;
 
 /** The name of a method. */
@@ -49,29 +47,26 @@ export function isMethod(name: string): name is Method {
   return (METHODS as readonly string[]).includes(name);
 }
 
-/** The id that links an answer to its request. */
+/** What ties an answer to its request. */
 export type RequestId = string | number | null;
 
 /**
- * Socket options of `bind`. Each kind of socket takes its own options; a
- * missing option has the kernel's default. A repeated `bind` applies its
- * options to the existing socket.
+ * How a socket shall be, beside what it is bound to. Each kind of socket takes
+ * its own; what is left out is as the kernel has it. A repeated `bind` applies
+ * what it names to the socket that is there.
  */
 export interface WireOptions {
-  /** The length limit of the accept queue (listen(2)). Default: 1000. */
+  /** How many connections may wait to be accepted (listen(2)). Default: 1000. */
   backlog?: number;
   /** SO_REUSEPORT, socket(7). */
   reuse_port?: boolean;
-  /** IP_FREEBIND, ip(7): allows an address that this machine does not have. */
+  /** IP_FREEBIND, ip(7): also an address that this machine does not have. */
   free_bind?: boolean;
   /** IP_TRANSPARENT, ip(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   transparent?: boolean;
   /** TCP_DEFER_ACCEPT, tcp(7), in s. */
   defer_accept?: number;
-  /**
-   * TCP_FASTOPEN, tcp(7): the limit of pending connections with data in the
-   * SYN.
-   */
+  /** TCP_FASTOPEN, tcp(7): how many may wait that have sent data with a SYN. */
   fast_open?: number;
   /** SO_MARK, socket(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   mark?: number;
@@ -93,9 +88,9 @@ export interface BindParams extends WireOptions {
   address?: string;
   /** 0 to 65535; 0 lets the kernel choose. */
   port?: number;
-  /** The path of a UNIX socket, or `@name`, instead of address and port. */
+  /** The path of a UNIX socket, or `@name`, in place of address and port. */
   path?: string;
-  /** Default: `tcp`, or `unix` with a path. */
+  /** Default: `tcp`, with a path `unix`. */
   kind?: Kind;
   /** Whether an IPv6 socket refuses IPv4. Default: true. */
   v6only?: boolean;
@@ -103,69 +98,9 @@ export interface BindParams extends WireOptions {
   device?: string;
 }
 
-/** The options of `bind`: those of {@linkcode WireOptions} and of the address. */
-export type BindOptionName = keyof WireOptions | "v6only" | "device";
-
-/** The value that an option takes. */
-export type BindOptionValue =
-  | "boolean"
-  /** A network interface, such as `eth0`. */
-  | "interface"
-  /** Permissions as octal text, such as `0660`. */
-  | "mode"
-  /** A user or a group, by name or number. */
-  | "account"
-  /** A whole number, both ends included. */
-  | { readonly least: number; readonly most: number };
-
-/** An option of `bind`. */
-export interface BindOption {
-  /** The kinds of socket that take it. */
-  readonly kinds: readonly Kind[];
-  /** The value that it takes. */
-  readonly value: BindOptionValue;
-}
-
-const INTERNET: readonly Kind[] = ["tcp", "udp"];
-const PATHS: readonly Kind[] = ["unix", "seqpacket", "unixgram"];
-const QUEUED: readonly Kind[] = ["tcp", "unix", "seqpacket"];
-const ALL: readonly Kind[] = [...INTERNET, ...PATHS];
-
-/** As in C: setsockopt(2) and listen(2) take an int, SO_MARK an unsigned one. */
-const MAX_INT = 0x7fffffff;
-const MAX_UNSIGNED = 0xffffffff;
-
-/** Every option of `bind`. */
-export const BIND_OPTIONS: Readonly<Record<BindOptionName, BindOption>> = {
-  backlog: { kinds: QUEUED, value: { least: 0, most: MAX_INT } },
-  v6only: { kinds: INTERNET, value: "boolean" },
-  device: { kinds: INTERNET, value: "interface" },
-  reuse_port: { kinds: INTERNET, value: "boolean" },
-  free_bind: { kinds: INTERNET, value: "boolean" },
-  transparent: { kinds: INTERNET, value: "boolean" },
-  defer_accept: { kinds: ["tcp"], value: { least: 0, most: MAX_INT } },
-  fast_open: { kinds: ["tcp"], value: { least: 0, most: MAX_INT } },
-  mark: { kinds: INTERNET, value: { least: 0, most: MAX_UNSIGNED } },
-  recv_buffer: { kinds: ALL, value: { least: 1, most: MAX_INT } },
-  send_buffer: { kinds: ALL, value: { least: 1, most: MAX_INT } },
-  mode: { kinds: PATHS, value: "mode" },
-  owner: { kinds: PATHS, value: "account" },
-  group: { kinds: PATHS, value: "account" },
-};
-
-/** Whether `bind` has an option of that name. */
-export function isBindOption(name: string): name is BindOptionName {
-  return Object.hasOwn(BIND_OPTIONS, name);
-}
-
-/** Whether sockets of that kind have an accept queue, and so a backlog. */
-export function hasBacklog(kind: Kind): boolean {
-  return QUEUED.includes(kind);
-}
-
-/** A failed system call, in the `data` of an error answer. */
+/** What failed in the kernel, in the `data` of an error answer. */
 export interface ErrorData {
-  /** The number, as in errno(3). */
+  /** As in errno(3). */
   errno: number;
   /** Its name, such as `EADDRINUSE`. */
   code: string;
@@ -187,50 +122,47 @@ export interface ErrorObject {
 export interface Answer {
   /** Always "2.0"; older servers leave it out of an error. */
   jsonrpc?: "2.0";
-  /** The id of the request, or null. */
+  /** The request's, or null. */
   id?: RequestId;
-  /** The result of a successful request. */
+  /** What was asked for, of a success. */
   result?: unknown;
-  /** The error of a failed request. */
+  /** Why not, of a failure. */
   error?: ErrorObject;
 }
 
 /** One held socket in the answer to `list`. */
 export interface BindDescription {
-  /** The address in the form of `parseAddress`. */
+  /** As `parseAddress` of address.ts reads it. */
   address: string;
-  /** For port 0: the address with the port that the kernel chose. */
+  /** Where port 0 was asked for: the address with the port it has. */
   bound?: string;
   /** What kind of socket it is. */
   kind: Kind;
-  /** The options of `bind`. */
+  /** What `bind` was asked for beside the address. */
   options: WireOptions & { v6only?: boolean; device?: string };
-  /** The time of the bind, ISO 8601. */
+  /** When it was bound, ISO 8601. */
   bound_at: string;
-  /** How many times it was passed to a client. */
+  /** How many times it was handed out. */
   handed_out: number;
-  /** The last client that received it. */
+  /** Who got it last. */
   last_peer?: { pid: number; uid: number; gid: number; at: string };
-  /** The socket's inode, as in /proc/PID/fd (proc_pid_fd(5)). */
+  /** The socket's inode, by which /proc/PID/fd names it (proc_pid_fd(5)). */
   inode: string;
-  /** The file at its path, if any: device `major:minor` and inode. */
+  /** The file at its path, where it has one: device `major:minor` and inode. */
   file?: { device: string; inode: string };
-  /**
-   * The length of the accept queue; missing where the kernel does not report
-   * it.
-   */
+  /** Connections that wait to be accepted; missing where nobody can tell. */
   waiting?: number;
 }
 
-/** How often a method was called. */
+/** How often a method was asked for. */
 export interface RequestCount {
-  /** All requests. */
+  /** All of them. */
   requests: number;
-  /** Requests that were answered with an error. */
+  /** Those that were answered with an error. */
   errors: number;
 }
 
-/** The configured limits of the daemon; 0 means no limit. */
+/** Limits that the daemon was given; 0 is none. */
 export interface StatusLimits {
   /** `--max-clients`. */
   clients: number;
@@ -240,11 +172,11 @@ export interface StatusLimits {
   request_timeout: number;
 }
 
-/** Counts of refused clients and requests, by reason. */
+/** Who was turned away, and why. */
 export interface Refusals {
-  /** Clients refused because of `--max-clients`. */
+  /** Clients, for `--max-clients`. */
   clients: number;
-  /** Binds refused because of `--max-binds`. */
+  /** Binds, for `--max-binds`. */
   binds: number;
   /** Clients that did not complete a request in time. */
   timeouts: number;
@@ -252,43 +184,43 @@ export interface Refusals {
   unread: number;
   /** Requests that the policy denied. */
   denied: number;
-  /** Clients refused because no descriptor was left. */
+  /** Clients, for want of descriptors. */
   descriptors: number;
 }
 
-/** The answer to `status`. Each generation starts its counters at 0. */
+/** The answer to `status`. Counters begin with each generation. */
 export interface Status {
   /** The daemon's version. */
   version: string;
-  /** Its PID, which a re-exec does not change. */
+  /** Its process, the same across re-execs. */
   pid: number;
   /** The version of Deno that runs it. */
   deno: string;
-  /** The start of the first generation, ISO 8601. */
+  /** When the first generation began, ISO 8601. */
   started_at: string;
-  /** The time since then, in s. */
+  /** How long that is ago, in s. */
   uptime: number;
-  /** The start of this generation, ISO 8601. */
+  /** When this one began. */
   generation_started_at: string;
-  /** 1, incremented by every re-exec. */
+  /** 1, and one more with every re-exec. */
   generation: number;
   /** The path of the control socket. */
   control_socket: string;
   /** How many sockets are held. */
   binds: number;
-  /** How many clients are connected, including this one. */
+  /** How many clients are connected, the asking one included. */
   clients: number;
-  /** The number of open descriptors, and its limit. */
+  /** How many descriptors are open, and how many may be. */
   descriptors: { open: number; limit: number };
-  /** By method; `other` counts unknown methods. */
+  /** By method; `other` is what names no method of ours. */
   requests: Record<string, RequestCount>;
-  /** The limits of the daemon. */
+  /** The daemon's own limits. */
   limits: StatusLimits;
-  /** How often clients and requests were refused. */
+  /** How often they, and others, were reached. */
   refused: Refusals;
-  /** In bytes: the resident memory, and the JavaScript heap in it. */
+  /** In bytes: resident in all, and the part of it that is JavaScript's. */
   memory: { resident: number; heap: number };
-  /** The policy in force, if any. */
+  /** The policy in force; missing without one. */
   policy?: { path: string; rules: number; loaded_at: string };
 }
 
@@ -315,8 +247,8 @@ function isSpace(byte: number): boolean {
 }
 
 /**
- * Splits a stream into JSON objects and arrays. A message ends with its closing
- * bracket, because the Ruby client sends no newline.
+ * Cuts a stream into JSON objects and arrays. Only its own last bracket ends a
+ * message: the Ruby client sends no newline.
  */
 export class Framing {
   #buffer = new Uint8Array(0);
@@ -331,7 +263,7 @@ export class Framing {
   /** Messages longer than `limit` bytes are refused. */
   constructor(readonly limit: number) {}
 
-  /** Appends a copy of received bytes. */
+  /** Adds received bytes, which are copied. */
   append(bytes: Uint8Array<ArrayBuffer>): void {
     const rest = this.pending;
     const buffer = new Uint8Array(rest.length + bytes.length);
@@ -342,7 +274,7 @@ export class Framing {
     this.#start = 0;
   }
 
-  /** The bytes after the last returned message. */
+  /** The bytes that are not part of a message that was returned. */
   get pending(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start);
   }
@@ -350,7 +282,7 @@ export class Framing {
   /**
    * The next complete message, or `undefined` until more bytes are appended.
    *
-   * @throws {FramingError} when the stream is not a sequence of messages.
+   * @throws {FramingError} when no message can follow any more.
    */
   next(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#depth === 0) this.#skipSpace();
@@ -362,7 +294,7 @@ export class Framing {
     return message;
   }
 
-  /** Searches the closing bracket; scans every byte once. */
+  /** Looks for the last bracket; every byte is scanned once. */
   #scan(): boolean {
     while (this.#scanned < this.#buffer.length) {
       const byte = this.#buffer[this.#scanned++]!;
@@ -394,7 +326,7 @@ export class Framing {
     let at = this.#start;
     while (at < buffer.length && isSpace(buffer[at]!)) at++;
     if (at === buffer.length) {
-      // An idle client needs no buffer.
+      // An idle client's buffer is not kept.
       this.discard();
       return;
     }
@@ -420,12 +352,12 @@ export class Framing {
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
 
-/** Decodes one message; throws if it is not UTF-8 or not JSON. */
+/** Reads one message; throws where it is not UTF-8 or not JSON. */
 export function decodeMessage(bytes: Uint8Array<ArrayBuffer>): unknown {
   return JSON.parse(decoder.decode(bytes));
 }
 
-/** Encodes one message, with a newline at its end. */
+/** One message with the newline that ends ours. */
 export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
   return encoder.encode(JSON.stringify(message) + "\n");
 }

@@ -21,13 +21,13 @@ import { UsageError } from "./command/options/usage_error.ts";
 import { BindError, TimeoutError } from "./session/errors.ts";
 import { NoControlSocketError } from "./session/socket_path.ts";
 
-/** Name and help of a program with the client's commands. */
+/** How a program that has the client's commands presents them. */
 export interface Presentation {
-  /** The program's name. */
+  /** What it is called. */
   name: string;
   /** What it does, in a sentence. */
   purpose: string;
-  /** Help lines of its other commands. */
+  /** Lines of the help about commands that it has beside them. */
   furtherCommands: string;
 }
 
@@ -42,21 +42,21 @@ function usageOf({ name, purpose, furtherCommands }: Presentation): string {
 
 ${purpose}
 
-${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    execute COMMAND with the sockets
+${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    become COMMAND with the sockets
   run  [NAME=]ADDR... -- COMMAND    keep COMMAND running and reload it without a gap
-  list                              list the sockets that the daemon holds
-  release ADDR                      make the daemon close its copy of a socket
-  status                            show the daemon's status
+  list                              what the daemon holds
+  release ADDR                      the daemon closes its copy of a socket
+  status                            how the daemon is
 
-  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
-  -h, --help           print this text; after a command, the help of the command
-  -V, --version        print the version
+  --sock PATH          the daemon's control socket; default: the variable
+                       MULTIBINDER_SOCK
+  -h, --help           this text; after a command, that command's
+  -V, --version        the version
 
 An ADDR is 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://...,
 unix:/path, seqpacket:/path, unixgram:/path or unix:@name.
 
-Exit status: 0 done, 1 failed, 2 invalid command line; exec and run: that of
-COMMAND.`;
+Exit status: 0 done, 1 failed, 2 wrong usage; exec and run: the command's own.`;
 }
 
 const COMMANDS: readonly Command[] = [
@@ -68,7 +68,7 @@ const COMMANDS: readonly Command[] = [
   setListenPidCommand,
 ];
 
-/** The index of the command's name, after options. */
+/** What may stand before the name of the command. */
 function commandAt(args: readonly string[]): number {
   let at = 0;
   while (args[at]?.startsWith("-")) at += args[at] === "--sock" ? 2 : 1;

@@ -23,11 +23,11 @@ import { TemplateError } from "./template/template_error.ts";
 
 /** Options of {@linkcode render}. */
 export interface RenderOptions extends ConnectOptions {
-  /** Name of the template in error messages. Default: `template`. */
+  /** The name of the template in errors. Default: `template`. */
   name?: string;
   /** `ENV` in the template. Default: this program's environment. */
   env?: Readonly<Record<string, string>>;
-  /** Called with each warning, one line. Default: prints to standard error. */
+  /** Hears warnings, a line each. Default: standard error. */
   warn?: (line: string) => void;
 }
 
@@ -37,7 +37,7 @@ export interface NamedTemplate {
   text: string;
 }
 
-/** A call of a bind function and its tag. */
+/** A call of a bind function, and the tag it is in. */
 interface Request {
   file: string;
   tag: Tag;
@@ -47,31 +47,31 @@ interface Request {
 
 /** The result of {@linkcode renderAll}. */
 export interface Rendered {
-  /** Configurations, in the order of the templates. */
+  /** In the order of the templates. */
   texts: readonly string[];
-  /** The caller owns them. */
+  /** The caller disposes of them. */
   sockets: Sockets;
 }
 
 /** Options of {@linkcode renderAll}. */
 export interface RenderAllOptions extends RenderOptions {
-  /** Sockets of the running HAProxy. Default: none. */
+  /** The sockets of the HAProxy that serves. Default: none. */
   held?: Sockets | undefined;
 }
 
-/** The path of the control socket, or `undefined`: it is optional here. */
+/** The path of the control socket; unlike elsewhere it may be missing. */
 function socketPath({ sock, env }: RenderOptions): string | undefined {
   const path = sock ?? (env ?? Deno.env.toObject())[SOCKET_VARIABLE];
   return path === "" ? undefined : path;
 }
 
 /**
- * Renders templates. The sockets of all templates are numbered in the order of
- * the calls. The requests to the daemon follow the last template: an error in a
- * template then binds nothing, and `signal` can abort the wait for the daemon.
+ * Renders templates. Their sockets have one sequence of numbers, in the order of
+ * the calls. The daemon is asked after the last template is rendered: an error in
+ * a template then binds nothing, and the wait for the daemon can be aborted.
  *
- * @throws {TemplateError} for an error in a template or of the daemon.
- * @throws {TimeoutError} when the daemon does not answer within `timeout`.
+ * @throws {TemplateError}
+ * @throws {TimeoutError}
  */
 export async function renderAll(
   templates: readonly NamedTemplate[],
@@ -155,9 +155,9 @@ async function fetchSocket(
 }
 
 /**
- * The socket that the running HAProxy already has for this request. A daemon that
- * was killed and started again has lost it, and cannot bind the address while
- * HAProxy listens on it.
+ * The socket that HAProxy already has for this request. A daemon that was killed
+ * and started again no longer has it, and cannot bind a second one while HAProxy
+ * listens on the address.
  */
 function heldSocket(
   error: BindError,
@@ -175,36 +175,32 @@ function heldSocket(
 }
 
 /**
- * The result of {@linkcode render}: the configuration and the sockets for its
+ * The result of {@linkcode render}: the configuration, and the sockets for its
  * `fd@3`, `fd@4`, ...
  */
 export interface Rendering extends Disposable {
   /** The configuration. */
   readonly text: string;
   /**
-   * Close-on-exec descriptors of the sockets, which the Rendering owns. HAProxy
-   * needs them at 3, 4, ... in this order: `stdio` of `node:child_process` does
-   * that.
+   * The sockets, which belong to the Rendering and are close-on-exec. HAProxy
+   * needs them at 3, 4, ... in this order, as `stdio` of `node:child_process`
+   * passes them.
    */
   readonly descriptors: readonly number[];
 }
 
 /**
- * Renders a HAProxy configuration template.
+ * Renders a HAProxy configuration template: `<%= bind_tcp('0.0.0.0', 80) %>`
+ * becomes `fd@3`, a socket that HAProxy inherits (configuration.txt, `bind`).
+ * A template also has `bind_udp(host, port)` and `bind_unix(path)`, each with the
+ * daemon's options as an optional last argument, `ENV`, and all of JavaScript.
+ * The backlog is 10240 by default.
  *
- * `<%= bind_tcp('0.0.0.0', 80) %>` becomes `fd@3`, a socket that HAProxy inherits
- * (`bind` in HAProxy's configuration.txt). A template can also use
- * `bind_udp(host, port)`, `bind_unix(path)`, `ENV` and JavaScript. The last
- * argument of the bind functions is optional: the daemon's options. The default
- * backlog is 10240 connections.
+ * Without a control socket, neither as an option nor in `MULTIBINDER_SOCK`, the
+ * result has the addresses themselves, and a warning is given.
  *
- * If neither `sock` nor `MULTIBINDER_SOCK` names a control socket, the result has
- * the addresses instead, and `render` warns. Each request waits up to `timeout`
- * (default: 10000 ms).
- *
- * @throws {TemplateError} for an error in the template, and when the daemon
- * refuses a socket; the message has the line and the tag.
- * @throws {OsError} when connect(2) to the control socket fails, such as EACCES.
+ * @throws {TemplateError} for an error in the template and for a socket that the
+ * daemon refuses, with the line and the tag.
  * @throws {TimeoutError} when the daemon does not answer within `timeout`.
  *
  * @example

@@ -13,7 +13,7 @@ import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
 import { ControlSocketError } from "./daemon/control_socket.ts";
 import type { Daemon } from "./daemon/daemon.ts";
-import { InheritedState } from "./reexec/inherited_state.ts";
+import { Inheritance } from "./reexec/inheritance.ts";
 import type { Log } from "./log/log.ts";
 import { readCommandLine, usageOf } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
@@ -21,64 +21,68 @@ import {
   initialPolicy,
   loadPolicy,
   rereadPolicy,
-} from "./policy/load_policy.ts";
+} from "./policy/policy_in_force.ts";
 import { RequestError } from "./requests/request_error.ts";
 import { limitsOf, logOf } from "./serve.ts";
-import { blockSignals, SIGNALS } from "./signals.ts";
+import { holdSignalsBack, SIGNALS } from "./signals.ts";
 import { start, type StartOptions, statusText } from "./start.ts";
 import { StateError } from "./reexec/state.ts";
 import { TakeoverError } from "./takeover/takeover_client.ts";
 import { Upgrade } from "./reexec/upgrade.ts";
 import { UsageError } from "./usage_error.ts";
-import { isCheck, runCheck } from "./reexec/version_check.ts";
+import { isCheck, passCheck } from "./reexec/version_check.ts";
 
 const encoder = new TextEncoder();
 
-function printLine(line: string): void {
+/** Writes a line to standard output, which may have been closed by now. */
+function say(line: string): void {
   try {
     Deno.stdout.writeSync(encoder.encode(line + "\n"));
   } catch {
-    // A closed standard output must not end the daemon.
+    // Whoever started us no longer listens; those who use us do.
   }
 }
 
 async function check({ policyPath }: StartOptions): Promise<void> {
-  const passed = runCheck();
+  const verdict = passCheck();
   if (policyPath !== undefined) await loadPolicy(policyPath);
-  printLine(passed);
+  say(verdict);
 }
 
 async function run(options: StartOptions): Promise<void> {
-  const inherited = InheritedState.fromEnvironment();
+  const inheritance = Inheritance.fromEnvironment();
   const log = logOf(options);
   using resources = new DisposableStack();
   let daemon: Daemon;
   try {
-    daemon = await setUp(options, inherited, log, resources);
+    daemon = await setUp(options, inheritance, log, resources);
   } catch (error) {
-    if (inherited !== undefined && error instanceof OsError) {
-      log.error("generation failed to start", { reason: error.message });
+    if (inheritance !== undefined && error instanceof OsError) {
+      log.error("this generation cannot start, and is begun anew", {
+        reason: error.message,
+      });
       log.flush();
-      inherited.retryStart();
+      inheritance.beginAnew();
     }
     throw error;
   }
-  inherited?.discard();
+  inheritance?.accepted();
   await daemon.run();
 }
 
+/** A daemon that serves as soon as it runs. */
 async function setUp(
   options: StartOptions,
-  inherited: InheritedState | undefined,
+  inheritance: Inheritance | undefined,
   log: Log,
   resources: DisposableStack,
 ): Promise<Daemon> {
-  blockSignals();
-  const state = inherited?.state;
+  holdSignalsBack();
+  const state = inheritance?.state;
   setAllCloseOnExec();
   raiseLimit(log);
   const manager = ServiceManager.fromEnvironment((reason) =>
-    log.warn("service manager notification failed", { reason })
+    log.warn("the service manager was not told", { reason })
   );
   if (manager !== undefined) resources.use(manager);
   const { policyPath } = options;
@@ -94,23 +98,20 @@ async function setUp(
     const act = signalActions(daemon, manager);
     daemon.watch(signals.fd, () => act(signals.take()));
   };
-  const daemon = start(options, state, parts, {
-    manager,
-    printLine,
-    prepare,
-  });
-  if (state === undefined) warnIfRootWithoutPolicy(daemon);
-  printLine(`Listening for binds on control socket: ${daemon.control.path}`);
+  const daemon = start(options, state, parts, { manager, say, prepare });
+  if (state === undefined) warnOfOpenDoor(daemon);
+  say(`Listening for binds on control socket: ${daemon.control.path}`);
   manager?.ready(statusText(daemon));
   return daemon;
 }
 
+/** Fewer descriptors than there could be are no reason not to serve. */
 function raiseLimit(log: Log): void {
   try {
     raiseDescriptorLimit();
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
-    log.warn("descriptor limit not raised", {
+    log.warn("the limit of descriptors stays as it is", {
       reason: error.message,
     });
   }
@@ -122,7 +123,7 @@ function signalActions(
 ): (signal: MaskedSignal | undefined) => void {
   const upgrade = new Upgrade(daemon, {
     began: () => {
-      printLine("Respawning...");
+      say("Respawning...");
       manager?.reloading();
     },
     abandoned: () => manager?.ready(statusText(daemon)),
@@ -138,19 +139,18 @@ function signalActions(
   };
 }
 
-function warnIfRootWithoutPolicy(
-  { control, authorization, log }: Daemon,
-): void {
+/** Who is let in to a root daemon without a policy may bind any port. */
+function warnOfOpenDoor({ control, authorization, log }: Daemon): void {
   if (userId() !== 0 || authorization.policy !== undefined) return;
   const permissions = permissionsOf(control.path);
   if ((permissions & 0o077) === 0) return;
   log.warn(
-    "root daemon without a policy: its clients may bind any address",
+    "others may connect to this daemon of root's, and ask for any address",
     { mode: `0${permissions.toString(8)}`, remedy: "--policy FILE" },
   );
 }
 
-/** Permission bits, or 0 if they cannot be read: only a warning needs them. */
+/** None where nobody can tell: what they are for is a warning. */
 function permissionsOf(path: string): number {
   try {
     return (statusOf(path)?.mode ?? 0) & 0o777;
@@ -173,11 +173,11 @@ const EXPECTED = [
 ];
 
 /**
- * Runs the daemon's command line.
+ * The daemon's command line.
  *
- * @param program the name of the program in help and messages
- * @returns the exit status: 0 after SIGTERM or SIGINT, 1 after a failure, 2 for
- * a usage error.
+ * @param program what it is called in help and messages
+ * @returns the exit status: 0 after SIGTERM or SIGINT, 1 when it failed, 2 for
+ * a wrong command line.
  */
 export async function main(
   args: readonly string[],
@@ -185,7 +185,7 @@ export async function main(
 ): Promise<number> {
   try {
     const command = readCommandLine(args, program);
-    if ("show" in command) printLine(command.show);
+    if ("show" in command) say(command.show);
     else if (isCheck()) await check(command.start);
     else await run(command.start);
     return 0;

@@ -12,68 +12,33 @@ import {
 import type { Policy } from "./policy/policy.ts";
 
 /** Permissions of the control socket: its owner only. */
-const DEFAULT_MODE = 0o600;
-
-/** Permissions of a control socket that has a group of its own. */
-const DEFAULT_GROUP_MODE = 0o660;
+export const DEFAULT_MODE = 0o600;
 
 /** Options of {@linkcode serve}. */
 export interface ServerOptions {
-  /** Path of the control socket. */
+  /** Where to put the control socket. */
   path: string;
-  /**
-   * Permission bits of the control socket: a client needs write permission.
-   *
-   * @default 0o600, or 0o660 with {@linkcode ServerOptions.gid}
-   */
+  /** Permissions of the control socket: who may connect. Default: `0o600`. */
   mode?: number;
   /**
-   * Numeric group of the control socket.
-   *
-   * @default the group of this process
+   * The group of the control socket, by number. Default: this program's.
    */
   gid?: number;
-  /**
-   * The policy that decides which client may do what, from
-   * {@linkcode loadPolicy}.
-   *
-   * @default every client that can connect may do everything
-   */
+  /** Who may do what; see {@linkcode loadPolicy}. Default: whoever may connect. */
   policy?: Policy;
-  /**
-   * Maximum number of connected clients.
-   *
-   * @default no limit
-   */
+  /** How many clients may be connected. Default: no limit. */
   maxClients?: number;
-  /**
-   * Maximum number of held sockets.
-   *
-   * @default no limit
-   */
+  /** How many sockets may be held. Default: no limit. */
   maxBinds?: number;
-  /**
-   * Time in ms in which a client has to complete a request that it has begun; 0
-   * disables the timeout.
-   *
-   * @default 30000
-   */
+  /** How long a request may be on its way, in ms; 0 is no limit. Default: 30000. */
   requestTimeout?: number;
-  /**
-   * Lowest severity that is written to standard error.
-   *
-   * @default "info"
-   */
+  /** From which severity on standard error is written. Default: `"info"`. */
   logLevel?: LogLevel;
-  /**
-   * Format of the log; `"json"` writes one JSON object a line.
-   *
-   * @default "text"
-   */
+  /** `"json"` writes one JSON object a line. Default: `"text"`. */
   logFormat?: LogFormat;
-  /** Shuts the server down when it is aborted. */
+  /** Shuts the server down. Default: none. */
   signal?: AbortSignal;
-  /** Called after the server has replaced a dead socket at its path. */
+  /** Called when a dead control socket was replaced. Default: none. */
   onReplaced?: (path: string) => void;
 }
 
@@ -81,18 +46,15 @@ export interface ServerOptions {
 export interface Server extends AsyncDisposable {
   /** The path of the control socket. */
   readonly path: string;
-  /** Resolves when the server has ended; rejects if its event loop failed. */
+  /** Settles when the server has ended; rejects if its event loop failed. */
   readonly finished: Promise<void>;
-  /** The result of the method `status`. */
+  /** What the method `status` answers. */
   status(): Status;
-  /**
-   * Closes the control socket and the server's copies of the binds. The result
-   * is {@linkcode Server.finished}.
-   */
+  /** Closes the control socket and the server's copies of the binds. */
   shutdown(): Promise<void>;
 }
 
-/** Creates the log. */
+/** The log that the options ask for. */
 export function logOf({ logLevel, logFormat }: ServerOptions): Log {
   return createLog({
     ...(logLevel && { level: logLevel }),
@@ -100,7 +62,7 @@ export function logOf({ logLevel, logFormat }: ServerOptions): Log {
   });
 }
 
-/** Limits on clients, with defaults for missing options. */
+/** The limits that the options ask for. */
 export function limitsOf(
   { maxClients, maxBinds, requestTimeout }: ServerOptions,
 ): Limits {
@@ -111,21 +73,21 @@ export function limitsOf(
   };
 }
 
-/** The longest delay that setTimeout takes, in ms. */
-const MAX_DELAY = 0x7fffffff;
+/** The longest that a timer takes, in ms. */
+const LONGEST = 0x7fffffff;
 
 function timeoutOf(given: number = DEFAULT_LIMITS.requestTimeout): number {
-  return given === 0 || given > MAX_DELAY ? Infinity : given;
+  return given === 0 || given > LONGEST ? Infinity : given;
 }
 
-/** The permissions and the group of the control socket. */
-export function accessOf({ mode, gid }: ServerOptions): ControlAccess {
-  return gid === undefined
-    ? { mode: mode ?? DEFAULT_MODE }
-    : { mode: mode ?? DEFAULT_GROUP_MODE, gid };
+/** Who may connect to the control socket. */
+export function accessOf(
+  { mode = DEFAULT_MODE, gid }: ServerOptions,
+): ControlAccess {
+  return gid === undefined ? { mode } : { mode, gid };
 }
 
-/** Creates the daemon of the first generation. */
+/** A daemon of the first generation. */
 export function firstGeneration(parts: Omit<DaemonParts, "origin">): Daemon {
   const { control, binds } = parts;
   const origin = { startedAt: new Date().toISOString(), generation: 1 };
@@ -139,15 +101,13 @@ export function firstGeneration(parts: Omit<DaemonParts, "origin">): Daemon {
 }
 
 /**
- * Runs the daemon inside this program. The control socket listens when this
- * returns. The only permission needed is `--allow-ffi` for the C library.
+ * Binds sockets for clients that ask on the control socket, inside this
+ * program. It needs `--allow-ffi` for the C library and nothing else. The
+ * control socket listens when this returns.
  *
- * @throws {ControlSocketError} if a server listens on the path, or if the path
- * is not a socket.
- * @throws {OsError} if the control socket cannot be created.
- * @throws {UnsupportedPlatformError} on another platform than Linux with glibc
- * on x86_64 or aarch64.
- * @throws {MissingPermissionError} without `--allow-ffi`.
+ * @throws {ControlSocketError} when a live server holds the path, or when
+ * something is there that is no socket.
+ * @throws {OsError} when the control socket cannot be made.
  *
  * @example
  * ```ts no-eval

@@ -1,6 +1,11 @@
 /**
- * The signals of the daemon. They are blocked in every thread and read from a
- * signalfd(2): docs/upgrades.md, "Signals", explains why.
+ * The signals that the daemon acts on, as a descriptor of its event loop.
+ *
+ * Deno's own listeners will not do. Since 2.9.2 Deno opens its debugger on
+ * 127.0.0.1:9229 at SIGUSR1, listener or not, where anyone on the machine can
+ * take over the program; and a signal that one of Deno's threads has noted is
+ * lost with an exec. Where the signals are blocked in every thread, Deno never
+ * sees them, and they stay pending across an exec.
  *
  * @module
  */
@@ -16,12 +21,12 @@ export const SIGNALS: readonly MaskedSignal[] = [
 ];
 
 /**
- * Blocks the signals in every thread. The first generation executes itself once
- * to do so; later generations inherit the mask.
+ * Blocks the signals in every thread: the first generation executes itself
+ * once for that, a re-exec passes the mask on.
  *
- * @throws {OsError} if this program cannot be executed.
- * @throws {UnsupportedPlatformError} if the mask does not survive the exec.
+ * @throws {OsError} when this program cannot be executed.
+ * @throws {UnsupportedPlatformError} when the mask does not survive that.
  */
-export function blockSignals(): void {
+export function holdSignalsBack(): void {
   blockInEveryThread(SIGNALS);
 }

@@ -1,9 +1,9 @@
 /**
- * Checks whether a path exists.
+ * Whether there is something at a path.
  * @module
  */
 
-/** Also true for a dangling symbolic link. */
+/** True for a symbolic link that leads nowhere, too. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);

@@ -1,19 +1,16 @@
 /**
- * Checks that JSR has the packages of imports.json.
+ * Whether the packages that imports.json names can be had from JSR.
  * @module
  */
 
 import { denoOutput } from "./folder_registry/deno_command.ts";
 
-/**
- * In ms: enough for one download. A network that drops packets costs this time
- * at every call.
- */
+/** Enough to download them once; a network that drops what is sent costs as much each time. */
 const PATIENCE_MS = 8_000;
 
 /**
- * Requests the packages with Deno, so its cache, proxy and registry settings
- * apply. A refused connection fails within 0.1 s.
+ * Asks for them as Deno itself would, so the cache, a proxy or another registry
+ * count as they do later. A refused connection is known within 0.1 s.
  */
 export async function jsrAnswers(): Promise<boolean> {
   const project = `${import.meta.dirname}/..`;

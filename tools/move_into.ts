@@ -1,11 +1,11 @@
 /**
- * Moves a finished folder to its final path.
+ * Puts a finished folder in its place.
  * @module
  */
 
 import { exists } from "./exists.ts";
 
-/** If another process was faster, its equal folder stays. */
+/** Another process that was there first has made the same thing. */
 export async function moveInto(folder: string, place: string): Promise<void> {
   try {
     await Deno.rename(folder, place);

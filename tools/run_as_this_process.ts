@@ -1,6 +1,6 @@
 /**
- * Runs Deno in place of this process without an exec: it inherits the streams,
- * receives this process's signals, and sets its exit status.
+ * Runs Deno in the place of this process, as near as that can be had without
+ * exec: same streams, signals handed on, same ending.
  * @module
  */
 
@@ -13,13 +13,10 @@ const HANDED_ON = [
   "SIGUSR2",
 ] as const satisfies Deno.Signal[];
 
-/** In ms; it passes only when the signal is ignored. */
+/** In ms; only an ignored signal leaves it to pass. */
 const END_BY_SIGNAL_WITHIN = 5_000;
 
-/**
- * Runs `deno` with `args`, then ends this process with the same status or
- * signal.
- */
+/** Runs `deno` with `args`, and ends this process the way that one ended. */
 export async function runAsThisProcess(
   args: string[],
   env: Record<string, string>,
@@ -46,17 +43,14 @@ export async function runAsThisProcess(
   }
   if (signal !== null) {
     Deno.kill(Deno.pid, signal);
-    // Another thread of Deno runs the default action of a signal without a
-    // listener; exiting now would be faster than that.
+    // Deno hands a signal that nobody listens to any more on to the default
+    // action on a thread of its own: exiting now would forestall it.
     await new Promise((resolve) => setTimeout(resolve, END_BY_SIGNAL_WITHIN));
   }
   Deno.exit(code);
 }
 
-/**
- * A terminal sends SIGINT and SIGQUIT to its whole process group, so the child
- * receives them too.
- */
+/** A terminal sends its keys' signals to every process of the group: the child has it too. */
 function arrivesByTerminal(signal: Deno.Signal): boolean {
   return (signal === "SIGINT" || signal === "SIGQUIT") &&
     Deno.stdin.isTerminal();

@@ -1,8 +1,8 @@
 /**
- * Runs Deno with a reachable registry: `deno run -A tools/with_jsr.ts
+ * Runs Deno with a registry that answers: `deno run -A tools/with_jsr.ts
  * <arguments of deno>`. Where JSR can be reached this changes nothing; on a
  * closed network the `jsr:` imports of imports.json come from a folder made of
- * npm packages instead. A JSR_URL that is already set is used unchanged.
+ * npm packages instead. A JSR_URL that is set already stays in charge.
  * @module
  */
 

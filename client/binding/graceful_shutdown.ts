@@ -1,5 +1,5 @@
 /**
- * Graceful shutdown of a server: no client loses a request.
+ * The end of a server, so that no client loses a request by it.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { OsError } from "../../ffi/libc/errno.ts";
 import type { SocketAddress } from "../../ffi/sockets/socket_address.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
-/** The longest wait for a connection that has sent nothing, in ms. */
+/** How long a connection that has sent nothing holds up a shutdown, in ms. */
 export const LINGER = 1000;
 
-/** How long responses have `Connection: close` before the shutdown, in ms. */
+/** How long clients with a persistent connection are told to go, in ms. */
 export const FAREWELL = 100;
 
-/** Interval between two looks at the connections, in ms. */
+/** How often the connections are looked at, in ms. */
 const PAUSE = 5;
 
 function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
@@ -32,42 +32,44 @@ function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
 }
 
 /**
- * The time between the last accept of a Deno server and its shutdown. Deno's
- * shutdown closes every connection without a request under way, too early for
- * two kinds of connections:
+ * The time between the last connection that a server of Deno's accepts and
+ * its shutdown. That shutdown closes at once what has no request under way,
+ * which is too early for two kinds of clients:
  *
- * - A connection that was just accepted: its first request is on the way.
- * - A persistent connection: its client may send the next request at this moment.
- *   Until the shutdown, every response has `Connection: close`.
+ * - Who was accepted and has not been heard yet is about to send a request,
+ *   and would see the connection closed unanswered.
+ * - Who sends one request after the other on a connection may send the next
+ *   one just then. HTTP allows for that, but it is better to be told: until
+ *   the shutdown every response says `Connection: close`.
  */
 export class GoingAway {
   readonly #address: SocketAddress | undefined;
   readonly #hearing: boolean;
   #begun = false;
 
-  /** `secure`: the server at `addr` uses TLS. */
+  /** Of a server at an address, which is TLS if `secure`. */
   constructor(addr: Deno.Addr, secure: boolean) {
     this.#address = socketAddress(addr);
-    // The first bytes of TLS are not a request. The kernel does not count the
-    // bytes read from a UNIX socket.
+    // The first bytes of TLS are no request, and of a UNIX socket nobody knows
+    // what was read.
     this.#hearing = this.#address?.family !== "unix" && !secure;
   }
 
-  /** Whether responses need `Connection: close`. */
+  /** Whether responses have to say goodbye. */
   get begun(): boolean {
     return this.#begun;
   }
 
   /**
-   * Resolves when Deno's shutdown loses no request: at once without connections,
-   * after {@linkcode FAREWELL} ms if each connection has sent data, else after
-   * {@linkcode LINGER} ms. Call it after the last accept.
+   * Resolves when Deno's shutdown does no harm: at the latest after a second,
+   * after {@linkcode FAREWELL} ms when every client has been heard, soon when
+   * there is none. To be called when nothing more is accepted.
    */
   async farewell(): Promise<void> {
     this.#begun = true;
     const begin = performance.now();
     while (performance.now() - begin < LINGER) {
-      // The pause also lets Deno hand a request that it has read to the handler.
+      // Also what was read by then and not handed to the handler gets there.
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
       const connections = this.#address ? connectionsAt(this.#address) : [];
       if (connections.length === 0) return;
@@ -81,14 +83,14 @@ export class GoingAway {
     try {
       return bytesRead(fd) === 0n;
     } catch (error) {
-      // The connection was closed meanwhile.
+      // Closed since it was listed.
       if (error instanceof OsError) return false;
       throw error;
     }
   }
 }
 
-/** Wraps a handler: its last responses have `Connection: close`. */
+/** The handler, whose last responses tell clients to close the connection. */
 export function sayingGoodbye(
   handler: ServeHandler,
   goingAway: GoingAway,
@@ -98,7 +100,7 @@ export function sayingGoodbye(
     return goingAway.begun ? withGoodbye(response) : response;
   };
   if (handler.length > 0) return wrapped;
-  // Deno has a fast path for handlers without parameters (`length` 0).
+  // Deno has a shorter way for handlers that take no arguments.
   return (...args) => wrapped(...args);
 }
 
@@ -106,7 +108,7 @@ async function withGoodbye(
   answer: Response | Promise<Response>,
 ): Promise<Response> {
   const response = await answer;
-  // Deno recognizes the response of an upgrade by its identity.
+  // What upgrades a connection is recognized by its identity.
   if (!(response instanceof Response) || response.status === 101) {
     return response;
   }

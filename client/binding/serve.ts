@@ -11,8 +11,8 @@ import type { ServeHandler } from "./serve_handler.ts";
 /** Options of {@linkcode Binding.serve}. */
 export interface ServeOptions {
   /**
-   * Ends the server and its requests at once when it aborts. `shutdown()` lets
-   * requests under way finish. Default: none.
+   * Ends the server at once when it aborts; requests under way are cut off.
+   * `shutdown()` lets them finish. Default: none.
    */
   signal?: AbortSignal;
   /**
@@ -21,8 +21,8 @@ export interface ServeOptions {
    */
   onListen?: (addr: Deno.Addr) => void;
   /**
-   * Makes the response when the handler throws. Default: print the error to
-   * standard error and respond with status 500.
+   * Makes the response when the handler throws. Default: the error goes to
+   * standard error, the client gets a 500.
    */
   onError?: (error: unknown) => Response | Promise<Response>;
   /** Certificate chain in PEM; with `key` it makes an HTTPS server. */
@@ -31,7 +31,7 @@ export interface ServeOptions {
   key?: string;
 }
 
-/** A server of Deno.serve that reports the address of the shared socket. */
+/** The Deno.serve server, at the address where it really is. */
 class SharedServer implements Deno.HttpServer {
   readonly addr: Deno.Addr;
   readonly #server: Deno.HttpServer;
@@ -65,12 +65,12 @@ class SharedServer implements Deno.HttpServer {
   }
 
   async #drain(): Promise<void> {
-    // Deno has closed its listener: the descriptor number may be reused.
+    // Deno has closed its listener: the number may be somebody else's by now.
     if (this.#over || this.#stopped.aborted) return await this.finished;
     try {
       this.#leave();
     } catch (error) {
-      // Without a spare descriptor (EMFILE), shut down without the farewell.
+      // With no descriptor left for the farewell it ends without one.
       if (!(error instanceof OsError)) throw error;
     }
     await Promise.race([this.#goingAway.farewell(), this.finished]);
@@ -91,8 +91,8 @@ class SharedServer implements Deno.HttpServer {
 }
 
 /**
- * Corrects `remoteAddr` for UNIX sockets: Deno reports the path of its temporary
- * listener.
+ * A handler that is told the right address: Deno says of every connection to
+ * a UNIX socket that it comes from the address of its listener.
  */
 function withAddress(handler: ServeHandler, addr: Deno.Addr): ServeHandler {
   if (addr.transport !== "unix") return handler;
@@ -124,15 +124,15 @@ function denoServe(
   return Deno.serve({ ...options, ...tls, hostname, port }, handler);
 }
 
-/** A listening socket and its address. */
+/** A listening socket, and where it is. */
 export interface SharedSocket {
-  /** The caller keeps ownership. */
+  /** Stays the caller's. */
   readonly fd: number;
-  /** From getsockname(2). */
+  /** As the kernel reports it. */
   readonly addr: Deno.Addr;
 }
 
-/** Implements {@linkcode Binding.serve}. Tests replace `steps`. */
+/** As {@linkcode Binding.serve}; a test may replace a step of the adoption. */
 export function serve(
   { fd, addr }: SharedSocket,
   handler: ServeHandler,
@@ -152,8 +152,8 @@ export function serve(
     (server) => server.shutdown(),
     steps,
   );
-  // If the signal aborts after the server has ended, Deno throws an uncatchable
-  // BadResource: remove the listener.
+  // Deno's server must not hear of an abort once it has ended: it would throw
+  // BadResource where nobody can catch it.
   const { signal } = options;
   const abort = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });

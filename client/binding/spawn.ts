@@ -14,7 +14,7 @@ import {
 } from "../../ffi/processes/signal_numbers.ts";
 import type { Binding } from "./binding.ts";
 
-/** A standard stream of a child: inherited, /dev/null, or a descriptor of this program. */
+/** Where a standard stream of a child goes: nowhere, or to a descriptor of ours. */
 export type ChildStream = "inherit" | "null" | number;
 
 /** Options of {@linkcode spawn}. */
@@ -22,17 +22,17 @@ export interface SpawnOptions {
   /** Arguments of the command. Default: none. */
   args?: readonly string[];
   /**
-   * Sockets for the child, by name. It gets them as descriptors 3, 4, ... in this
-   * order. Default: none.
+   * The sockets that the child gets, by name, at 3, 4, ... in this order.
+   * Default: none.
    */
   bindings?: Readonly<Record<string, Binding>>;
-  /** Other descriptor numbers in the child, by name. Default: none. */
+  /** Other numbers for some of them, by name. Default: none. */
   at?: Readonly<Record<string, number>>;
   /** Working directory. Default: this program's. */
   cwd?: string;
   /**
-   * Variables to add to the environment that this program was started with.
-   * Default: none.
+   * Variables to set. Default: none; the child has the environment that this
+   * program was started with.
    */
   env?: Readonly<Record<string, string>>;
   /** Starts from an empty environment. Default: false. */
@@ -43,15 +43,15 @@ export interface SpawnOptions {
   stdout?: ChildStream;
   /** Default: "inherit". */
   stderr?: ChildStream;
-  /** Sends SIGTERM to the child when it aborts. Default: none. */
+  /** Sends SIGTERM when it aborts. Default: none. */
   signal?: AbortSignal;
 }
 
-/** A child that {@linkcode spawn} started, similar to `Deno.ChildProcess`. */
+/** A child that {@linkcode spawn} started, much like a `Deno.ChildProcess`. */
 export class SpawnedChild implements AsyncDisposable {
-  /** Process ID. */
+  /** Its process. */
   readonly pid: number;
-  /** Resolves to the exit status. It keeps this program alive until then. */
+  /** How it ended, once it has. Waiting keeps this program alive. */
   readonly status: Promise<Deno.CommandStatus>;
   #ended = false;
 
@@ -73,7 +73,7 @@ export class SpawnedChild implements AsyncDisposable {
     sendSignal(this.pid, signalNumber(signal));
   }
 
-  /** Sends SIGTERM if the child still runs, and waits until it has ended. */
+  /** Sends SIGTERM, unless it has ended, and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) this.kill();
     await this.status;
@@ -91,7 +91,7 @@ function statusOf(ending: Ending): Deno.CommandStatus {
 /** SD_LISTEN_FDS_START. */
 const FIRST = 3;
 
-/** Names by descriptor number in the child: the number in `at`, else the next free one. */
+/** The number of each socket in the child: the chosen one, else the next. */
 function numbers(
   bindings: Readonly<Record<string, Binding>>,
   at: Readonly<Record<string, number>>,
@@ -99,12 +99,10 @@ function numbers(
   const placed = new Map<number, string>();
   for (const [name, number] of Object.entries(at)) {
     if (bindings[name] === undefined) {
-      throw new TypeError(
-        `at: there is no binding ${name} for descriptor ${number}`,
-      );
+      throw new TypeError(`there is no binding ${name} to put at ${number}`);
     }
     if (!Number.isInteger(number) || number < 0) {
-      throw new TypeError(`${number} is not a descriptor`);
+      throw new TypeError(`${number} is no descriptor`);
     }
     const other = placed.get(number);
     if (other !== undefined) {
@@ -121,7 +119,7 @@ function numbers(
   return placed;
 }
 
-/** Names for LISTEN_FDNAMES, if the numbers have no gap (sd_listen_fds(3)). */
+/** The names in order, where sd_listen_fds(3) can tell of them. */
 function listenNames(placed: Map<number, string>): string[] | undefined {
   if (placed.size === 0) return undefined;
   const names: string[] = [];
@@ -139,8 +137,8 @@ function listenNames(placed: Map<number, string>): string[] | undefined {
 }
 
 /**
- * Sets LISTEN_PID and executes the command. Only the child knows its PID before
- * the exec, which keeps it.
+ * Becomes the command after it has said which process that is. Nobody knows
+ * the PID of a child before it runs, and an exec keeps it.
  */
 const TELL_PID = 'export LISTEN_PID=$$; exec "$@"';
 
@@ -153,7 +151,7 @@ function environmentOf(
     const end = entry.indexOf("=", 1);
     entries.set(entry.slice(0, end), entry.slice(end + 1));
   }
-  // These variables describe the sockets of this program, not of the child.
+  // What was passed to us was not passed to the child.
   for (const name of LISTEN_VARIABLES) entries.delete(name);
   for (const [name, value] of Object.entries(env)) entries.set(name, value);
   if (names !== undefined) {
@@ -164,26 +162,25 @@ function environmentOf(
 }
 
 /**
- * Starts a program with the given sockets and no other descriptor from 3 on.
+ * Starts a program with the given sockets and no other descriptor from 3 on:
+ * not the other Bindings, nor anything else that this program has open. Every
+ * signal is at its default and none is blocked.
  *
- * The child has default signal handlers and no blocked signals (signal(7)).
+ * Sockets at 3, 4, ... without a gap are announced by LISTEN_FDS,
+ * LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)), as systemd does. Because
+ * LISTEN_PID is the child's own, `/bin/sh` is started, sets it and becomes the
+ * command: the PID stays the same. Debian's `/bin/sh` passes on no variable
+ * whose name is not made of letters, digits and underscores.
  *
- * If the sockets are at 3, 4, ... without a gap, the child has LISTEN_FDS,
- * LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)), as under systemd. `/bin/sh`
- * sets LISTEN_PID and then executes the command under the same PID. Debian's
- * `/bin/sh` drops variables whose names have other characters than letters, digits
- * and underscores.
- *
- * `spawn` needs `--allow-ffi` for the C library but, unlike `Deno.Command`, not
+ * It needs `--allow-ffi` for the C library and, unlike `Deno.Command`, no
  * `--allow-run`.
  *
- * @param command a path, or a name to search in PATH
+ * @param command a path, or a name that is looked for in PATH
  *
- * @throws {OsError} when the command cannot be started, such as ENOENT. If
- * `/bin/sh` starts it and the file is not executable, the child ends with status
- * 126 instead.
- * @throws {TypeError} for a closed Binding, for two sockets with the same number,
- * and for an invalid name in LISTEN_FDNAMES.
+ * @throws {OsError} ENOENT and the like when the command cannot be started; a
+ * file that is no program ends with status 126 where `/bin/sh` was to start it.
+ * @throws {TypeError} for a Binding that is closed, numbers that collide, a
+ * name that LISTEN_FDNAMES cannot hold.
  *
  * @example
  * ```ts no-eval

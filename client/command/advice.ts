@@ -5,7 +5,7 @@ import { ErrorCode } from "../../protocol.ts";
 import { BindError } from "../session/errors.ts";
 import { FetchError } from "./start/fetched_sockets.ts";
 
-/** The path or kind of the address that could not be bound, if known. */
+/** What the address that could not be bound is, as far as anybody can tell. */
 type Place = { path: string | undefined } | { kind: Kind | undefined };
 
 function placeOf({ message }: BindError, asked: string | undefined): Place {
@@ -76,9 +76,9 @@ const BY_CODE: Readonly<Record<number, string>> = {
 };
 
 /**
- * What the user can do about an error, if known.
+ * What whoever sees an error can do about it, where that is known.
  *
- * @param asked the requested address, if known
+ * @param asked the address that was asked for, where somebody knows it
  */
 export function adviceFor(error: unknown, asked?: string): string | undefined {
   if (error instanceof FetchError) return adviceFor(error.cause, error.address);

@@ -6,7 +6,7 @@ export function say(...lines: string[]): void {
   while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
 }
 
-/** Writes lines; returns false if the reader has closed the pipe, as `head` does. */
+/** Writes lines; false where nobody reads them any more, as `head` does. */
 export function sayToReader(...lines: string[]): boolean {
   try {
     say(...lines);

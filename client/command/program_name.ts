@@ -1,16 +1,16 @@
 let name = "multibinder-client";
 
-/** The program's name in help and messages. */
+/** What the command line calls itself in help and messages. */
 export function programName(): string {
   return name;
 }
 
-/** Sets the program's name. */
+/** Gives it another name, before its `main` is called. */
 export function nameProgram(other: string): void {
   name = other;
 }
 
-/** A command's help, with the program's name. */
+/** A command's help, under that name. */
 export function underName(usage: string): string {
   return usage.replace("multibinder-client", name);
 }

@@ -6,18 +6,18 @@ import { UsageError } from "./options/usage_error.ts";
 
 const USAGE = `Usage: multibinder-client release [options] ADDR
 
-Makes the daemon close its copy of a socket. Other processes keep their copies:
-the address is free when the last copy is closed. Give ADDR and the options as
-list prints them.
+The daemon closes its copy of a socket. Who was handed one keeps it: the address
+is free when the last of them has closed it. ADDR is as list shows it, with the
+options that list shows behind it.
 
-  --device NAME        network interface that the socket is bound to; also
+  --device NAME        the one that is bound to this network interface; also
                        ADDR%NAME
-  --v6only true|false  whether the socket refuses IPv4
-  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
-  -h, --help           print this text
-  -V, --version        print the version
+  --v6only true|false  the one that refuses IPv4, or does not
+  --sock PATH          the control socket; default: the variable MULTIBINDER_SOCK
+  -h, --help           this text
+  -V, --version        the version
 
-Exit status: 0 done, 1 failed, 2 invalid command line.`;
+Exit status: 0 done, 1 failed, 2 wrong usage.`;
 
 interface Released extends Pick<ReleaseOptions, "v6only" | "device"> {
   address: string;

@@ -2,8 +2,8 @@ import { AddressError, hasHost, parseAddress } from "../../address.ts";
 import type { BindDescription } from "../../protocol.ts";
 
 /**
- * The address of a socket with the options that `release` needs, and the port
- * that the kernel chose for port 0.
+ * The address of a held socket as `release` takes it, with what its spelling
+ * does not tell, and the port that the kernel has chosen.
  */
 export function shownAddress(
   { address, bound, options }: Partial<BindDescription>,

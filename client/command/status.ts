@@ -7,16 +7,16 @@ import { UsageError } from "./options/usage_error.ts";
 
 const USAGE = `Usage: multibinder-client status [--json] [--sock PATH]
 
-Shows the daemon's version, pid, generation, uptime, limits and their use, memory,
-policy, refused clients and requests, and the number of requests and errors of
-this generation.
+Shows how the daemon is: version, process, generation and uptime, what it holds
+of what it may, memory, policy, who was turned away and why, and how many
+requests were made and failed since this generation began.
 
-  --json               print JSON
-  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
-  -h, --help           print this text
-  -V, --version        print the version
+  --json               as JSON
+  --sock PATH          the control socket; default: the variable MULTIBINDER_SOCK
+  -h, --help           this text
+  -V, --version        the version
 
-Exit status: 0 done, 1 failed, 2 invalid command line.`;
+Exit status: 0 done, 1 failed, 2 wrong usage.`;
 
 async function status(
   sock: string | undefined,

@@ -24,24 +24,21 @@ function* bindOnce(
 }
 
 /**
- * Asks the daemon for the listening socket of an address.
+ * Asks the daemon for the listening socket of an address. Whoever asks for the
+ * same address gets the same socket, so the next version of a service takes
+ * connections from the queue that the last one leaves behind. It needs
+ * `--allow-ffi` for the C library and nothing else.
  *
- * Every program that asks for the same address gets the same socket: the next
- * version of a service accepts from the accept queue of the last one. `bind`
- * needs only the permission `--allow-ffi` for the C library. It waits up to
- * `timeout` (default: 10000 ms), also for a daemon that is not up yet.
+ * @param address a host, with the port as second argument
+ * @param port 0 to 65535; 0 lets the kernel choose, once
  *
- * @param address a host name or an IP address
- * @param port 0 to 65535; for 0 the kernel chooses a port at the first bind
- *
- * @throws {BindError} when the daemon refuses or a call fails there; `data`
- * has the failed call, such as `{ errno: 98, code: "EADDRINUSE", syscall: "bind" }`.
- * @throws {TimeoutError} when no answer arrives within `timeout`.
- * @throws {OsError} when connect(2) to the control socket fails, such as EACCES.
+ * @throws {BindError} when the daemon could or would not: its `data` says
+ * which call failed and why, such as `{ code: "EADDRINUSE" }`.
+ * @throws {TimeoutError} when there was no answer within `timeout`.
+ * @throws {OsError} when the control socket cannot be connected to (EACCES).
  * @throws {ProtocolError} when the answer is not one listening socket.
- * @throws {AddressError} for an invalid address.
- * @throws {TypeError} for an unknown option, an invalid mode, or when neither
- * `sock` nor `MULTIBINDER_SOCK` names the control socket.
+ * @throws {AddressError} for an address that is none.
+ * @throws {TypeError} for an option that there is not, or a mode that is none.
  *
  * @example
  * ```ts no-eval
@@ -58,7 +55,7 @@ export function bind(
   options?: BindOptions,
 ): Promise<Binding>;
 /**
- * Takes host and port as one string, in the syntax of {@linkcode parseAddress}.
+ * The same with the address in one text, as {@linkcode parseAddress} reads it.
  *
  * @example
  * ```ts no-eval
@@ -80,11 +77,7 @@ export async function bind(
 }
 
 /**
- * Like {@linkcode bind}, but blocks the thread until the answer arrives.
- *
- * `timeout` is in ms (default: 10000). There is no `signal`.
- *
- * @throws the same errors as {@linkcode bind}.
+ * {@linkcode bind} that blocks until the answer is there.
  *
  * @example
  * ```ts no-eval
@@ -98,7 +91,7 @@ export function bindSync(
   port: number,
   options?: Omit<BindOptions, "signal">,
 ): Binding;
-/** Takes host and port as one string. */
+/** The same with the address in one text. */
 export function bindSync(
   address: string,
   options?: Omit<BindOptions, "signal">,

@@ -6,7 +6,7 @@ import {
   parseAddress,
 } from "../../address.ts";
 
-/** The arguments after the address: a port, options, both or neither. */
+/** What stands behind the address of a bind: a port, options, both, neither. */
 export type AfterAddress<Options> = [port: number, options?: Options] | [
   options?: Options,
 ];
@@ -19,7 +19,7 @@ function unbracketed(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1");
 }
 
-/** Refuses a mistake that getaddrinfo(3) would look up as a host name. */
+/** Refuses what getaddrinfo(3) would look up as the name of a host. */
 function checkHost(text: string, host: string, port: number): void {
   const quoted = JSON.stringify(text);
   if (PATH.test(text)) {
@@ -33,8 +33,8 @@ function checkHost(text: string, host: string, port: number): void {
 /**
  * Reads both forms of a bind: host and port, or one text.
  *
- * @throws {AddressError} for an invalid address, or an invalid host if a port is
- * given.
+ * @throws {AddressError} for a text that is no address, or no host where a port
+ * is given.
  */
 export function readTarget<Options extends object>(
   address: string,

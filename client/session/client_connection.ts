@@ -21,17 +21,17 @@ import type { Steps } from "./waiting.ts";
 
 const RETRY_PAUSE = 10;
 
-/** A socket to request. */
+/** A socket that is to be asked for. */
 export interface WantedSocket {
   address: Address;
   options: SocketOptions;
 }
 
-/** A connection to the daemon. It reconnects when the daemon has closed it. */
+/** A connection to the daemon, made anew when the daemon has dropped it. */
 export class Line implements Disposable {
   #socket: Descriptor | undefined;
 
-  /** Does not connect yet: the first call does. */
+  /** Connects with the first call. */
   constructor(readonly path: string) {}
 
   /** Connects unless it is connected. */
@@ -40,8 +40,8 @@ export class Line implements Disposable {
   }
 
   /**
-   * Sends a request and receives its answer. Every method is idempotent: if the
-   * connection is lost before the answer, the request is sent again.
+   * Asks the daemon. Every method may be repeated with the same effect, so a
+   * request whose connection is lost before the answer is sent again.
    */
   *ask(call: Call): Steps<Success> {
     while (true) {
@@ -58,13 +58,13 @@ export class Line implements Disposable {
     try {
       return yield* exchanged(yield* this.open());
     } catch (error) {
-      // Without a complete answer the stream position is unknown.
+      // After anything but an answer nobody knows where the next one begins.
       if (!(error instanceof BindError)) this.close();
       throw error;
     }
   }
 
-  /** Requests a socket. */
+  /** Asks for a socket. */
   *bind(address: Address, options: SocketOptions): Steps<Binding> {
     const params = [bindParams(address, options)];
     const { descriptors } = yield* this.ask({ method: "bind", params });
@@ -72,9 +72,9 @@ export class Line implements Disposable {
   }
 
   /**
-   * Requests several sockets: all of them or none. A Ruby server does not know
-   * batches and closes the connection. It then gets one request after the other,
-   * and keeps the sockets that it bound before one failed.
+   * Asks for several sockets: all of them or none. A Ruby server hangs up on a
+   * batch, which it does not know, and is asked for one after the other; what
+   * it bound before one failed it keeps.
    */
   *bindAll(wanted: readonly WantedSocket[]): Steps<Binding[]> {
     if (wanted.length === 0) return [];
@@ -97,7 +97,7 @@ export class Line implements Disposable {
     }
   }
 
-  /** Whether the server is a Ruby one, which has no method `status`. */
+  /** Whether the server has no `status`, nor anything else of ours. */
   *#isOlder(): Steps<boolean> {
     try {
       yield* this.status();
@@ -125,17 +125,17 @@ export class Line implements Disposable {
     }
   }
 
-  /** Requests the list of binds. */
+  /** Asks what the daemon holds. */
   *list(): Steps<BindDescription[]> {
     const { result, descriptors } = yield* this.ask({ method: "list" });
     closeAll(descriptors);
     if (!Array.isArray(result)) {
-      throw new ProtocolError("the daemon's list is not an array");
+      throw new ProtocolError("the daemon's list is no array");
     }
     return result;
   }
 
-  /** Makes the daemon close its copy of a socket. */
+  /** Has the daemon close its copy of a socket. */
   *release(
     address: Address,
     options: Pick<SocketOptions, "v6only" | "device">,
@@ -145,17 +145,17 @@ export class Line implements Disposable {
     closeAll(descriptors);
   }
 
-  /** Requests the daemon's status. */
+  /** Asks how the daemon is. */
   *status(): Steps<Status> {
     const { result, descriptors } = yield* this.ask({ method: "status" });
     closeAll(descriptors);
     if (typeof result !== "object" || result === null) {
-      throw new ProtocolError("the daemon's status is not an object");
+      throw new ProtocolError("the daemon's status is no object");
     }
     return result as Status;
   }
 
-  /** Closes the connection. */
+  /** Hangs up. */
   close(): void {
     this.#socket?.close();
     this.#socket = undefined;
@@ -168,8 +168,8 @@ export class Line implements Disposable {
 }
 
 /**
- * Makes Bindings of the descriptors of an answer. Closes all of them if their
- * number or kind is not the requested one.
+ * The sockets that came with an answer, as many as were asked for; anything
+ * else is a mistake of the daemon's, and closed.
  */
 function bindingsFrom(
   descriptors: readonly Descriptor[],
@@ -200,15 +200,15 @@ function bindingsFrom(
     closeAll(descriptors.filter(({ closed }) => !closed));
     if (cause instanceof ProtocolError) throw cause;
     throw new ProtocolError(
-      `the daemon sent a descriptor that is not a listening socket: ${cause}`,
+      `the daemon sent something else than a listening socket: ${cause}`,
       { cause },
     );
   }
 }
 
 /**
- * The first parameter of a request. It leaves out a default `kind` and `v6only`,
- * which the Ruby server does not know.
+ * The request's first parameter. What is as the Ruby server assumes it is left
+ * out: it knows neither `kind` nor `v6only`.
  */
 function bindParams(address: Address, options: SocketOptions): BindParams {
   const others = wireOptions(options);

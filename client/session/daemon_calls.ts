@@ -14,7 +14,7 @@ import { BindError } from "./errors.ts";
 import { namingAddress } from "./error_with_address.ts";
 import type { Steps } from "./waiting.ts";
 
-/** Errors of connect(2) while the daemon starts: no path, or no listener yet. */
+/** A daemon that starts has no socket yet, or one that nobody listens on. */
 const NOT_UP_YET: ReadonlySet<number> = new Set([
   Errno.ENOENT,
   Errno.ECONNREFUSED,
@@ -28,7 +28,7 @@ const LONGEST_PAUSE = 100;
 /**
  * Connects to a control socket, and waits for one that does not exist yet.
  *
- * @throws {OsError} EACCES and other errors that do not pass by waiting.
+ * @throws {OsError} EACCES and other errors that waiting does not mend.
  * @throws {SocketAddressError} for a path that is too long.
  */
 export function* connectTo(path: string): Steps<Descriptor> {
@@ -39,7 +39,7 @@ export function* connectTo(path: string): Steps<Descriptor> {
     try {
       errno = tryConnect(socket.fd, address);
     } finally {
-      // tryConnect throws if the path does not fit into sun_path, unix(7).
+      // A path that no socket address can hold throws.
       if (errno !== 0) socket.close();
     }
     if (errno === 0) return socket;
@@ -65,7 +65,7 @@ export interface Success {
  *
  * @throws {BindError} when the answer is an error.
  * @throws {ConnectionLost} when the connection ends before an answer begins.
- * @throws {ProtocolError} when the message is not an answer to this request.
+ * @throws {ProtocolError} when the answer is not one to this request.
  */
 export function* exchange(socket: Descriptor, call: Call): Steps<Success> {
   const { answer, descriptors } = yield* exchangeRequest(socket.fd, call);
@@ -80,7 +80,7 @@ export function* exchange(socket: Descriptor, call: Call): Steps<Success> {
  * Sends several requests as one message and receives their descriptors, which
  * the caller owns.
  *
- * @throws the same errors as {@linkcode exchange}, for the request that failed.
+ * @throws as {@linkcode exchange}, for the request that failed by itself.
  */
 export function* exchangeBatch(
   socket: Descriptor,
@@ -103,16 +103,16 @@ export function* exchangeBatch(
   }
 }
 
-/** Throws the error of the bind that made the batch fail, if one did. */
+/** The binds of a batch fail together: throws the error that caused it. */
 function checkAnswers(
   message: unknown,
   ids: readonly string[],
   calls: readonly BatchCall[],
 ): void {
-  // The daemon may refuse a whole batch, such as one that is too long.
+  // A batch may be refused as a whole, such as one that is too long.
   if (!Array.isArray(message)) {
     throw failureOf(message, ids[0]!) ??
-      new ProtocolError("the daemon's answer to a batch is not an array");
+      new ProtocolError("the daemon's answer to a batch is no array");
   }
   if (message.length !== ids.length) {
     throw new ProtocolError(
@@ -129,7 +129,7 @@ function checkAnswers(
   if (own !== undefined) throw own;
 }
 
-/** The error in an answer, or the ProtocolError of an invalid answer. */
+/** The error in an answer, or what is wrong with the answer. */
 function failureOf(message: unknown, id: string): Error | undefined {
   try {
     const { error } = readAnswer(message, id);

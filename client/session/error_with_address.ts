@@ -2,8 +2,8 @@ import { type Address, formatAddress, hasHost } from "../../address.ts";
 import { BindError } from "./errors.ts";
 
 /**
- * Adds the address to the message of a BindError. The daemon's message for an
- * invalid option does not name the address.
+ * The error of one among several addresses: what the daemon says of a wrong
+ * option does not say of which.
  */
 export function namingAddress(error: unknown, address: Address): unknown {
   if (!(error instanceof BindError)) return error;

@@ -5,23 +5,23 @@ import type { BindDescription } from "../../protocol.ts";
 
 /** A process that holds a socket. */
 export interface Holder {
-  /** Process ID. */
+  /** The process. */
   pid: number;
-  /** Effective user ID. */
+  /** Whose it is: its effective user. */
   uid: number;
-  /** Name of that user, or its number if it has no name. */
+  /** The name of that user; the number where it has none. */
   user: string;
-  /** Command line, separated by spaces; the process name if it is empty. */
+  /** Its command line, words separated by spaces; its name where it has none. */
   command: string;
-  /** The process's descriptors of the socket. */
+  /** Under which numbers it has the socket open. */
   descriptors: number[];
 }
 
-/** The processes that hold each socket. */
+/** Who holds which socket. */
 export interface SocketHolders {
-  /** By inode; sockets without a holder that could be found are missing. */
+  /** By inode; a socket that nobody was seen to hold is not in it. */
   readonly byInode: ReadonlyMap<string, readonly Holder[]>;
-  /** Number of processes that could not be read: they may hold any socket. */
+  /** How many processes could not be looked at: they may hold any of them. */
   readonly unreadable: number;
 }
 
@@ -34,15 +34,14 @@ export interface HolderOptions {
 }
 
 /**
- * Searches /proc for the processes that hold the sockets of a list.
+ * Looks through /proc for the processes that hold the sockets of a list
+ * (proc_pid_fd(5)): who accepts on them. Best effort: the processes of other
+ * users are for root alone to look at, those of other PID namespaces for
+ * nobody here, and what comes or goes meanwhile may be missed. The daemon holds
+ * every one of its sockets; `except` leaves it out. It needs `--allow-ffi` for
+ * the C library and nothing else.
  *
- * The search reads proc_pid_fd(5). Only root can read processes of other users,
- * processes in other PID namespaces are invisible, and the search may miss a
- * process that starts or ends meanwhile. The daemon holds all of its sockets:
- * `except` leaves it out. `holdersOf` needs only the permission `--allow-ffi`
- * for the C library.
- *
- * @throws {OsError} when /proc is not mounted.
+ * @throws {OsError} when there is no /proc.
  *
  * @example
  * ```ts no-eval
@@ -65,7 +64,7 @@ export async function holdersOf(
   signal?.throwIfAborted();
   const wanted = new Map<string, string>();
   for (const { inode } of binds) {
-    // An older daemon does not send it.
+    // An older daemon does not tell it.
     if (inode !== undefined) wanted.set(`socket:[${inode}]`, inode);
   }
   const byInode = new Map<string, Holder[]>();
@@ -96,13 +95,13 @@ export async function holdersOf(
   return { byInode, unreadable };
 }
 
-/** Longest time without a turn of the event loop, in ms. */
+/** How long others have to wait for a turn of the event loop, in ms. */
 const LONGEST_TURN = 10;
 
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ESRCH"]);
 const DENIED: ReadonlySet<string> = new Set(["EACCES", "EPERM"]);
 
-/** Returns `undefined` if the process has ended meanwhile. */
+/** `undefined` of a process that has ended meanwhile. */
 function unlessGone<T>(look: () => T): T | "denied" | undefined {
   try {
     return look();
@@ -114,7 +113,7 @@ function unlessGone<T>(look: () => T): T | "denied" | undefined {
   }
 }
 
-/** The process's descriptors of the wanted sockets, by inode. */
+/** Which of the wanted sockets a process has open, by inode. */
 function holdingsOf(
   pid: number,
   wanted: ReadonlyMap<string, string>,
@@ -139,20 +138,20 @@ function holdingsOf(
   return found;
 }
 
-/** `PF_KTHREAD` of the kernel's sched.h. */
+/** The kernel's own threads (`PF_KTHREAD` of its sched.h). */
 const KERNEL_THREAD = 0x00200000;
 
-/** False for kernel threads and ended processes (proc_pid_stat(5)). */
+/** False of the kernel's threads and of who has ended (proc_pid_stat(5)). */
 function mayHaveDescriptors(pid: number): boolean {
   const stat = unlessGone(() => textOf(`/proc/${pid}/stat`));
   if (stat === undefined) return false;
-  // The name in parentheses may contain spaces and parentheses.
+  // The name before it may have spaces and brackets of its own.
   const [state = "", , , , , , flags] = stat.slice(stat.lastIndexOf(")") + 2)
     .split(" ");
   return !/[ZX]/i.test(state) && (Number(flags) & KERNEL_THREAD) === 0;
 }
 
-/** Reads proc_pid_status(5) and proc_pid_cmdline(5); `users` is a cache. */
+/** proc_pid_status(5) and proc_pid_cmdline(5); `users` are known already. */
 function identityOf(
   pid: number,
   users: Map<number, string>,
@@ -171,7 +170,7 @@ function nameOf(uid: number): string {
   try {
     return userName(uid) ?? String(uid);
   } catch (error) {
-    // A user database on the network (nsswitch.conf(5)) can fail.
+    // Names may come over a network, and not come.
     if (error instanceof OsError) return String(uid);
     throw error;
   }

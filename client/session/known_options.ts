@@ -1,24 +1,31 @@
-import {
-  type CallOptions,
-  type ConnectOptions,
-  SOCKET_OPTION_NAMES,
-  type SocketOptionName,
-  type SocketOptions,
-} from "./options.ts";
+import type { CallOptions, ConnectOptions, SocketOptions } from "./options.ts";
 
 /** Every name of an interface. */
 type Names<Options> = Required<Record<keyof Options, true>>;
 
 const CALL = { timeout: true, signal: true } satisfies Names<CallOptions>;
-const SOCKET = Object.fromEntries(
-  SOCKET_OPTION_NAMES.values().map((name) => [name, true]),
-) as Record<SocketOptionName, true> satisfies Names<SocketOptions>;
+const SOCKET = {
+  backlog: true,
+  v6only: true,
+  device: true,
+  reusePort: true,
+  freeBind: true,
+  transparent: true,
+  deferAccept: true,
+  fastOpen: true,
+  mark: true,
+  recvBuffer: true,
+  sendBuffer: true,
+  mode: true,
+  owner: true,
+  group: true,
+} satisfies Names<SocketOptions>;
 
 const CONNECT = { sock: true, ...CALL } satisfies Names<ConnectOptions>;
 
 /**
- * The options of each function. The methods of a session accept `sock` but
- * ignore it, so that callers can pass the options of `connect`.
+ * Which options each function of the library takes. A session's have no use
+ * for `sock`, and are given what its connect was given.
  */
 const TAKEN = {
   bind: { ...CONNECT, ...SOCKET },
@@ -33,12 +40,12 @@ const TAKEN = {
 } satisfies Record<string, Readonly<Record<string, true>>>;
 
 /**
- * Refuses unknown options of `taker`, which would have no effect, and invalid
- * modes.
+ * Refuses what the daemon would never hear of, or not as it was meant: a name
+ * that is no option of `taker`, and a mode that is no permission.
  *
- * @param whose the address of these options, if there are several
+ * @param whose the address that the options are of, where there are several
  *
- * @throws {TypeError} that names the option.
+ * @throws {TypeError} that names it.
  */
 export function checkOptions(
   taker: keyof typeof TAKEN,
@@ -69,10 +76,10 @@ const ALL_PERMISSIONS = 0o777;
 function wrongMode(mode: unknown): string | undefined {
   if (mode === undefined) return undefined;
   if (typeof mode !== "number" || !Number.isInteger(mode) || mode < 0) {
-    return `mode ${mode} is not a number such as 0o660`;
+    return `mode ${mode} is no number such as 0o660`;
   }
   if (mode <= ALL_PERMISSIONS) return undefined;
-  // `mode: 666` was probably meant as 0o666.
+  // The digits of who writes 666 are octal ones.
   const meant = /^[0-7]{3}$/.test(`${mode}`)
     ? `0o${mode}`
     : "one such as 0o660";

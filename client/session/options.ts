@@ -1,33 +1,27 @@
-import {
-  BIND_OPTIONS,
-  type BindOptionName,
-  type WireOptions,
-} from "../../protocol.ts";
+import type { WireOptions } from "../../protocol.ts";
 import type { Limits } from "./waiting.ts";
 
 /** Options of one call to the daemon. */
 export interface CallOptions {
   /**
-   * How long the call may take in ms. This includes the wait for a daemon that
-   * is not up yet. Default: 10000.
+   * How long the call may take in ms, the wait for a daemon that is not up yet
+   * included. Default: 10000.
    */
   timeout?: number;
-  /** Rejects the call with its reason when it aborts. Default: none. */
+  /** Ends the call with the signal's reason. Default: none. */
   signal?: AbortSignal;
 }
 
-/** Options of functions that connect to the daemon. */
+/** Options of everything that connects to the daemon. */
 export interface ConnectOptions extends CallOptions {
   /** Path of the control socket. Default: the variable `MULTIBINDER_SOCK`. */
   sock?: string;
 }
 
 /**
- * Options of a listening socket.
- *
- * They also take effect on a socket that is bound already. An option that is left
- * out does not change the socket. `v6only` and `device` are part of the address:
- * with another value it is another socket.
+ * How the socket shall be. What is named takes effect on a socket that is
+ * bound already, too; what is left out is as the kernel has it. `v6only` and
+ * `device` are part of the address: with another value it is another socket.
  */
 export interface SocketOptions {
   /**
@@ -46,7 +40,8 @@ export interface SocketOptions {
   /** SO_REUSEPORT, socket(7). For TCP and UDP. Default: false. */
   reusePort?: boolean;
   /**
-   * Allows an address that this machine does not have (IP_FREEBIND, ip(7)). For TCP and UDP. Default: false.
+   * Binds also an address that this machine does not have (IP_FREEBIND,
+   * ip(7)). For TCP and UDP. Default: false.
    */
   freeBind?: boolean;
   /**
@@ -55,13 +50,13 @@ export interface SocketOptions {
    */
   transparent?: boolean;
   /**
-   * Delays the accept of a connection until it has sent data, or for this many
-   * seconds (TCP_DEFER_ACCEPT, tcp(7)). For TCP. Default: 0, no delay.
+   * A connection is there to accept when it has sent something, or after so
+   * many s (TCP_DEFER_ACCEPT, tcp(7)). For TCP. Default: 0, at once.
    */
   deferAccept?: number;
   /**
-   * Length of the queue of connections with data in their SYN (TCP_FASTOPEN,
-   * tcp(7)). For TCP. Default: 0, no TCP Fast Open.
+   * How many connections may wait that have sent data with their SYN
+   * (TCP_FASTOPEN, tcp(7)). For TCP. Default: 0, none.
    */
   fastOpen?: number;
   /**
@@ -81,39 +76,26 @@ export interface SocketOptions {
   group?: string | number;
 }
 
-type CamelCase<Name> = Name extends `${infer Head}_${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
-  : Name;
-
-/** An option of a bind by its name in this library. */
-export type SocketOptionName = CamelCase<BindOptionName>;
-
-/** The options of a bind: their names in the protocol and in this library. */
-export const SOCKET_OPTION_NAMES: ReadonlyMap<
-  BindOptionName,
-  SocketOptionName
-> = new Map(
-  (Object.keys(BIND_OPTIONS) as BindOptionName[]).map((name) => [
-    name,
-    name.replace(
-      /_(.)/g,
-      (_, letter) => letter.toUpperCase(),
-    ) as SocketOptionName,
-  ]),
-);
-
-/** Converts options to the protocol, without those of the address. */
+/** The options as the daemon takes them. */
 export function wireOptions(options: SocketOptions): WireOptions {
-  const wire: Record<string, unknown> = {};
-  for (const [name, inLibrary] of SOCKET_OPTION_NAMES) {
-    if (name === "v6only" || name === "device") continue;
-    const value = options[inLibrary];
-    if (value === undefined) continue;
-    wire[name] = name === "mode"
-      ? Number(value).toString(8).padStart(4, "0")
-      : value;
-  }
-  return wire;
+  const { mode } = options;
+  const given: WireOptions = {
+    backlog: options.backlog,
+    reuse_port: options.reusePort,
+    free_bind: options.freeBind,
+    transparent: options.transparent,
+    defer_accept: options.deferAccept,
+    fast_open: options.fastOpen,
+    mark: options.mark,
+    recv_buffer: options.recvBuffer,
+    send_buffer: options.sendBuffer,
+    mode: mode === undefined ? undefined : mode.toString(8).padStart(4, "0"),
+    owner: options.owner,
+    group: options.group,
+  };
+  return Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  );
 }
 
 const DEFAULT_TIMEOUT = 10_000;

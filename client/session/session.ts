@@ -13,24 +13,13 @@ import { socketPath } from "./socket_path.ts";
 import { type AfterAddress, readTarget } from "./bind_arguments.ts";
 import { run, type Steps } from "./waiting.ts";
 
-/** Options of {@linkcode Session.release}: `v6only` and `device` select the socket. */
+/** Options of {@linkcode Session.release}: which socket of an address it is. */
 export interface ReleaseOptions
   extends CallOptions, Pick<SocketOptions, "v6only" | "device"> {}
 
 /**
- * A connection to the daemon for any number of calls.
- *
- * The session sends one request after the other. If the daemon has closed the
- * connection, the next call connects again. Each call waits up to `timeout`
- * (default: that of {@linkcode connect}, else 10000 ms).
- *
- * @example
- * ```ts no-eval
- * import { connect } from "jsr:@multibinder/client";
- *
- * using session = await connect();
- * using web = await session.bind("127.0.0.1", 8000);
- * ```
+ * One connection for any number of calls, which go out one after the other.
+ * Should the daemon have dropped it meanwhile, the next call connects again.
  */
 export class Session implements Disposable {
   readonly #line: Line;
@@ -44,13 +33,13 @@ export class Session implements Disposable {
     this.#options = options;
   }
 
-  /** Like the function {@linkcode bind}, on this connection. */
+  /** As the function {@linkcode bind}. */
   bind(
     address: string,
     port: number,
     options?: SocketOptions & CallOptions,
   ): Promise<Binding>;
-  /** Like the function {@linkcode bind}, on this connection. */
+  /** As the function {@linkcode bind}. */
   bind(
     address: string,
     options?: SocketOptions & CallOptions,
@@ -64,7 +53,7 @@ export class Session implements Disposable {
     return this.#call(this.#line.bind(target, options), options);
   }
 
-  /** Like the function {@linkcode bindAll}, on this connection. */
+  /** As the function {@linkcode bindAll}. */
   bindAll(
     requests: readonly (string | SocketRequest)[],
     options: CallOptions = {},
@@ -74,13 +63,12 @@ export class Session implements Disposable {
   }
 
   /**
-   * Lists the sockets that the daemon holds, in the order of their binds.
+   * What the daemon holds, in the order it was bound: `kind` says what it is,
+   * `waiting` how many connections wait to be accepted now. An older daemon
+   * leaves out `inode` and `waiting`. Who else holds the sockets is not the
+   * daemon's to know: see {@linkcode holdersOf}.
    *
-   * `waiting` is the number of connections in the accept queue. An older daemon
-   * leaves out `inode` and `waiting`. {@linkcode holdersOf} finds the other
-   * processes that hold the sockets.
-   *
-   * @throws {BindError} 10001 when the policy denies it.
+   * @throws {BindError} 10001 when the policy says no.
    *
    * @example
    * ```ts no-eval
@@ -98,14 +86,13 @@ export class Session implements Disposable {
   }
 
   /**
-   * Makes the daemon close its copy of a socket.
+   * The daemon closes its copy of a socket. Whoever was handed one keeps it:
+   * the address is free when the last has closed it. Of the options of a bind,
+   * such as `list` shows them, `v6only` and `device` count, which are part of
+   * the address.
    *
-   * Other processes keep their copies: the address is free when the last copy is
-   * closed. `v6only` and `device` are part of the address: pass the values that
-   * `list` shows.
-   *
-   * @throws {BindError} 10004 when the daemon has no such bind; 10001 when the
-   * policy denies it.
+   * @throws {BindError} 10004 when nothing is bound to that address; 10001 when
+   * the policy says no.
    *
    * @example
    * ```ts no-eval
@@ -121,7 +108,7 @@ export class Session implements Disposable {
     port: number,
     options?: ReleaseOptions,
   ): Promise<void>;
-  /** Takes host and port as one string. */
+  /** The same with the address in one text. */
   release(address: string, options?: ReleaseOptions): Promise<void>;
   release(
     address: string,
@@ -132,13 +119,11 @@ export class Session implements Disposable {
   }
 
   /**
-   * Asks for the daemon's status.
+   * How the daemon is: version, generation, what it holds of what it may,
+   * requests and errors by method, who was turned away, memory, policy. The
+   * counters begin with each generation. An older daemon leaves fields out.
    *
-   * It has version, generation, limits and their use, requests and errors by
-   * method, refused clients and requests, memory in bytes and the policy. Each
-   * generation counts from 0. An older daemon leaves fields out.
-   *
-   * @throws {BindError} 10001 when the policy denies it.
+   * @throws {BindError} 10001 when the policy says no.
    *
    * @example
    * ```ts no-eval
@@ -176,7 +161,7 @@ export class Session implements Disposable {
     return yield* work;
   }
 
-  /** Closes the connection after the calls under way. */
+  /** Hangs up, when the calls under way have ended. */
   close(): void {
     this.#closed = true;
     this.#last = this.#last.then(() => this.#line.close());
@@ -189,15 +174,12 @@ export class Session implements Disposable {
 }
 
 /**
- * Connects to the daemon, and waits for a daemon that is not up yet.
+ * Connects to the daemon, waiting for one that is not up yet. It needs
+ * `--allow-ffi` for the C library and nothing else.
  *
- * `timeout` is in ms (default: 10000); it is also the default of the session's
- * calls. `connect` needs only the permission `--allow-ffi` for the C library.
- *
- * @throws {TypeError} for an unknown option, or when neither `sock` nor
- * `MULTIBINDER_SOCK` names the control socket.
- * @throws {TimeoutError} when no daemon accepts the connection within `timeout`.
- * @throws {OsError} when connect(2) fails, such as EACCES.
+ * @throws {TypeError} when no option and no variable names the control socket.
+ * @throws {TimeoutError} when nobody listens on it within `timeout`.
+ * @throws {OsError} EACCES and the like.
  *
  * @example
  * ```ts no-eval

@@ -1,6 +1,7 @@
 /**
- * Client operations are generators that yield wherever they have to wait.
- * `run` drives them on the event loop, `runSync` blocks the thread.
+ * What the client does is written once, as a generator that yields wherever
+ * it has to wait; two drivers run it, one on the event loop and one that
+ * blocks.
  *
  * @module
  */
@@ -13,8 +14,8 @@ import {
 import { TimeoutError } from "./errors.ts";
 
 /**
- * A reason to wait: a socket that is not ready, a pause in ms, or an earlier
- * call of the session (only on the event loop).
+ * A reason to wait: a socket that is not ready, a time to let pass, or, on the
+ * event loop only, the turn of somebody else.
  */
 export type Wait =
   & (
@@ -23,18 +24,18 @@ export type Wait =
     | { turn: Promise<void> }
   )
   & {
-    /** What has not happened yet, for the message of the TimeoutError. */
+    /** What has not happened yet, for the error when it never does. */
     missing: string;
   };
 
-/** An operation that waits and returns `T`. */
+/** Work that waits; returns `T`. */
 export type Steps<T> = Generator<Wait, T, void>;
 
-/** How long an operation may take, and the signal that aborts it. */
+/** How long work may take, and what ends it before. */
 export interface Limits {
   /** In ms. */
   timeout: number;
-  /** The operation throws its reason when it aborts. */
+  /** Its reason is thrown when it aborts. */
   signal?: AbortSignal;
 }
 
@@ -53,7 +54,7 @@ class Deadline {
   }
 }
 
-/** Runs an operation on the event loop. */
+/** Runs work on the event loop. */
 export async function run<T>(work: Steps<T>, limits: Limits): Promise<T> {
   const { signal } = limits;
   signal?.throwIfAborted();
@@ -82,10 +83,10 @@ async function perform(
   else await pause(Math.min(wait.pause, left), signal);
 }
 
-/** The longest delay of setTimeout, in ms. */
+/** The longest that a timer takes, in ms. */
 const LONGEST_TIMER = 0x7fffffff;
 
-/** Waits `duration` ms, or until the signal aborts or `other` resolves. */
+/** Lets `duration` ms pass, or less when the signal or `other` ends it. */
 function pause(
   duration: number,
   signal: AbortSignal | undefined,
@@ -103,7 +104,7 @@ function pause(
   });
 }
 
-/** Runs an operation and blocks the thread. */
+/** Runs work while it blocks the thread. */
 export function runSync<T>(work: Steps<T>, { timeout }: Limits): T {
   const deadline = new Deadline(timeout);
   let step = work.next();
@@ -122,5 +123,5 @@ export function runSync<T>(work: Steps<T>, { timeout }: Limits): T {
 function performSync(wait: Wait, left: number): void {
   if ("fd" in wait) waitReadySync(wait.fd, wait.readiness, left);
   else if ("pause" in wait) sleepSync(Math.min(wait.pause, left));
-  else throw new TypeError("a blocking call cannot wait for another call");
+  else throw new TypeError("nobody else takes a turn while this one blocks");
 }

@@ -1,6 +1,5 @@
 /**
- * Accesses files through libc, so the program needs no file permissions of
- * Deno.
+ * Files by way of libc, for a program that was granted no file at all.
  *
  * @module
  */
@@ -12,7 +11,7 @@ import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 import { sleepSync } from "./readiness.ts";
 
-// A name may begin with U+FEFF.
+// U+FEFF is a character like any other where it begins a name.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** open(2) for reading, close-on-exec. */
@@ -25,7 +24,7 @@ export function openFile(path: string, flags = 0): Descriptor {
   return new Descriptor(check(fd, "open", path));
 }
 
-/** The bytes from the descriptor's offset to the end. */
+/** Everything from the descriptor's offset to its end. */
 export function readAll(fd: number, subject = ""): Uint8Array<ArrayBuffer> {
   const read = (room: Uint8Array<ArrayBuffer>) =>
     libc().read(fd, room, BigInt(room.length));
@@ -55,7 +54,7 @@ function readThrough(
   }
 }
 
-/** Reads a whole file, also a file of /proc, whose size is reported as 0. */
+/** Reads a whole file, also one of /proc, which has no size. */
 export function readFile(path: string): Uint8Array<ArrayBuffer> {
   using file = openFile(path);
   return readAll(file.fd, path);
@@ -89,12 +88,12 @@ export function unlink(path: string): void {
   check(libc().unlink(cString(path)), "unlink", path);
 }
 
-/** rename(2): atomically replaces the file at `to`. */
+/** rename(2): what was at `to` is replaced in one step. */
 export function rename(from: string, to: string): void {
   check(libc().rename(cString(from), cString(to)), "rename", `${from} ${to}`);
 }
 
-/** The identity of a file: its device and inode. */
+/** What tells one file from every other: its device and inode. */
 export interface FileIdentity {
   /** The device, `major:minor`. */
   device: string;
@@ -102,28 +101,27 @@ export interface FileIdentity {
   inode: string;
 }
 
-/** The status of a file (statx(2)). */
+/** What statx(2) says of a file. */
 export interface FileStatus extends FileIdentity {
   /** `st_mode`: kind and permissions. */
   mode: number;
   /** The user it belongs to. */
   uid: number;
-  /** The number of hard links. */
+  /** How many names it has. */
   links: number;
   /** Whether it is a socket. */
   isSocket: boolean;
 }
 
 /**
- * The status of a path, without following a symbolic link; `undefined` when the
- * path does not exist. Unlike stat(2), statx(2) has the same layout on every
- * target.
+ * The status of a path, of a symbolic link itself; `undefined` when nothing
+ * is there. statx(2) has one layout on every target, unlike stat(2).
  */
 export function statusOf(path: string): FileStatus | undefined {
   return status(abi.AT_FDCWD, path, abi.AT_SYMLINK_NOFOLLOW);
 }
 
-/** The status of the file that a descriptor refers to. */
+/** The status of what a descriptor refers to. */
 export function statusOfDescriptor(fd: number): FileStatus {
   const found = status(fd, "", abi.AT_EMPTY_PATH);
   if (found === undefined) throw new OsError("statx", Errno.ENOENT, `${fd}`);
@@ -163,15 +161,15 @@ function status(
   };
 }
 
-/** Whether both identify the same file. */
+/** Whether two are the same file. */
 export function sameFile(one: FileIdentity, other: FileIdentity): boolean {
   return one.device === other.device && one.inode === other.inode;
 }
 
-/** The id that leaves an owner or a group unchanged (chown(2)). */
+/** What stands for an owner or a group that stays (chown(2)). */
 const UNCHANGED = 0xffffffff;
 
-/** Permissions and owner of a file; a missing field means no change. */
+/** Who may use a file; what is left out stays as it is. */
 export interface FileAccess {
   /** Permission bits. */
   mode?: number;
@@ -182,11 +180,10 @@ export interface FileAccess {
 }
 
 /**
- * Sets permissions and owner of the socket at a path, if the path still names
- * `file`. Other files are never changed, even if other users can write the
- * directory.
+ * Sets who may use the socket at a path, if it is still that file: also where
+ * others may write the directory nothing else is touched.
  *
- * @throws {OsError} EPERM, and ENOENT when the path names another file.
+ * @throws {OsError} EPERM, and ENOENT when it is another file by now.
  */
 export function setAccess(
   path: string,
@@ -213,8 +210,7 @@ export function setAccess(
     );
   }
   if (mode !== undefined) {
-    // fchmod(2) refuses an O_PATH descriptor, but chmod(2) accepts its path in
-    // /proc.
+    // fchmod(2) refuses an O_PATH descriptor; its path in /proc leads to it.
     const link = cString(`/proc/self/fd/${opened.fd}`);
     check(libc().chmod(link, mode), "chmod", path);
   }
@@ -223,7 +219,7 @@ export function setAccess(
 const target = new Uint8Array(abi.PATH_MAX);
 
 /**
- * The target of a symbolic link (readlink(2)), such as `socket:[123]` for a
+ * Where a symbolic link leads (readlink(2)), such as `socket:[123]` for a
  * descriptor in /proc/PID/fd.
  *
  * @throws {OsError} ENOENT, EACCES, EINVAL.
@@ -258,14 +254,14 @@ export function withUmask<T>(mask: number, action: () => T): T {
   }
 }
 
-/** How long to wait for a lock, and how often to try, in ms. */
+/** How long a lock is waited for, in ms, and how often it is asked for. */
 const LOCK_PATIENCE = 2_000;
 const LOCK_INTERVAL = 20;
 
 /**
- * Runs `action` with an exclusive lock on a directory (flock(2)). Runs it
- * without the lock when the directory is not readable, and when the wait times
- * out: any user who can read the directory can hold the lock.
+ * Runs `action` while this process alone holds the lock of a directory
+ * (flock(2)). Without the lock where the directory may not be read, and where
+ * somebody keeps it: anyone who may read the directory can.
  */
 export function withDirectoryLock<T>(directory: string, action: () => T): T {
   const fd = libc().open(
@@ -311,10 +307,10 @@ export function memoryFile(
   return file;
 }
 
-/** The initial buffer size, in bytes. */
+/** Large enough for most, so that growing copies little; in bytes. */
 const MEMORY_FILE_GUESS = 2 * 1024 * 1024;
 
-/** The content of a memory file, independent of its offset (pread(2)). */
+/** The content of a memory file, wherever its offset stands (pread(2)). */
 export function readMemoryFile(fd: number): Uint8Array<ArrayBuffer> {
   return readThrough(
     (room, at) => libc().pread(fd, room, BigInt(room.length), BigInt(at)),

@@ -1,11 +1,12 @@
 /**
  * Constants and struct layouts of the C library, by their C names: one table
- * per target. Shared values are written once, different values in both tables.
+ * per target. What the two targets share is written once; what differs is
+ * spelled out in both.
  *
  * @module
  */
 
-/** Constants with the same value on every supported target. */
+/** Constants that Linux gives the same value on every target we support. */
 const COMMON = {
   // socket(2)
   AF_UNIX: 1,
@@ -176,7 +177,7 @@ const COMMON_LAYOUTS = {
   rlimit: { size: 16, rlim_cur: 0, rlim_max: 8 },
   timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },
   sigset_t: { size: 128 },
-  /** All zero means SIG_DFL. */
+  /** All zero it is SIG_DFL. */
   sigaction: { size: 152 },
   siginfo_t: { size: 128, si_pid: 16 },
   signalfd_siginfo: { size: 128, ssi_signo: 0 },
@@ -205,7 +206,7 @@ const COMMON_LAYOUTS = {
   },
 } as const;
 
-/** Values that differ between targets. */
+/** What differs from target to target. */
 interface Target {
   readonly O_DIRECTORY: number;
   readonly O_NOFOLLOW: number;
@@ -218,7 +219,7 @@ interface Target {
       readonly data: number;
     };
   };
-  /** Paths of the C library in distributions, most common first. */
+  /** Where distributions keep the C library, most usual first. */
   readonly libc: readonly string[];
 }
 
@@ -255,10 +256,7 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
   },
 };
 
-/**
- * Thrown on platforms other than Linux x86_64 and aarch64 with glibc, and in a
- * Deno that is too old.
- */
+/** Thrown on anything but Linux x86_64 and aarch64 with glibc, and in a Deno that is too old. */
 export class UnsupportedPlatformError extends Error {
   /** `UnsupportedPlatformError`. */
   override readonly name = "UnsupportedPlatformError";
@@ -276,8 +274,7 @@ export type Abi = typeof COMMON & {
 /**
  * The table for a platform.
  *
- * @throws {UnsupportedPlatformError} on platforms other than Linux x86_64 and
- * aarch64.
+ * @throws {UnsupportedPlatformError} on anything but Linux x86_64 and aarch64.
  */
 export function abiOf(os: string, arch: string): Abi {
   const target = os === "linux"
@@ -295,13 +292,14 @@ export function abiOf(os: string, arch: string): Abi {
   };
 }
 
-/** Whether this platform is supported. */
+/** Whether this platform is one of ours. */
 export const supported: boolean = Deno.build.os === "linux" &&
   TARGETS[Deno.build.arch] !== undefined;
 
 /**
- * The table of this platform. On an unsupported platform it is an arbitrary
- * table: the import must not fail there, and libc.ts refuses every call.
+ * The table of the platform that runs this program. Elsewhere it is some
+ * table: importing must not fail on a developer's other machine, and nothing
+ * can be called there, because libc.ts opens no library.
  */
 export const abi: Abi = supported
   ? abiOf(Deno.build.os, Deno.build.arch)

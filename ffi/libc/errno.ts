@@ -1,5 +1,5 @@
 /**
- * Turns errno into an exception with the name of the failed call.
+ * errno: why a call failed, as an exception with the call's name.
  *
  * @module
  */
@@ -34,10 +34,8 @@ export function errnoName(errno: number): string {
 }
 
 /**
- * A function of the C library failed.
- *
- * `errno` is the number of the error, `code` its name (errno(3)) and `syscall` the
- * function.
+ * A call of the C library that failed: `errno` is the number, `code` its name
+ * (errno(3)) and `syscall` the function.
  *
  * @example
  * ```ts
@@ -75,7 +73,7 @@ let location: bigint | undefined;
 
 /**
  * The calling thread's errno. Deno runs all JavaScript of a realm on one
- * thread; a call on another thread does not set this errno.
+ * thread, and only calls on that thread keep it.
  */
 export function lastErrno(): number {
   location ??= libc().__errno_location();
@@ -84,7 +82,7 @@ export function lastErrno(): number {
 }
 
 /**
- * Returns the result of a call that returns -1 on failure.
+ * Passes on the result of a call that returns -1 when it fails.
  *
  * @throws {OsError} with the call's errno.
  */
@@ -98,7 +96,7 @@ export function check(
   return number;
 }
 
-/** errno(3) numbers that callers compare with. */
+/** errno(3) numbers that callers decide on. */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,

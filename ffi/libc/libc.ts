@@ -1,6 +1,6 @@
 /**
- * Opens the C library with the narrowest permission granted, and declares every
- * function that the program calls.
+ * Opens the C library under the narrowest grant there is, and names every
+ * function that the rest of the program may call.
  *
  * @module
  */
@@ -212,7 +212,7 @@ const SYMBOLS = {
     result: "i32",
   },
 
-  // Waiting. A call on another thread loses errno.
+  // Waiting. What runs on another thread loses errno.
   poll: {
     parameters: ["usize", /* fds */ "usize", /* nfds */ "i32" /* timeout ms */],
     result: "i32",
@@ -494,10 +494,10 @@ const SYMBOLS = {
   __errno_location: { parameters: [], result: "usize" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The declared functions of the C library. */
+/** The functions of the C library that we call. */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/** Thrown when no granted permission covers the C library. */
+/** Thrown when no grant lets us open the C library. */
 export class MissingPermissionError extends Error {
   /** `MissingPermissionError`. */
   override readonly name = "MissingPermissionError";
@@ -518,9 +518,9 @@ function grantedLibrary(): string {
   );
 }
 
-// A plain --allow-ffi covers every candidate path, also one that does not
-// exist. Without --allow-read only dlopen can check that; opening a library
-// again is cheap.
+// A whole grant covers every candidate, also one that is not there. Only
+// dlopen can tell without --allow-read; a library opened once costs nothing
+// to open again.
 function existsFor(path: string): boolean {
   try {
     Deno.dlopen(path, {}).close();

@@ -1,12 +1,9 @@
 import { environmentVariable } from "./process.ts";
 
-/** The search path of execvp(3) without PATH. */
+/** Where execvp(3) looks when there is no PATH. */
 const DEFAULT_PATH = "/bin:/usr/bin";
 
-/**
- * The paths that execvp(3) tries for a command; a command with a slash is its
- * own path.
- */
+/** Where execvp(3) looks for a command: as it is if it has a slash. */
 export function candidates(command: string): string[] {
   if (command === "" || command.includes("/")) return [command];
   // An empty entry of PATH is the working directory.

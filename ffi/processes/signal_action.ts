@@ -1,5 +1,5 @@
 /**
- * Sets how a process handles a signal: sigaction(2).
+ * What a process does at a signal: sigaction(2).
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { abi } from "../libc/abi.ts";
 import { check } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 
-/** Sets the action of a signal and returns the previous one. */
+/** Has the process act on a signal in another way: the way before. */
 export function setAction(
   signal: number,
   action: Uint8Array<ArrayBuffer>,

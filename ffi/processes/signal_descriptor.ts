@@ -1,7 +1,6 @@
 /**
- * Reads signals from a descriptor: signalfd(2). The signals must be blocked in
- * every thread, or the kernel delivers them to a thread that does not block
- * them.
+ * Signals as something to read: signalfd(2). They must be blocked in every
+ * thread, or the kernel gives them to a thread where they are not.
  *
  * @module
  */
@@ -29,15 +28,14 @@ export class SignalDescriptor implements Disposable {
     );
   }
 
-  /** The descriptor, readable while a signal is pending. */
+  /** The number, to be watched for reading. */
   get fd(): number {
     return this.#descriptor.fd;
   }
 
   /**
-   * Reads one signal; `undefined` when none is pending. The kernel merges
-   * several pending signals with the same number. Unread signals stay pending,
-   * also across an exec.
+   * Takes one signal; `undefined` when none is pending. Of several of a kind
+   * the kernel keeps one, and the rest stay pending, across an exec as well.
    */
   take(): MaskedSignal | undefined {
     const length = libc().read(this.fd, this.#info, BigInt(layout.size));

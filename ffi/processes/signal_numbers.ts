@@ -39,15 +39,10 @@ const NAMES: readonly Deno.Signal[] = [
   "SIGSYS",
 ];
 
-/**
- * The number of a signal; throws a TypeError for a signal that Linux does not
- * have.
- */
+/** The number of a signal; throws a TypeError for one that Linux has not. */
 export function signalNumber(signal: Deno.Signal): number {
   const index = NAMES.indexOf(signal === "SIGPOLL" ? "SIGIO" : signal);
-  if (index === -1) {
-    throw new TypeError(`Linux does not have the signal ${signal}`);
-  }
+  if (index === -1) throw new TypeError(`Linux has no ${signal}`);
   return index + 1;
 }
 

@@ -18,13 +18,13 @@ import { errorAnswer, type Reply } from "../requests/answers.ts";
 import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 
 /**
- * A client is dropped when its queue exceeds one of these limits. Bytes count
- * too, because an answer repeats the id of its request.
+ * A client that does not read its answers is dropped when more than these are
+ * queued. Bytes are counted too, because an answer repeats the request's id.
  */
 const MAX_QUEUED_ANSWERS = 1024;
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
-/** The part of an answer that is not sent yet. */
+/** An answer, or the part of it that has not been sent. */
 export interface Outgoing {
   bytes: Uint8Array<ArrayBuffer>;
   /** Sent with the first byte, then released. */
@@ -33,7 +33,7 @@ export interface Outgoing {
 
 const received = new Uint8Array(64 * 1024);
 
-/** The connection of one client: received bytes and queued answers. */
+/** The connection of one client: its requests and the answers to them. */
 export class Connection implements Client {
   readonly #descriptor: Descriptor;
   readonly #queue: Outgoing[] = [];
@@ -41,55 +41,55 @@ export class Connection implements Client {
   #groups: readonly number[] | undefined;
   /** Cuts the received bytes into messages. */
   readonly framing: Framing = new Framing(MAX_REQUEST);
-  /** The message of which names are being looked up. */
+  /** The message whose names are being looked up. */
   unanswered: Uint8Array<ArrayBuffer> | undefined;
-  /** The epoll(7) events it is watched for; undefined while not watched. */
+  /** The events it is watched for; undefined while it is not watched. */
   interest: number | undefined;
-  /** No request follows: the client shut down its side or sent invalid bytes. */
+  /** No request follows: the client shut down its side or sent garbage. */
   ended = false;
 
-  /** Takes ownership of an accepted, non-blocking socket. */
+  /** Takes over an accepted, non-blocking socket. */
   constructor(descriptor: Descriptor) {
     this.#descriptor = descriptor;
   }
 
-  /** Stops receiving: the bytes cannot be cut into messages. */
+  /** Receives nothing more: the bytes cannot be cut into messages. */
   endInput(): void {
     this.ended = true;
     this.framing.discard();
   }
 
-  /** The number of the descriptor. */
+  /** The socket's number. */
   get fd(): number {
     return this.#descriptor.fd;
   }
 
-  /** Whether the descriptor is closed. */
+  /** Whether the socket was closed. */
   get closed(): boolean {
     return this.#descriptor.closed;
   }
 
-  /** Whether answers are queued. */
+  /** Whether an answer waits until the client reads. */
   get writing(): boolean {
     return this.#queue.length > 0;
   }
 
-  /** Whether every request is answered and no request can follow. */
+  /** Whether every request is answered and none can follow. */
   get finished(): boolean {
     return this.ended && !this.writing && this.unanswered === undefined;
   }
 
-  /** The queued answers, oldest first. */
+  /** The answers that have not been sent, first to last. */
   get queued(): readonly Outgoing[] {
     return this.#queue;
   }
 
-  /** Queues the answers that the previous generation did not send. */
+  /** Puts back what an earlier generation had not sent. */
   restore(queued: Iterable<Outgoing>): void {
     this.#queue.push(...queued);
   }
 
-  /** Credentials of the client's process. */
+  /** The client's process. */
   get peer(): Peer {
     return this.#peer ??= peerOf(this.fd);
   }
@@ -102,7 +102,7 @@ export class Connection implements Client {
   /**
    * Receives at most 64 KiB, so that one client cannot keep the loop busy.
    *
-   * @throws {OsError} if the client has disconnected.
+   * @throws {OsError} when the client is gone.
    */
   receive(): void {
     const length = receive(this.fd, received);
@@ -111,10 +111,11 @@ export class Connection implements Client {
   }
 
   /**
-   * Queues a reply and sends as much as the client accepts.
+   * Sends a reply, behind those that are queued; what the client does not take
+   * is queued.
    *
-   * @returns false if the queue was full before.
-   * @throws {OsError} if the client has disconnected.
+   * @returns false when the queue was full before.
+   * @throws {OsError} when the client is gone.
    */
   send({ bytes, sockets }: Reply): boolean {
     const isFull = this.#queue.length >= MAX_QUEUED_ANSWERS ||
@@ -129,9 +130,9 @@ export class Connection implements Client {
   }
 
   /**
-   * Sends as much of the queue as the client accepts.
+   * Sends as much of the queue as the client takes.
    *
-   * @throws {OsError} if the client has disconnected.
+   * @throws {OsError} when the client is gone.
    */
   flush(): void {
     while (this.#queue.length > 0) {
@@ -151,15 +152,15 @@ export class Connection implements Client {
       return sendDescriptors(this.fd, first.bytes, descriptors);
     } catch (error) {
       if (!isOutOfDescriptors(error)) throw error;
-      // ETOOMANYREFS: clients that do not read use up the limit of descriptors
-      // in flight of the daemon's user (unix(7)).
+      // ETOOMANYREFS: clients that do not read hold this user's whole
+      // allowance of descriptors in flight (unix(7)).
       release(first);
       first.bytes = refusalOf(first);
       return send(this.fd, first.bytes);
     }
   }
 
-  /** Closes the socket and releases the queued descriptors. */
+  /** Closes the socket and releases what has not been sent. */
   close(): void {
     this.#queue.forEach(release);
     this.#descriptor.close();
@@ -171,29 +172,29 @@ function release(outgoing: Outgoing): void {
   outgoing.sockets = [];
 }
 
-/** The id of the answered request, or the ids of a batch. */
+/** The id of the request that it answers, or the ids of a batch. */
 export function idsOf(
   { bytes }: Pick<Outgoing, "bytes">,
 ): RequestId | RequestId[] {
-  // Descriptors are sent with the first byte, so no byte is sent yet.
+  // Descriptors go with the first byte, so these bytes are a whole message.
   const message = decodeMessage(bytes) as Answer | Answer[];
   return Array.isArray(message)
     ? message.map(({ id }) => id ?? null)
     : message.id ?? null;
 }
 
-/** The error that replaces an answer if its descriptors cannot be sent. */
+/** The answer in place of one whose descriptors cannot be sent. */
 function refusalOf(outgoing: Outgoing): Uint8Array<ArrayBuffer> {
   const error = new RequestError(
     ErrorCode.NO_DESCRIPTORS,
-    "No descriptors left: too many are in flight to clients",
+    "No descriptors left: too many are on their way to clients",
   );
   const answerOf = (id: RequestId) => errorAnswer(id, error);
   const ids = idsOf(outgoing);
   return encodeMessage(Array.isArray(ids) ? ids.map(answerOf) : answerOf(ids));
 }
 
-/** Whether an error means that the client has disconnected. */
+/** Whether an error only says that the client has disconnected. */
 export function isClientGone(error: unknown): boolean {
   return error instanceof OsError &&
     (error.errno === Errno.EPIPE || error.errno === Errno.ECONNRESET ||

@@ -10,31 +10,31 @@ import type { Policy } from "../policy/policy.ts";
 import { Counters } from "../log/counters.ts";
 import type { RequestContext } from "../requests/perform.ts";
 import { statusMethod } from "../requests/status_method.ts";
-import { Acceptor } from "./acceptor.ts";
+import { Acceptor } from "./accepting.ts";
 import { Clients } from "./clients.ts";
 import type { Connection } from "./connection.ts";
 import { EventLoop } from "./event_loop.ts";
 
-/** The start of the daemon and its number of generations. */
+/** When the first generation began, and how many have begun since. */
 export interface Origin {
-  /** Start of the first generation, ISO 8601. */
+  /** ISO 8601. */
   readonly startedAt: string;
-  /** 1 at the first start; each re-exec adds 1. */
+  /** 1, and one more with every re-exec. */
   readonly generation: number;
 }
 
-/** The parts of a daemon. */
+/** What a daemon is made of. */
 export interface DaemonParts {
   readonly control: ControlSocket;
   readonly binds: BindTable;
   readonly log: Log;
   readonly origin: Origin;
   readonly limits: Limits;
-  /** Without a policy every client may do everything. */
+  /** Default: every client that can connect is allowed everything. */
   readonly policy: Policy | undefined;
 }
 
-/** The daemon: its sockets, its clients and the event loop that serves them. */
+/** Sockets, clients and the event loop that serves them. */
 export class Daemon implements RequestContext, Disposable {
   readonly control: ControlSocket;
   readonly binds: BindTable;
@@ -51,7 +51,7 @@ export class Daemon implements RequestContext, Disposable {
   readonly #stopping = new AbortController();
   #closed = false;
 
-  /** Takes ownership of the sockets. */
+  /** Takes over the sockets. */
   constructor(parts: DaemonParts) {
     const { control, binds, log, origin, limits, policy } = parts;
     this.control = control;
@@ -97,7 +97,7 @@ export class Daemon implements RequestContext, Disposable {
     });
   }
 
-  /** Serves a client of the previous generation. */
+  /** Continues with a client of the last generation. */
   adopt(connection: Connection): void {
     this.clients.add(connection);
   }
@@ -119,8 +119,8 @@ export class Daemon implements RequestContext, Disposable {
   }
 
   /**
-   * Calls `action` whenever `fd` is readable. The caller keeps the descriptor. An
-   * error in `action` does not stop the daemon.
+   * Calls `action` whenever a descriptor of the caller's is readable. An error
+   * in `action` does not stop the daemon.
    */
   watch(fd: number, action: () => void): void {
     this.#loop.watch(fd, Interest.READ, () => {
@@ -151,8 +151,8 @@ export class Daemon implements RequestContext, Disposable {
 }
 
 /**
- * Reads a stack once. Deno opens a file the first time it formats a stack, and
- * panics if no descriptor is left.
+ * Deno opens a file when a stack is asked for the first time, and panics if it
+ * cannot, which would happen once all descriptors are in use.
  */
 function readSourceMaps(): void {
   void new Error().stack;

@@ -1,14 +1,14 @@
-/** Limits on clients; Infinity is no limit. */
+/** How much clients may ask of the daemon. */
 export interface Limits {
-  /** Maximum number of connected clients. */
+  /** Connected at the same time. */
   readonly clients: number;
-  /** Maximum number of held sockets. */
+  /** Sockets held at the same time. */
   readonly binds: number;
-  /** Time in which a client has to complete a request, in ms. */
+  /** How long a request may be on its way, in ms. */
   readonly requestTimeout: number;
 }
 
-/** Limits without options. */
+/** As many as there are descriptors; 30 s for a request. */
 export const DEFAULT_LIMITS: Limits = {
   clients: Infinity,
   binds: Infinity,

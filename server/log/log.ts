@@ -2,21 +2,21 @@ import { BaseHandler } from "@std/log/base-handler";
 import type { LevelName } from "@std/log/levels";
 import { Logger, type LogRecord } from "@std/log/logger";
 
-/** Lowest severity that is written. */
+/** From which severity on lines are written. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** Format of a line: text, or a JSON object. */
+/** `text` for people, `json` for one JSON object a line. */
 export type LogFormat = "text" | "json";
 
-/** Options of {@linkcode createLog}. */
+/** How the daemon logs. */
 export interface LogOptions {
-  /** @default "info" */
+  /** Default: `info`. */
   level?: LogLevel;
-  /** @default "text" */
+  /** Default: `text`. */
   format?: LogFormat;
 }
 
-/** The fields of a line: the first argument of a log call after the message. */
+/** What a line says beside its message: the first argument of a log call. */
 type Fields = Record<string, unknown>;
 
 function fieldsOf(record: LogRecord): Fields {
@@ -43,13 +43,13 @@ function asJson(record: LogRecord): string {
   });
 }
 
-// JSON does not escape DEL, the C1 controls and the line separators of Unicode,
-// but terminals and log viewers act on them.
-const UNESCAPED_CONTROLS = /[\u007f-\u009f\u2028\u2029]/g;
+// What JSON leaves as it is and a terminal or a log viewer acts on: DEL, the C1
+// controls and the line separators of Unicode.
+const ACTIVE = /[\u007f-\u009f\u2028\u2029]/g;
 
 function escaped(line: string): string {
   return line.replace(
-    UNESCAPED_CONTROLS,
+    ACTIVE,
     (each) => "\\u" + each.charCodeAt(0).toString(16).padStart(4, "0"),
   );
 }
@@ -57,8 +57,8 @@ function escaped(line: string): string {
 const encoder = new TextEncoder();
 
 /**
- * Writes the lines of one turn of the event loop to standard error at once: one
- * write for each bind would cost more than the bind.
+ * Writes to standard error what came up in one turn of the event loop at
+ * once: a write a bind would cost more than the bind.
  */
 class StandardErrorHandler extends BaseHandler {
   #lines = "";
@@ -74,18 +74,18 @@ class StandardErrorHandler extends BaseHandler {
     try {
       while (rest.length > 0) rest = rest.subarray(Deno.stderr.writeSync(rest));
     } catch {
-      // A closed standard error must not stop the daemon.
+      // A log that nobody reads any more is no reason to stop serving.
     }
   }
 }
 
 /** The daemon's log. */
 export interface Log extends Logger {
-  /** Writes the lines in memory: before an exec and before the daemon ends. */
+  /** Writes what is still in memory: before an exec and before the end. */
   flush(): void;
 }
 
-/** Creates a log on standard error. */
+/** A logger on standard error. */
 export function createLog(options: LogOptions = {}): Log {
   const level = (options.level ?? "info").toUpperCase() as LevelName;
   const handler = new StandardErrorHandler(level, {

@@ -2,23 +2,23 @@ import { type Address, formatAddress } from "../../address.ts";
 import type { Peer } from "../../ffi/sockets/socket.ts";
 import { ErrorCode } from "../../protocol.ts";
 import type { Log } from "../log/log.ts";
-import type { AccessRequest, ClientCredentials, Policy } from "./policy.ts";
+import type { Policy, Requester, Wish } from "./policy.ts";
 import { RequestError } from "../requests/request_error.ts";
 
-/** Credentials of a client, which the kernel recorded at connect(2). */
+/** A client, as the kernel recorded it at connect(2). */
 export interface Client {
   /** SO_PEERCRED, unix(7). */
   readonly peer: Peer;
-  /** Supplementary groups, SO_PEERGROUPS. */
+  /** SO_PEERGROUPS: the groups beside the peer's own. */
   readonly groups: readonly number[];
 }
 
-/** The rule in the log of a daemon without a policy. */
+/** Without a policy every client that can connect is allowed everything. */
 const NO_POLICY = "no policy";
 
-/** Applies the policy, if there is one, and logs denials. */
+/** Asks the policy, if there is one, and logs denials. */
 export class Authorization {
-  /** A change applies from the next request on. */
+  /** In force from the next request on. */
   policy: Policy | undefined;
   readonly #log: Log;
 
@@ -28,30 +28,32 @@ export class Authorization {
   }
 
   /**
-   * Authorizes a request. The error shows `asked`, the address as the client
-   * wrote it: the client must not learn where a path leads.
+   * The rule that allows a request. `asked` is the address as the client wrote
+   * it, for the error: the client must not learn where a path leads.
    *
-   * @returns the rule that allows it
    * @throws {RequestError} 10001 naming the rule that denies it.
    */
-  allow(client: Client, request: AccessRequest, asked?: Address): string {
+  allow(client: Client, wish: Wish, asked?: Address): string {
     if (this.policy === undefined) return NO_POLICY;
     const { pid, uid, gid } = client.peer;
-    const credentials: ClientCredentials = {
+    const requester: Requester = {
       pid,
       uid,
       gid,
-      // Only rules with groups need this system call.
+      // A system call, needed only for rules that name groups.
       get groups() {
         return client.groups;
       },
     };
-    const { allowed, rule } = this.policy.decide(credentials, request);
+    const { allowed, rule } = this.policy.decide(requester, wish);
     if (allowed) return rule;
-    const { method, address } = request;
-    this.#log.warn("request denied", {
+    const { method, address } = wish;
+    const what = address === undefined ? {} : {
+      address: formatAddress(address),
+    };
+    this.#log.warn("denied", {
       method,
-      ...(address && { address: formatAddress(address) }),
+      ...what,
       decision: "denied",
       rule,
       pid,

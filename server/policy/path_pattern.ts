@@ -1,10 +1,10 @@
 /**
- * Patterns of paths and of abstract names: `*` matches any characters except
- * `/`, a segment `**` matches any number of segments.
+ * Patterns of paths and of abstract names: `*` stands for any characters but
+ * `/`, a segment `**` for any number of segments.
  *
- * This is not `globToRegExp` of @std/path: its `?` and `[!a]` match `/`, it
- * throws for `)`, and its expression for `**` takes exponential time on an
- * abstract name with many slashes, which any client can send.
+ * Not `globToRegExp` of @std/path: its `?` and `[!a]` match a `/`, a `)` makes
+ * it throw, and what it makes of `**` takes exponential time over an abstract
+ * name of many slashes, which any client may ask for.
  *
  * @module
  */
@@ -13,51 +13,49 @@ import { realPath } from "../../ffi/files/file.ts";
 import { PatternError } from "./pattern_error.ts";
 import type { Effect } from "./policy.ts";
 
-/** Whether a path or an `@name` matches. */
+/** Whether a path, or `@name`, matches. */
 export type PathMatcher = (path: string) => boolean;
 
 /**
- * Reads a pattern. It is matched against paths without symbolic links. An allow
- * rule does not follow links in its pattern: a user who can create a link could
- * widen the rule. A deny rule also matches the path that its pattern leads to.
+ * Reads a pattern. Paths are compared as they really are: a rule that allows
+ * does not follow links in its pattern, whoever could make one would widen it.
+ * A rule that denies matches where its pattern leads now as well.
  *
  * @throws {PatternError} for a path that is not absolute or not canonical, and
- * for other wildcards.
+ * for wildcards of other kinds.
  */
 export function pathPattern(text: string, effect: Effect): PathMatcher {
-  const isAbstract = text.startsWith("@");
-  if (!isAbstract && !text.startsWith("/")) {
+  const abstract = text.startsWith("@");
+  if (!abstract && !text.startsWith("/")) {
     throw new PatternError(
-      `invalid path ${JSON.stringify(text)}: expected / or @ at the start`,
+      `${JSON.stringify(text)} begins neither with / nor with @`,
     );
   }
   const other = /[?[{]/.exec(text)?.[0];
   if (other !== undefined) {
-    throw new PatternError(
-      `unsupported wildcard ${other}: only * and ** are supported`,
-    );
+    throw new PatternError(`${other} is no wildcard here, only * and ** are`);
   }
   const segments = text.slice(1).split("/");
   if (segments.some((each) => each !== "**" && each.includes("**"))) {
     throw new PatternError(
-      "invalid **: it has to be a whole segment, as in /**/ or /** at the end",
+      "** stands for whole segments: /**/ or /** at the end",
     );
   }
-  if (isAbstract) {
+  if (abstract) {
     if (text === "@") throw new PatternError("the abstract name is empty");
     return matcher("@", segments);
   }
   if (segments.some((each) => ["", ".", ".."].includes(each))) {
     throw new PatternError(
-      `invalid path ${text}: remove ., .. and empty segments`,
+      `the path ${text} is compared as it really is: without ., .. and empty segments`,
     );
   }
   const written = matcher("/", segments);
   if (effect === "allow") return written;
   const real = realSegments(segments);
   if (real.join("/") === segments.join("/")) return written;
-  const resolved = matcher("/", real);
-  return (path) => written(path) || resolved(path);
+  const led = matcher("/", real);
+  return (path) => written(path) || led(path);
 }
 
 function matcher(first: "/" | "@", segments: readonly string[]): PathMatcher {
@@ -73,7 +71,7 @@ function matcher(first: "/" | "@", segments: readonly string[]): PathMatcher {
   return (path) => expression.test(path);
 }
 
-/** The segments with links followed in the directories before a wildcard. */
+/** The same with the links in the directories before the first wildcard followed. */
 function realSegments(segments: readonly string[]): string[] {
   const wild = segments.findIndex((each) => each.includes("*"));
   const fixed = wild === -1 ? segments.length - 1 : wild;
@@ -82,7 +80,7 @@ function realSegments(segments: readonly string[]): string[] {
   return [...real, ...segments.slice(fixed)];
 }
 
-/** Follows the links of a path as far as it can be reached; `""` is the root. */
+/** As far as it exists and can be reached; `""` is the root. */
 function realDirectory(path: string): string {
   if (path === "") return "";
   try {

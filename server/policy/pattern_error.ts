@@ -1,4 +1,4 @@
-/** An invalid address pattern. */
+/** A text that is no pattern of addresses. */
 export class PatternError extends Error {
   /** `PatternError`. */
   override readonly name = "PatternError";

@@ -1,67 +1,67 @@
 /**
- * A policy decides which client may do what.
+ * A policy: who may ask the daemon for what.
  *
  * @module
  */
 import type { Address } from "../../address.ts";
 
-/** Credentials of a client, which the kernel recorded at connect(2): unix(7). */
-export interface ClientCredentials {
-  /** Process id. */
+/** Who asks, as the kernel recorded it at connect(2): unix(7). */
+export interface Requester {
+  /** The process. */
   readonly pid: number;
-  /** User id. */
+  /** Its user. */
   readonly uid: number;
-  /** Group id. */
+  /** Its group. */
   readonly gid: number;
-  /** Supplementary group ids. */
+  /** Its supplementary groups. */
   readonly groups: readonly number[];
 }
 
-/** A request as a policy sees it. */
-export interface AccessRequest {
-  /** The method, such as `bind`. */
+/** What somebody asks for. */
+export interface Wish {
+  /** Such as `bind`. */
   readonly method: string;
-  /** A canonical address: a numeric host, or a path without symbolic links. */
+  /** Canonical: a numeric host, a path with its directory as it really is. */
   readonly address?: Address;
-  /** Names of the options of a `bind`. */
+  /** The names of the options that a bind asks for. */
   readonly options?: readonly string[];
 }
 
-/** The decision of a rule that matches. */
+/** What a rule does where it matches. */
 export type Effect = "allow" | "deny";
 
-/** The decision of a policy about a request. */
+/** What a policy says to a wish. */
 export interface Decision {
-  /** Whether the request is allowed. */
+  /** Whether it is granted. */
   readonly allowed: boolean;
-  /** The rule that decided, for log and error: `rule 3 (web)` or `no rule`. */
+  /** What decided, for log and message: `rule 3 (web)` or `no rule`. */
   readonly rule: string;
 }
 
-/** A list of rules. The first rule that matches decides. */
+/** Rules, of which the first that matches decides. */
 export interface Policy {
-  /** Path of the policy file. */
+  /** The file it was read from. */
   readonly path: string;
-  /** Text of the policy file. */
+  /** What the file said. */
   readonly text: string;
-  /** Number of rules. */
+  /** How many rules there are. */
   readonly size: number;
-  /** When the file was read, ISO 8601. */
+  /** When it was read, ISO 8601. */
   readonly loadedAt: string;
   /**
-   * Decides about a request. A request that no rule matches is denied.
+   * What the first rule that matches says; without one it is denied.
    *
-   * @throws {SocketAddressError} if the host of the address is not numeric.
+   * @throws {SocketAddressError} for a host that is not numeric.
    */
-  decide(client: ClientCredentials, request: AccessRequest): Decision;
+  decide(who: Requester, what: Wish): Decision;
 }
 
-/** An invalid policy file. */
+/** A file that is no policy. */
 export class PolicyError extends Error {
   /** `PolicyError`. */
   override readonly name = "PolicyError";
 
-  /** An error on `line`, counted from 1, of the file at `path`. */
+  /** `line` of the file at `path` is wrong, counted from 1. */
   constructor(
     readonly path: string,
     readonly line: number,

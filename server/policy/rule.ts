@@ -1,40 +1,34 @@
 import { type Address, hasHost } from "../../address.ts";
 import type { AddressMatcher } from "./address_pattern.ts";
 import type { IdRanges } from "./id_ranges.ts";
-import type {
-  AccessRequest,
-  ClientCredentials,
-  Decision,
-  Effect,
-  Policy,
-} from "./policy.ts";
+import type { Decision, Effect, Policy, Requester, Wish } from "./policy.ts";
 
-/** A rule; an undefined field matches everything. */
+/** One rule; what is undefined matches everything. */
 export interface Rule {
-  /** For the log and errors. */
+  /** For log and messages. */
   readonly name: string | undefined;
   readonly effect: Effect;
   readonly users: IdRanges | undefined;
   readonly groups: IdRanges | undefined;
   readonly methods: ReadonlySet<string>;
-  /** Matchers for the effect of the rule. */
+  /** Made for the rule's effect. */
   readonly addresses: readonly AddressMatcher[] | undefined;
-  /** Options that a `bind` may have. */
+  /** What a bind may ask for. */
   readonly options: ReadonlySet<string> | undefined;
 }
 
 const NO_RULE: Decision = Object.freeze({ allowed: false, rule: "no rule" });
 
-/** A policy made of rules. The first rule that matches decides. */
+/** Rules in the order they are tried. */
 export class RuleList implements Policy {
   readonly path: string;
   readonly text: string;
   readonly loadedAt: string;
   readonly #rules: readonly Rule[];
-  /** The decision of each rule. */
+  /** What each rule says where it matches. */
   readonly #decisions: readonly Decision[];
 
-  /** `text` is the text of the file at `path`. */
+  /** `text` is what the file at `path` said. */
   constructor(path: string, text: string, rules: readonly Rule[]) {
     this.path = path;
     this.text = text;
@@ -52,36 +46,29 @@ export class RuleList implements Policy {
     return this.#rules.length;
   }
 
-  decide(client: ClientCredentials, request: AccessRequest): Decision {
+  decide(who: Requester, what: Wish): Decision {
     for (let at = 0; at < this.#rules.length; at++) {
-      if (matches(this.#rules[at]!, client, request)) {
-        return this.#decisions[at]!;
-      }
+      if (matches(this.#rules[at]!, who, what)) return this.#decisions[at]!;
     }
     return NO_RULE;
   }
 }
 
-function matches(
-  rule: Rule,
-  client: ClientCredentials,
-  request: AccessRequest,
-): boolean {
-  const { method, address } = request;
-  if (!rule.methods.has(method)) return false;
-  if (rule.users !== undefined && !rule.users.has(client.uid)) return false;
-  if (rule.groups !== undefined && !isMember(client, rule.groups)) return false;
+function matches(rule: Rule, who: Requester, what: Wish): boolean {
+  if (!rule.methods.has(what.method)) return false;
+  if (rule.users !== undefined && !rule.users.has(who.uid)) return false;
+  if (rule.groups !== undefined && !isMember(who, rule.groups)) return false;
+  const { method } = what;
   if (method !== "bind" && method !== "release") return true;
-  if (!matchesAddress(rule, address)) return false;
+  if (!matchesAddress(rule, what.address)) return false;
   return method !== "bind" || rule.effect === "deny" ||
-    permits(rule.options, request);
+    permits(rule.options, what);
 }
 
-function isMember(
-  { gid, groups }: ClientCredentials,
-  members: IdRanges,
-): boolean {
-  return members.has(gid) || groups.some((group) => members.has(group));
+function isMember({ gid, groups }: Requester, of: IdRanges): boolean {
+  if (of.has(gid)) return true;
+  for (const group of groups) if (of.has(group)) return true;
+  return false;
 }
 
 function matchesAddress(
@@ -89,7 +76,7 @@ function matchesAddress(
   address: Address | undefined,
 ): boolean {
   if (addresses === undefined) return true;
-  // Without an address a rule cannot be checked: the request is not allowed.
+  // What nobody can look at is not allowed.
   if (address === undefined) return effect === "deny";
   for (const matcher of addresses) if (matcher(address)) return true;
   return false;
@@ -97,7 +84,7 @@ function matchesAddress(
 
 function permits(
   permitted: ReadonlySet<string> | undefined,
-  { address, options }: AccessRequest,
+  { address, options }: Wish,
 ): boolean {
   if (permitted === undefined) return true;
   if (

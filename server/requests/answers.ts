@@ -16,14 +16,16 @@ import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import { type BindContext, handOver } from "./bind_method.ts";
 import type { PendingRequest } from "./pending_request.ts";
 
-/** An encoded answer to one message. */
+/** The answer to one message, ready to be sent. */
 export interface Reply {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Sockets to send with it, in order. The sender releases each of them. */
+  /**
+   * The sockets that go with it, in order. The sender releases each of them.
+   */
   readonly sockets: readonly SharedDescriptor[];
 }
 
-/** Answers performed requests in one message. */
+/** Answers requests that have been performed, as one message. */
 export function replyTo(
   requests: readonly PendingRequest[],
   isBatch: boolean,
@@ -41,12 +43,12 @@ export function replyTo(
   return { bytes: encodeMessage(message), sockets };
 }
 
-/** A reply to a client that has sent no valid request. */
+/** A reply that is sent without a request. */
 export function errorReply(id: RequestId, error: RequestError): Reply {
   return { bytes: encodeMessage(errorAnswer(id, error)), sockets: [] };
 }
 
-/** The answer to a failed request. */
+/** The answer of a request that failed. */
 export function errorAnswer(id: RequestId, error: RequestError): Answer {
   return { jsonrpc: "2.0", id, error: errorObject(error) };
 }
@@ -68,7 +70,7 @@ function answerTo(request: PendingRequest, context: BindContext): Answer {
   }
 }
 
-/** Logs and counts the error of a request. Returns the error for the answer. */
+/** Logs and counts the error of a request: the error to answer with. */
 function reportError(
   request: PendingRequest,
   error: unknown,
@@ -83,14 +85,14 @@ function reportError(
     );
   }
   const { code, message: reason } = known;
-  // Authorization has already logged a denial.
+  // A denial has its audit line already.
   if (code === ErrorCode.DENIED) counters.refused.denied++;
-  else log.info("request failed", { code, reason, ...origin(request) });
+  else log.info("refused", { code, reason, ...requester(request) });
   return known;
 }
 
-/** The method and the client, if they are known. */
-function origin(
+/** The method and the client, as far as they are known. */
+function requester(
   { method, client }: PendingRequest,
 ): Record<string, unknown> {
   const what = method === undefined ? {} : { method };

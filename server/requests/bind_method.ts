@@ -6,11 +6,10 @@ import type { Peer } from "../../ffi/sockets/socket.ts";
 import {
   DEFAULT_BACKLOG,
   ErrorCode,
-  hasBacklog,
   type WireOptions,
 } from "../../protocol.ts";
 import type { Authorization, Client } from "../policy/authorization.ts";
-import { changedOptions } from "../sockets/bind_options.ts";
+import { changedOptions, hasBacklog } from "../sockets/bind_options.ts";
 import {
   type Candidate,
   candidatesOf,
@@ -26,7 +25,7 @@ import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 
 /** The parts of the daemon that `bind` and `release` use. */
 export interface BindContext {
-  /** The held sockets. */
+  /** The sockets that are held. */
   readonly binds: BindTable;
   readonly authorization: Authorization;
   readonly limits: Limits;
@@ -34,22 +33,22 @@ export interface BindContext {
   readonly log: Log;
 }
 
-/** A socket for an answer that is not sent yet. */
+/** A socket that is going to be handed out. */
 export interface Grant {
   readonly bind: Bind;
-  /** The sender of the answer releases this reference. */
+  /** A reference of its own: the sender of the answer releases it. */
   readonly socket: SharedDescriptor;
   /** Whether it was bound for this request. */
   readonly isNew: boolean;
-  /** Credentials of the client. */
+  /** The client. */
   readonly peer: Peer;
-  /** The rule that allowed it. */
+  /** The rule of the policy that allowed it. */
   readonly rule: string;
 }
 
 /**
- * Performs `bind`: returns the held socket of the address, or binds a new one.
- * Call {@linkcode handOver} or {@linkcode undoBind} afterwards.
+ * The method `bind`: the socket of an address, which the first request for the
+ * address binds. {@linkcode handOver} or {@linkcode undoBind} has to follow.
  *
  * @throws {RequestError}
  */
@@ -60,7 +59,7 @@ export function grantBind(
 ): Grant {
   const { binds, authorization } = context;
   const { peer } = client;
-  if (binds.closed) throw bindError(new Error("the daemon is stopping"));
+  if (binds.closed) throw bindError(new Error("the daemon is ending"));
   const optionNames = Object.keys(options);
   const allow = ({ address, asked }: Candidate) =>
     authorization.allow(
@@ -88,9 +87,9 @@ export function grantBind(
 }
 
 /**
- * Tries the addresses of a name until one belongs to this machine. Any other
- * failure is final. Otherwise the same request would get another socket later,
- * once the first address is free.
+ * The first address that this machine has. Any other failure is final: if the
+ * next address were taken instead, the same request would get another socket
+ * later, once the first address is free.
  */
 function firstOf<T>(
   candidates: readonly Candidate[],
@@ -101,7 +100,7 @@ function firstOf<T>(
     try {
       return attempt(candidate);
     } catch (error) {
-      if (!(error instanceof RequestError) || !isUnavailableAddress(error)) {
+      if (!(error instanceof RequestError) || !isForeignAddress(error)) {
         throw error;
       }
       failure ??= error;
@@ -110,14 +109,11 @@ function firstOf<T>(
   throw failure ?? bindError(new Error("the name has no address"));
 }
 
-const UNAVAILABLE: ReadonlySet<string> = new Set([
-  "EADDRNOTAVAIL",
-  "EAFNOSUPPORT",
-]);
+const FOREIGN: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
-function isUnavailableAddress({ data }: RequestError): boolean {
+function isForeignAddress({ data }: RequestError): boolean {
   return typeof data === "object" && data !== null && "code" in data &&
-    typeof data.code === "string" && UNAVAILABLE.has(data.code);
+    typeof data.code === "string" && FOREIGN.has(data.code);
 }
 
 function refuseTooMany({ binds, limits, counters }: BindContext): void {
@@ -153,13 +149,12 @@ function change(bind: Bind, options: WireOptions, access: FileAccess): void {
       if (error instanceof OsError) throw bindError(error);
       throw error;
     }
-    // Recorded one at a time: if the kernel refuses the next option, this one
-    // stays set.
+    // One at a time: if the kernel refuses the next option, this one is set.
     bind.options = { ...bind.options, ...changed };
   }
 }
 
-/** Counts and logs a socket that is handed over. */
+/** Counts and logs a socket that is handed out. */
 export function handOver(
   { bind, isNew, peer, rule }: Grant,
   { log }: BindContext,
@@ -168,7 +163,7 @@ export function handOver(
   bind.handedOut++;
   bind.lastPeer = { pid, uid, gid, at: Date.now() };
   if (log.level > LogLevels.INFO) return;
-  log.info("bind granted", {
+  log.info("bind", {
     address: formatAddress(bind.address),
     new: isNew,
     pid,
@@ -179,7 +174,7 @@ export function handOver(
   });
 }
 
-/** Reverts a grant. A socket that was bound for it is released. */
+/** Takes a grant back: a socket that was bound for it is released. */
 export function undoBind(
   { bind, socket, isNew }: Grant,
   binds: BindTable,

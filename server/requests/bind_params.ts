@@ -17,38 +17,45 @@ import {
   SocketAddressError,
 } from "../../ffi/sockets/socket_address.ts";
 import type { FileAccess } from "../../ffi/files/file.ts";
-import { isBindOption, type WireOptions } from "../../protocol.ts";
-import { type BindOptions, readBindOptions } from "../sockets/bind_options.ts";
+import type { WireOptions } from "../../protocol.ts";
+import { isOption, readBindOptions } from "../sockets/bind_options.ts";
 import { lookUp } from "./lookups.ts";
 import { bindError, invalidParams, RequestError } from "./request_error.ts";
 import { canonicalPath } from "../sockets/socket_file.ts";
 import { lookUpAccess, numericAccess } from "./file_access.ts";
 import { normalize } from "@std/path/posix/normalize";
 
-/** The checked params of `bind` and `release`. */
+/** The params of `bind` and `release`, checked. */
 export interface BindRequest {
-  /** The host may be a name, the path need not be canonical. */
+  /** The host may be a name, the path may be spelled in any way. */
   readonly address: Address;
   readonly options: WireOptions;
 }
 
-/** A {@linkcode BindRequest} of which all names are looked up. */
+/** The same with every name looked up. */
 export interface ResolvedBind {
   /** The address as the client wrote it. */
   readonly asked: Address;
-  /** The numeric addresses of the host, or the path. */
+  /** The addresses of its host, which are numeric; of a path the path. */
   readonly addresses: readonly Address[];
   readonly options: WireOptions;
   readonly access: FileAccess;
 }
 
 const KINDS: readonly Kind[] = ["tcp", "udp", "unix", "seqpacket", "unixgram"];
-const NOT_OPTIONS: readonly string[] = ["address", "port", "path", "kind"];
+const OF_THE_ADDRESS: ReadonlySet<string> = new Set([
+  "address",
+  "port",
+  "path",
+  "kind",
+  "v6only",
+  "device",
+]);
 
 /**
  * Reads the params of `bind`.
  *
- * @throws {RequestError} -32602 naming the invalid param.
+ * @throws {RequestError} -32602 naming the param that is wrong.
  */
 export function readBindParams(params: unknown): BindRequest {
   const first = Array.isArray(params) && params.length === 1
@@ -61,23 +68,22 @@ export function readBindParams(params: unknown): BindRequest {
   }
   const given = first as Record<string, unknown>;
   for (const name of Object.keys(given)) {
-    if (!NOT_OPTIONS.includes(name) && !isBindOption(name)) {
+    if (!OF_THE_ADDRESS.has(name) && !isOption(name)) {
       throw invalidParams(`unknown option ${name}`);
     }
   }
   const kind = readKind(given);
-  const { v6only, device, ...options } = readBindOptions(given, kind);
   const address = kind === "tcp" || kind === "udp"
-    ? readHost(kind, given, { v6only, device })
+    ? readHost(kind, given)
     : readPath(kind, given);
-  return { address, options };
+  return { address, options: readBindOptions(given, kind) };
 }
 
 /**
- * Reads the params of `release`. They are those of `bind`, so that a client can
- * pass an item of `list`. The options have no effect.
+ * Reads the params of `release`, which are those of `bind`: a client may pass
+ * what `list` shows. The options have no effect.
  *
- * @throws {RequestError} -32602 naming the invalid param.
+ * @throws {RequestError} -32602 naming the param that is wrong.
  */
 export function readReleaseParams(params: unknown): BindRequest {
   const { address } = readBindParams(params);
@@ -88,7 +94,7 @@ function readKind({ kind, path }: Record<string, unknown>): Kind {
   if (kind === undefined) return path === undefined ? "tcp" : "unix";
   const known = KINDS.find((each) => each === kind);
   if (known !== undefined) return known;
-  throw invalidParams(`kind: expected one of ${KINDS.join(", ")}`);
+  throw invalidParams(`kind is one of ${KINDS.join(", ")}`);
 }
 
 function refuse(
@@ -98,36 +104,32 @@ function refuse(
 ): void {
   const found = names.find((name) => given[name] !== undefined);
   if (found === undefined) return;
-  throw invalidParams(`${what} does not take ${found}`);
+  throw invalidParams(`${found} is not for ${what}`);
 }
 
 function readHost(
   kind: "tcp" | "udp",
   given: Record<string, unknown>,
-  { v6only, device }: Pick<BindOptions, "v6only" | "device">,
 ): HostAddress {
-  const { address, port } = given;
+  const { address, port, v6only, device } = given;
   refuse(given, `kind ${kind}`, ["path"]);
   if (
     typeof address !== "string" || address === "" || address.includes("\0")
   ) {
-    throw invalidParams(
-      "address: expected a host such as 127.0.0.1, ::1 or a name",
-    );
+    throw invalidParams("address is a host, such as 127.0.0.1, ::1 or a name");
   }
   if (address.includes("%")) {
-    throw invalidParams(
-      "address: name the network interface with the option device",
-    );
+    throw invalidParams("address names an interface: say which as device");
   }
-  if (typeof port !== "number") {
-    throw invalidParams("port: expected 0 to 65535");
+  if (typeof port !== "number") throw invalidParams("port is 0 to 65535");
+  if (v6only !== undefined && typeof v6only !== "boolean") {
+    throw invalidParams("v6only is true or false");
   }
   try {
     return {
       ...hostAddress(kind, address, port),
       v6only: v6only ?? true,
-      ...(device !== undefined && { device }),
+      ...(device !== undefined && { device: readDevice(device) }),
     };
   } catch (error) {
     if (error instanceof AddressError) throw invalidParams(error.message);
@@ -135,24 +137,30 @@ function readHost(
   }
 }
 
+// IFNAMSIZ of netdevice(7) is 16 with its NUL.
+const DEVICE = /^[^\s\0/]{1,15}$/;
+
+function readDevice(device: unknown): string {
+  if (typeof device === "string" && DEVICE.test(device)) return device;
+  throw invalidParams("device is a network interface, such as eth0");
+}
+
 function readPath(
   kind: PathKind,
   given: Record<string, unknown>,
 ): PathAddress {
   const { path } = given;
-  refuse(given, `kind ${kind}`, ["address", "port"]);
+  refuse(given, `kind ${kind}`, ["address", "port", "v6only", "device"]);
   if (typeof path !== "string" || !path.isWellFormed()) {
-    throw invalidParams(
-      "path: expected an absolute path or @ and an abstract name",
-    );
+    throw invalidParams("path is a path, or @ and an abstract name");
   }
   if (path.startsWith("@")) {
     refuse(given, "an abstract name", ["mode", "owner", "group"]);
-    if (path === "@") throw invalidParams("path @: the abstract name is empty");
+    if (path === "@") throw invalidParams("the abstract name is empty");
   } else if (!path.startsWith("/")) {
     throw invalidParams(`path ${path} is not absolute`);
   } else if (/\/(\.{0,2})$/.test(path)) {
-    throw invalidParams(`path ${path} is a directory`);
+    throw invalidParams(`path ${path} is a directory's`);
   }
   checkLength(path);
   return { kind, path };
@@ -169,7 +177,7 @@ function checkLength(path: string): void {
   }
 }
 
-/** Resolves a request; `undefined` if a name has to be looked up. */
+/** The request resolved; `undefined` if a name in it has to be looked up. */
 export function resolveWithoutLookUp(
   { address, options }: BindRequest,
 ): ResolvedBind | undefined {
@@ -182,8 +190,8 @@ export function resolveWithoutLookUp(
 /**
  * Looks up the host, the owner and the group of a request.
  *
- * @throws {RequestError} 10000 if the host has no address, -32602 if the owner or
- * the group does not exist.
+ * @throws {RequestError} 10000 for a host without an address, -32602 for an
+ * owner or a group that does not exist.
  */
 export async function lookUpNames(
   { address, options }: BindRequest,
@@ -214,20 +222,20 @@ async function lookUpAddresses(address: Address): Promise<Address[]> {
   }
 }
 
-/** An address as the client wrote it and as it is bound. */
+/** An address as the client wrote it, and the address that is bound. */
 export interface Candidate {
   readonly asked: Address;
-  /** A path has no symbolic links; with an error it is only normalized. */
+  /** A path without symbolic links; if it cannot be used, only normalized. */
   readonly address: Address;
   /** The key in the table of binds. */
   readonly identity: string;
-  /** Why the path cannot be used. */
+  /** Why a path cannot be used. */
   readonly error?: RequestError;
 }
 
 /**
- * Resolves symbolic links in paths. A link may change at any time, so this
- * happens when the request is performed.
+ * The addresses with symbolic links in paths resolved. A path may lead
+ * somewhere else at any time, so this is done when the request is performed.
  */
 export function candidatesOf(addresses: readonly Address[]): Candidate[] {
   return addresses.map((asked) =>

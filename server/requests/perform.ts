@@ -1,5 +1,6 @@
 /**
- * Moves requests from one state to the next: looks up names, then performs them.
+ * Moves requests from one state to the next: looks up their names, then
+ * performs them.
  *
  * @module
  */
@@ -55,20 +56,20 @@ function carryOut(
       releaseBind(call.bind, client, context);
       return { name: "done", result: true };
     case "list":
-      authorizeReading(call.method, client, context);
+      allowReading(call.method, client, context);
       return { name: "done", result: listMethod(context.binds) };
     case "status":
-      authorizeReading(call.method, client, context);
+      allowReading(call.method, client, context);
       return { name: "done", result: context.status() };
   }
 }
 
-/** Logs at level debug, because monitoring asks often. */
-function authorizeReading(
+/** Logged at level debug only: monitoring asks for it often. */
+function allowReading(
   method: Method,
   client: Client,
   { authorization, log }: RequestContext,
 ): void {
   const rule = authorization.allow(client, { method });
-  log.debug(`${method} granted`, { ...client.peer, decision: "granted", rule });
+  log.debug(method, { ...client.peer, decision: "granted", rule });
 }

@@ -9,25 +9,25 @@ import type { Limits } from "../daemon/limits.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Counters } from "../log/counters.ts";
 
-/** Data about a daemon for `status`. */
+/** What `status` reports about a daemon. */
 export interface StatusSource {
-  /** Start of the first generation, ISO 8601. */
+  /** When the first generation began, ISO 8601. */
   readonly startedAt: string;
-  /** Start of this generation, ISO 8601. */
+  /** When this one began, ISO 8601. */
   readonly generationStartedAt: string;
   readonly generation: number;
-  /** Path of the control socket. */
+  /** The path of the control socket. */
   readonly path: string;
-  /** Number of held sockets. */
+  /** How many sockets are held. */
   readonly binds: number;
-  /** Number of connected clients. */
+  /** How many clients are connected. */
   readonly clients: number;
   readonly limits: Limits;
   readonly counters: Counters;
   readonly policy: Policy | undefined;
 }
 
-/** Performs `status`. */
+/** The method `status`. */
 export function statusMethod(source: StatusSource): Status {
   const { startedAt, counters, policy } = source;
   const { rss, heapUsed } = Deno.memoryUsage();

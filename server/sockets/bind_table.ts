@@ -11,75 +11,77 @@ import type { BoundSocket } from "./listening_socket.ts";
 import { removeSocketFile } from "./unix_socket.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 
-/** The client to which a socket was last handed over. */
-export interface LastPeer extends Peer {
-  /** Time of the hand-over in ms since 1970. */
+/** Who got a socket, and when. */
+export interface HandOver extends Peer {
+  /** In ms since 1970. */
   at: number;
 }
 
 /** A socket that the daemon holds. */
 export interface Bind {
-  /** The canonical address. */
+  /** The address in its canonical form. */
   readonly address: Address;
-  /** The address as text ({@linkcode canonicalIdentity}). */
+  /** The same as text ({@linkcode canonicalIdentity}). */
   readonly identity: string;
   /** The daemon's own copy, close-on-exec. */
   readonly socket: SharedDescriptor;
-  /** The file of a bind to a path. */
+  /** The file at its path, where it has one. */
   readonly file: FileIdentity | undefined;
-  /** As last requested; the kernel may use smaller values. */
+  /** As last asked for; the kernel may have capped some of it. */
   options: WireOptions;
   /** When it was bound, in ms since 1970. */
   readonly boundAt: number;
-  /** Number of hand-overs. */
+  /** How many times it was handed out. */
   handedOut: number;
-  lastPeer: LastPeer | undefined;
+  /** Who got it last. */
+  lastPeer: HandOver | undefined;
 }
 
-/** Is notified of changes of the table. */
+/** Hears of what comes into the table and what leaves it. */
 export interface BindObserver {
-  /** A bind was added. */
+  /** A socket was bound. */
   bound(bind: Bind): void;
-  /** A bind was removed; its socket is still open. */
+  /** A socket was released; it is still open. */
   released(bind: Bind): void;
-  /** Waits until the observer has closed its copies of released sockets. */
+  /** What was released has to be free when this returns. */
   settle(): void;
 }
 
-/** The sockets that the daemon holds, by identity. */
+/** Every socket the daemon holds, by identity. */
 export class BindTable implements Iterable<Bind> {
   readonly #binds = new Map<string, Bind>();
   #closed = false;
+  /** Default: nobody. */
   observer: BindObserver | undefined;
 
-  /** Whether the daemon is stopping: the table is empty and stays empty. */
+  /** Whether nothing is held any more, and nothing will be. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Number of held sockets. */
+  /** How many there are. */
   get size(): number {
     return this.#binds.size;
   }
 
-  /** The bind of an identity. */
+  /** The one bound to the address of that identity. */
   get(identity: string): Bind | undefined {
     return this.#binds.get(identity);
   }
 
-  /** Adds a bind and takes ownership of its socket. */
+  /** Takes over a socket. */
   add(bind: Bind): void {
     const { identity, address } = bind;
     if (this.#binds.has(identity)) {
-      throw new TypeError(`${formatAddress(address)} is already bound`);
+      throw new TypeError(`${formatAddress(address)} is bound already`);
     }
     this.#binds.set(identity, bind);
     this.observer?.bound(bind);
   }
 
   /**
-   * Closes the daemon's copy of a socket and removes its path. Processes that
-   * have a copy keep it.
+   * Closes the daemon's copy of a socket and removes its path; whoever was
+   * handed one keeps it.
    */
   release(bind: Bind): void {
     const { identity, address, file } = bind;
@@ -92,17 +94,17 @@ export class BindTable implements Iterable<Bind> {
     }
   }
 
-  /** Waits until the observer has closed its copies of released sockets. */
+  /** Waits until what was released is free, as far as others keep it. */
   settle(): void {
     this.observer?.settle();
   }
 
-  /** In the order of the binds. */
+  /** In the order they were bound. */
   [Symbol.iterator](): Iterator<Bind> {
     return this.#binds.values();
   }
 
-  /** Closes the daemon's copies. Processes that have copies keep them. */
+  /** Closes the daemon's copies; whoever was handed one keeps it. */
   close(): void {
     this.#closed = true;
     for (const { socket } of this) socket.release();
@@ -110,7 +112,7 @@ export class BindTable implements Iterable<Bind> {
   }
 }
 
-/** Creates a bind of a new socket. */
+/** A socket that nobody was handed yet, ready to be added. */
 export function newBind(
   address: Address,
   { socket, file }: BoundSocket,

@@ -24,12 +24,8 @@ import {
   canonicalHost,
   type InternetAddress,
 } from "../../ffi/sockets/socket_address.ts";
-import {
-  DEFAULT_BACKLOG,
-  hasBacklog,
-  type WireOptions,
-} from "../../protocol.ts";
-import { setSocketOptions } from "./bind_options.ts";
+import { DEFAULT_BACKLOG, type WireOptions } from "../../protocol.ts";
+import { hasBacklog, setSocketOptions } from "./bind_options.ts";
 import { bindError } from "../requests/request_error.ts";
 import { bindToPath, removeSocketFile } from "./unix_socket.ts";
 
@@ -41,15 +37,15 @@ const TYPES: Readonly<Record<Address["kind"], SocketType>> = {
   unixgram: "datagram",
 };
 
-/** A bound socket. It listens if its kind has an accept queue. */
+/** A socket that is bound, and listens where its kind can. */
 export interface BoundSocket {
   readonly socket: Descriptor;
-  /** The file of a socket that is bound to a path. */
+  /** The file at its path, where it has one. */
   readonly file?: FileIdentity;
 }
 
 /**
- * Creates the socket of a canonical address: blocking, close-on-exec.
+ * Makes the socket of a canonical address: blocking, close-on-exec.
  *
  * @throws {OsError} EADDRINUSE, EACCES, EADDRNOTAVAIL, ... or EMFILE.
  */
@@ -71,8 +67,8 @@ function internetSocket(
   const target = numericTarget(address);
   const socket = newSocket(target, TYPES[kind]);
   try {
-    // With SO_REUSEADDR a TCP port can be bound while connections of its last
-    // owner are in TIME_WAIT. A UDP port would be shared with other sockets.
+    // SO_REUSEADDR lets a TCP port be bound again while connections of its
+    // last holder are in TIME_WAIT; a UDP port it would share with others.
     if (kind === "tcp") {
       setOption(socket.fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1, "SO_REUSEADDR");
     }
@@ -124,7 +120,7 @@ function listenIfQueued(
   if (hasBacklog(kind)) listenOn(fd, backlog);
 }
 
-/** The address for bind(2). Throws a TypeError if the host is a name. */
+/** The numeric address that bind(2) takes; throws a TypeError for a name. */
 function numericTarget(address: HostAddress): InternetAddress {
   const numeric = canonicalHost(address.host);
   if (numeric === undefined) {
@@ -133,7 +129,7 @@ function numericTarget(address: HostAddress): InternetAddress {
   return { ...numeric, port: address.port };
 }
 
-/** A bound socket whose options can change. */
+/** A socket that is bound, and what it is bound to. */
 interface Changeable {
   readonly address: Address;
   readonly socket: { readonly fd: number };
@@ -141,10 +137,10 @@ interface Changeable {
 }
 
 /**
- * Applies options to a bound socket. The kernel may ignore some of them once a
- * socket listens.
+ * Applies options to a socket that is bound: they take effect as far as the
+ * kernel lets them.
  *
- * @throws {OsError} EPERM and other errors of setsockopt(2) and chown(2).
+ * @throws {OsError} EPERM and the like.
  */
 export function changeSocket(
   { address, socket, file }: Changeable,
@@ -157,9 +153,7 @@ export function changeSocket(
   const ofFile = changed.mode ?? changed.owner ?? changed.group;
   if (hasHost(address) || ofFile === undefined) return;
   if (file === undefined) {
-    throw bindError(
-      new Error(`${address.path} was not created by this daemon`),
-    );
+    throw bindError(new Error(`${address.path} was not made by this daemon`));
   }
   if (changed.mode !== undefined) setAccess(address.path, file, { mode });
   if (changed.owner !== undefined) setAccess(address.path, file, { uid });

@@ -1,6 +1,5 @@
 /**
- * Creates and removes the socket file of a bind, even if other users can write
- * to directories of its path (path_rights.ts).
+ * The file of a bind to a path, wherever others may write on the way there.
  *
  * @module
  */
@@ -11,16 +10,17 @@ import { bindError } from "../requests/request_error.ts";
 import {
   bindFile,
   canonicalPath,
-  pathStateOf,
+  occupantOf,
   removeDeadSocket,
   removeIfStill,
 } from "./socket_file.ts";
 
-/** Permissions of a socket file: its owner and its group may connect. */
+/** Permissions of a UNIX socket's file: its owner and its group. */
 const DEFAULT_FILE_MODE = 0o660;
 
 /**
- * Binds a socket to a canonical path. A dead socket at the path is replaced.
+ * Binds a socket to a canonical path, in the place of a dead one's if there is
+ * one.
  *
  * @throws {OsError} EADDRINUSE, EACCES, ENOENT, EPERM, ...
  */
@@ -30,14 +30,12 @@ export function bindToPath(
   access: FileAccess,
 ): FileIdentity {
   return withPathRights(path, (user) => {
-    removeDeadSocketAt(path);
+    makeRoom(path);
     const complete = { mode: DEFAULT_FILE_MODE, ...access };
     const file = bindFile(fd, path, complete, user);
     try {
       if (canonicalPath(path) === path) return file;
-      throw bindError(
-        new Error(`${path} was redirected by a link during the bind`),
-      );
+      throw bindError(new Error(`${path} leads somewhere else by now`));
     } catch (error) {
       removeIfStill(path, file);
       throw error;
@@ -45,10 +43,9 @@ export function bindToPath(
   });
 }
 
-/** Throws if the path is in use. */
-function removeDeadSocketAt(path: string): void {
-  switch (pathStateOf(path)) {
-    case "free":
+function makeRoom(path: string): void {
+  switch (occupantOf(path)) {
+    case "nothing":
       return;
     case "dead socket":
       removeDeadSocket(path);
@@ -59,17 +56,17 @@ function removeDeadSocketAt(path: string): void {
       throw new OsError(
         "bind",
         Errno.EADDRINUSE,
-        `${path}, which is not a socket`,
+        `${path}, which is no socket`,
       );
   }
 }
 
-/** Removes the file of a bind if it is still at its path. */
+/** Removes the file of a bind, if it is still at its path. */
 export function removeSocketFile(path: string, file: FileIdentity): void {
   try {
     withPathRights(path, () => removeIfStill(path, file));
   } catch (error) {
-    // The path is not safe any more, or a directory was removed: the file stays.
+    // Where the way there is not safe, or gone, the file stays.
     if (!(error instanceof OsError)) throw error;
   }
 }

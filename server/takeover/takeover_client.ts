@@ -1,6 +1,6 @@
 /**
- * The connection of a takeover to the running server, which is this daemon or a
- * Ruby multibinder.
+ * A takeover's connection to the running server, which is ours or a Ruby
+ * multibinder: asks it for every socket that it holds.
  *
  * @module
  */
@@ -41,7 +41,7 @@ import { readBindOptions } from "../sockets/bind_options.ts";
 /** A socket to ask for. */
 export interface WantedBind {
   readonly params: BindParams;
-  /** The file at its path, according to that server. */
+  /** The file at its path, as that server knows it. */
   readonly file?: FileIdentity | undefined;
 }
 
@@ -59,16 +59,16 @@ export class TakeoverError extends Error {
   override readonly name = "TakeoverError";
 }
 
-/** Time to wait for an answer, in ms: a Ruby server serves one client at a time. */
+/** How long an answer may take, in ms: a Ruby server serves one at a time. */
 const ANSWER_TIMEOUT = 30_000;
 
-/** Errors of connect(2) if no server listens. */
+/** Errors of connect(2) when no server listens. */
 const NO_SERVER: ReadonlySet<number> = new Set([
   Errno.ENOENT,
   Errno.ECONNREFUSED,
 ]);
 
-/** A connection to the running server. */
+/** A connection to the server that is taken over. */
 export class TakeoverClient implements Disposable {
   readonly #socket: Descriptor;
   readonly #path: string;
@@ -79,10 +79,9 @@ export class TakeoverClient implements Disposable {
   }
 
   /**
-   * Connects; `undefined` if no server listens at the path.
+   * Connects; `undefined` when no server listens at the path.
    *
-   * @throws {OsError} EACCES and other errors that leave it open whether a server
-   * listens.
+   * @throws {OsError} EACCES and other errors that do not say whether one does.
    */
   static connect(path: string): TakeoverClient | undefined {
     const address: UnixAddress = { family: "unix", path };
@@ -97,12 +96,12 @@ export class TakeoverClient implements Disposable {
     }
   }
 
-  /** Credentials of the server's process. */
+  /** The server's process. */
   get peer(): Peer {
     return peerOf(this.#socket.fd);
   }
 
-  /** Every bind of the server; `undefined` if it has no `list` (Ruby). */
+  /** Every socket that it holds; `undefined` if it has no `list` (Ruby). */
   list(): readonly WantedBind[] | undefined {
     const { answer, descriptors } = this.#ask({ method: "list" });
     closeAll(descriptors);
@@ -116,7 +115,7 @@ export class TakeoverClient implements Disposable {
     );
   }
 
-  /** Asks for one socket. */
+  /** The socket of one address. */
   take({ params, file }: WantedBind): TakenBind {
     const { answer, descriptors } = this.#ask({
       method: "bind",
@@ -129,12 +128,12 @@ export class TakeoverClient implements Disposable {
       if (answer.error !== undefined) throw this.#refused(subject, answer);
       if (socket === undefined || surplus.length > 0) {
         throw new TakeoverError(
-          `the server on ${this.#path} sent ${descriptors.length} descriptors for ${subject}, expected 1`,
+          `${this.#path} sent ${descriptors.length} descriptors for ${subject}, not 1`,
         );
       }
       if (servingKind(socket.fd) !== asked.kind) {
         throw new TakeoverError(
-          `the socket for ${subject} has another kind or does not listen`,
+          `the socket for ${subject} is of another kind or does not listen`,
         );
       }
       const address = hasHost(asked) ? numericOf(asked, socket) : asked;
@@ -152,7 +151,7 @@ export class TakeoverClient implements Disposable {
 
   #refused(subject: string, { error }: Answer): TakeoverError {
     return new TakeoverError(
-      `the server on ${this.#path} refused ${subject}: ${error?.message}`,
+      `${this.#path} does not give ${subject}: ${error?.message}`,
     );
   }
 
@@ -169,7 +168,7 @@ export class TakeoverClient implements Disposable {
       return step.value;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      throw new TakeoverError(`the server on ${this.#path}: ${error.message}`, {
+      throw new TakeoverError(`${this.#path}: ${error.message}`, {
         cause: error,
       });
     }
@@ -177,7 +176,7 @@ export class TakeoverClient implements Disposable {
 
   #timeout(missing: string): TakeoverError {
     return new TakeoverError(
-      `the server on ${this.#path} did not answer within ${ANSWER_TIMEOUT} ms: ${missing}`,
+      `${this.#path}: gave up after ${ANSWER_TIMEOUT} ms: ${missing}`,
     );
   }
 
@@ -187,7 +186,7 @@ export class TakeoverClient implements Disposable {
   }
 }
 
-/** Replaces a host name with the address to which the server has bound it. */
+/** A host name becomes the address to which the other server bound it. */
 function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   const numeric = canonicalHost(address.host);
   if (numeric !== undefined) return { ...address, host: numeric.host };
@@ -195,7 +194,7 @@ function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   return bound.family === "unix" ? address : { ...address, host: bound.host };
 }
 
-/** The file, if it is still at its path. */
+/** The file at its path, unless it was replaced by another. */
 function fileStillAt(
   address: Address,
   file: FileIdentity | undefined,
@@ -205,16 +204,12 @@ function fileStillAt(
   return found !== undefined && sameFile(found, file) ? file : undefined;
 }
 
-/** The options that this release knows: a newer server may have more. */
+/** Without options that only a newer release has. */
 function optionsOf(params: BindParams, kind: Kind): WireOptions {
-  const { v6only: _, device: __, ...options } = readBindOptions(
-    { ...params },
-    kind,
-  );
-  return options;
+  return readBindOptions({ ...params }, kind);
 }
 
-/** The params of an address. The Ruby server reads only address and port. */
+/** Asks for an address; the Ruby server reads only address and port. */
 export function wantedBind(address: Address): WantedBind {
   if (!hasHost(address)) {
     return { params: { kind: address.kind, path: address.path } };

@@ -156,7 +156,7 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
     (connection) => send(connection, [], udpSocket()),
   ],
   [
-    "is not an array",
+    "is no array",
     "no array",
     (connection, [first]) =>
       send(connection, granted(first!), udpSocket(), udpSocket()),

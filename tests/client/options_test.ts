@@ -73,8 +73,8 @@ const NO_MODES: [mode: unknown, says: string][] = [
   [666, "mode 666 is 0o1232: write 0o666"],
   [640, "mode 640 is 0o1200: write 0o640"],
   [0o1777, "mode 1023 is 0o1777: write one such as 0o660"],
-  [-1, "mode -1 is not a number such as 0o660"],
-  ["0660", "mode 0660 is not a number such as 0o660"],
+  [-1, "mode -1 is no number such as 0o660"],
+  ["0660", "mode 0660 is no number such as 0o660"],
 ];
 
 for (const [mode, says] of NO_MODES) {

@@ -77,12 +77,12 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "a descriptor that is no socket",
-    says: "a descriptor that is not a listening socket",
+    says: "something else than a listening socket",
     answer: (connection, { id }) => send(success(id), noSocket())(connection),
   },
   {
     what: "a socket that does not listen",
-    says: "a descriptor that is not a listening socket",
+    says: "something else than a listening socket",
     answer: (connection, { id }) =>
       send(success(id), streamSocket(LOOPBACK))(connection),
   },
@@ -125,7 +125,7 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "half an answer with a socket",
-    says: "is incomplete",
+    says: "ended in the middle",
     answer: (connection, { id }) =>
       send(success(id).slice(0, 20), listeningSocket())(connection),
   },

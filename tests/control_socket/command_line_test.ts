@@ -28,7 +28,7 @@ const WRONG: [what: string, args: string[], says: string][] = [
 ];
 
 for (const [what, args, says] of WRONG) {
-  Deno.test(`a usage error exits with code 2 and shows the usage: ${what}`, async () => {
+  Deno.test(`wrong usage ends with exit code 2 and the usage: ${what}`, async () => {
     const { code, output, errors, made } = await run(...args);
     assertEquals({ code, output, made }, { code: 2, output: "", made: 0 });
     assertStringIncludes(errors.split("\n")[0]!, says);
@@ -37,7 +37,7 @@ for (const [what, args, says] of WRONG) {
 }
 
 for (const option of ["-h", "--help"]) {
-  Deno.test(`${option} prints the usage and exits with code 0`, async () => {
+  Deno.test(`${option} prints the usage and ends with exit code 0`, async () => {
     const { code, output, errors } = await run(option);
     assertEquals({ code, errors }, { code: 0, errors: "" });
     assert(output.startsWith("Usage: multibinder"));
@@ -45,7 +45,7 @@ for (const option of ["-h", "--help"]) {
 }
 
 for (const option of ["-V", "--version"]) {
-  Deno.test(`${option} prints the version and exits with code 0`, async () => {
+  Deno.test(`${option} prints the version and ends with exit code 0`, async () => {
     const { code, output, errors } = await run(option);
     assertEquals({ code, output: output.trim(), errors }, {
       code: 0,

@@ -14,7 +14,7 @@ import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
 
 const QUIET = { logLevel: "error" } as const;
 
-Deno.test("serve() listens when it returns, and `await using` shuts it down", async () => {
+Deno.test("serve() listens when it returns, and `await using` ends it", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   {
@@ -33,30 +33,7 @@ Deno.test("serve() listens when it returns, and `await using` shuts it down", as
   await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
 });
 
-for (
-  const [options, expected] of [
-    [{}, 0o600],
-    [{ gid: 12345 }, 0o660],
-    [{ gid: 12345, mode: 0o620 }, 0o620],
-  ] as const
-) {
-  Deno.test(
-    `serve(${Deno.inspect(options)}) listens with mode 0${
-      expected.toString(8)
-    }`,
-    { ignore: Deno.uid() !== 0 },
-    async () => {
-      await using scratch = await Scratch.make();
-      const path = scratch.join("control.sock");
-      await using _server = serve({ path, ...options, ...QUIET });
-      const { gid, mode } = await Deno.lstat(path);
-      assertEquals(mode! & 0o7777, expected);
-      assertEquals(gid, "gid" in options ? options.gid : Deno.gid());
-    },
-  );
-}
-
-Deno.test("a second shutdown() has no effect", async () => {
+Deno.test("shutdown() twice is shutdown() once", async () => {
   await using scratch = await Scratch.make();
   await using server = serve({ path: scratch.join("control.sock"), ...QUIET });
   await Promise.all([server.shutdown(), server.shutdown()]);
@@ -65,7 +42,7 @@ Deno.test("a second shutdown() has no effect", async () => {
   assertEquals((await Array.fromAsync(Deno.readDir(scratch.path))).length, 0);
 });
 
-Deno.test("finished and shutdown() reject with the error of the event loop", async () => {
+Deno.test("a server that has failed says why, also when it is shut down then", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   const real = libc().epoll_wait;
@@ -96,7 +73,7 @@ Deno.test("an AbortSignal shuts the server down", async () => {
   await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
 });
 
-Deno.test("serve() with an aborted AbortSignal throws and does not listen", async () => {
+Deno.test("an AbortSignal that is aborted already starts nothing", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   const reason = new Error("enough");
@@ -105,7 +82,7 @@ Deno.test("serve() with an aborted AbortSignal throws and does not listen", asyn
   await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
 });
 
-Deno.test("a shutdown closes clients and binds but not a client's copy of a socket", async () => {
+Deno.test("clients and binds of a server end with it, a client's socket does not", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   await using server = serve({ path, ...QUIET });
@@ -117,7 +94,7 @@ Deno.test("a shutdown closes clients and binds but not a client's copy of a sock
   assertEquals(connection.remoteAddr, web.addr);
 });
 
-Deno.test("two servers in one program are independent", async () => {
+Deno.test("two servers in one program know nothing of each other", async () => {
   await using scratch = await Scratch.make();
   await using one = serve({ path: scratch.join("one"), ...QUIET });
   await using other = serve({ path: scratch.join("other"), ...QUIET });
@@ -129,7 +106,7 @@ Deno.test("two servers in one program are independent", async () => {
   assertEquals([other.status().binds], [1]);
 });
 
-Deno.test("serve() on the path of a live server throws, and that server keeps serving", async () => {
+Deno.test("a path that is taken is an error, and the server there goes on", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   await using server = serve({ path, ...QUIET });
@@ -138,7 +115,7 @@ Deno.test("serve() on the path of a live server throws, and that server keeps se
   assertEquals(server.status().binds, 1);
 });
 
-Deno.test("onReplaced is called when a dead socket is replaced", async () => {
+Deno.test("onReplaced hears of a dead socket that was there", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   leaveDeadSocket(path);
@@ -151,7 +128,7 @@ Deno.test("onReplaced is called when a dead socket is replaced", async () => {
   assertEquals(replaced, [path]);
 });
 
-Deno.test("a server leaks no descriptor", async () => {
+Deno.test("a server leaves no descriptor open", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   await withoutLeak(async () => {
@@ -166,7 +143,7 @@ Deno.test("a server leaks no descriptor", async () => {
   assertEquals((await Array.fromAsync(Deno.readDir(scratch.path))).length, 0);
 });
 
-Deno.test("a server that fails to start leaks no descriptor", async () => {
+Deno.test("a server that cannot start leaves no descriptor open", async () => {
   await using scratch = await Scratch.make();
   await Deno.writeTextFile(scratch.join("file"), "");
   await withoutLeak(() => {
@@ -184,7 +161,7 @@ Deno.test("a server that fails to start leaks no descriptor", async () => {
 });
 
 Deno.test({
-  name: "shutdown() leaves no operation or resource that keeps Deno alive",
+  name: "a server that has ended keeps nothing of Deno's alive",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {

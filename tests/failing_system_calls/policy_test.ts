@@ -76,7 +76,7 @@ async function startWith(fault: Fault, args: string[]): Promise<void> {
 }
 
 function ofThePolicy({ site }: Call): boolean {
-  return /\b(policy_file|load_policy|accounts)\.ts:/.test(site);
+  return /\b(policy_file|policy_in_force|accounts)\.ts:/.test(site);
 }
 
 Deno.test("if any call fails during the first read of a policy, the daemon applies the policy or exits with an error of one line", async () => {

@@ -62,7 +62,7 @@ const REFUSED: [address: SocketAddress, says: string][] = [
   [{ family: "ipv4", host: "::1", port: 1 }, "::1"],
   [{ family: "ipv4", host: "127.1", port: 1 }, "127.1"],
   [{ family: "ipv6", host: "127.0.0.1", port: 1 }, "127.0.0.1"],
-  [{ family: "ipv4", host: "127.0.0.1\0", port: 1 }, "is not an ipv4 address"],
+  [{ family: "ipv4", host: "127.0.0.1\0", port: 1 }, "is no ipv4 address"],
 ];
 
 for (const [address, says] of REFUSED) {

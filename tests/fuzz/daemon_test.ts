@@ -17,24 +17,24 @@ import { casesFor, inCase, SEED } from "../support/fuzz/seed.ts";
 
 const CASES = casesFor(10_000);
 
-/** Number of cases after which leaks are checked. */
+/** After so many cases nothing may be left of them. */
 const BATCH = 400;
 
-/** Number of concurrent clients. */
+/** Clients at the same time. */
 const CLIENTS = 8;
 
-/** Allowed growth after the first thousands of cases, in bytes. */
+/** A daemon that has served some thousand cases grows no more, in bytes. */
 const GROWTH = 64 * 1024 * 1024;
 
 /**
- * The daemon drops a client with more than 1 MiB of unread answers, and a list of
- * many sockets is long.
+ * A client that has more than 1 MiB of answers to read is dropped, and a list
+ * is long while so many sockets are held.
  */
 const MOST_LISTS = 4;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Bytes of harmless requests. */
+/** Bytes of some requests, none of which does any harm. */
 function bytesFor(random: Random, directory: string): Bytes {
   while (true) {
     const count = random.of([1, 1, 1, 2, 3, 10]);
@@ -59,7 +59,7 @@ function shown(bytes: Bytes): string {
   return text.length > 2000 ? `${text.slice(0, 2000)}...` : text;
 }
 
-/** A daemon with its descriptors and memory before the first request. */
+/** A daemon, and what it was like before anybody asked it for anything. */
 class Target implements AsyncDisposable {
   private constructor(
     readonly scratch: Scratch,
@@ -86,7 +86,7 @@ class Target implements AsyncDisposable {
     });
   }
 
-  /** Asserts that another client is answered. */
+  /** Another client is answered all the time. */
   async watch(until: Promise<unknown>): Promise<void> {
     let isOver = false;
     until.then(() => isOver = true, () => isOver = true);
@@ -97,7 +97,7 @@ class Target implements AsyncDisposable {
     }
   }
 
-  /** Asserts that the daemon holds the bound sockets, and releases them. */
+  /** Everything is there that was asked for, and goes; nothing else is. */
   async clear(): Promise<void> {
     await this.#withoutClients();
     for (const { address, options } of await this.session.list()) {
@@ -118,7 +118,7 @@ class Target implements AsyncDisposable {
     assertEquals(this.daemon.program.errors.text, "");
   }
 
-  /** Asserts that no descriptor is open except the daemon's own and its binds. */
+  /** Descriptors are those of a daemon without clients, and of its binds. */
   async #withoutClients(): Promise<void> {
     const { session, before } = this;
     let seen: unknown;
@@ -136,13 +136,13 @@ class Target implements AsyncDisposable {
   }
 }
 
-Deno.test(`${CASES} mutated requests: each is answered once or ends its connection, and leaks nothing`, async () => {
+Deno.test(`mutated requests, ${CASES} times: each is answered once or its connection closed, and nothing is left of them`, async () => {
   await using target = await Target.open();
   const { sock } = target.daemon;
   for (let tried = 0; tried < CASES; tried += BATCH) {
     const numbers = Array.from({ length: BATCH }, (_, index) => tried + index)
       .values();
-    // A client that never reads its answers, for the duration of the batch.
+    // One who never reads what he asks for, as long as the batch takes.
     using unread = RawConnection.open(sock);
     await inCase(
       tried,
@@ -159,7 +159,7 @@ Deno.test(`${CASES} mutated requests: each is answered once or ends its connecti
   }
 });
 
-Deno.test("the same seed generates the same cases", async () => {
+Deno.test("the same seed makes the same cases", async () => {
   await inCase(
     0,
     () => `seed ${SEED}`,

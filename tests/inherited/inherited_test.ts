@@ -172,5 +172,5 @@ test("a number that is none is an error", async () => {
   });
   const { code, errors } = await program.end();
   assertEquals(code, 1);
-  assertMatch(errors, /TypeError: LISTEN_FDS is not a number/);
+  assertMatch(errors, /TypeError: LISTEN_FDS is no number/);
 });

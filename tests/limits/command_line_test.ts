@@ -36,7 +36,7 @@ const WRONG: [option: string, value: string][] = [
 ];
 
 for (const [option, value] of WRONG) {
-  Deno.test(`${option}=${JSON.stringify(value)} exits with code 2 and names the option`, async () => {
+  Deno.test(`${option}=${JSON.stringify(value)} ends with exit code 2 and names the option`, async () => {
     await using scratch = await Scratch.make();
     const sock = scratch.join("control.sock");
     const args = [`${option}=${value}`];

@@ -13,23 +13,23 @@ import { lacks } from "../support/foreign_program.ts";
 import { Program } from "../support/program.ts";
 import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
 
-/** Starts a process that inherits sockets and sleeps. */
+/** A process that inherits sockets and does nothing. */
 function startSleeping(...sockets: Binding[]): Program {
-  // Reading fd makes the descriptor inheritable.
+  // Who asks for the number wants it to be inherited.
   for (const { fd } of sockets) assert(fd > 2);
   return Program.start("sleep", { args: ["300"] });
 }
 
 type Brief = Omit<Holder, "user">;
 
-/** Sorted by pid, without fields that differ between machines. */
+/** By number, without what differs from machine to machine. */
 function briefly(holders: readonly Holder[] = []): Brief[] {
   return holders.map(({ pid, command, uid, descriptors }) => {
     return { pid, command: command.replace(/^.*\//, ""), uid, descriptors };
   }).toSorted((one, other) => one.pid - other.pid);
 }
 
-Deno.test("holders() finds each process that holds a socket, with command, user and descriptors", async () => {
+Deno.test("each process that holds a socket is found with its command, user and descriptors", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using session = await connect({ sock });
@@ -67,7 +67,7 @@ Deno.test({
   },
 });
 
-Deno.test("the daemon and this process are holders too, unless excluded", async () => {
+Deno.test("the daemon and this process are holders too, unless left out", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   using web = await session.bind("127.0.0.1", 0);
@@ -85,7 +85,7 @@ Deno.test("the daemon and this process are holders too, unless excluded", async 
   );
 });
 
-Deno.test("a process that has exited or closed its copy is not a holder", async () => {
+Deno.test("a process that has ended or closed its copy holds nothing", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   const web = await bind("127.0.0.1", 0, { sock });
@@ -104,7 +104,7 @@ Deno.test("a process that has exited or closed its copy is not a holder", async 
   assertEquals(after.byInode.size, 0);
 });
 
-Deno.test("holders() reads no process if the daemon does not report inodes", async () => {
+Deno.test("sockets of a daemon that does not tell the inode have no holders, and nobody is looked at", async () => {
   const looked: number[] = [];
   class Noting extends Array<number> {
     override includes(pid: number): boolean {
@@ -119,7 +119,7 @@ Deno.test("holders() reads no process if the daemon does not report inodes", asy
   assert(looked.includes(Deno.pid));
 });
 
-Deno.test("an aborted signal rejects holders() with its reason", async () => {
+Deno.test("the search ends with the reason of an aborted signal", async () => {
   const reason = new Error("enough");
   const signal = AbortSignal.abort(reason);
   try {
@@ -132,7 +132,7 @@ Deno.test("an aborted signal rejects holders() with its reason", async () => {
 
 Deno.test({
   name:
-    "an unprivileged user gets its own holders and the number of unreadable processes",
+    "who may not look at the processes of others is told of how many, and sees his own",
   ignore: await lacks("setpriv"),
   fn: async () => {
     await using scratch = await OpenScratch.make();

@@ -13,7 +13,7 @@ import {
 import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
 import { policyText } from "../support/policy/policy_daemon.ts";
 
-Deno.test("serve({ policy }) applies the policy", async () => {
+Deno.test("a server in a program of one's own asks the policy that it is given", async () => {
   const host = loopbackHost();
   await using scratch = await Scratch.make();
   const file = scratch.join("policy.jsonc");
@@ -46,7 +46,7 @@ Deno.test("serve({ policy }) applies the policy", async () => {
   assertEquals(shown, { path: file, rules: 1, loaded_at: policy.loadedAt });
 });
 
-Deno.test("serve({ policy }) distinguishes its clients", {
+Deno.test("a server in a program of one's own knows its clients apart", {
   ignore: cannotBecomeOthers,
 }, async () => {
   const host = loopbackHost();
@@ -65,7 +65,7 @@ Deno.test("serve({ policy }) distinguishes its clients", {
   assertEquals(server.status().binds, 1);
 });
 
-Deno.test("loadPolicy rejects for an invalid and for a missing file", async () => {
+Deno.test("loadPolicy rejects what is no policy, and what is not there", async () => {
   await using scratch = await Scratch.make();
   const file = scratch.join("policy.jsonc");
   const missing = await assertRejects(() => loadPolicy(file), OsError);

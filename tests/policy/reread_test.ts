@@ -13,7 +13,7 @@ import {
 } from "../support/policy/policy_daemon.ts";
 
 Deno.test(
-  "after SIGHUP the new policy applies to connected clients and held sockets",
+  "after SIGHUP the new policy decides, also for who is connected and about what is held",
   {
     ignore: cannotBecomeOthers,
   },
@@ -28,10 +28,10 @@ Deno.test(
     await assertDenied(web, "bind", { address: two, port: 0 });
 
     await server.write(rule(two), OBSERVER);
-    // The daemon does not read the file before SIGHUP.
+    // Nothing is read before somebody says so.
     await assertDenied(web, "bind", { address: two, port: 0 });
     const line = await server.reread();
-    assertStringIncludes(line, "INFO policy reloaded");
+    assertStringIncludes(line, "INFO policy read");
     assertStringIncludes(line, `path=${server.policyPath} rules=2`);
 
     for (const method of ["bind", "release"]) {
@@ -46,39 +46,39 @@ Deno.test(
 const GOOD = '{\n"rules": [\n  { "name": "all" }\n]\n}';
 
 const BAD: [what: string, text: string, line: number, reason: string][] = [
-  ["is not JSON", GOOD.replace('"all"', '"all'), 3, "invalid JSON"],
-  ["is empty", "", 1, "invalid JSON: expected a value"],
-  ["is truncated", GOOD.slice(0, -1), 5, "invalid JSON"],
-  ["has an unknown key", GOOD.replace("name", "nmae"), 3, 'unknown key "nmae"'],
+  ["is no JSON", GOOD.replace('"all"', '"all'), 3, "no JSON"],
+  ["is empty", "", 1, "no JSON: value expected"],
+  ["is cut off", GOOD.slice(0, -1), 5, "no JSON"],
+  ["has an unknown key", GOOD.replace("name", "nmae"), 3, 'no "nmae"'],
   [
-    "names an unknown user",
+    "names a user whom nobody knows",
     GOOD.replace('"name": "all"', '\n"user": ["root", "no-such-user"]'),
     4,
-    'user "no-such-user" does not exist',
+    'there is no user "no-such-user"',
   ],
   [
-    "names an unknown group",
+    "names a group that nobody knows",
     GOOD.replace('"name": "all"', '"group": "no-such-group"'),
     3,
-    'group "no-such-group" does not exist',
+    'there is no group "no-such-group"',
   ],
   [
-    "has an invalid pattern",
+    "has a bad pattern",
     GOOD.replace('"name": "all"', '"addresses": ["localhost:80"]'),
     3,
-    "expected a numeric address",
+    "is not numeric",
   ],
   [
-    "has an invalid rule after a valid one",
+    "has one bad rule behind a good one",
     GOOD.replace("}\n]", '},\n\n{ "methods": ["unbind"] }\n]'),
     5,
-    'invalid methods "unbind"',
+    'not "unbind"',
   ],
 ];
 
 for (const [what, text, line, reason] of BAD) {
   Deno.test(
-    `a policy that ${what} is rejected with its line, and the old one stays in force`,
+    `a policy that ${what} is refused with its line, and the old one stays`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -90,10 +90,7 @@ for (const [what, text, line, reason] of BAD) {
       const before = (await server.daemon.status()).policy;
       await Deno.writeTextFile(server.policyPath, text);
       const logged = await server.reread();
-      assertStringIncludes(
-        logged,
-        "ERROR policy rejected, the previous one stays in force",
-      );
+      assertStringIncludes(logged, "ERROR policy refused, the old one stays");
       assertStringIncludes(logged, `${server.policyPath}:${line}: `);
       assertStringIncludes(logged, reason.replaceAll('"', '\\"'));
       await assertBinds(web, { address: host, port: 0 });
@@ -102,7 +99,7 @@ for (const [what, text, line, reason] of BAD) {
       assertEquals((await server.daemon.status()).policy, before);
 
       await server.write(OBSERVER);
-      assertStringIncludes(await server.reread(), "policy reloaded");
+      assertStringIncludes(await server.reread(), "policy read");
       await assertDenied(web, "bind", { address: host, port: 0 });
     },
   );
@@ -118,7 +115,7 @@ for (
   ] as const
 ) {
   Deno.test(
-    `a policy that ${what} is rejected with its path, and the old one stays in force`,
+    `a policy that ${what} is refused by its path, and the old one stays`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -129,10 +126,7 @@ for (
       await using web = await server.as(WEB);
       await spoil(server.policyPath);
       const logged = await server.reread();
-      assertStringIncludes(
-        logged,
-        "ERROR policy rejected, the previous one stays in force",
-      );
+      assertStringIncludes(logged, "ERROR policy refused, the old one stays");
       assertStringIncludes(logged, server.policyPath);
       await assertBinds(web, { address: host, port: 0 });
       await assertDenied(web, "bind", { address: loopbackHost(), port: 0 });
@@ -140,7 +134,7 @@ for (
   );
 }
 
-Deno.test("after many SIGHUPs the last policy is in force", {
+Deno.test("of many SIGHUPs at once the last policy is the one in force", {
   ignore: cannotBecomeOthers,
 }, async () => {
   const host = loopbackHost();
@@ -167,7 +161,7 @@ Deno.test("after many SIGHUPs the last policy is in force", {
 });
 
 Deno.test(
-  "during SIGHUPs each request is decided by the old or by the new policy",
+  "clients that ask all the while are decided by the old policy or the new one, never by none",
   {
     ignore: cannotBecomeOthers,
   },
@@ -213,35 +207,31 @@ Deno.test(
 Deno.test("SIGHUP without a policy changes nothing", async () => {
   await using daemon = await Daemon.start();
   daemon.program.signal("SIGHUP");
-  await daemon.program.errors.next("SIGHUP ignored: the daemon has no policy");
+  await daemon.program.errors.next("SIGHUP: there is no policy to read again");
   const { generation, policy } = await daemon.status();
   assertEquals([generation, policy], [1, undefined]);
 });
 
-Deno.test(
-  "status shows the policy in force, its number of rules and when it was read",
-  {
-    ignore: cannotBecomeOthers,
-  },
-  async () => {
-    const began = Date.now();
-    await using server = await PolicyDaemon.start([{ methods: ["status"] }]);
-    await using web = await server.as(WEB);
-    const shown = async () => {
-      const { answer } = await web.ask("status");
-      return (answer.result as Status).policy!;
-    };
-    const first = await shown();
-    assertEquals([first.path, first.rules], [server.policyPath, 1]);
-    assert(Date.parse(first.loaded_at) >= began, first.loaded_at);
-    await server.write({ methods: ["status"] }, OBSERVER, OBSERVER);
-    assertEquals(await shown(), first);
-    await server.reread();
-    const second = await shown();
-    assertEquals([second.path, second.rules], [server.policyPath, 3]);
-    assert(second.loaded_at >= first.loaded_at);
-    await server.write({ user: 0 });
-    await server.reread();
-    await assertDenied(web, "status");
-  },
-);
+Deno.test("status shows the policy in force, its rules, and when it was read", {
+  ignore: cannotBecomeOthers,
+}, async () => {
+  const began = Date.now();
+  await using server = await PolicyDaemon.start([{ methods: ["status"] }]);
+  await using web = await server.as(WEB);
+  const shown = async () => {
+    const { answer } = await web.ask("status");
+    return (answer.result as Status).policy!;
+  };
+  const first = await shown();
+  assertEquals([first.path, first.rules], [server.policyPath, 1]);
+  assert(Date.parse(first.loaded_at) >= began, first.loaded_at);
+  await server.write({ methods: ["status"] }, OBSERVER, OBSERVER);
+  assertEquals(await shown(), first);
+  await server.reread();
+  const second = await shown();
+  assertEquals([second.path, second.rules], [server.policyPath, 3]);
+  assert(second.loaded_at >= first.loaded_at);
+  await server.write({ user: 0 });
+  await server.reread();
+  await assertDenied(web, "status");
+});

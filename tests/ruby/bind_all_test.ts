@@ -34,7 +34,7 @@ Deno.test(
 );
 
 Deno.test(
-  "bindAll closes its sockets if the Ruby server refuses one, and the session stays usable",
+  "bindAll keeps nothing open when the Ruby server refuses one, and the session goes on",
   withRuby,
   async () => {
     await using server = await rubyServer();
@@ -52,7 +52,7 @@ Deno.test(
 );
 
 Deno.test(
-  "bind of a UDP address from the Ruby server throws a ProtocolError",
+  "a UDP address, which the Ruby server takes for TCP, is a ProtocolError",
   withRuby,
   async () => {
     await using server = await rubyServer();
@@ -66,7 +66,7 @@ Deno.test(
 );
 
 Deno.test(
-  "bind of a path from the Ruby server throws a BindError",
+  "a path, which the Ruby server does not know, is a BindError",
   withRuby,
   async () => {
     await using server = await rubyServer();

@@ -191,7 +191,7 @@ Deno.test("spawn: bindings that make no sense are errors", () => {
     assertThrows(() => spawn("true", options), TypeError, message);
   refuse({ bindings: { closed } }, "closed");
   refuse({ at: { web: 3 } }, "no binding web");
-  refuse({ bindings: { web }, at: { web: -1 } }, "-1 is not a descriptor");
+  refuse({ bindings: { web }, at: { web: -1 } }, "-1 is no descriptor");
   refuse({ bindings: { web, w: web }, at: { web: 5, w: 5 } }, "both");
   refuse({ bindings: { "a:b": web } }, "LISTEN_FDNAMES");
 });

@@ -1,12 +1,12 @@
 /**
- * Detects descriptors of this process that are left open.
+ * Whether something left a descriptor of this process open.
  *
  * @module
  */
 import { eventually } from "./eventually.ts";
 import { descriptorsOf } from "./process_state.ts";
 
-/** Descriptors that Deno opens itself are not leaks; they are not sockets. */
+/** What a runtime opens on its own is no leak: it has no socket behind it. */
 const COUNTED = /^(socket|pipe|\/memfd)|eventpoll|eventfd/;
 
 async function counted(): Promise<Set<string>> {

@@ -1,5 +1,5 @@
 /**
- * Reads the state of a process from /proc.
+ * What /proc says of a process.
  *
  * @module
  */
@@ -38,8 +38,8 @@ async function hasSignalHandler(pid: number): Promise<boolean> {
 }
 
 /**
- * Waits until a process of this Deno has opened its internal descriptors: the
- * last is a socket pair for its signal handler.
+ * Waits until a process of this Deno has opened what it opens on its own: the
+ * last is a pair of sockets for its handler of signals.
  */
 export async function settled(pid: number): Promise<void> {
   if (!HAS_SIGNAL_HANDLER) return;
@@ -62,7 +62,7 @@ export async function settledAs(pid: number, program: string): Promise<void> {
   });
 }
 
-/** The blocked signals of each thread, as a bit mask. */
+/** The signals that each thread holds back: by thread, a bit for each. */
 export async function blockedSignals(
   pid: number,
 ): Promise<Map<number, bigint>> {
@@ -84,14 +84,14 @@ export async function blockedSignals(
 /** SIGHUP, SIGINT, SIGUSR1 and SIGTERM, a bit each as in proc_pid_status(5). */
 const DAEMON_SIGNALS = 0x4203n;
 
-/** The threads of a process that do not block all of the daemon's signals. */
+/** The threads of a process that do not hold all of the daemon's signals back. */
 export async function threadsThatTakeSignals(pid: number): Promise<number[]> {
   return [...await blockedSignals(pid)]
     .filter(([, blocked]) => (blocked & DAEMON_SIGNALS) !== DAEMON_SIGNALS)
     .map(([thread]) => thread);
 }
 
-/** The numbers of the pending signals of a process. */
+/** The numbers of signals that wait until a process takes them. */
 export async function pendingSignals(pid: number): Promise<Set<number>> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const pending = new Set<number>();

@@ -1,6 +1,6 @@
 /**
- * A client that sends arbitrary bytes on the control socket, and receives every
- * byte and descriptor.
+ * A client that says what it likes on the control socket, byte by byte if need
+ * be, and sees every byte and descriptor that comes back.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export function requestText(
   return JSON.stringify({ jsonrpc: "2.0", id, method, params });
 }
 
-/** A received line and its descriptors. */
+/** One line that came, and what came with it. */
 export interface ReceivedLine {
   /** With its newline, if it had one. */
   text: string;
@@ -64,10 +64,7 @@ function closeAll(descriptors: readonly number[] = []): void {
   for (const fd of descriptors) new Descriptor(fd).close();
 }
 
-/**
- * A connection to the control socket. `using` closes it and the received
- * descriptors.
- */
+/** A connection to the control socket. `using` closes it and what came. */
 export class RawConnection implements Disposable {
   readonly #socket: Descriptor;
   readonly #lines: ReceivedLine[] = [];
@@ -107,7 +104,7 @@ export class RawConnection implements Disposable {
     return true;
   }
 
-  /** Shuts down the sending direction. */
+  /** Says that nothing more will be sent. */
   endWriting(): void {
     libc().shutdown(this.fd, SHUT_WR);
   }
@@ -119,13 +116,13 @@ export class RawConnection implements Disposable {
     return this.#handedOut = this.#lines.shift();
   }
 
-  /** Closes the descriptors of the last line. */
+  /** Closes what came with the last line. */
   closeReceived(): void {
     closeAll(this.#handedOut?.descriptors);
     this.#handedOut = undefined;
   }
 
-  /** The next answer; throws if the daemon disconnects first. */
+  /** The next answer, which has to come. */
   async answer(): Promise<Answer> {
     const line = await this.next();
     if (line === undefined) throw new Error("closed without an answer");
@@ -157,8 +154,8 @@ export class RawConnection implements Disposable {
     this.#take(bytes);
     this.#ended = bytes.length === 0;
     if (this.#ended && this.#rest.length > 0) this.#addLine(this.#rest.length);
-    // A read can join earlier data with a message that has descriptors, but
-    // never later data: the descriptors belong to the last byte.
+    // The kernel joins nothing behind a message with descriptors, only before
+    // it: they belong to whatever the last byte belongs to.
     const owner = this.#rest.length > 0 ? undefined : this.#lines.at(-1);
     (owner?.descriptors ?? this.#restDescriptors).push(...descriptors);
   }

@@ -1,5 +1,5 @@
 /**
- * Paths: this tree, the C library, temporary directories.
+ * Where things are: this tree, the C library, a place for a test's files.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Runs programs as a user other than root.
+ * Programs that run as a user whom permissions apply to.
  *
  * @module
  */
@@ -7,10 +7,7 @@ import { Scratch } from "./tree.ts";
 
 const NOBODY = 65534;
 
-/**
- * The command prefix that drops root's rights, because root passes every
- * permission check.
- */
+/** Root passes every check of permissions: what to start a program with then. */
 export const unprivileged: readonly string[] = Deno.uid() === 0
   ? [
     "setpriv",

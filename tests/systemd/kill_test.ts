@@ -104,7 +104,7 @@ Deno.test(
     using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     assertEquals(socketOf(web), socket);
     const log = await service.machine.journal(service.unit);
-    const line = log.split("\n").find((each) => each.includes("ignored"));
+    const line = log.split("\n").find((each) => each.includes("of no use"));
     assert(line?.includes("leads to it no more"), log);
     await service.becomes("NFileDescriptorStore", "2");
   },

@@ -8,20 +8,20 @@ import { Scratch, treePath } from "../support/tree.ts";
 
 const withPython = { ignore: await lacks("python3") };
 
-/** A socket that a Ruby server passes on; see ruby_environment.py. */
+/** A socket that a Ruby server would leave; see ruby_environment.py. */
 interface Left {
-  /** The name of the variable after `MULTIBINDER_BIND__tcp__`. */
+  /** What follows `MULTIBINDER_BIND__tcp__`. */
   variable: string;
   host?: string;
   listen?: boolean;
 }
 
-/** A daemon that was started like the program that a Ruby server executes. */
+/** A daemon that was started in the way of a Ruby server's exec. */
 class Successor implements AsyncDisposable {
   private constructor(
     readonly scratch: Scratch,
     readonly program: Program,
-    /** Port and inode of each passed socket. */
+    /** Port and inode of each socket that was left. */
     readonly left: { port: number; inode: number }[],
   ) {}
 
@@ -55,7 +55,7 @@ class Successor implements AsyncDisposable {
 }
 
 Deno.test(
-  "binds in the environment of a Ruby server are taken over and survive a re-exec",
+  "binds of a Ruby server's environment are adopted and cross a re-exec",
   withPython,
   async () => {
     await using daemon = await Successor.start([
@@ -84,11 +84,11 @@ Deno.test(
       await daemon.listening();
     }
     const { errors } = daemon.program;
-    assert(!errors.text.includes("ignored"), errors.text);
+    assert(!errors.text.includes("of no use"), errors.text);
   },
 );
 
-/** Descriptors that do not match their variables. */
+/** What is not what its variable says. */
 const WRONG: [string, Left, RegExp][] = [
   [
     "another address",
@@ -111,7 +111,7 @@ const WRONG: [string, Left, RegExp][] = [
     /Bad file descriptor|EBADF/,
   ],
   [
-    "a name that is not an address",
+    "a name that is no address",
     { variable: "nonsense", host: "127.0.0.1" },
     /expected <address>__<port>=<fd>/,
   ],
@@ -119,14 +119,14 @@ const WRONG: [string, Left, RegExp][] = [
 
 for (const [what, left, reason] of WRONG) {
   Deno.test(
-    `${what} in a Ruby server's environment is ignored and logged`,
+    `${what} in a Ruby server's environment is refused with a line in the log`,
     withPython,
     async () => {
       await using daemon = await Successor.start([
         left,
         { variable: "127_0.0.3__PORT", host: "127.0.0.3" },
       ]);
-      const line = await daemon.program.errors.next("ignored");
+      const line = await daemon.program.errors.next("of no use");
       assert(line.includes("MULTIBINDER_BIND__tcp__"), line);
       assert(reason.test(line), line);
       using session = await connect({ sock: daemon.sock });
@@ -140,13 +140,13 @@ for (const [what, left, reason] of WRONG) {
 
 Deno.test({
   name:
-    "an IPv6 socket with an IPv4 name in a Ruby server's environment is ignored",
+    "an IPv6 socket under an IPv4 name of a Ruby server's environment is refused",
   ignore: withPython.ignore || lacksIpv6(),
   fn: async () => {
     await using daemon = await Successor.start([
       { variable: "127_0.0.1__PORT", host: "::1" },
     ]);
-    await daemon.program.errors.next("ignored");
+    await daemon.program.errors.next("of no use");
     using session = await connect({ sock: daemon.sock });
     assertEquals((await session.status()).binds, 0);
   },

@@ -1,7 +1,8 @@
 /**
- * Provides the C library of aarch64 at its usual path. It comes with the cross
- * compiler, in /usr/aarch64-linux-gnu; an overlay in a new mount namespace
- * shows it to the tests, so no packages of a foreign architecture are needed.
+ * The C library of aarch64 where every program looks for it. It comes with the
+ * cross compiler, in /usr/aarch64-linux-gnu; the tests see it in its usual
+ * place by an overlay in a mount namespace of their own, and the machine needs
+ * no packages of a foreign architecture.
  * @module
  */
 
@@ -17,7 +18,7 @@ const OVERLAID = `
   mount -t overlay -o "ro,lowerdir=$layer:/usr/lib" overlay /usr/lib && exec "$@"
 `;
 
-/** The command prefix for a program that needs the library. */
+/** What to start a program with so that it finds the library. */
 export class CLibrary implements AsyncDisposable {
   private constructor(
     readonly launcher: readonly string[],
@@ -33,7 +34,7 @@ export class CLibrary implements AsyncDisposable {
       );
     }
     const layer = await Deno.makeTempDir({ prefix: "multibinder-aarch64-" });
-    // Other users that tests switch to also read it.
+    // Users that tests turn into look through it, too.
     await Deno.chmod(layer, 0o755);
     await Deno.symlink(CROSS_LIBRARIES, `${layer}/aarch64-linux-gnu`);
     await Deno.symlink(`${CROSS_LIBRARIES}/${LOADER}`, `${layer}/${LOADER}`);

@@ -1,7 +1,7 @@
 /**
- * Emulates the processor: registers qemu's user mode as the interpreter of
- * aarch64 programs (binfmt_misc), so execve(2) runs them and a daemon can
- * re-exec.
+ * The processor: qemu's user mode, told to the kernel as the interpreter of
+ * aarch64 programs (binfmt_misc), so that execve(2) of one works and a daemon
+ * can execute itself again.
  * @module
  */
 
@@ -26,8 +26,8 @@ const MASK = String
 const FLAGS = "POF";
 
 /**
- * The registration, under a unique name. The kernel tries the latest
- * registration first, so the distribution's one stays unchanged.
+ * The registration, under a name of this process's own: the kernel asks the
+ * latest first, so one that the distribution has made stays as it is.
  */
 export class Emulator implements AsyncDisposable {
   readonly #entry = `multibinder-aarch64-${Deno.pid}`;
@@ -36,7 +36,8 @@ export class Emulator implements AsyncDisposable {
 
   /**
    * Variables for the emulated programs. Deno's binary signs its return
-   * addresses; emulating QARMA for that takes a third of Deno's start time.
+   * addresses; emulated as the architecture says, with QARMA, that is a third
+   * of the time it takes to start.
    */
   readonly env: Readonly<Record<string, string>> = {
     QEMU_CPU: "max,pauth-impdef=on",

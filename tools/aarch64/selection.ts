@@ -54,34 +54,37 @@ export const LEFT_OUT: LeftOut = {
     "status counts open descriptors as the kernel does": SETTLED,
   },
   "tests/binds/backlog_test.ts": {
-    "the default backlog is 1000 connections": TCP_INFO,
-    "the accept queue has the length of the option backlog": TCP_INFO,
-    "a second bind changes the backlog of the held socket": TCP_INFO,
-    "a bind without backlog leaves the backlog unchanged": TCP_INFO,
+    "1000 connections may wait where no backlog is asked for": TCP_INFO,
+    "as many connections may wait as were asked for": TCP_INFO,
+    "another backlog takes effect on the socket that is there": TCP_INFO,
+    "a bind that names no backlog leaves it as it is": TCP_INFO,
   },
   "tests/binds/endurance_test.ts": {
-    "10,000 binds and closes leak neither descriptors nor memory": QUANTITY,
+    "10,000 binds and closes leave descriptors and memory where they were":
+      QUANTITY,
   },
   "tests/binds/failures_test.ts": {
-    "a failed bind leaves neither a held socket nor a descriptor": SETTLED,
+    "what could not be bound is not kept, and leaves no descriptor": SETTLED,
   },
   "tests/binds/sockets_test.ts": {
-    ":PORT is one socket that accepts IPv4 and IPv6": TCP_INFO,
+    ":PORT is one socket for IPv4 and IPv6": TCP_INFO,
   },
   "tests/binds/succession_test.ts": {
-    "after a service is killed, the next one accepts waiting connections":
+    "a connection made after a service was killed is served by the next":
       TCP_INFO,
   },
   "tests/reexec/endurance_test.ts": {
-    "thirty re-execs leak neither descriptors nor memory": QUANTITY,
+    "thirty generations hold no more descriptors and memory than the second":
+      QUANTITY,
   },
   "tests/reexec/kinds_test.ts": {
-    "options are still set after a re-exec, and can be changed": TCP_INFO,
+    "options are in the kernel after a re-exec, and change as before": TCP_INFO,
   },
   "tests/reexec/signals_test.ts": {
-    "a hundred SIGUSR1 lose no bind and do not kill the daemon": QUANTITY,
+    "a hundred SIGUSR1 in a row lose no bind and never kill the daemon":
+      QUANTITY,
     "no signal stays blocked once the next generation listens": MASKS,
-    "every thread of the daemon blocks SIGUSR1, before and after Deno installs its handler":
+    "no thread of the daemon takes SIGUSR1, at which Deno opens its debugger, before and after Deno has its handler in place":
       MASKS,
   },
 };

@@ -15,7 +15,7 @@ const tree = resolve(import.meta.dirname!, "../..");
 
 /** What to compile. */
 export interface Compilation {
-  /** The binary's path; an existing file is replaced atomically. */
+  /** The binary's path; what is there is replaced in one step. */
   output: string;
   /** With multibinder.ts and what it imports. Default: this tree. */
   folder?: string;
@@ -44,8 +44,8 @@ export async function compile(
     [
       "compile",
       ...permissions,
-      // The cache would be a file in /tmp with a predictable name, where any
-      // user could put machine code for the daemon.
+      // The cache would be a file in /tmp, of a name that anybody can foresee
+      // and fill with machine code for the daemon.
       "--no-code-cache",
       `--target=${target}`,
       `--output=${output}`,

@@ -1,23 +1,20 @@
 /**
- * Checks whether `deno compile` has its runtime `denort`, which a Deno from npm
- * does not contain.
+ * Whether `deno compile` has the runtime that it puts a program into: `denort`,
+ * which is no part of a Deno that came from npm.
  * @module
  */
 
 import { denoOutput } from "../folder_registry/deno_command.ts";
 
-/**
- * In ms, for a download of about 40 MB; a network that drops packets costs this
- * time.
- */
+/** For a download of some 40 MB; a network that drops what is sent costs as much. */
 const PATIENCE_MS = 60_000;
 
 const lacks = new Map<string, Promise<string | undefined>>();
 
 /**
- * Why the runtime for the target is missing; `undefined` when it exists: the
- * file that DENORT_BIN names, one in Deno's cache, or one that Deno downloads
- * into it. The result is cached.
+ * Why there is none for the target; `undefined` when there is: the file that
+ * DENORT_BIN names, one in Deno's cache, or one that Deno downloads into it.
+ * Looked for once.
  */
 export function lackOfRuntime(target: string): Promise<string | undefined> {
   if (Deno.env.has("DENORT_BIN")) return Promise.resolve(undefined);

@@ -1,5 +1,5 @@
 /**
- * Fetches an npm package as a folder of modules, and reads its import graph.
+ * An npm package as a folder of modules, and how those import each other.
  * @module
  */
 
@@ -15,15 +15,14 @@ export interface Position {
 export interface Module {
   specifier: string;
   dependencies?: {
-    /** Missing for a type-only import. */
+    /** Absent for what types alone are imported from. */
     code?: { specifier: string; span: { start: Position; end: Position } };
   }[];
 }
 
 /**
- * Fetches a package with Deno's npm client and returns its folder below
- * `scratch`, outside node_modules, because the module graph omits files in
- * node_modules.
+ * Fetches a package with Deno's npm client and gives its folder below `scratch`:
+ * taken out of node_modules, since the module graph leaves out what is in there.
  */
 export async function fetchNpmPackage(
   scratch: string,

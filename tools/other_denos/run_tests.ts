@@ -1,5 +1,5 @@
 /**
- * Runs test files with another Deno, divided among several processes.
+ * Runs test files with another Deno, in processes that share the files.
  * @module
  */
 
@@ -20,7 +20,7 @@ export interface TestRun {
   signal: AbortSignal;
 }
 
-/** Aborted by the signals that would end this program without cleanup. */
+/** Aborted by the signals that would end this program with things undone. */
 export function endingSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -50,7 +50,7 @@ export function testCommand(
       ...env,
       DENO_DIR: deno.cache,
       DENO_NO_UPDATE_CHECK: "1",
-      // Older versions use a built-in list of certificates, not the system's.
+      // Older versions trust a list of their own, not the machine's.
       DENO_TLS_CA_STORE: "system,mozilla",
     },
     stdin: "null",
@@ -58,7 +58,7 @@ export function testCommand(
   });
 }
 
-/** Distributes the files round-robin. */
+/** Shares files out, the first to the first, the second to the second, ... */
 export function shares<T>(all: readonly T[], count: number): T[][] {
   return Array.from(
     { length: count },
@@ -66,7 +66,7 @@ export function shares<T>(all: readonly T[], count: number): T[][] {
   );
 }
 
-/** Writes all bytes; a single write can be partial. */
+/** Writes all of it; a single write may stop anywhere. */
 export async function write(
   stream: { writable: WritableStream<Uint8Array<ArrayBufferLike>> },
   text: Uint8Array<ArrayBuffer>,

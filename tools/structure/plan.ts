@@ -1,5 +1,5 @@
 /**
- * Which files may import which (docs/architecture.md).
+ * The plan of the house: who may import whom (docs/architecture.md).
  * @module
  */
 
@@ -139,10 +139,10 @@ export const PLAN: Plan = {
       "limits.ts",
     ],
     "server/log/": ["counters.ts", "internal_errors.ts", "log.ts"],
-    "server/policy/": ["authorization.ts", "policy.ts", "load_policy.ts"],
+    "server/policy/": ["authorization.ts", "policy.ts", "policy_in_force.ts"],
     "server/reexec/": [
       "handoff.ts",
-      "inherited_state.ts",
+      "inheritance.ts",
       "state.ts",
       "upgrade.ts",
       "version_check.ts",

@@ -1,17 +1,17 @@
 /**
- * Finds structure problems of a tree from its imports.
+ * What is wrong with the structure of a tree, by its imports.
  * @module
  */
 
 /** The files of a tree, and which of them each imports, types included. */
 export type Imports = ReadonlyMap<string, readonly string[]>;
 
-/** The intended structure of a tree. */
+/** How a tree is meant to be. */
 export interface Plan {
   /**
    * From the top to the bottom: a file imports from its own place and from the
    * lines below. A place is a file, or a folder with a slash at its end. Files
-   * in none of them do not belong to the product.
+   * that are in none of them are no part of the product.
    */
   readonly layers: readonly (readonly string[])[];
   /** By folder, the files that other folders of the product may import. */
@@ -66,7 +66,7 @@ function upwardImports(product: Imports, plan: Plan): string[] {
       const to = placeOf(target, plan);
       if (to === undefined) return true;
       if (to.line !== from.line) return to.line < from.line;
-      // Only files may be on the same line, not folders.
+      // Side by side are files, never folders.
       return to.place !== from.place && to.place.endsWith("/");
     }).map((target) => `${file} imports ${target}, which is not below it`);
   });
@@ -100,7 +100,7 @@ function reachedFrom(file: string, imports: Imports): Set<string> {
   return reached;
 }
 
-/** Import cycles, each with its files. */
+/** Files that reach themselves, together with those that are on the way. */
 function importCircles(imports: Imports): string[] {
   const reached = new Map(
     [...imports.keys()].map((file) => [file, reachedFrom(file, imports)]),

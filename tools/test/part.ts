@@ -6,12 +6,12 @@
 
 /** A process to run. */
 export interface Part {
-  /** The heading of the output: a folder or a task. */
+  /** A folder, a task, what the output is headed with. */
   name: string;
   command: readonly string[];
 }
 
-/** The output and the test counts of a part. */
+/** What a part printed, and what it counted. */
 export interface Result {
   name: string;
   output: string;
@@ -36,13 +36,12 @@ export class RunningPart {
       env: { NO_COLOR: "1" },
       stdin: "null",
       stdout: "piped",
-      // A new process group: kill() also ends processes that the tests have
-      // started.
+      // A process group of its own: kill() ends what its tests have started too.
       detached: true,
     }).spawn();
   }
 
-  /** The output so far. */
+  /** What it has printed until now. */
   get output(): string {
     return this.#output;
   }

@@ -1,11 +1,11 @@
 /**
- * Runs the tests in parallel processes, one folder per process:
+ * Runs the tests in a few processes side by side, a folder in each:
  *
  *     deno task test [--tier=fast|long|all] [--jobs=N] [--filter=NAME] [FILE|FOLDER...]
  *
- * `deno test --parallel` is not suitable: its test files share one process, and
- * many tests inspect the descriptors of their process. A part's output is
- * printed when the part ends. The last line is like that of `deno test`.
+ * Not `deno test --parallel`, whose test files share one process: many tests
+ * look at the descriptors of their own process. A part's output is printed when
+ * the part ends. The last line is like that of `deno test`.
  * @module
  */
 
@@ -28,7 +28,7 @@ interface Options {
   jobs: number;
   /** Arguments of each `deno test`. */
   testArgs: string[];
-  /** Files and folders. Default: those of the tier. */
+  /** Files and folders; none: those of the tier. */
   paths: string[];
 }
 
@@ -77,9 +77,7 @@ async function filesOf({ tier, paths }: Options): Promise<string[]> {
   return all.filter((file) => isAmong(file, long) === (tier === "long"));
 }
 
-/**
- * One part for each folder, and the tier's other commands; the longest first.
- */
+/** One part a folder, and the tier's other commands; the longest first. */
 function partsOf(files: readonly string[], options: Options): Part[] {
   const test = [Deno.execPath(), "test", "-A", "--no-check"];
   const folders = Map.groupBy(
@@ -93,11 +91,7 @@ function partsOf(files: readonly string[], options: Options): Part[] {
   const whole = options.paths.length === 0 && options.testArgs.length === 0;
   if (options.tier !== "fast" && whole) {
     for (const task of Object.keys(LONG_COMMANDS)) {
-      const jobs = task === "test:aarch64" ? ["--jobs=2"] : [];
-      parts.push({
-        name: task,
-        command: [Deno.execPath(), "task", task, ...jobs],
-      });
+      parts.push({ name: task, command: [Deno.execPath(), "task", task] });
     }
   }
   const rank = ({ name }: Part) => {
@@ -188,5 +182,5 @@ const files = await filesOf(options);
 if (!await checkTypes(files)) Deno.exit(1);
 const results = await runAll(partsOf(files, options), options.jobs);
 const ok = summarize(results, (performance.now() - started) / 1000);
-// Exit explicitly, because the signal handlers keep the event loop running.
+// Not at the end of the event loop: the signals' handlers keep that going.
 Deno.exit(ok ? 0 : 1);

@@ -5,8 +5,8 @@
  */
 
 /**
- * Slow tests: files and folders, relative to the root of the tree. Every
- * promise of the README also has a test outside this list.
+ * The tests that take long. Every promise of the README has a test outside of
+ * this list too. Files and folders, from the root of the tree.
  */
 export const LONG: Readonly<Record<string, string>> = {
   "tests/soak": "random work for a minute in CI, 20 s elsewhere",

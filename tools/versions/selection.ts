@@ -6,10 +6,10 @@
 
 import type { LeftOut } from "../other_denos/left_out.ts";
 
-/** The oldest supported version, two between, and the newest. */
+/** The oldest supported one, some between, and the newest. */
 export const VERSIONS = ["2.5.7", "2.7.14", "2.8.3", "2.9.6"] as const;
 
-/** A version that is too old to be supported. */
+/** One that is too old to run anything. */
 export const UNSUPPORTED = "2.4.4";
 
 /** Folders and files, from the tree's root. */
@@ -26,7 +26,7 @@ export const SELECTED: readonly string[] = [
   "tests/versions",
 ];
 
-/** A bug of Deno that makes a test fail. */
+/** A fault of Deno's own that a test of ours meets. */
 interface Fault {
   /** What Deno does. */
   readonly reason: string;
@@ -35,7 +35,7 @@ interface Fault {
   readonly tests: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Known bugs of Deno. */
+/** What is known of Deno itself. */
 export const FAULTS: readonly Fault[] = [
   {
     reason:

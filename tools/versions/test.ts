@@ -18,7 +18,7 @@ import { testFiles } from "../test/test_files.ts";
 import { leftOutIn, SELECTED, UNSUPPORTED, VERSIONS } from "./selection.ts";
 import { type VersionResult, writeTable } from "./table.ts";
 
-/** How many versions are tested in parallel. */
+/** So many versions are tested side by side. */
 const JOBS = 2;
 
 const decoder = new TextDecoder();

@@ -2,6 +2,7 @@ import { cutToWidth, printable, textWidth } from "./text_width.ts";
 
 /** A column of a table. */
 export interface Column {
+  /** What stands above it. */
   heading: string;
   /** Whether it is aligned to the right, as numbers are. Default: false. */
   right?: boolean;
@@ -31,7 +32,7 @@ export function columns(
   });
 }
 
-/** Lines of aligned names and texts. */
+/** Lines of a name and what there is to say of it, one below the other. */
 export function entries(
   rows: readonly (readonly [name: string, text: string])[],
 ): string[] {

@@ -14,33 +14,33 @@ import { watch } from "./watch.ts";
 
 const USAGE = `Usage: multibinder-client list [options]
 
-Lists the sockets that the daemon holds: address, kind, backlog, connections in
-the accept queue, time since the bind, how often and to which process the daemon
-passed it, and the processes that hold it (pid, command, user). Only root sees
-the processes of other users; list says how many it could not read.
+Lists the sockets that the daemon holds: address, kind, backlog, how many
+connections wait to be accepted now, how many times it was handed out and to
+whom last, how long ago it was bound, and which processes hold it (pid, command,
+user). Who may not look at the processes of others is told of how many.
 
-  --json               print a JSON array: the daemon's answer, with holders
-                       ({pid, uid, user, command, descriptors}) and unreadable,
-                       the number of processes that could not be read
-  --watch [SECONDS]    repeat every SECONDS, default 2, until SIGINT or SIGTERM;
-                       with --json, print one array per line
-  --no-holders         do not search the processes that hold the sockets
-  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
-  -h, --help           print this text
-  -V, --version        print the version
+  --json               for programs: an array of what the daemon answers, each
+                       with holders ({pid, uid, user, command, descriptors})
+                       and unreadable, the number of processes not looked at
+  --watch [SECONDS]    again and again, every two seconds or as said, until
+                       SIGINT or SIGTERM; with --json an array a line
+  --no-holders         do not look which processes hold them
+  --sock PATH          the control socket; default: the variable MULTIBINDER_SOCK
+  -h, --help           this text
+  -V, --version        the version
 
-release takes an ADDRESS as list prints it; (38803) is the port that the kernel
-chose for port 0. On a narrow terminal, list omits AGE and HANDED OUT, then LAST
-TO, then BACKLOG, and cuts lines that are still too long.
+An ADDRESS is as release takes it; (38803) is the port that stands for port 0.
+Where a terminal is narrow AGE and HANDED OUT are left out, then LAST TO, then
+BACKLOG, and what is still too long is cut; elsewhere nothing is.
 
-Exit status: 0 done, 1 failed, 2 invalid command line.`;
+Exit status: 0 done, 1 failed, 2 wrong usage.`;
 
 const DEFAULT_INTERVAL = 2_000;
 const SHORTEST_INTERVAL = 100;
 
 const ROOT = 0;
 
-/** Moves the cursor home and clears the screen. */
+/** From the home position on everything is drawn anew. */
 const CLEAR = "\x1b[H\x1b[2J";
 
 interface ListOptions {
@@ -101,14 +101,14 @@ function titleOf(count: number, interval: number): string {
   return `${sockets}, every ${formatDuration(interval)}, ${now}`;
 }
 
-/** Omits lines that do not fit on the screen; keeps the title and the notes. */
+/** What fits on the screen: the lines may be cut, the title and notes not. */
 function frame(
   title: string,
   lines: readonly string[],
   notes: readonly string[],
   { columns, rows }: { columns: number; rows: number },
 ): string[] {
-  // The last line stays free for messages on standard error.
+  // The cursor's line stays free for what standard error has to say.
   const room = Math.max(rows - 3 - notes.length, 1);
   const more = lines.length - room;
   const shown = more > 0

@@ -6,15 +6,15 @@ import { shownAddress } from "../shown_address.ts";
 import { cutToWidth, textWidth } from "./text_width.ts";
 
 interface TableColumn extends Column {
-  /** A narrow terminal omits the highest first. Default: never omitted. */
+  /** On a narrow terminal the highest are left out first. Default: stays. */
   dispensable?: number;
-  /** The text for a socket. */
+  /** What it says of a socket. */
   cell: (socket: ListedSocket, now: number) => string;
 }
 
 const HOLDERS: TableColumn = { heading: "HOLDERS", cell: holdersCell };
 
-// The least important columns come last: long lines are cut at the end.
+// What is cut at the end of a line is what tells least.
 const COLUMNS: readonly TableColumn[] = [
   { heading: "ADDRESS", cell: shownAddress },
   { heading: "KIND", cell: ({ kind }) => kind ?? NONE },
@@ -46,21 +46,22 @@ const COLUMNS: readonly TableColumn[] = [
   { heading: "LAST TO", dispensable: 2, cell: lastCell },
 ];
 
-/** Omit columns from this level on, step by step. */
+/** From which on they are left out: first none, at last all that can be. */
 const LEFT_OUT_FROM = [4, 3, 2, 1];
 
-/** Unknown or not applicable. */
+/** What is not known, or does not apply. */
 const NONE = "-";
 
-/** Further processes of one command are only counted. */
+/** More processes of one command are counted, not named. */
 const MOST_NAMED = 3;
 
-/** Columns for a command line. */
+/** How much of a command line tells one program from another. */
 const COMMAND_WIDTH = 32;
 
 /**
- * Formats a list of sockets as a table. No line is longer than `width`: columns
- * that do not fit are omitted, then long lines are cut.
+ * The sockets of a list as a table for people, with the holders where they
+ * were looked for. No line is longer than `width`: columns are left out where
+ * there is no room for them, and what is too long even so is cut.
  */
 export function listTable(
   sockets: readonly ListedSocket[],
@@ -83,12 +84,12 @@ export function listTable(
   return lines.map((line) => cutToWidth(line, width));
 }
 
-/** A note on processes that could not be read, if there are any. */
+/** What to know of the holders beside the table; nothing, as a rule. */
 export function listNotes(
   sockets: readonly ListedSocket[],
   options: { root: boolean; width?: number | undefined },
 ): string[] {
-  // Every socket with holders has the same number.
+  // The same number for all of them, but for those nobody was looked for.
   const unreadable = sockets.find((each) => each.unreadable)?.unreadable ?? 0;
   if (unreadable === 0) return [];
   const who = unreadable === 1 ? "1 process" : `${unreadable} processes`;

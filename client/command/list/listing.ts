@@ -8,15 +8,15 @@ import type { Session } from "../../session/session.ts";
 /** One element of what `list --json` prints. */
 export interface ListedSocket extends BindDescription {
   /**
-   * Processes that hold it, except the daemon. Missing with `--no-holders`, and
-   * if an older daemon does not send the inode.
+   * Who holds it beside the daemon; missing with `--no-holders`, and where the
+   * daemon is too old to say which socket it is.
    */
   holders?: readonly Holder[];
-  /** Number of processes that could not be read: they may hold it too. */
+  /** How many processes could not be looked at: they may hold it too. */
   unreadable?: number;
 }
 
-/** Requests the daemon's list and, if requested, searches the holders. */
+/** Asks what the daemon holds and looks, unless told not to, who else does. */
 export async function listing(
   session: Session,
   lookForHolders: boolean,
@@ -25,7 +25,7 @@ export async function listing(
   const binds = await session.list(options);
   if (!lookForHolders) return binds;
   const daemon = await daemonOf(session, options);
-  // This process may have copies from its parent: leave them out.
+  // Our own copies, if any, are those that our parent did not close.
   const { byInode, unreadable } = await holdersOf(binds, {
     except: daemon === undefined ? [processId()] : [daemon, processId()],
     ...(options.signal && { signal: options.signal }),
@@ -37,7 +37,7 @@ export async function listing(
   );
 }
 
-/** The daemon's PID. The policy may allow `list` and deny `status`. */
+/** The daemon's process; who may list need not be allowed to ask for it. */
 async function daemonOf(
   session: Session,
   options: CallOptions,

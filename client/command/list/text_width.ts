@@ -17,7 +17,7 @@ export function textWidth(text: string): number {
   return width;
 }
 
-/** Cuts the text to `width` columns, with an ellipsis at the end. */
+/** The text in at most `width` columns; what is cut ends with an ellipsis. */
 export function cutToWidth(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let cut = "";
@@ -31,8 +31,8 @@ export function cutToWidth(text: string, width: number): string {
 }
 
 /**
- * Replaces control and invisible characters. Paths, abstract names and command
- * lines are untrusted.
+ * The text without what a terminal obeys or hides: a path, a name in the
+ * abstract namespace and a command line may be anybody's.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");

@@ -4,7 +4,7 @@ import type { CallOptions } from "../../session/options.ts";
 import { connect, type Session } from "../../session/session.ts";
 import { socketPath } from "../../session/socket_path.ts";
 
-/** Options of {@linkcode watch}. */
+/** What is watched, and how. */
 export interface Watch {
   /** Option `--sock`. */
   sock: string | undefined;
@@ -14,17 +14,17 @@ export interface Watch {
   look: (session: Session, options: CallOptions) => Promise<string>;
 }
 
-/** Time without an answer before the message "waiting for the daemon", in ms. */
+/** How long a daemon may take before somebody wonders, in ms. */
 const PATIENCE = 1000;
 
-/** Pause before a request is repeated, in ms. */
+/** Before an answer that came to nothing is asked for again, in ms. */
 const RETRY_PAUSE = 100;
 
 const STANDARD_OUTPUT = 1;
 
 /**
- * Repeats `look` until SIGINT, SIGTERM or the end of the reader of standard
- * output. Waits for a daemon that is not up.
+ * Looks again and again, until SIGINT, SIGTERM or the end of whoever reads
+ * standard output. A daemon that is not there is waited for.
  *
  * @returns the exit status.
  */
@@ -60,8 +60,8 @@ export async function watch({ sock, interval, look }: Watch): Promise<number> {
 }
 
 /**
- * Calls `wait` once when `work` takes long. Repeats `work` when the daemon ends
- * in the middle of an answer.
+ * Says so, once, when `work` takes long, and begins it again when the daemon
+ * ends in the middle of an answer.
  */
 async function patiently<T>(
   work: () => Promise<T>,
@@ -106,7 +106,7 @@ function abortion(signal: AbortSignal): {
 } & Disposable {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const listener = () => reject(signal.reason);
-  // A rejection after the race must not count as unhandled.
+  // Nobody waits for it once the race is over.
   aborted.catch(() => {});
   if (signal.aborted) listener();
   signal.addEventListener("abort", listener);
@@ -129,7 +129,7 @@ async function pause(duration: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** A reader that has stopped reading must not block the end. */
+/** Also a reader that reads no more must not keep us from ending. */
 async function write(text: string, signal: AbortSignal): Promise<void> {
   using abort = abortion(signal);
   let rest = new TextEncoder().encode(text);

@@ -5,15 +5,15 @@ import { UsageError } from "./usage_error.ts";
 export interface KnownOptions {
   /** With a value. */
   values?: readonly string[];
-  /** With an optional value; empty if it is left out. */
+  /** With a value that may be left out, which is empty then. */
   optional?: readonly string[];
-  /** Without a value. */
+  /** Without one. */
   flags?: readonly string[];
 }
 
 /** What a command line says. */
 export interface Options {
-  /** Arguments that are not options. */
+  /** What is no option. */
   readonly words: string[];
   /** `-h` or `-V`, if given. */
   readonly asks: "help" | "version" | undefined;
@@ -30,9 +30,9 @@ export interface Options {
 }
 
 /**
- * Reads options at any position.
+ * Reads options, wherever they stand among the words.
  *
- * @throws {UsageError} for an unknown option or a missing value.
+ * @throws {UsageError} for one that is not known or lacks its value.
  */
 export function readOptions(
   args: readonly string[],

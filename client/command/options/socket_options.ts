@@ -1,10 +1,9 @@
 import { hasHost, parseAddress } from "../../../address.ts";
-import { hasBacklog } from "../../../protocol.ts";
 import type { SocketOptions } from "../../session/options.ts";
 import type { Options } from "./options.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** Socket options of `exec` and `run`, for {@linkcode readOptions}. */
+/** Those that `exec` and `run` know, for {@linkcode readOptions}. */
 export const SOCKET_OPTIONS = ["backlog", "mode", "owner", "group"] as const;
 
 /** Their part of the help. */
@@ -14,23 +13,23 @@ export const SOCKET_OPTIONS_USAGE =
   --owner USER         owner of those paths, a name or a number
   --group GROUP        group of those paths, a name or a number`;
 
-/** Values of the socket options of a command line. */
+/** What the sockets of a command line shall be like. */
 export type CommandSocketOptions = Pick<
   SocketOptions,
   typeof SOCKET_OPTIONS[number]
 >;
 
 /**
- * Reads the socket options.
+ * Reads them.
  *
- * @throws {UsageError} for an invalid value.
+ * @throws {UsageError} for a value that is none.
  */
 export function readSocketOptions(
   { one }: Pick<Options, "one">,
 ): CommandSocketOptions {
   const [backlog, mode, owner, group] = SOCKET_OPTIONS.map(one);
   if (backlog !== undefined && !/^\d{1,9}$/.test(backlog)) {
-    throw new UsageError(`invalid --backlog ${backlog}: expected a number`);
+    throw new UsageError(`--backlog ${backlog} is no number`);
   }
   if (mode !== undefined && !/^0?[0-7]{3}$/.test(mode)) {
     throw new UsageError(`--mode ${mode} is not octal, such as 0660`);
@@ -43,15 +42,16 @@ export function readSocketOptions(
   };
 }
 
-/** The options that apply to the kind of socket of this address. */
+/** Those that are for that address: not every kind of socket has all. */
 export function optionsFor(
   address: string,
   { backlog, ...access }: CommandSocketOptions,
 ): CommandSocketOptions {
   const parsed = parseAddress(address);
   const isFile = !hasHost(parsed) && !parsed.path.startsWith("@");
+  const hasQueue = parsed.kind !== "udp" && parsed.kind !== "unixgram";
   return {
-    ...(hasBacklog(parsed.kind) && backlog !== undefined && { backlog }),
+    ...(hasQueue && backlog !== undefined && { backlog }),
     ...(isFile && access),
   };
 }

@@ -17,21 +17,20 @@ import {
 const USAGE =
   `Usage: multibinder-client exec [options] [NAME=]ADDR... -- COMMAND [ARGUMENT...]
 
-Executes COMMAND with the sockets of the addresses as descriptors 3, 4, ...
-(LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES as in sd_listen_fds(3)) and closes all
-others. In an argument, {fd} is the number of the first socket, {fd1} of the
-second, {fd:web} of web=ADDR.
+Becomes COMMAND with the sockets of the addresses as its descriptors 3, 4, ...
+(LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES as in sd_listen_fds(3)) and with no
+other. {fd} in an argument is the first one's number, {fd1} the second's, {fd:web}
+the one of web=ADDR.
 
-  --nonblock           set O_NONBLOCK, which affects every process that has the
-                       sockets
+  --nonblock           set O_NONBLOCK, which every holder of the sockets sees
 ${SOCKET_OPTIONS_USAGE}
   --timeout 10s        how long to wait for the daemon
-  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
-  -h, --help           print this text
-  -V, --version        print the version
+  --sock PATH          its control socket; default: the variable MULTIBINDER_SOCK
+  -h, --help           this text
+  -V, --version        the version
 
-Exit status: that of COMMAND; 1 no sockets, 2 invalid command line, 126 COMMAND
-cannot be executed, 127 COMMAND does not exist.`;
+Exit status: COMMAND's own; 1 no sockets, 2 wrong usage, 126 COMMAND cannot be
+executed, 127 COMMAND is not there.`;
 
 interface ExecOptions extends Launch {
   sock: string | undefined;

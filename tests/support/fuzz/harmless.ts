@@ -1,5 +1,5 @@
 /**
- * Checks that requests are harmless on a machine with other users.
+ * What may be asked of a daemon on a machine that others use as well.
  *
  * @module
  */
@@ -15,11 +15,11 @@ function isHarmlessPath(path: string, directory: string): boolean {
   return !path.startsWith("/") || dirname(normalize(path)) === directory;
 }
 
-/** Only these hosts and ports may be used. */
+/** No other name is looked up, no port of others taken. */
 function isHarmlessHost(address: string, port: unknown): boolean {
   if (address === "localhost" || address === "") return port === 0;
   const numeric = canonicalHost(address);
-  // The daemon refuses these two before a lookup.
+  // The daemon refuses these two before it looks a name up.
   if (numeric === undefined) return /[\0%]/.test(address);
   return LOOPBACK.test(numeric.host) &&
     (port === 0 || PRIVATE.test(numeric.host));
@@ -35,7 +35,7 @@ function isHarmlessRequest(request: unknown, directory: string): boolean {
     (typeof address !== "string" || isHarmlessHost(address, port));
 }
 
-/** Whether a request affects only the directory and the loopback addresses. */
+/** Whether nothing outside the directory and the loopback is touched. */
 export function isHarmless(message: unknown, directory: string): boolean {
   return [message].flat().every((each) => isHarmlessRequest(each, directory));
 }

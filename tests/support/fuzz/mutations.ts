@@ -1,5 +1,6 @@
 /**
- * Mutations of the structure, the text and the bytes of requests.
+ * Requests changed into what nobody would send: in their structure, in their
+ * text and in their bytes.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { Random } from "../bad_clients/malformed_requests.ts";
 
 const encoder = new TextEncoder();
 
-/** JSON values, also in forms that JSON.stringify does not write. */
+/** Values as JSON writes them, also such as JSON.stringify does not. */
 const TOKENS: readonly string[] = [
   "null",
   "true",
@@ -62,7 +63,7 @@ const NAMES: readonly string[] = [
 
 type TextMutation = (text: string, random: Random) => string;
 
-/** The position of a random match of a pattern, if there is one. */
+/** Where a pattern is found in a text, or nowhere. */
 function oneOf(
   text: string,
   pattern: RegExp,
@@ -100,7 +101,7 @@ const OF_THE_TEXT: readonly TextMutation[] = [
   (text, random) => replaceOne(text, VALUE, random.of(TOKENS), random),
   (text, random) => replaceOne(text, MEMBER, "", random),
   (text, random) => replaceOne(text, NAME, `"${random.of(NAMES)}"`, random),
-  // Adds a member or duplicates one.
+  // A member more, or one twice.
   (text, random) =>
     replaceOne(
       text,
@@ -139,7 +140,7 @@ function splice(
   return joined([bytes.subarray(0, at), added, bytes.subarray(at + removed)]);
 }
 
-/** All mutations of a text. */
+/** All of them, one behind the other. */
 export function joined(pieces: readonly Bytes[]): Bytes {
   const bytes = new Uint8Array(
     pieces.reduce((sum, { length }) => sum + length, 0),
@@ -183,10 +184,10 @@ const OF_THE_BYTES: readonly ByteMutation[] = [
   },
 ];
 
-/** A longer text is not mutated again: that would be slow. */
+/** What is longer is not changed once more: that would take its time. */
 const LONG = 4096;
 
-/** A request, possibly with mutations of its text and its bytes. */
+/** A request as it is, or with some mutations of its text and its bytes. */
 export function mutated(request: unknown, random: Random): Bytes {
   let text = JSON.stringify(request);
   const changes = random.of([0, 0, 1, 1, 2, 3]);

@@ -1,5 +1,5 @@
 /**
- * Raw `list` and `release` requests.
+ * `list` and `release` as they go over the control socket.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import type { Answer, BindDescription, BindParams } from "../../../protocol.ts";
 import { ask, requestText } from "../raw_connection.ts";
 
-/** The answer to `list`. */
+/** What a daemon holds. */
 export async function listOf(sock: string): Promise<BindDescription[]> {
   const { id, jsonrpc, error, result } = await ask(
     sock,

@@ -5,7 +5,7 @@ import { treePath } from "../tree.ts";
 export interface Source {
   /** From the root of the tree: `server/daemon.ts`. */
   path: string;
-  /** The source without comments. */
+  /** Without its comments. */
   code: string;
 }
 
@@ -42,7 +42,7 @@ async function read(path: string): Promise<Source> {
   return { path: relative(ROOT, path), code };
 }
 
-/** Every published file, and the entry of the binary. */
+/** Every file that is published, and the binary's face. */
 export async function productSources(): Promise<Source[]> {
   const paths = FACES.map((face) => join(ROOT, face));
   for (const folder of FOLDERS) {

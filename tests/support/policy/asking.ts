@@ -5,30 +5,26 @@ import {
   parseAddress,
 } from "../../../address.ts";
 import { canonicalHost } from "../../../ffi/sockets/socket_address.ts";
-import type {
-  AccessRequest,
-  ClientCredentials,
-  Policy,
-} from "../../../server/policy/policy.ts";
+import type { Policy, Requester, Wish } from "../../../server/policy/policy.ts";
 import { parsePolicy } from "../../../server/policy/policy_file.ts";
 
-/** A rule of a policy file. */
+/** A rule as a file has it. */
 export type RuleText = Record<string, unknown>;
 
-/** Parses a policy with these rules. */
+/** Reads a policy of these rules. */
 export function policyOf(...rules: RuleText[]): Policy {
   return parsePolicy(JSON.stringify({ rules }), "policy.jsonc");
 }
 
-/** An unprivileged user. */
-export const SOMEBODY: ClientCredentials = {
+/** Somebody with no rights of any kind. */
+export const SOMEBODY: Requester = {
   pid: 1234,
   uid: 1500,
   gid: 1600,
   groups: [],
 };
 
-/** The canonical address, as the daemon passes it to a policy. */
+/** An address in the form in which the daemon asks about it. */
 export function canonical(text: string): Address {
   const address = parseAddress(text);
   if (!hasHost(address)) return address;
@@ -44,13 +40,13 @@ export const ON_LOOPBACK: HostAddress = {
   device: "lo",
 };
 
-/** Whether {@linkcode SOMEBODY} may bind the address. */
+/** Whether somebody may bind it. */
 export function mayBind(
   policy: Policy,
   address: string | Address,
   options?: readonly string[],
 ): boolean {
-  const what: AccessRequest = {
+  const what: Wish = {
     method: "bind",
     address: typeof address === "string" ? canonical(address) : address,
     ...(options && { options }),

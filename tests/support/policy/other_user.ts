@@ -1,5 +1,6 @@
 /**
- * A client process of another user, which sends requests for a test.
+ * Somebody else at the control socket: a process of another user, which asks
+ * what the test has it ask.
  *
  * @module
  */
@@ -10,11 +11,11 @@ import { requestText } from "../raw_connection.ts";
 import { treePath } from "../tree.ts";
 import { OpenScratch } from "../unprivileged.ts";
 
-/** For the option `ignore` of a test: only root can start other users' processes. */
+/** For the option `ignore` of a test: only root can become somebody else. */
 export const cannotBecomeOthers: boolean = Deno.uid() !== 0 ||
   await lacks("setpriv");
 
-/** Ids of a process; they need not be those of an account. */
+/** Who to be; no account has to have the numbers. */
 export interface User {
   readonly uid: number;
   readonly gid: number;
@@ -22,13 +23,13 @@ export interface User {
   readonly groups?: readonly number[];
 }
 
-/** An unprivileged user. */
+/** Somebody with no rights of any kind. */
 export const WEB: User = { uid: 1500, gid: 1600 };
 
-/** Another unprivileged user. */
+/** Somebody else of that kind. */
 export const MAIL: User = { uid: 2500, gid: 2600 };
 
-/** The command that runs a program as that user. */
+/** What to start a program with so that it runs as that user. */
 export function becoming({ uid, gid, groups = [] }: User): string[] {
   return [
     "setpriv",
@@ -39,14 +40,14 @@ export function becoming({ uid, gid, groups = [] }: User): string[] {
   ];
 }
 
-/** The answer to one request. */
+/** What came back for one request. */
 export interface Received {
   readonly answer: Answer | Answer[];
-  /** The target of each descriptor, such as `socket:[123]`. */
+  /** What each descriptor refers to, `socket:[123]`. */
   readonly descriptors: readonly string[];
 }
 
-/** A process of another user with one connection. `await using` stops it. */
+/** A process of another user with one connection. `await using` ends it. */
 export class OtherUser implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
@@ -60,7 +61,7 @@ export class OtherUser implements AsyncDisposable {
     this.#cache = cache;
   }
 
-  /** Starts the process and waits until it has connected. */
+  /** Starts it and waits until it has connected. */
   static async connect(sock: string, user: User): Promise<OtherUser> {
     const cache = await OpenScratch.make();
     const [command, ...args] = [
@@ -89,18 +90,18 @@ export class OtherUser implements AsyncDisposable {
     return other;
   }
 
-  /** Process id, which the daemon sees as the peer's. */
+  /** Its process, which is the peer that the daemon sees. */
   get pid(): number {
     return this.#child.pid;
   }
 
-  /** Sends one line and waits for its answer. */
+  /** Sends a text of one line, for which one answer comes. */
   async send(text: string): Promise<Received> {
     await this.#input.write(new TextEncoder().encode(text + "\n"));
     return JSON.parse(await this.#output.next("{"));
   }
 
-  /** Sends one request. */
+  /** Asks for one thing. */
   async ask(
     method: string,
     params?: unknown,

@@ -1,5 +1,5 @@
 /**
- * An actor: one of the concurrent users of the daemon.
+ * One of those who use the daemon at the same time.
  *
  * @module
  */
@@ -9,21 +9,21 @@ import { Exchange, type Expectations, type Receiver } from "./conversation.ts";
 import type { Place } from "./places.ts";
 import type { Message } from "./requests.ts";
 
-/** State that the actors of a round share. */
+/** What actors of a round have in common. */
 export interface Ground extends Expectations {
   /** The control socket. */
   readonly sock: string;
-  /** Places that every actor binds and no actor releases. */
+  /** What everybody asks for and nobody releases. */
   readonly shared: readonly Place[];
-  /** Places that another program holds. */
+  /** What somebody else has. */
   readonly taken: readonly Place[];
 }
 
-/** The places of an actor. */
+/** Where an actor acts. */
 export interface Grounds {
-  /** Places that only this actor uses. */
+  /** Its own. */
   readonly places: readonly Place[];
-  /** Places that only this actor uses, for requests whose answers it ignores. */
+  /** Its own too, for requests whose answers nobody waits for. */
   readonly ventured: readonly Place[];
 }
 
@@ -36,11 +36,11 @@ export class Actor implements Disposable {
   constructor(
     readonly ground: Ground,
     readonly own: Grounds,
-    /** Random numbers of the current act. */
+    /** Its decisions in what it does now. */
     public random: Random,
   ) {}
 
-  /** A new connection, which the caller closes. */
+  /** A new connection; whoever opens it closes it. */
   open(): RawConnection {
     return RawConnection.open(this.ground.sock);
   }
@@ -55,7 +55,7 @@ export class Actor implements Disposable {
     return this.#line ??= this.openForLong();
   }
 
-  /** A conversation with expected answers. */
+  /** What is sent on a connection, and what has to come back. */
   exchange(
     connection: RawConnection,
     ...messages: readonly Message[]
@@ -63,7 +63,7 @@ export class Actor implements Disposable {
     return new Exchange(this.ground, connection, messages);
   }
 
-  /** Sends requests on a connection and checks the answers. */
+  /** Asks on a connection and checks the answers. */
   async converse(
     connection: RawConnection,
     messages: readonly Message[],
@@ -74,17 +74,17 @@ export class Actor implements Disposable {
     await exchange.receive(got);
   }
 
-  /** Postpones reading the answers. */
+  /** Leaves answers unread for now. */
   readLater(exchange: Exchange): void {
     this.#late.push(exchange);
   }
 
-  /** Reads the answers that were postponed first. */
+  /** Reads the answers that were left unread for longest. */
   async readLate(): Promise<void> {
     await this.#late.shift()?.receive();
   }
 
-  /** Reads all postponed answers. */
+  /** Reads all of them. */
   async readAllLate(): Promise<void> {
     while (this.#late.length > 0) await this.readLate();
   }

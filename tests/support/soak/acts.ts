@@ -1,5 +1,6 @@
 /**
- * Acts of good clients: every request is answered, and every answer is known.
+ * What good clients do: everything they ask for is answered, and every answer
+ * is known beforehand.
  *
  * @module
  */
@@ -30,7 +31,7 @@ import {
 } from "./requests.ts";
 import { assertAlive, isFree } from "./sockets.ts";
 
-/** An act of an actor. */
+/** Something that an actor does. */
 export interface Act {
   readonly name: string;
   perform(actor: Actor): Promise<void>;
@@ -61,26 +62,26 @@ async function connected(
 /** Acts of good clients. */
 export const ACTS: readonly Act[] = [
   {
-    name: "sends a request on a new connection",
+    name: "asks for something on a new connection",
     perform: (actor) =>
       connected(actor, [alone(anyRequest(actor.random, actor.own.places))]),
   },
   {
-    name: "sends a request on its connection",
+    name: "asks for something on its connection",
     perform: (actor) =>
       actor.converse(actor.line, [
         alone(anyRequest(actor.random, actor.own.places)),
       ]),
   },
   {
-    name: "binds a place that others bind too",
+    name: "asks for what others ask for too",
     perform: (actor) =>
       connected(actor, [
         alone(plainBindOf(actor.random, actor.random.of(actor.ground.shared))),
       ]),
   },
   {
-    name: "binds a place of another program",
+    name: "asks for what somebody else has",
     perform: (actor) =>
       connected(actor, [
         alone(bindOf(actor.random, actor.random.of(actor.ground.taken))),
@@ -116,7 +117,7 @@ export const ACTS: readonly Act[] = [
     },
   },
   {
-    name: "sends several requests and shuts down its side",
+    name: "sends several requests and shuts its side",
     async perform(actor) {
       using connection = actor.open();
       const { random, own } = actor;
@@ -129,12 +130,12 @@ export const ACTS: readonly Act[] = [
     },
   },
   {
-    name: "lists",
+    name: "looks",
     perform: (actor) =>
       actor.converse(actor.line, [alone(look("list")), alone(look("status"))]),
   },
   {
-    name: "accepts a connection on a socket that it gets",
+    name: "accepts a connection on what it gets",
     async perform(actor) {
       const request = bindOf(actor.random, actor.random.of(actor.own.places));
       await actor.converse(
@@ -149,7 +150,7 @@ export const ACTS: readonly Act[] = [
     perform: keepReleased,
   },
   {
-    name: "sends half of a request and the rest after another act",
+    name: "sends half of a request and the rest after something else",
     async perform(actor) {
       const { random, own } = actor;
       using connection = actor.open();
@@ -179,11 +180,11 @@ export const ACTS: readonly Act[] = [
     },
   },
   {
-    name: "reads postponed answers",
+    name: "reads what it has left unread",
     perform: (actor) => actor.readLate(),
   },
   {
-    name: "sends garbage and reads the answer",
+    name: "sends garbage and reads what is said of it",
     async perform(actor) {
       const { pieces, answered } = malformedRequest(actor.random);
       const bytes = joined(pieces);
@@ -211,13 +212,13 @@ async function keepReleased(actor: Actor): Promise<void> {
     return Promise.resolve();
   });
   await ask(releaseOf(random, place));
-  // A policy may have denied one of the two.
+  // A policy may have refused one of the two.
   const isOthers = kept.length > 0 && place.exclusive && !model.has(place);
   if (isOthers) model.addOthers(place, 1);
   await ask(bindOf(random, place));
   closeAll(kept);
   if (isOthers) {
-    // A program that is starting holds a copy until its exec.
+    // A program that is being started has a copy until it is executed.
     await eventually(`${place.listed} is free`, () => isFree(place));
     model.addOthers(place, -1);
   }

@@ -1,5 +1,6 @@
 /**
- * Acts of bad clients, which do not read whether their requests are performed.
+ * Clients that come and go in every bad way. What they ask for is carried out
+ * or not: nobody hears of it.
  *
  * @module
  */
@@ -25,7 +26,7 @@ const SHUT_RD = 0;
 
 const encoder = new TextEncoder();
 
-/** Random requests, as text. */
+/** Requests of some client, as text. */
 function requests(actor: Actor, count: number): string {
   const { random, own, ground } = actor;
   ground.model.tally.mayCount(count);
@@ -35,7 +36,7 @@ function requests(actor: Actor, count: number): string {
   }).join("");
 }
 
-/** An incomplete request. */
+/** A part of a request that is not the whole. */
 function half(actor: Actor): string {
   const whole = requests(actor, 1);
   return whole.slice(0, 1 + actor.random.below(whole.length - 1));
@@ -44,11 +45,11 @@ function half(actor: Actor): string {
 async function answerIsThere(connection: RawConnection): Promise<void> {
   await within(
     waitReady(connection.fd, "read", PATIENCE),
-    "an unread answer",
+    "an answer that nobody reads",
   );
 }
 
-/** An act of a client that disconnects afterwards. */
+/** A client that does something and is gone. */
 function gone(
   name: string,
   behave: (connection: RawConnection, actor: Actor) => Promise<unknown>,
@@ -70,33 +71,33 @@ function shutDown(connection: RawConnection, how: number): void {
 export const BAD_CLIENTS: readonly Act[] = [
   gone("says nothing and goes", () => Promise.resolve()),
   {
-    name: "sends nothing and stays connected",
+    name: "says nothing and stays",
     perform(actor) {
       actor.openForLong();
       return Promise.resolve();
     },
   },
   gone(
-    "sends half of a request and disconnects",
+    "sends half of a request and goes",
     (connection, actor) => connection.send(half(actor)),
   ),
   {
-    name: "sends half of a request and stays connected",
+    name: "sends half of a request and stays",
     async perform(actor) {
       await actor.openForLong().send(half(actor));
     },
   },
   gone(
-    "disconnects right after its request",
+    "goes right after its request, and the descriptor meets nobody",
     (connection, actor) => connection.send(requests(actor, 1)),
   ),
   gone(
-    "sends several requests in one write and disconnects",
+    "sends several requests in one write and goes",
     (connection, actor) =>
       connection.send(requests(actor, 2 + actor.random.below(20))),
   ),
   gone(
-    "disconnects with an unread answer, which resets the connection",
+    "goes with an answer unread, which resets the connection",
     async (connection, actor) => {
       const { random } = actor;
       await connection.send(
@@ -106,14 +107,14 @@ export const BAD_CLIENTS: readonly Act[] = [
     },
   ),
   gone(
-    "reads one answer of many and disconnects",
+    "reads one answer of many and goes",
     async (connection, actor) => {
       await connection.send(requestText(1, "status") + requests(actor, 10));
       await connection.next();
     },
   ),
   gone(
-    "shuts down its side in the middle of a request",
+    "shuts its side in the middle of a request",
     async (connection, actor) => {
       await connection.send(half(actor));
       connection.endWriting();
@@ -125,7 +126,7 @@ export const BAD_CLIENTS: readonly Act[] = [
     await answerIsThere(connection);
   }),
   gone(
-    "shuts down its receiving side",
+    "shuts the side on which it would be answered",
     async (connection, actor) => {
       shutDown(connection, SHUT_RD);
       await connection.send(requests(actor, 3));
@@ -155,10 +156,10 @@ export const BAD_CLIENTS: readonly Act[] = [
     return Promise.resolve();
   }),
   gone(
-    "sends requests and never reads, until it is dropped",
+    "asks and never reads, until it is dropped",
     async (connection, actor) => {
       const { tally } = actor.ground.model;
-      // Answers repeat the id: a few long ids exceed the daemon's queue.
+      // Answers repeat the id: few of these are more than the daemon keeps.
       const some = requestText("x".repeat(2_000), "unbind").repeat(50);
       tally.mayDrop();
       await eventually("the end of a client that never reads", async () => {
@@ -168,7 +169,7 @@ export const BAD_CLIENTS: readonly Act[] = [
     },
   ),
   {
-    name: "connects dozens of times at once",
+    name: "comes in dozens at once",
     async perform(actor) {
       const { random } = actor;
       using stack = new DisposableStack();
@@ -186,7 +187,7 @@ export const BAD_CLIENTS: readonly Act[] = [
   { name: "is killed with all its connections", perform: isKilled },
 ];
 
-/** Connections of the killed process. */
+/** Connections of the process that is killed. */
 const DOOMED = 24;
 
 async function isKilled(actor: Actor): Promise<void> {

@@ -1,5 +1,6 @@
 /**
- * Acts with many requests, during which the daemon's memory must not grow.
+ * Acts of many requests, for a daemon that is watched while its memory must
+ * not grow.
  *
  * @module
  */
@@ -12,10 +13,10 @@ const PIPELINED = 100;
 /** Connections of a flood of one request each. */
 const CONNECTIONS = 20;
 
-/** Number of requests of an actor that performs each act once. */
+/** An actor who does each of them once has made so many requests. */
 export const REQUESTS_A_TURN: number = PIPELINED + CONNECTIONS;
 
-/** Acts of a flood. */
+/** What is done again and again. */
 export const FLOODS: readonly Act[] = [
   {
     name: "sends a hundred requests in one write",
@@ -31,7 +32,7 @@ export const FLOODS: readonly Act[] = [
     },
   },
   {
-    name: "opens a connection for each of twenty requests",
+    name: "connects anew for each of twenty requests",
     async perform(actor) {
       const { random, own } = actor;
       for (let count = 0; count < CONNECTIONS; count++) {

@@ -1,6 +1,6 @@
 /**
- * The addresses of a soak, of every kind and family. Most are used by one actor
- * only, which therefore knows the expected answers.
+ * What is bound in a soak: places of every kind and family. Most belong to one
+ * actor, who alone asks for them and so knows what must come back.
  *
  * @module
  */
@@ -16,24 +16,24 @@ export type Zone = typeof ZONES[number];
 
 /** One address. */
 export interface Place {
-  /** Identifies it in a list; see {@linkcode keyOf}. */
+  /** What makes it another than the others in a list; see {@linkcode keyOf}. */
   readonly key: string;
   readonly kind: Kind;
-  /** Zones: a policy that denies one of them denies the place. */
+  /** A policy that denies one of them denies the place. */
   readonly zones: readonly Zone[];
-  /** The address in a list. */
+  /** As a list has it. */
   readonly listed: string;
   readonly v6only?: boolean;
   readonly device?: string;
-  /** Spellings of its params. */
+  /** Ways to ask for it. */
   readonly spellings: readonly BindParams[];
-  /** The address of the socket; port 0 is any port. */
+  /** What the socket is bound to; port 0 is any. */
   readonly bound: SocketAddress;
-  /** Whether a bind fails while another socket has the address. */
+  /** Nobody gets it while anybody has a socket there. */
   readonly exclusive: boolean;
 }
 
-/** The key of a held socket and of its place. */
+/** What a held socket and a place have in common. */
 export function keyOf(
   { address, options: { v6only, device } }: Pick<
     BindDescription,
@@ -100,7 +100,7 @@ function named(
     listed,
     spellings: [path, ...also].map((path) => ({ kind, path })),
     bound: { family: "unix", path },
-    // A release removes the file even if other processes hold the socket.
+    // A file is removed with the release, whoever has the socket.
     exclusive: path.startsWith("@"),
   };
 }
@@ -118,7 +118,7 @@ export class Territory {
   readonly #prefix: string;
 
   /**
-   * `directory` is a path without links that has a directory for each zone.
+   * `directory` is real, without links, and has one of each zone's name in it.
    */
   constructor(readonly directory: string) {
     const [first, third] = crypto.getRandomValues(new Uint8Array(2));
@@ -150,7 +150,7 @@ export class Territory {
     return `${this.#prefix}-${zone}-${name}`;
   }
 
-  /** Places that only one actor uses. */
+  /** What one actor alone asks for. */
   ownedBy(actor: number): Place[] {
     return ZONES.flatMap((zone) => {
       const host = this.#host(zone, 1 + actor);
@@ -181,7 +181,7 @@ export class Territory {
     });
   }
 
-  /** Places of one actor whose answers it ignores. */
+  /** What one actor asks for and does not wait for the answer. */
   ventured(actor: number): Place[] {
     return (["plain", "red"] as const).flatMap((zone) => {
       const host = this.#host(zone, 101 + actor);
@@ -196,10 +196,10 @@ export class Territory {
     });
   }
 
-  /** Places that every actor binds and that are released only when idle. */
+  /** What everybody asks for and nobody releases before all is quiet. */
   shared(): Place[] {
     const zones: readonly Zone[] = ["plain"];
-    // A deny rule for one address denies wildcard addresses too.
+    // Who denies any address denies those that take in all of them.
     const every: readonly Zone[] = ["red", "blue"];
     return [
       ...(["tcp", "udp"] as const).flatMap((kind) => [
@@ -216,7 +216,7 @@ export class Territory {
     ];
   }
 
-  /** Places that another program holds during the whole run. */
+  /** What somebody else has from the first moment to the last. */
   taken(): Place[] {
     const zones: readonly Zone[] = ["plain"];
     const host = this.#host("plain", 254);

@@ -1,5 +1,5 @@
 /**
- * The requests of the actors of a soak.
+ * What the actors of a soak ask for.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
 import type { Random } from "../bad_clients/malformed_requests.ts";
 import { fileOf, type Place } from "./places.ts";
 
-/** A bind of a place. */
+/** Asks for the socket of a place. */
 export interface BindRequest {
   readonly method: "bind";
   readonly place: Place;
@@ -21,19 +21,19 @@ export interface BindRequest {
   readonly options: WireOptions;
 }
 
-/** A release of a place. */
+/** Has the daemon let go of a place. */
 export interface ReleaseRequest {
   readonly method: "release";
   readonly place: Place;
   readonly spelling: BindParams;
 }
 
-/** A list or status request. */
+/** Looks at the daemon. */
 export interface LookRequest {
   readonly method: "list" | "status";
 }
 
-/** An invalid request. */
+/** Can be granted by no policy. */
 export interface WrongRequest {
   readonly method: "wrong";
   /** Without `id`. */
@@ -48,7 +48,7 @@ export type Request =
   | LookRequest
   | WrongRequest;
 
-/** A message: one request or a batch. */
+/** What is sent as one JSON text. */
 export interface Message {
   readonly requests: readonly Request[];
   readonly isBatch: boolean;
@@ -105,7 +105,7 @@ function optionsFor(random: Random, place: Place): WireOptions[] {
       ]
       : [],
     ...kind === "tcp" || kind === "udp"
-      // With reuse_port other programs could bind the same port.
+      // With reuse_port others could have the same port at the same time.
       ? [{ free_bind: true }, ...exclusive ? [] : [{ reuse_port: true }]]
       : [],
     ...fileOf(place) === undefined ? [] : [
@@ -115,7 +115,7 @@ function optionsFor(random: Random, place: Place): WireOptions[] {
   ];
 }
 
-/** A bind of a place in any spelling and with any options. */
+/** Asks for a place, in any spelling and with any options. */
 export function bindOf(random: Random, place: Place): BindRequest {
   const choices = optionsFor(random, place);
   const options = { ...random.of(choices), ...random.of(choices) };
@@ -127,7 +127,7 @@ export function bindOf(random: Random, place: Place): BindRequest {
   };
 }
 
-/** A bind of a place without options. */
+/** Asks for a place as it is. */
 export function plainBindOf(random: Random, place: Place): BindRequest {
   return {
     method: "bind",
@@ -137,7 +137,7 @@ export function plainBindOf(random: Random, place: Place): BindRequest {
   };
 }
 
-/** A release of a place in any spelling. */
+/** Releases a place, in any spelling. */
 export function releaseOf(random: Random, place: Place): ReleaseRequest {
   return { method: "release", place, spelling: random.of(place.spellings) };
 }
@@ -164,13 +164,13 @@ const WRONG: readonly [code: number, text: WrongRequest["text"]][] = [
   [INVALID_REQUEST, {}],
 ];
 
-/** An invalid request. */
+/** Asks for what no daemon grants. */
 export function wrongRequest(random: Random): WrongRequest {
   const [code, text] = random.of(WRONG);
   return { method: "wrong", code, text };
 }
 
-/** A random request about places that only one actor uses. */
+/** Something of all there is, about places that one actor has to himself. */
 export function anyRequest(
   random: Random,
   places: readonly Place[],
@@ -202,8 +202,9 @@ export function batchOf(
 }
 
 /**
- * Several messages for one write. A released socket stays open while an answer
- * carries it. So a place that cannot be bound meanwhile is bound only once.
+ * So many messages for one write. A socket that is on its way to the client
+ * is open, though released: a place that nobody else can have then is asked
+ * for once.
  */
 export function pipeline(
   random: Random,

@@ -1,5 +1,6 @@
 /**
- * A run: a daemon, its concurrent actors, and their rounds.
+ * A run: a daemon, those who use it at the same time, and the rounds in which
+ * they do.
  *
  * @module
  */
@@ -32,35 +33,35 @@ import { Operator, OPERATOR_ACTS } from "./signals.ts";
 import { occupy } from "./sockets.ts";
 import { Turns } from "./turns.ts";
 
-/** Number of concurrent actors. */
+/** Those who use the daemon at the same time. */
 const ACTORS = 4;
 
-/** The number of the operator, which sends signals. */
+/** The number of the one who sends signals. */
 const OPERATOR = ACTORS;
 
-/** Number of acts of an actor in a storm. */
+/** What each of them does in a storm. */
 const ACTS_A_STORM = 60;
 
-/** Number of acts of the operator in a storm. */
+/** What the operator does in a storm. */
 const SIGNALS_A_STORM = 8;
 
-/** Number of acts of an actor in a flood. */
+/** What each of them does in a flood. */
 const FLOOD_TURNS = Math.ceil(FLOOD_REQUESTS / ACTORS / REQUESTS_A_TURN);
 
-/** After half a flood the memory of the daemon does not grow any more. */
+/** After half a flood a daemon is as large as it gets. */
 const WARM_UP_TURNS = Math.ceil(FLOOD_TURNS / 2);
 
-/** One act in this many is not a flood. */
+/** What is done between the floods of a steady stretch, once in so many. */
 const SOMETHING_ELSE = 5;
 
 const EVERY_ACT: readonly Act[] = [...ACTS, ...ACTS, ...BAD_CLIENTS];
 
-/** The acts of an actor in a storm. */
+/** What an actor does in a storm. */
 function* stormyActs(random: Random): Generator<Act> {
   for (let count = 0; count < ACTS_A_STORM; count++) yield random.of(EVERY_ACT);
 }
 
-/** The acts of an actor in a stretch without signals. */
+/** What an actor does in a stretch without signals. */
 function* steadyActs(random: Random, turns: number): Generator<Act> {
   for (let turn = 0; turn < turns; turn++) {
     yield* FLOODS;
@@ -76,13 +77,13 @@ interface Parts {
   readonly books: Accounting;
 }
 
-/** A run of the soak. `await using` stops its daemon. */
+/** A run of the soak. `await using` ends its daemon. */
 export class Run implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   readonly #parts: Parts;
   #storms = FIRST_ROUND;
   #stretches = 0;
-  /** Aborted when an actor fails, to stop the others. */
+  /** Somebody has failed: the others stop. */
   #failed = false;
 
   private constructor(stack: AsyncDisposableStack, parts: Parts) {
@@ -90,7 +91,7 @@ export class Run implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  /** Starts a daemon and its checks. */
+  /** Starts a daemon and opens the books. */
   static async start(): Promise<Run> {
     await using stack = new AsyncDisposableStack();
     const scratch = stack.use(await Scratch.make());
@@ -109,7 +110,7 @@ export class Run implements AsyncDisposable {
     const policies = new PolicyInForce();
     const choices = policiesFor(territory);
     const operator = new Operator(daemon, policyPath, policies, choices);
-    // The second generation has closed what the first one inherited.
+    // What the first generation inherited is closed in the second.
     operator.startReexec();
     await operator.nextGeneration();
     const shared = territory.shared();
@@ -132,7 +133,7 @@ export class Run implements AsyncDisposable {
     return new Run(stack.move(), parts);
   }
 
-  /** Runs random acts of all actors while the operator sends signals. */
+  /** Everybody does anything, while signals come. */
   async storm(): Promise<void> {
     const round = this.#storms++;
     const { operator, books } = this.#parts;
@@ -143,12 +144,12 @@ export class Run implements AsyncDisposable {
       await allOf([acting, this.#operate(round, turns)]);
       const generation = await operator.calm();
       await books.balance(generation);
-      // Some rounds start with an empty daemon.
+      // Now and then nothing is left for the next round.
       if (round % 3 === 2) await books.clear(generation);
     });
   }
 
-  /** Runs thousands of requests and checks that the daemon does not grow. */
+  /** Thousands of requests, of which a daemon that goes on keeps nothing. */
   async flood(): Promise<void> {
     const { daemon } = this.#parts;
     await this.#stretch(WARM_UP_TURNS);
@@ -177,7 +178,7 @@ export class Run implements AsyncDisposable {
     });
   }
 
-  /** A summary of the run. */
+  /** What the daemon has come to. */
   async finish(): Promise<void> {
     const { operator, books, daemon } = this.#parts;
     await books.clear(await operator.calm());
@@ -187,7 +188,7 @@ export class Run implements AsyncDisposable {
     await assertRejects(() => Deno.lstat(daemon.sock), Deno.errors.NotFound);
   }
 
-  /** Runs all actors concurrently. */
+  /** All actors at the same time. */
   async #actAll(
     round: number,
     acts: (random: Random) => Iterable<Act>,
@@ -200,7 +201,7 @@ export class Run implements AsyncDisposable {
       let count = 0;
       for (const act of acts(random)) {
         if (this.#failed) return;
-        // Each act has its own random numbers.
+        // Each act has decisions of its own, however the last one went.
         actor.random = new Random(random.below(2 ** 32));
         count++;
         await this.#inCase(
@@ -213,7 +214,7 @@ export class Run implements AsyncDisposable {
     }));
   }
 
-  /** Sends signals while the actors act. */
+  /** Signals, spread over what the actors do. */
   async #operate(round: number, turns: Turns): Promise<void> {
     const random = decisionsOf(round, OPERATOR);
     const all = ACTORS * ACTS_A_STORM;
@@ -233,7 +234,7 @@ export class Run implements AsyncDisposable {
     }
   }
 
-  /** Adds the position in the run to an error. */
+  /** What goes wrong says where. */
   async #inCase(
     where: string,
     action: () => Promise<unknown>,
@@ -247,29 +248,29 @@ export class Run implements AsyncDisposable {
     }
   }
 
-  /** Stops the daemon. Returns its log. */
+  /** Ends the daemon, which has written this. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack[Symbol.asyncDispose]();
     if (this.#failed) console.log(this.#parts.daemon.program.errors.text);
   }
 }
 
-/** Rounds that are steady stretches have these numbers. */
+/** The numbers of stretches among those of rounds. */
 const STRETCHES = 1_000_000;
 
 function inMiB(bytes: number): string {
   return (bytes / 1024 / 1024).toFixed(1);
 }
 
-/** Waits for all promises, even if one rejects. */
+/** Waits for all, also when one has failed. */
 async function allOf(promises: readonly Promise<unknown>[]): Promise<void> {
   await Promise.allSettled(promises);
   await Promise.all(promises);
 }
 
 /**
- * V8 flags: with a small young generation and full collections only, the memory
- * in use is known to a few hundred KiB.
+ * A small young generation, and each collection one of everything: then what
+ * is in use is known to a few hundred KiB at any moment.
  */
 const OFTEN_COLLECTED = "--v8-flags=--gc-global,--max-semi-space-size=1";
 
@@ -279,7 +280,7 @@ function startDaemon(policyPath: string): Promise<Daemon> {
     args: [
       ...["--policy", policyPath],
       ...["--log-level", "error"],
-      // A busy machine may take long to send the rest of a request.
+      // However long a busy machine takes for the rest of a request.
       ...["--request-timeout", "0"],
     ],
   });

@@ -1,5 +1,6 @@
 /**
- * The operator of a soak, which re-executes the daemon and changes its policy.
+ * What the operator of a soak does to the daemon while others use it: re-execs
+ * and policies.
  *
  * @module
  */
@@ -19,9 +20,9 @@ import {
 /** SIGUSR1 and SIGHUP, signal(7). */
 const OURS = [10, 1] as const;
 
-/** Sends signals, one after the other. */
+/** One who sends signals, one after the other. */
 export class Operator {
-  /** Number of generations that have printed that they listen. */
+  /** Generations that have said that they listen. */
   #heard = 1;
   #written = 0;
 
@@ -32,25 +33,25 @@ export class Operator {
     readonly choices: readonly Policy[],
   ) {}
 
-  /** Sends SIGUSR1 and does not wait for the re-exec. */
+  /** Replaces the daemon's program; it goes on at some later moment. */
   startReexec(): void {
     this.daemon.program.signal("SIGUSR1");
   }
 
-  /** Sends SIGHUP and does not wait for the reload. */
+  /** Has the policy read at some later moment. */
   startReread(): void {
     this.daemon.program.signal("SIGHUP");
   }
 
-  /** Waits until the next generation listens. */
+  /** Waits until one more generation listens. */
   async nextGeneration(): Promise<void> {
     await this.daemon.listening();
     this.#heard++;
   }
 
   /**
-   * Waits until no signal is pending. Returns the generation, which has to agree
-   * with the lines on standard output.
+   * Waits until no signal is on its way: the generation there is then, which
+   * has to be the one that all lines on standard output add up to.
    */
   async settled(): Promise<number> {
     const { daemon } = this;
@@ -58,7 +59,7 @@ export class Operator {
       const pending = await pendingSignals(daemon.pid);
       return OURS.every((signal) => !pending.has(signal));
     });
-    // A daemon that has received the signal answers nothing before the exec.
+    // Whoever has taken the signal answers nothing before the exec.
     const { generation, pid } = await daemon.status();
     assertEquals(pid, daemon.pid);
     while (this.#heard < generation) await this.nextGeneration();
@@ -66,16 +67,16 @@ export class Operator {
     return generation;
   }
 
-  /** Replaces the policy file atomically. */
+  /** Puts a text where the policy is, at once and as a whole. */
   async #write(text: string): Promise<void> {
     const path = `${this.policyPath}.new`;
     await Deno.writeTextFile(path, text);
     await Deno.rename(path, this.policyPath);
   }
 
-  /** Writes a policy without a reload. */
+  /** Writes a policy, which the daemon reads when it is told to. */
   async write(policy: Policy): Promise<{ inForce(): Promise<void> }> {
-    // The number of rules identifies the policy.
+    // The number of rules says which it is: the last ones had others.
     const count = 4 + this.#written++ % 32;
     this.policies.mayCome(policy);
     await this.#write(textWith(policy, count));
@@ -90,16 +91,16 @@ export class Operator {
     };
   }
 
-  /** Writes an invalid policy, which the daemon rejects when it reads it. */
+  /** Writes what is no policy, which the daemon complains of when it reads it. */
   async spoil(text: string): Promise<{ refused(): Promise<void> }> {
-    // The line of the error identifies the file.
+    // Its line says which it is.
     const line = 1 + ++this.#written;
     await this.#write("\n".repeat(line - 1) + text);
     return {
       refused: async () => {
         const where = `${this.policyPath}:${line}: `;
         const complaint = await this.daemon.program.errors.next(where);
-        assert(complaint.includes("policy rejected"), complaint);
+        assert(complaint.includes("policy refused"), complaint);
       },
     };
   }
@@ -111,27 +112,27 @@ export class Operator {
     await inForce();
   }
 
-  /** Waits until everything is allowed and no signal is pending. */
+  /** Everything is allowed and no signal is on its way. */
   async calm(): Promise<number> {
     await this.enforce(EVERYTHING);
     return await this.settled();
   }
 }
 
-/** An act of the operator. */
+/** Something that an operator does. */
 export interface OperatorAct {
   readonly name: string;
   perform(operator: Operator, random: Random): Promise<unknown>;
 }
 
-/** Lets the actors run for some turns. */
+/** Lets others have a turn or some. */
 async function turns(random: Random): Promise<void> {
   for (let left = random.below(20); left > 0; left--) {
     await new Promise((resolve) => setTimeout(resolve));
   }
 }
 
-/** Acts of the operator. */
+/** What operators do. */
 export const OPERATOR_ACTS: readonly OperatorAct[] = [
   {
     name: "a re-exec",

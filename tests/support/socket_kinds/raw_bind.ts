@@ -1,5 +1,5 @@
 /**
- * One `bind` with unchecked params.
+ * One `bind` on the wire, with its params as they are.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type {
 } from "../../../protocol.ts";
 import { type RawConnection, requestText } from "../raw_connection.ts";
 
-/** Sends a bind. The descriptor stays open until the next request. */
+/** Asks; the descriptor stays open until something else is asked for. */
 export async function rawBind(
   connection: RawConnection,
   params: unknown,
@@ -22,7 +22,7 @@ export async function rawBind(
   return { answer: JSON.parse(line.text), fd: line.descriptors[0] };
 }
 
-/** Sends a bind that must be granted. Returns the descriptor. */
+/** Asks for what must be granted: the descriptor. */
 export async function granted(
   connection: RawConnection,
   params: unknown,
@@ -33,7 +33,7 @@ export async function granted(
   return fd;
 }
 
-/** Sends a bind that must be refused. Returns the error. */
+/** Asks for what must be refused: the error. */
 export async function refused(
   connection: RawConnection,
   params: unknown,
@@ -44,7 +44,7 @@ export async function refused(
   return answer.error;
 }
 
-/** Releases a bind. */
+/** Has the daemon let go of it. */
 export async function rawRelease(
   connection: RawConnection,
   params: unknown,
@@ -54,7 +54,7 @@ export async function rawRelease(
   assertEquals([result, error], [true, undefined]);
 }
 
-/** The answer to `list`. */
+/** What the daemon lists. */
 export async function rawList(
   connection: RawConnection,
 ): Promise<BindDescription[]> {

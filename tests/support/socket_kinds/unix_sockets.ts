@@ -1,5 +1,5 @@
 /**
- * UNIX sockets that the daemon does not hold.
+ * UNIX sockets of other programs, made in this one.
  *
  * @module
  */
@@ -12,21 +12,21 @@ import {
   type SocketType,
 } from "../../../ffi/sockets/socket.ts";
 
-/** The type of a kind for socket(2). */
+/** What socket(2) is told for a kind. */
 export const SOCKET_TYPES: Readonly<Record<PathKind, SocketType>> = {
   unix: "stream",
   seqpacket: "seqpacket",
   unixgram: "datagram",
 };
 
-/** A bound socket that listens if its kind has an accept queue. */
+/** A socket that is bound and, where its kind can, listens. */
 export function boundAt(path: string, kind: PathKind): Descriptor {
   const socket = onlyBoundAt(path, kind);
   if (kind !== "unixgram") listenOn(socket.fd, 8);
   return socket;
 }
 
-/** A bound socket that does not listen. */
+/** A socket that is bound and does not listen. */
 export function onlyBoundAt(path: string, kind: PathKind): Descriptor {
   const socket = newSocket({ family: "unix" }, SOCKET_TYPES[kind], {
     nonblocking: true,
@@ -35,7 +35,7 @@ export function onlyBoundAt(path: string, kind: PathKind): Descriptor {
   return socket;
 }
 
-/** Leaves a socket file that no process serves, as a crash does. */
+/** A socket's file that nobody serves any more, as a crash leaves it. */
 export function leaveDead(path: string, kind: PathKind): void {
   boundAt(path, kind).close();
 }

@@ -7,17 +7,17 @@ import { bind } from "../../../client.ts";
 import { socketOf } from "../binds/listening_socket.ts";
 import { eventually, PATIENCE } from "../eventually.ts";
 
-/** Running clients. `await using` stops them. */
+/** Clients at work. `await using` stops them. */
 export class BindLoad implements AsyncDisposable {
   readonly #loops: Promise<void>[];
   #stopped = false;
   #failure: unknown;
-  /** The number of binds. */
+  /** How many binds there were. */
   count = 0;
-  /** The sockets that they got. */
+  /** Which sockets they got. */
   readonly sockets = new Set<string>();
 
-  /** Starts `clients` clients that open a connection for each bind. */
+  /** Starts `clients` of them, each bind on a new connection. */
   constructor(sock: string, clients: number, address = "127.0.0.1:0") {
     this.#loops = Array.from({ length: clients }, () => {
       return this.#run(sock, address);
@@ -36,7 +36,7 @@ export class BindLoad implements AsyncDisposable {
     }
   }
 
-  /** Waits for this many further binds; throws if one fails. */
+  /** Waits for so many more binds, none of which may fail. */
   async binds(more: number): Promise<void> {
     const enough = this.count + more;
     await eventually(`${more} more binds`, () => {
@@ -45,7 +45,7 @@ export class BindLoad implements AsyncDisposable {
     });
   }
 
-  /** Stops them; throws if a bind has failed. */
+  /** Stops them; fails if a bind has failed. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#loops);

@@ -17,18 +17,18 @@ import type { Clients } from "./clients.ts";
 import { Connection, isClientGone } from "./connection.ts";
 import type { EventLoop } from "./event_loop.ts";
 
-/** Clients accepted in one turn of the loop, so that it serves others too. */
+/** Clients accepted in one turn, so that connected clients are served too. */
 const MAX_ACCEPTS = 64;
 
-/** Time in ms until the next try after accept(2) failed. */
-const RETRY_DELAY = 100;
+/** How long accepting pauses when not even a refusal is possible, in ms. */
+const PAUSE = 100;
 
-/** At most one refusal is logged in this time, in ms. */
+/** Refusals are logged at most once in this time, in ms. */
 const LOG_INTERVAL = 1_000;
 
-/** The parts of the daemon that the acceptor uses. */
+/** The parts of the daemon that accepting needs. */
 export interface AcceptorParts {
-  /** Descriptor of the control socket. */
+  /** The control socket. */
   readonly fd: number;
   readonly loop: EventLoop;
   readonly clients: Clients;
@@ -37,12 +37,12 @@ export interface AcceptorParts {
   readonly log: Log;
 }
 
-/** Accepts clients on the control socket, or answers them with an error. */
+/** Accepts clients on the control socket, or tells them why it does not. */
 export class Acceptor implements Disposable {
   readonly #parts: AcceptorParts;
   #reserve: Descriptor | undefined = spareDescriptor();
   #isDue = false;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #pause: ReturnType<typeof setTimeout> | undefined;
   #loggedAt = -Infinity;
 
   /** Watches the control socket. */
@@ -57,8 +57,8 @@ export class Acceptor implements Disposable {
   }
 
   /**
-   * Accepts waiting clients. This is the last step of a turn: a client that has
-   * disconnected in this turn does not count against the limit.
+   * Accepts clients if any are waiting. This is the last step of a turn: a
+   * client that has disconnected makes room for a new one.
    */
   acceptWaiting(): void {
     if (!this.#isDue) return;
@@ -88,20 +88,24 @@ export class Acceptor implements Disposable {
       return;
     }
     counters.refused.clients++;
-    const reason = `${limits.clients} clients are connected (--max-clients)`;
-    this.#log("clients refused", reason);
+    this.#log(
+      `clients are refused: ${limits.clients} are connected (--max-clients)`,
+    );
+    const reason =
+      `Limit reached: ${limits.clients} clients are connected (--max-clients)`;
     this.#refuse(
       connection,
-      new RequestError(ErrorCode.LIMIT_REACHED, `Limit reached: ${reason}`),
+      new RequestError(ErrorCode.LIMIT_REACHED, reason),
     );
   }
 
   /**
-   * Closes the spare descriptor to accept one client and refuse it. Without
-   * that the control socket would stay readable and wake the loop in each turn.
+   * Without a spare descriptor a waiting client can be neither accepted nor
+   * refused, and its event would come back in every turn. The reserve is
+   * closed to accept it for as long as the refusal takes.
    */
   #refuseOne(cause: OsError): void {
-    this.#log("clients refused", cause.message);
+    this.#log("clients are refused", cause);
     this.#reserve?.close();
     try {
       const connection = this.#accept();
@@ -127,20 +131,18 @@ export class Acceptor implements Disposable {
     connection.close();
   }
 
-  #log(message: string, reason: string): void {
+  #log(message: string, error?: OsError): void {
     const now = performance.now();
     if (now - this.#loggedAt < LOG_INTERVAL) return;
     this.#loggedAt = now;
-    this.#parts.log.error(message, { reason });
+    this.#parts.log.error(message, error && { reason: error.message });
   }
 
+  /** An error of accept(2) may be gone a moment later. */
   #pauseAccepting(error: OsError): void {
-    this.#log(`accept failed, retrying in ${RETRY_DELAY} ms`, error.message);
+    this.#log(`accepting pauses for ${PAUSE} ms`, error);
     this.#watchControl(0);
-    this.#retry = setTimeout(
-      () => this.#watchControl(Interest.READ),
-      RETRY_DELAY,
-    );
+    this.#pause = setTimeout(() => this.#watchControl(Interest.READ), PAUSE);
   }
 
   #watchControl(interest: number): void {
@@ -152,9 +154,9 @@ export class Acceptor implements Disposable {
     }
   }
 
-  /** Stops accepting clients. */
+  /** Accepts no more clients. */
   [Symbol.dispose](): void {
-    clearTimeout(this.#retry);
+    clearTimeout(this.#pause);
     this.#reserve?.close();
     this.#reserve = undefined;
   }
