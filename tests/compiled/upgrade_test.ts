@@ -168,7 +168,7 @@ const BROKEN: [
     await Deno.writeFile(path, bytes.subarray(0, bytes.length / 2), {
       mode: 0o755,
     });
-  }, /ended by SIG|exited with status/],
+  }, /killed by SIG|exited with status/],
 ];
 
 for (const [what, place, says] of BROKEN) {

@@ -197,7 +197,7 @@ Deno.test(
     await Deno.writeTextFile(passwd, await Deno.readTextFile("/etc/passwd"));
     await server.daemon.reexec();
     const { errors } = server.daemon.program;
-    const last = await errors.next("all is denied");
+    const last = await errors.next("every request is denied");
     assertStringIncludes(errors.text, "the previous one stays in force");
     assertStringIncludes(last, 'there is no user \\"multibinder-guest\\"');
     await assertDenied(web, "bind", { address: host, port: 0 });
