@@ -109,8 +109,8 @@ export function wireOptions(options: SocketOptions): WireOptions {
     if (name === "v6only" || name === "device") continue;
     const value = options[inLibrary];
     if (value === undefined) continue;
-    wire[name] = name === "mode"
-      ? Number(value).toString(8).padStart(4, "0")
+    wire[name] = name === "mode" && typeof value === "number"
+      ? value.toString(8).padStart(4, "0")
       : value;
   }
   return wire;

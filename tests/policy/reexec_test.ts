@@ -199,7 +199,7 @@ Deno.test(
     const { errors } = server.daemon.program;
     const last = await errors.next("every request is denied");
     assertStringIncludes(errors.text, "the previous one stays in force");
-    assertStringIncludes(last, 'there is no user \\"multibinder-guest\\"');
+    assertStringIncludes(last, 'user \\"multibinder-guest\\" does not exist');
     await assertDenied(web, "bind", { address: host, port: 0 });
     for (const user of [WEB, { uid: 0, gid: 0 }]) {
       await using asking = await server.as(user);
