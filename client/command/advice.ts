@@ -19,8 +19,8 @@ function placeOf({ message }: BindError, asked: string | undefined): Place {
 }
 
 function inUse(place: Place, message: string): string {
-  if (message.includes("which is no socket")) {
-    return "a file that is no socket is in the way: remove it, or take another path";
+  if (message.includes("which is not a socket")) {
+    return "the path is a file that is not a socket: remove it or choose another path";
   }
   const command = "path" in place
     ? "ss -lxp"
@@ -39,7 +39,7 @@ function notPermitted(message: string): string | undefined {
   if (/SO_MARK|_TRANSPARENT/.test(message)) {
     return "the daemon needs the capability CAP_NET_ADMIN or CAP_NET_RAW for it";
   }
-  if (message.includes("in which others may put")) {
+  if (message.includes("in which several users can replace")) {
     return "take that directory's write permission from others (`chmod go-w`), or take a path elsewhere";
   }
   return undefined;

@@ -164,7 +164,7 @@ Deno.test("an error of bindAll says which address it is about, once", async () =
     mode: 0o600,
   });
   assertEquals(code, ErrorCode.INVALID_PARAMS);
-  assertMatch(`${message}`, /^\[::1\]:1: Invalid params: mode is for /);
+  assertMatch(`${message}`, /^\[::1\]:1: Invalid params: option mode is for /);
   assertEquals((await failing("192.0.2.1:80"))[0], ErrorCode.COULD_NOT_BIND);
   const [, named] = await failing("192.0.2.1:80");
   assertMatch(`${named}`, /^Could not bind: bind 192\.0\.2\.1:80: /);

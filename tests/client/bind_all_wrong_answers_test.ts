@@ -162,8 +162,8 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
       send(connection, granted(first!), udpSocket(), udpSocket()),
   ],
   [
-    "is an array of no objects",
-    "no object",
+    "is an array without objects",
+    "not an object",
     (connection) => send(connection, [1, null], udpSocket()),
   ],
   [

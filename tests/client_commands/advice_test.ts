@@ -66,7 +66,11 @@ for (const option of ["SO_MARK", "IP_TRANSPARENT", "IPV6_TRANSPARENT"]) {
 }
 
 const PATHS: [what: string, path: string, says: RegExp][] = [
-  ["a plain file in the way", "file", /^ {2}a file that is no socket/],
+  [
+    "a plain file in the way",
+    "file",
+    /^ {2}the path is a file that is not a socket/,
+  ],
   ["a missing directory", "none/deep/x", /mkdir -p \/.*\/none\/deep`/],
   ["a directory that others may swap", "open/in/x", /write permission/],
 ];

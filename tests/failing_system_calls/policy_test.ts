@@ -28,7 +28,7 @@ async function policyIn(scratch: Scratch): Promise<string[]> {
 
 /** Number of reloads, successful or not. */
 function readings({ program }: FaultyProcess): number {
-  return program.errors.text.split(/policy (?:read|refused)/).length - 1;
+  return program.errors.text.split(/policy (?:reloaded|rejected)/).length - 1;
 }
 
 async function reread(process: FaultyProcess): Promise<void> {
