@@ -1,7 +1,7 @@
 import type { Address } from "../address.ts";
 import { adviceFor } from "../client/command/advice.ts";
 import { BindError } from "../client/session/errors.ts";
-import { Line } from "../client/session/client_connection.ts";
+import { ClientConnection } from "../client/session/client_connection.ts";
 import {
   type ConnectOptions,
   limitsOf,
@@ -23,11 +23,23 @@ import { TemplateError } from "./template/template_error.ts";
 
 /** Options of {@linkcode render}. */
 export interface RenderOptions extends ConnectOptions {
-  /** Name of the template in error messages. Default: `template`. */
+  /**
+   * Name of the template in error messages.
+   *
+   * @default "template"
+   */
   name?: string;
-  /** `ENV` in the template. Default: this program's environment. */
+  /**
+   * `ENV` in the template.
+   *
+   * @default the environment of this program
+   */
   env?: Readonly<Record<string, string>>;
-  /** Called with each warning, one line. Default: prints to standard error. */
+  /**
+   * Called with each warning, one line.
+   *
+   * @default prints to standard error
+   */
   warn?: (line: string) => void;
 }
 
@@ -55,7 +67,7 @@ export interface Rendered {
 
 /** Options of {@linkcode renderAll}. */
 export interface RenderAllOptions extends RenderOptions {
-  /** Sockets of the running HAProxy. Default: none. */
+  /** Sockets of the running HAProxy. */
   held?: Sockets | undefined;
 }
 
@@ -118,10 +130,14 @@ async function fetchSockets(
 ): Promise<Sockets> {
   const sockets = new Sockets();
   try {
-    using line = new Line(sock);
+    using connection = new ClientConnection(sock);
     for (const request of requests) {
       const { address, options } = request;
-      sockets.add(address, options, await fetchSocket(line, request, limits));
+      sockets.add(
+        address,
+        options,
+        await fetchSocket(connection, request, limits),
+      );
     }
     return sockets;
   } catch (error) {
@@ -131,13 +147,13 @@ async function fetchSockets(
 }
 
 async function fetchSocket(
-  line: Line,
+  connection: ClientConnection,
   request: Request,
   limits: RenderAllOptions,
 ): Promise<Descriptor> {
   const { file, tag, address, options } = request;
   try {
-    const work = line.bind(address, options);
+    const work = connection.bind(address, options);
     using binding = await run(work, limitsOf(limits));
     return new Descriptor(binding.dup());
   } catch (error) {

@@ -12,13 +12,13 @@ import type { SocketAddress } from "../../ffi/sockets/socket_address.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
 /** The longest wait for a connection that has sent nothing, in ms. */
-export const LINGER = 1000;
+const FIRST_REQUEST_TIMEOUT = 1000;
 
 /** How long responses have `Connection: close` before the shutdown, in ms. */
-export const FAREWELL = 100;
+const CLOSE_PERIOD = 100;
 
 /** Interval between two looks at the connections, in ms. */
-const PAUSE = 5;
+const CHECK_INTERVAL = 5;
 
 function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
   switch (addr.transport) {
@@ -40,44 +40,44 @@ function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
  * - A persistent connection: its client may send the next request at this moment.
  *   Until the shutdown, every response has `Connection: close`.
  */
-export class GoingAway {
+export class Draining {
   readonly #address: SocketAddress | undefined;
-  readonly #hearing: boolean;
-  #begun = false;
+  readonly #countsBytes: boolean;
+  #hasBegun = false;
 
   /** `secure`: the server at `addr` uses TLS. */
   constructor(addr: Deno.Addr, secure: boolean) {
     this.#address = socketAddress(addr);
     // The first bytes of TLS are not a request. The kernel does not count the
     // bytes read from a UNIX socket.
-    this.#hearing = this.#address?.family !== "unix" && !secure;
+    this.#countsBytes = this.#address?.family !== "unix" && !secure;
   }
 
   /** Whether responses need `Connection: close`. */
-  get begun(): boolean {
-    return this.#begun;
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   /**
    * Resolves when Deno's shutdown loses no request: at once without connections,
-   * after {@linkcode FAREWELL} ms if each connection has sent data, else after
-   * {@linkcode LINGER} ms. Call it after the last accept.
+   * after {@linkcode CLOSE_PERIOD} ms if each connection has sent data, else after
+   * {@linkcode FIRST_REQUEST_TIMEOUT} ms. Call it after the last accept.
    */
-  async farewell(): Promise<void> {
-    this.#begun = true;
+  async drain(): Promise<void> {
+    this.#hasBegun = true;
     const begin = performance.now();
-    while (performance.now() - begin < LINGER) {
+    while (performance.now() - begin < FIRST_REQUEST_TIMEOUT) {
       // The pause also lets Deno hand a request that it has read to the handler.
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      await new Promise((resolve) => setTimeout(resolve, CHECK_INTERVAL));
       const connections = this.#address ? connectionsAt(this.#address) : [];
       if (connections.length === 0) return;
-      const told = performance.now() - begin >= FAREWELL;
-      if (told && !connections.some((fd) => this.#mayBeUnheard(fd))) return;
+      if (performance.now() - begin < CLOSE_PERIOD) continue;
+      if (!connections.some((fd) => this.#maySendFirstRequest(fd))) return;
     }
   }
 
-  #mayBeUnheard(fd: number): boolean {
-    if (!this.#hearing) return true;
+  #maySendFirstRequest(fd: number): boolean {
+    if (!this.#countsBytes) return true;
     try {
       return bytesRead(fd) === 0n;
     } catch (error) {
@@ -89,20 +89,20 @@ export class GoingAway {
 }
 
 /** Wraps a handler: its last responses have `Connection: close`. */
-export function sayingGoodbye(
+export function closeConnectionsWhile(
+  draining: Draining,
   handler: ServeHandler,
-  goingAway: GoingAway,
 ): ServeHandler {
   const wrapped: ServeHandler = (request, info) => {
     const response = handler(request, info);
-    return goingAway.begun ? withGoodbye(response) : response;
+    return draining.hasBegun ? withConnectionClose(response) : response;
   };
   if (handler.length > 0) return wrapped;
   // Deno has a fast path for handlers without parameters (`length` 0).
   return (...args) => wrapped(...args);
 }
 
-async function withGoodbye(
+async function withConnectionClose(
   answer: Response | Promise<Response>,
 ): Promise<Response> {
   const response = await answer;

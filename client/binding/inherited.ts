@@ -12,15 +12,16 @@ export interface InheritedOptions {
   /**
    * Removes LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES from the environment, so
    * that children do not see them. Later calls still return the Bindings.
-   * Default: false.
+   *
+   * @default false
    */
   clear?: boolean;
 }
 
 // Each descriptor has one owner: a second call returns the same Bindings.
-let passed: readonly Binding[] | undefined;
+let cached: readonly Binding[] | undefined;
 
-function take(): Binding[] {
+function readBindings(): Binding[] {
   return passedDescriptors().flatMap((descriptor) => {
     const binding = bindingOf(descriptor);
     return binding === undefined ? [] : [binding];
@@ -75,9 +76,9 @@ export function inherited(
 ): Binding[] {
   const name = typeof first === "string" ? first : undefined;
   const options = typeof first === "string" ? second : first;
-  passed ??= take();
+  cached ??= readBindings();
   if (options?.clear) LISTEN_VARIABLES.forEach(unsetEnvironmentVariable);
-  return passed.filter((binding) =>
+  return cached.filter((binding) =>
     !binding.closed && (name === undefined || binding.name === name)
   );
 }

@@ -7,7 +7,7 @@ import {
 
 /** Options of {@linkcode reexec}. */
 export interface ReexecOptions {
-  /** Variables to set for the new program. Default: none. */
+  /** Variables to set for the new program. */
   env?: Readonly<Record<string, string>>;
 }
 

@@ -5,24 +5,26 @@ import {
   type Steps,
 } from "../../ffi/sockets/adopt.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
-import { GoingAway, sayingGoodbye } from "./graceful_shutdown.ts";
+import { closeConnectionsWhile, Draining } from "./graceful_shutdown.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
 /** Options of {@linkcode Binding.serve}. */
 export interface ServeOptions {
   /**
    * Ends the server and its requests at once when it aborts. `shutdown()` lets
-   * requests under way finish. Default: none.
+   * requests under way finish.
    */
   signal?: AbortSignal;
   /**
    * Called once with the address of the shared socket before `serve` returns.
-   * Default: nothing is printed.
+   *
+   * @default nothing is printed
    */
   onListen?: (addr: Deno.Addr) => void;
   /**
-   * Makes the response when the handler throws. Default: print the error to
-   * standard error and respond with status 500.
+   * Makes the response when the handler throws.
+   *
+   * @default print the error to standard error and respond with status 500
    */
   onError?: (error: unknown) => Response | Promise<Response>;
   /** Certificate chain in PEM; with `key` it makes an HTTPS server. */
@@ -36,24 +38,24 @@ class SharedServer implements Deno.HttpServer {
   readonly addr: Deno.Addr;
   readonly #server: Deno.HttpServer;
   readonly #leave: () => void;
-  readonly #goingAway: GoingAway;
-  readonly #stopped: AbortSignal;
+  readonly #draining: Draining;
+  readonly #aborted: AbortSignal;
   #shutdown: Promise<void> | undefined;
-  #over = false;
+  #hasEnded = false;
 
   constructor(
     { opened, leave }: Adopted<Deno.HttpServer>,
     addr: Deno.Addr,
-    goingAway: GoingAway,
-    stopped: AbortSignal,
+    draining: Draining,
+    aborted: AbortSignal,
   ) {
     this.addr = addr;
     this.#server = opened;
     this.#leave = leave;
-    this.#goingAway = goingAway;
-    this.#stopped = stopped;
-    const over = () => this.#over = true;
-    opened.finished.then(over, over);
+    this.#draining = draining;
+    this.#aborted = aborted;
+    const ended = () => this.#hasEnded = true;
+    opened.finished.then(ended, ended);
   }
 
   get finished(): Promise<void> {
@@ -66,14 +68,14 @@ class SharedServer implements Deno.HttpServer {
 
   async #drain(): Promise<void> {
     // Deno has closed its listener: the descriptor number may be reused.
-    if (this.#over || this.#stopped.aborted) return await this.finished;
+    if (this.#hasEnded || this.#aborted.aborted) return await this.finished;
     try {
       this.#leave();
     } catch (error) {
-      // Without a spare descriptor (EMFILE), shut down without the farewell.
+      // Without a spare descriptor (EMFILE), shut down without draining.
       if (!(error instanceof OsError)) throw error;
     }
-    await Promise.race([this.#goingAway.farewell(), this.finished]);
+    await Promise.race([this.#draining.drain(), this.finished]);
     await this.#server.shutdown();
   }
 
@@ -144,11 +146,11 @@ export function serve(
   }
   options.signal?.throwIfAborted();
   const stop = new AbortController();
-  const goingAway = new GoingAway(addr, options.cert !== undefined);
-  const polite = sayingGoodbye(withAddress(handler, addr), goingAway);
+  const draining = new Draining(addr, options.cert !== undefined);
+  const served = closeConnectionsWhile(draining, withAddress(handler, addr));
   const adopted = openOnSocket(
     fd,
-    (place) => denoServe(place, polite, stop.signal, options),
+    (place) => denoServe(place, served, stop.signal, options),
     (server) => server.shutdown(),
     steps,
   );
@@ -159,7 +161,7 @@ export function serve(
   signal?.addEventListener("abort", abort, { once: true });
   const forget = () => signal?.removeEventListener("abort", abort);
   adopted.opened.finished.then(forget, forget);
-  const server = new SharedServer(adopted, addr, goingAway, stop.signal);
+  const server = new SharedServer(adopted, addr, draining, stop.signal);
   options.onListen?.(addr);
   return server;
 }

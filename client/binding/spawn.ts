@@ -6,7 +6,10 @@ import {
   startChild,
 } from "../../ffi/processes/child_process.ts";
 import { Descriptor } from "../../ffi/files/descriptor.ts";
-import { LISTEN_VARIABLES } from "../../ffi/systemd/listen_fds.ts";
+import {
+  FIRST_LISTEN_FD,
+  LISTEN_VARIABLES,
+} from "../../ffi/systemd/listen_fds.ts";
 import { initialEnvironment } from "../../ffi/processes/process.ts";
 import {
   signalName,
@@ -19,31 +22,50 @@ export type ChildStream = "inherit" | "null" | number;
 
 /** Options of {@linkcode spawn}. */
 export interface SpawnOptions {
-  /** Arguments of the command. Default: none. */
+  /** Arguments of the command. */
   args?: readonly string[];
   /**
    * Sockets for the child, by name. It gets them as descriptors 3, 4, ... in this
-   * order. Default: none.
+   * order.
    */
   bindings?: Readonly<Record<string, Binding>>;
-  /** Other descriptor numbers in the child, by name. Default: none. */
+  /** Other descriptor numbers in the child, by name. */
   at?: Readonly<Record<string, number>>;
-  /** Working directory. Default: this program's. */
+  /**
+   * Working directory.
+   *
+   * @default the working directory of this program
+   */
   cwd?: string;
   /**
    * Variables to add to the environment that this program was started with.
-   * Default: none.
    */
   env?: Readonly<Record<string, string>>;
-  /** Starts from an empty environment. Default: false. */
+  /**
+   * Starts from an empty environment.
+   *
+   * @default false
+   */
   clearEnv?: boolean;
-  /** Default: "inherit". */
+  /**
+   * Standard input of the child.
+   *
+   * @default "inherit"
+   */
   stdin?: ChildStream;
-  /** Default: "inherit". */
+  /**
+   * Standard output of the child.
+   *
+   * @default "inherit"
+   */
   stdout?: ChildStream;
-  /** Default: "inherit". */
+  /**
+   * Standard error of the child.
+   *
+   * @default "inherit"
+   */
   stderr?: ChildStream;
-  /** Sends SIGTERM to the child when it aborts. Default: none. */
+  /** Sends SIGTERM to the child when it aborts. */
   signal?: AbortSignal;
 }
 
@@ -53,12 +75,12 @@ export class SpawnedChild implements AsyncDisposable {
   readonly pid: number;
   /** Resolves to the exit status. It keeps this program alive until then. */
   readonly status: Promise<Deno.CommandStatus>;
-  #ended = false;
+  #hasEnded = false;
 
   /** See {@linkcode spawn}. */
   constructor(pid: number) {
     this.pid = pid;
-    const end = () => this.#ended = true;
+    const end = () => this.#hasEnded = true;
     this.status = childEnding(pid).then(statusOf);
     this.status.then(end, end);
   }
@@ -69,13 +91,13 @@ export class SpawnedChild implements AsyncDisposable {
    * @throws {TypeError} when the child has ended.
    */
   kill(signal: Deno.Signal = "SIGTERM"): void {
-    if (this.#ended) throw new TypeError("the child has ended");
+    if (this.#hasEnded) throw new TypeError("the child has ended");
     sendSignal(this.pid, signalNumber(signal));
   }
 
   /** Sends SIGTERM if the child still runs, and waits until it has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) this.kill();
+    if (!this.#hasEnded) this.kill();
     await this.status;
   }
 }
@@ -88,11 +110,8 @@ function statusOf(ending: Ending): Deno.CommandStatus {
   return { success: false, code: 128 + ending.signal, signal };
 }
 
-/** SD_LISTEN_FDS_START. */
-const FIRST = 3;
-
 /** Names by descriptor number in the child: the number in `at`, else the next free one. */
-function numbers(
+function namesByNumber(
   bindings: Readonly<Record<string, Binding>>,
   at: Readonly<Record<string, number>>,
 ): Map<number, string> {
@@ -112,7 +131,7 @@ function numbers(
     }
     placed.set(number, name);
   }
-  let next = FIRST;
+  let next = FIRST_LISTEN_FD;
   for (const name of Object.keys(bindings)) {
     if (at[name] !== undefined) continue;
     while (placed.has(next)) next++;
@@ -125,7 +144,7 @@ function numbers(
 function listenNames(placed: Map<number, string>): string[] | undefined {
   if (placed.size === 0) return undefined;
   const names: string[] = [];
-  for (let fd = FIRST; fd < FIRST + placed.size; fd++) {
+  for (let fd = FIRST_LISTEN_FD; fd < FIRST_LISTEN_FD + placed.size; fd++) {
     const name = placed.get(fd);
     if (name === undefined) return undefined;
     if (!/^[^:\p{Cc}]{1,255}$/u.test(name)) {
@@ -142,7 +161,7 @@ function listenNames(placed: Map<number, string>): string[] | undefined {
  * Sets LISTEN_PID and executes the command. Only the child knows its PID before
  * the exec, which keeps it.
  */
-const TELL_PID = 'export LISTEN_PID=$$; exec "$@"';
+const SET_LISTEN_PID = 'export LISTEN_PID=$$; exec "$@"';
 
 function environmentOf(
   { env = {}, clearEnv = false }: SpawnOptions,
@@ -203,7 +222,7 @@ export function spawn(
 ): SpawnedChild {
   const { args = [], bindings = {}, at = {}, cwd, signal } = options;
   signal?.throwIfAborted();
-  const placed = numbers(bindings, at);
+  const placed = namesByNumber(bindings, at);
   const names = listenNames(placed);
   const descriptors = new Map<number, number | string>();
   [options.stdin, options.stdout, options.stderr].forEach((stream, fd) => {
@@ -218,7 +237,7 @@ export function spawn(
   const path = commandPath(command);
   const argv = names === undefined
     ? [command, ...args]
-    : ["/bin/sh", "-c", TELL_PID, "sh", path, ...args];
+    : ["/bin/sh", "-c", SET_LISTEN_PID, "sh", path, ...args];
   const child = new SpawnedChild(startChild({
     path: names === undefined ? path : "/bin/sh",
     argv,
@@ -226,13 +245,13 @@ export function spawn(
     ...(cwd !== undefined && { directory: cwd }),
     descriptors,
   }));
-  if (signal !== undefined) endWith(child, signal);
+  if (signal !== undefined) killOnAbort(child, signal);
   return child;
 }
 
-function endWith(child: SpawnedChild, signal: AbortSignal): void {
-  const end = () => child.kill();
-  signal.addEventListener("abort", end, { once: true });
-  const forget = () => signal.removeEventListener("abort", end);
-  child.status.then(forget, forget);
+function killOnAbort(child: SpawnedChild, signal: AbortSignal): void {
+  const kill = () => child.kill();
+  signal.addEventListener("abort", kill, { once: true });
+  const removeListener = () => signal.removeEventListener("abort", kill);
+  child.status.then(removeListener, removeListener);
 }

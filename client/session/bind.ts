@@ -1,7 +1,7 @@
 import type { Address } from "../../address.ts";
 import type { Binding } from "../binding/binding.ts";
 import { checkOptions } from "./known_options.ts";
-import { Line } from "./client_connection.ts";
+import { ClientConnection } from "./client_connection.ts";
 import {
   type ConnectOptions,
   limitsOf,
@@ -19,8 +19,8 @@ function* bindOnce(
   target: Address,
   options: SocketOptions,
 ): Steps<Binding> {
-  using line = new Line(path);
-  return yield* line.bind(target, options);
+  using connection = new ClientConnection(path);
+  return yield* connection.bind(target, options);
 }
 
 /**

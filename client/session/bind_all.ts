@@ -1,6 +1,6 @@
 import type { Binding } from "../binding/binding.ts";
 import { checkOptions } from "./known_options.ts";
-import { Line, type WantedSocket } from "./client_connection.ts";
+import { ClientConnection, type WantedSocket } from "./client_connection.ts";
 import {
   type ConnectOptions,
   limitsOf,
@@ -19,7 +19,7 @@ export interface SocketRequest extends SocketOptions {
 }
 
 /** SCM_MAX_FD, unix(7): the limit of descriptors in one message. */
-const MOST = 253;
+const MAX_SOCKETS = 253;
 
 /**
  * Reads the requests.
@@ -31,9 +31,9 @@ const MOST = 253;
 export function readRequests(
   requests: readonly (string | SocketRequest)[],
 ): WantedSocket[] {
-  if (requests.length > MOST) {
+  if (requests.length > MAX_SOCKETS) {
     throw new RangeError(
-      `${requests.length} sockets in one request: the limit is ${MOST}`,
+      `cannot bind ${requests.length} sockets in one request: the limit is ${MAX_SOCKETS}`,
     );
   }
   return requests.map(readRequest);
@@ -55,8 +55,8 @@ function* bindTogether(
   path: string,
   wanted: readonly WantedSocket[],
 ): Steps<Binding[]> {
-  using line = new Line(path);
-  return yield* line.bindAll(wanted);
+  using connection = new ClientConnection(path);
+  return yield* connection.bindAll(wanted);
 }
 
 /**

@@ -23,15 +23,19 @@ function unbracketed(host: string): string {
 function checkHost(text: string, host: string, port: number): void {
   const quoted = JSON.stringify(text);
   if (PATH.test(text)) {
-    throw new AddressError(`${quoted} is a path, which has no port ${port}`);
+    throw new AddressError(
+      `invalid host ${quoted}: a path has no port ${port}`,
+    );
   }
   if (PORT.test(host)) {
-    throw new AddressError(`${quoted} has a port already: leave out ${port}`);
+    throw new AddressError(
+      `invalid host ${quoted}: it already has a port, leave out ${port}`,
+    );
   }
 }
 
 /**
- * Reads both forms of a bind: host and port, or one text.
+ * Reads both forms of a bind: host and port, or one string.
  *
  * @throws {AddressError} for an invalid address, or an invalid host if a port is
  * given.

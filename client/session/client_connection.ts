@@ -15,7 +15,7 @@ import {
   exchangeBatch,
   type Success,
 } from "./daemon_calls.ts";
-import { namingAddress } from "./error_with_address.ts";
+import { withAddress } from "./error_with_address.ts";
 import { type SocketOptions, wireOptions } from "./options.ts";
 import type { Steps } from "./waiting.ts";
 
@@ -28,7 +28,7 @@ export interface WantedSocket {
 }
 
 /** A connection to the daemon. It reconnects when the daemon has closed it. */
-export class Line implements Disposable {
+export class ClientConnection implements Disposable {
   #socket: Descriptor | undefined;
 
   /** Does not connect yet: the first call does. */
@@ -91,14 +91,14 @@ export class Line implements Disposable {
         return bindingsFrom(descriptors, wanted.map(({ address }) => address));
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
-        if (yield* this.#isOlder()) return yield* this.#bindEach(wanted);
+        if (yield* this.#isRubyServer()) return yield* this.#bindEach(wanted);
         yield { pause: RETRY_PAUSE, missing: error.message };
       }
     }
   }
 
   /** Whether the server is a Ruby one, which has no method `status`. */
-  *#isOlder(): Steps<boolean> {
+  *#isRubyServer(): Steps<boolean> {
     try {
       yield* this.status();
       return false;
@@ -115,7 +115,7 @@ export class Line implements Disposable {
         try {
           bindings.push(yield* this.bind(address, options));
         } catch (error) {
-          throw namingAddress(error, address);
+          throw withAddress(error, address);
         }
       }
       return bindings;
@@ -161,7 +161,7 @@ export class Line implements Disposable {
     this.#socket = undefined;
   }
 
-  /** Same as {@linkcode Line.close}. */
+  /** Same as {@linkcode ClientConnection.close}. */
   [Symbol.dispose](): void {
     this.close();
   }

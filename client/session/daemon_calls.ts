@@ -11,7 +11,7 @@ import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { streamSocket, tryConnect } from "../../ffi/sockets/socket.ts";
 import type { UnixAddress } from "../../ffi/sockets/socket_address.ts";
 import { BindError } from "./errors.ts";
-import { namingAddress } from "./error_with_address.ts";
+import { withAddress } from "./error_with_address.ts";
 import type { Steps } from "./waiting.ts";
 
 /** Errors of connect(2) while the daemon starts: no path, or no listener yet. */
@@ -123,10 +123,10 @@ function checkAnswers(
     const failure = failureOf(message[index], id);
     return failure === undefined
       ? []
-      : [namingAddress(failure, calls[index]!.about)];
+      : [withAddress(failure, calls[index]!.about)];
   });
-  const own = failures.find((each) => !isUndone(each)) ?? failures[0];
-  if (own !== undefined) throw own;
+  const cause = failures.find((each) => !isUndone(each)) ?? failures[0];
+  if (cause !== undefined) throw cause;
 }
 
 /** The error in an answer, or the ProtocolError of an invalid answer. */

@@ -5,11 +5,11 @@ import { BindError } from "./errors.ts";
  * Adds the address to the message of a BindError. The daemon's message for an
  * invalid option does not name the address.
  */
-export function namingAddress(error: unknown, address: Address): unknown {
+export function withAddress(error: unknown, address: Address): unknown {
   if (!(error instanceof BindError)) return error;
   const { code, message, data } = error;
   const name = formatAddress(address);
-  const said = hasHost(address) ? name : address.path;
-  if (message.includes(said)) return error;
+  const shown = hasHost(address) ? name : address.path;
+  if (message.includes(shown)) return error;
   return new BindError({ code, message: `${name}: ${message}`, data });
 }

@@ -27,9 +27,9 @@ export interface SocketHolders {
 
 /** Options of {@linkcode holdersOf}. */
 export interface HolderOptions {
-  /** Processes to leave out, such as the daemon's own. Default: none. */
+  /** Processes to leave out, such as the daemon's own. */
   except?: readonly number[];
-  /** Ends the search with the signal's reason. Default: none. */
+  /** Ends the search with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -55,7 +55,7 @@ export interface HolderOptions {
  * for (const { address, inode } of binds) {
  *   console.log(address, byInode.get(inode)?.map(({ pid }) => pid) ?? []);
  * }
- * if (unreadable > 0) console.log(`${unreadable} processes were not looked at`);
+ * if (unreadable > 0) console.log(`${unreadable} processes could not be inspected`);
  * ```
  */
 export async function holdersOf(
@@ -71,27 +71,27 @@ export async function holdersOf(
   const byInode = new Map<string, Holder[]>();
   const users = new Map<number, string>();
   let unreadable = 0;
-  let turn = performance.now();
+  let turnStart = performance.now();
   for (const name of wanted.size === 0 ? [] : namesIn("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || except.includes(pid)) continue;
-    const found = unlessGone(() => holdingsOf(pid, wanted));
+    const found = unlessGone(() => heldSockets(pid, wanted));
     if (found === "denied") {
       if (mayHaveDescriptors(pid)) unreadable++;
     } else if (found !== undefined && found.size > 0) {
-      const whose = unlessGone(() => identityOf(pid, users));
-      if (whose === "denied") unreadable++;
-      if (whose === undefined || whose === "denied") continue;
+      const identity = unlessGone(() => identityOf(pid, users));
+      if (identity === "denied") unreadable++;
+      if (identity === undefined || identity === "denied") continue;
       for (const [inode, descriptors] of found) {
         const holders = byInode.get(inode) ?? [];
         byInode.set(inode, holders);
-        holders.push({ pid, ...whose, descriptors });
+        holders.push({ pid, ...identity, descriptors });
       }
     }
-    if (performance.now() - turn < LONGEST_TURN) continue;
+    if (performance.now() - turnStart < LONGEST_TURN) continue;
     await new Promise((resolve) => setTimeout(resolve, 0));
     signal?.throwIfAborted();
-    turn = performance.now();
+    turnStart = performance.now();
   }
   return { byInode, unreadable };
 }
@@ -103,9 +103,9 @@ const GONE: ReadonlySet<string> = new Set(["ENOENT", "ESRCH"]);
 const DENIED: ReadonlySet<string> = new Set(["EACCES", "EPERM"]);
 
 /** Returns `undefined` if the process has ended meanwhile. */
-function unlessGone<T>(look: () => T): T | "denied" | undefined {
+function unlessGone<T>(inspect: () => T): T | "denied" | undefined {
   try {
-    return look();
+    return inspect();
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
     if (GONE.has(error.code)) return undefined;
@@ -115,7 +115,7 @@ function unlessGone<T>(look: () => T): T | "denied" | undefined {
 }
 
 /** The process's descriptors of the wanted sockets, by inode. */
-function holdingsOf(
+function heldSockets(
   pid: number,
   wanted: ReadonlyMap<string, string>,
 ): Map<string, number[]> {

@@ -9,16 +9,22 @@ import type { Limits } from "./waiting.ts";
 export interface CallOptions {
   /**
    * How long the call may take in ms. This includes the wait for a daemon that
-   * is not up yet. Default: 10000.
+   * is not up yet.
+   *
+   * @default 10000
    */
   timeout?: number;
-  /** Rejects the call with its reason when it aborts. Default: none. */
+  /** Rejects the call with its reason when it aborts. */
   signal?: AbortSignal;
 }
 
 /** Options of functions that connect to the daemon. */
 export interface ConnectOptions extends CallOptions {
-  /** Path of the control socket. Default: the variable `MULTIBINDER_SOCK`. */
+  /**
+   * Path of the control socket.
+   *
+   * @default the environment variable `MULTIBINDER_SOCK`
+   */
   sock?: string;
 }
 
@@ -33,51 +39,85 @@ export interface SocketOptions {
   /**
    * How many connections may wait to be accepted (listen(2)); the kernel caps
    * it at `net.core.somaxconn`. For TCP, UNIX stream and seqpacket sockets.
-   * Default: the daemon's, 1000.
+   *
+   * @default 1000
    */
   backlog?: number;
-  /** Whether an IPv6 socket refuses IPv4. Default: true, for `:PORT` false. */
+  /**
+   * Whether an IPv6 socket refuses IPv4.
+   *
+   * @default true, and false for `:PORT`
+   */
   v6only?: boolean;
   /**
    * The network interface to bind to (SO_BINDTODEVICE, socket(7)). For TCP and
-   * UDP. Default: all of them.
+   * UDP.
+   *
+   * @default all interfaces
    */
   device?: string;
-  /** SO_REUSEPORT, socket(7). For TCP and UDP. Default: false. */
+  /**
+   * SO_REUSEPORT, socket(7). For TCP and UDP.
+   *
+   * @default false
+   */
   reusePort?: boolean;
   /**
-   * Allows an address that this machine does not have (IP_FREEBIND, ip(7)). For TCP and UDP. Default: false.
+   * Allows an address that this machine does not have (IP_FREEBIND, ip(7)). For
+   * TCP and UDP.
+   *
+   * @default false
    */
   freeBind?: boolean;
   /**
    * IP_TRANSPARENT, ip(7): the daemon needs CAP_NET_ADMIN or CAP_NET_RAW. For
-   * TCP and UDP. Default: false.
+   * TCP and UDP.
+   *
+   * @default false
    */
   transparent?: boolean;
   /**
    * Delays the accept of a connection until it has sent data, or for this many
-   * seconds (TCP_DEFER_ACCEPT, tcp(7)). For TCP. Default: 0, no delay.
+   * seconds (TCP_DEFER_ACCEPT, tcp(7)). For TCP.
+   *
+   * @default 0 (no delay)
    */
   deferAccept?: number;
   /**
    * Length of the queue of connections with data in their SYN (TCP_FASTOPEN,
-   * tcp(7)). For TCP. Default: 0, no TCP Fast Open.
+   * tcp(7)). For TCP.
+   *
+   * @default 0 (no TCP Fast Open)
    */
   fastOpen?: number;
   /**
    * SO_MARK, socket(7): the daemon needs CAP_NET_ADMIN or CAP_NET_RAW. For TCP
-   * and UDP. Default: 0.
+   * and UDP.
+   *
+   * @default 0
    */
   mark?: number;
   /** SO_RCVBUF, socket(7), in bytes; the kernel doubles it. */
   recvBuffer?: number;
   /** SO_SNDBUF, socket(7), in bytes; the kernel doubles it. */
   sendBuffer?: number;
-  /** Permissions of a UNIX socket's path. Default: `0o660`. */
+  /**
+   * Permissions of a UNIX socket's path.
+   *
+   * @default `0o660`
+   */
   mode?: number;
-  /** The path's user, by name or number. Default: the daemon's. */
+  /**
+   * The owner of a UNIX socket's path, a name or a number.
+   *
+   * @default the user of the daemon
+   */
   owner?: string | number;
-  /** The path's group, by name or number. Default: the daemon's. */
+  /**
+   * The group of a UNIX socket's path, a name or a number.
+   *
+   * @default the group of the daemon
+   */
   group?: string | number;
 }
 

@@ -2,7 +2,7 @@ import type { BindDescription, Status } from "../../protocol.ts";
 import type { Binding } from "../binding/binding.ts";
 import { readRequests, type SocketRequest } from "./bind_all.ts";
 import { checkOptions } from "./known_options.ts";
-import { Line } from "./client_connection.ts";
+import { ClientConnection } from "./client_connection.ts";
 import {
   type CallOptions,
   type ConnectOptions,
@@ -33,14 +33,14 @@ export interface ReleaseOptions
  * ```
  */
 export class Session implements Disposable {
-  readonly #line: Line;
+  readonly #connection: ClientConnection;
   readonly #options: CallOptions;
   #last: Promise<void> = Promise.resolve();
   #closed = false;
 
   /** See {@linkcode connect}. */
-  constructor(line: Line, options: CallOptions) {
-    this.#line = line;
+  constructor(connection: ClientConnection, options: CallOptions) {
+    this.#connection = connection;
     this.#options = options;
   }
 
@@ -61,7 +61,7 @@ export class Session implements Disposable {
   ): Promise<Binding> {
     const { target, options } = readTarget(address, rest);
     checkOptions("session.bind", options);
-    return this.#call(this.#line.bind(target, options), options);
+    return this.#call(this.#connection.bind(target, options), options);
   }
 
   /** Like the function {@linkcode bindAll}, on this connection. */
@@ -70,7 +70,10 @@ export class Session implements Disposable {
     options: CallOptions = {},
   ): Promise<Binding[]> {
     checkOptions("session.bindAll", options);
-    return this.#call(this.#line.bindAll(readRequests(requests)), options);
+    return this.#call(
+      this.#connection.bindAll(readRequests(requests)),
+      options,
+    );
   }
 
   /**
@@ -94,7 +97,7 @@ export class Session implements Disposable {
    */
   list(options: CallOptions = {}): Promise<BindDescription[]> {
     checkOptions("session.list", options);
-    return this.#call(this.#line.list(), options);
+    return this.#call(this.#connection.list(), options);
   }
 
   /**
@@ -128,7 +131,7 @@ export class Session implements Disposable {
     ...rest: AfterAddress<ReleaseOptions>
   ): Promise<void> {
     const { target, options } = readTarget(address, rest);
-    return this.#call(this.#line.release(target, options), options);
+    return this.#call(this.#connection.release(target, options), options);
   }
 
   /**
@@ -151,27 +154,27 @@ export class Session implements Disposable {
    */
   status(options: CallOptions = {}): Promise<Status> {
     checkOptions("session.status", options);
-    return this.#call(this.#line.status(), options);
+    return this.#call(this.#connection.status(), options);
   }
 
   async #call<T>(work: Steps<T>, options: CallOptions): Promise<T> {
     if (this.#closed) throw new TypeError("the session is closed");
     const limits = limitsOf({ ...this.#options, ...options });
-    const before = this.#last;
+    const previous = this.#last;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#last = before.then(() => promise);
+    this.#last = previous.then(() => promise);
     try {
-      return await run(this.#inTurn(before, work), limits);
+      return await run(this.#after(previous, work), limits);
     } finally {
       resolve();
     }
   }
 
-  *#inTurn<T>(before: Promise<void>, work: Steps<T>): Steps<T> {
-    let isOurs = false;
-    before.then(() => isOurs = true);
-    while (!isOurs) {
-      yield { turn: before, missing: "an earlier call has not ended" };
+  *#after<T>(previous: Promise<void>, work: Steps<T>): Steps<T> {
+    let hasEnded = false;
+    previous.then(() => hasEnded = true);
+    while (!hasEnded) {
+      yield { until: previous, missing: "an earlier call has not ended" };
     }
     return yield* work;
   }
@@ -179,7 +182,7 @@ export class Session implements Disposable {
   /** Closes the connection after the calls under way. */
   close(): void {
     this.#closed = true;
-    this.#last = this.#last.then(() => this.#line.close());
+    this.#last = this.#last.then(() => this.#connection.close());
   }
 
   /** Same as {@linkcode Session.close}. */
@@ -211,8 +214,8 @@ export class Session implements Disposable {
  */
 export async function connect(options: ConnectOptions = {}): Promise<Session> {
   checkOptions("connect", options);
-  const line = new Line(socketPath(options.sock));
-  await run(line.open(), limitsOf(options));
+  const connection = new ClientConnection(socketPath(options.sock));
+  await run(connection.open(), limitsOf(options));
   const { timeout } = options;
-  return new Session(line, timeout === undefined ? {} : { timeout });
+  return new Session(connection, timeout === undefined ? {} : { timeout });
 }

@@ -8,7 +8,7 @@ export class NoControlSocketError extends TypeError {
   /** `option` is the alternative to the variable. */
   constructor(option: string) {
     super(
-      `where is the daemon? Set ${SOCKET_VARIABLE} to the path of its control socket, or give ${option}`,
+      `no control socket: set ${SOCKET_VARIABLE} to the path of the daemon's control socket, or give ${option}`,
     );
   }
 }

@@ -20,7 +20,7 @@ export type Wait =
   & (
     | { fd: number; readiness: Readiness }
     | { pause: number }
-    | { turn: Promise<void> }
+    | { until: Promise<void> }
   )
   & {
     /** What has not happened yet, for the message of the TimeoutError. */
@@ -78,7 +78,7 @@ async function perform(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if ("fd" in wait) await waitReady(wait.fd, wait.readiness, left, signal);
-  else if ("turn" in wait) await pause(left, signal, wait.turn);
+  else if ("until" in wait) await pause(left, signal, wait.until);
   else await pause(Math.min(wait.pause, left), signal);
 }
 

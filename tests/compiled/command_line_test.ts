@@ -55,22 +55,42 @@ Deno.test(
   },
 );
 
-const WRONG: [what: string, args: string[], says: string, usage: string][] = [
-  ["no command", [], "multibinder: the command is missing", "<command>"],
-  ["an unknown one", ["serve"], "multibinder: there is no command serve", "<"],
-  ["no path", ["server"], "multibinder server: the path of", "server ["],
-  ["no such option", ["server", "-x"], "multibinder server: no option", "serv"],
-  ["a word too many", ["list", "a"], "multibinder list: list takes", "list ["],
+const WRONG: [what: string, args: string[], says: string, help: string][] = [
+  ["no command", [], "multibinder: the command", 'see "multibinder --help"'],
+  [
+    "an unknown command",
+    ["serve"],
+    "multibinder: unknown command serve",
+    'see "multibinder --help"',
+  ],
+  [
+    "no path",
+    ["server"],
+    "multibinder server: the path of",
+    "Usage: multibinder server [",
+  ],
+  [
+    "an unknown option",
+    ["server", "-x"],
+    "multibinder server: no option",
+    "Usage: multibinder server [",
+  ],
+  [
+    "an argument too many",
+    ["list", "a"],
+    "multibinder list: list takes",
+    'see "multibinder list --help"',
+  ],
 ];
 
-for (const [what, args, says, usage] of WRONG) {
+for (const [what, args, says, help] of WRONG) {
   Deno.test(
-    `wrong usage of the binary ends with exit code 2 and the usage: ${what}`,
+    `an invalid command line of the binary exits with 2 and names the help: ${what}`,
     async () => {
       const { code, output, errors } = await run(args);
       assertEquals({ code, output }, { code: 2, output: "" });
       assert(errors.startsWith(says), errors);
-      assertStringIncludes(errors, `Usage: multibinder ${usage}`);
+      assertStringIncludes(errors, help);
     },
   );
 }

@@ -160,7 +160,7 @@ Deno.test({
       env: scratch.env,
     });
     const note =
-      /^\d+ processes could not be looked at and may hold them too; /m;
+      /^\d+ processes could not be inspected and may hold them too; /m;
     assert(note.test(table), table);
   },
 });

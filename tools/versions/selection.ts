@@ -43,7 +43,7 @@ export const FAULTS: readonly Fault[] = [
     versions: ["2.8.3"],
     tests: {
       "tests/serve/serve_test.ts": [
-        "serve: bodies stream both ways while both are open",
+        "serve: request and response stream at the same time",
       ],
     },
   },
@@ -53,7 +53,7 @@ export const FAULTS: readonly Fault[] = [
     versions: ["2.8.3"],
     tests: {
       "tests/serve/serve_test.ts": [
-        "serve: a connection answers one request after the other",
+        "serve: a connection serves one request after another",
       ],
     },
   },

@@ -8,24 +8,24 @@ import type { Session } from "../../session/session.ts";
 /** One element of what `list --json` prints. */
 export interface ListedSocket extends BindDescription {
   /**
-   * Processes that hold it, except the daemon. Missing with `--no-holders`, and
+   * The processes that hold it beside the daemon. Missing with `--no-holders` and
    * if an older daemon does not send the inode.
    */
   holders?: readonly Holder[];
-  /** Number of processes that could not be read: they may hold it too. */
+  /** How many processes could not be inspected: they may hold it too. */
   unreadable?: number;
 }
 
-/** Requests the daemon's list and, if requested, searches the holders. */
+/** Asks for the binds, and searches the processes that hold them. */
 export async function listing(
   session: Session,
-  lookForHolders: boolean,
+  withHolders: boolean,
   options: CallOptions = {},
 ): Promise<ListedSocket[]> {
   const binds = await session.list(options);
-  if (!lookForHolders) return binds;
+  if (!withHolders) return binds;
   const daemon = await daemonOf(session, options);
-  // This process may have copies from its parent: leave them out.
+  // This process holds a socket only if its parent did not close it.
   const { byInode, unreadable } = await holdersOf(binds, {
     except: daemon === undefined ? [processId()] : [daemon, processId()],
     ...(options.signal && { signal: options.signal }),
@@ -37,7 +37,7 @@ export async function listing(
   );
 }
 
-/** The daemon's PID. The policy may allow `list` and deny `status`. */
+/** The PID of the daemon. The policy may allow `list` and deny `status`. */
 async function daemonOf(
   session: Session,
   options: CallOptions,

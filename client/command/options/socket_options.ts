@@ -33,7 +33,9 @@ export function readSocketOptions(
     throw new UsageError(`invalid --backlog ${backlog}: expected a number`);
   }
   if (mode !== undefined && !/^0?[0-7]{3}$/.test(mode)) {
-    throw new UsageError(`--mode ${mode} is not octal, such as 0660`);
+    throw new UsageError(
+      `invalid --mode ${mode}: expected an octal number such as 0660`,
+    );
   }
   return {
     ...(backlog !== undefined && { backlog: Number(backlog) }),

@@ -4,7 +4,7 @@ import { StartError } from "../../../supervisor/errors.ts";
 import type { Command } from "../command.ts";
 import { readDuration } from "../options/duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
-import { divide, type Launch, readLaunch } from "./launch.ts";
+import { type Launch, readLaunch, splitAtDashes } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
 import { readOptions } from "../options/options.ts";
 import {
@@ -18,9 +18,9 @@ const USAGE =
   `Usage: multibinder-client exec [options] [NAME=]ADDR... -- COMMAND [ARGUMENT...]
 
 Executes COMMAND with the sockets of the addresses as descriptors 3, 4, ...
-(LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES as in sd_listen_fds(3)) and closes all
-others. In an argument, {fd} is the number of the first socket, {fd1} of the
-second, {fd:web} of web=ADDR.
+(LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES of sd_listen_fds(3)). All other
+descriptors above 2 are closed. In an argument, {fd} is the number of the first
+socket, {fd1} that of the second, {fd:web} that of web=ADDR.
 
   --nonblock           set O_NONBLOCK, which affects every process that has the
                        sockets
@@ -63,16 +63,16 @@ async function exec(options: ExecOptions): Promise<never> {
 export const execCommand: Command = {
   name: "exec",
   usage: USAGE,
-  read: (args) => {
-    const { before, command } = divide(args);
-    const { words, asks, has, one } = readOptions(before, {
+  parse: (args) => {
+    const { before, command } = splitAtDashes(args);
+    const { operands, show, has, one } = readOptions(before, {
       values: ["timeout", ...SOCKET_OPTIONS],
       flags: ["nonblock"],
     });
-    if (asks !== undefined) return { show: asks };
+    if (show !== undefined) return { show };
     const timeout = one("timeout");
     const options: ExecOptions = {
-      ...readLaunch(words, command),
+      ...readLaunch(operands, command),
       sock: one("sock"),
       timeout: timeout === undefined
         ? undefined
