@@ -4,7 +4,7 @@
  * @module
  */
 
-const HANDED_ON = [
+const FORWARDED = [
   "SIGHUP",
   "SIGINT",
   "SIGQUIT",
@@ -32,17 +32,17 @@ export async function runAsThisProcess(
     stderr: "inherit",
   }).spawn();
   let ended = false;
-  const handlers = HANDED_ON.map((signal) => {
-    const handOn = () => {
+  const handlers = FORWARDED.map((signal) => {
+    const forward = () => {
       if (!ended && !arrivesByTerminal(signal)) child.kill(signal);
     };
-    Deno.addSignalListener(signal, handOn);
-    return { signal, handOn };
+    Deno.addSignalListener(signal, forward);
+    return { signal, forward };
   });
   const { code, signal } = await child.status;
   ended = true;
   for (const each of handlers) {
-    Deno.removeSignalListener(each.signal, each.handOn);
+    Deno.removeSignalListener(each.signal, each.forward);
   }
   if (signal !== null) {
     Deno.kill(Deno.pid, signal);

@@ -7,18 +7,18 @@
  */
 
 import { prepareFolderRegistry } from "./folder_registry/prepare.ts";
-import { jsrAnswers } from "./jsr_answers.ts";
+import { isJsrReachable } from "./jsr_reachable.ts";
 import { runAsThisProcess } from "./run_as_this_process.ts";
 
 const env: Record<string, string> = {};
-if (Deno.env.get("JSR_URL") === undefined && !await jsrAnswers()) {
+if (Deno.env.get("JSR_URL") === undefined && !await isJsrReachable()) {
   try {
     env.JSR_URL = `file://${await prepareFolderRegistry()}/`;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     console.error(
-      `JSR does not answer, and a registry to stand in for it could not be made from npm: ${reason}\n` +
-        "Reach one of the two, or set JSR_URL to a registry that has the packages of imports.json.",
+      `JSR is not reachable, and its packages cannot be made from npm: ${reason}\n` +
+        "Connect to one of them, or set JSR_URL to a registry that has the packages of imports.json.",
     );
     Deno.exit(1);
   }

@@ -106,7 +106,7 @@ export function canOpen(count: number): boolean {
     }
     return true;
   } finally {
-    for (const descriptor of opened) descriptor.close();
+    closeAll(opened);
   }
 }
 

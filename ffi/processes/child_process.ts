@@ -12,11 +12,8 @@ import { libc } from "../libc/libc.ts";
 import { signalSet } from "./signal_mask.ts";
 import { NativeMemory } from "../libc/memory.ts";
 import { waitReady } from "../files/readiness.ts";
-import {
-  environmentVariable,
-  openDescriptors,
-  StringArray,
-} from "./process.ts";
+import { openDescriptors, StringArray } from "./process.ts";
+import { candidates } from "./search_path.ts";
 
 /** posix_spawn_file_actions_t has 80 bytes and posix_spawnattr_t 336. */
 const OPAQUE = 512;
@@ -227,20 +224,18 @@ export function sendSignal(pid: number, signal: number): void {
   check(libc().kill(pid, signal), "kill", `${pid}`);
 }
 
-/** The search path of execvp(3) without PATH. */
-const DEFAULT_PATH = "/bin:/usr/bin";
-
 /**
- * The path of a command: found in PATH, unless it contains a slash.
+ * The path of a command: found in PATH, unless it contains a slash. The working
+ * directory is never searched.
  *
  * @throws {OsError} ENOENT.
  */
 export function commandPath(command: string): string {
   if (command.includes("/")) return command;
-  const path = environmentVariable("PATH") ?? DEFAULT_PATH;
-  const found = path.split(":").filter((each) => each !== "")
-    .map((directory) => `${directory}/${command}`)
-    .find((each) => libc().access(cString(each), abi.X_OK) === 0);
-  if (found !== undefined && command !== "") return found;
-  throw new OsError("posix_spawn", Errno.ENOENT, command);
+  const found = candidates(command).filter((path) => path.includes("/"))
+    .find((path) => libc().access(cString(path), abi.X_OK) === 0);
+  if (found === undefined) {
+    throw new OsError("posix_spawn", Errno.ENOENT, command);
+  }
+  return found;
 }

@@ -60,6 +60,7 @@ import { readFile } from "../files/file.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 import { openDescriptors } from "../processes/process.ts";
+import { socketInode } from "./accept_queue.ts";
 import { bindSocket, isListening, listenOn, streamSocket } from "./socket.ts";
 import {
   formatSocketAddress,
@@ -251,28 +252,12 @@ function unblock({ shared }: Adoption): void {
   ensure(isNonblocking(shared), "the socket stays blocking");
 }
 
-function inodeOf(fd: number): string {
-  const layout = abi.layouts.statx;
-  const bytes = new Uint8Array(layout.size);
-  check(
-    libc().statx(
-      fd,
-      new Uint8Array(1),
-      abi.AT_EMPTY_PATH,
-      abi.STATX_BASIC_STATS,
-      bytes,
-    ),
-    "statx",
-  );
-  return viewOf(bytes).getBigUint64(layout.stx_ino, true).toString();
-}
-
 function replace(adoption: Adoption, undo: DisposableStack): void {
   const { shared, listener, kept } = adoption;
   check(libc().dup3(shared, listener, abi.O_CLOEXEC), "dup3");
   undo.defer(() => libc().dup3(kept.fd, listener, abi.O_CLOEXEC));
   ensure(
-    inodeOf(listener) === inodeOf(shared) &&
+    socketInode(listener) === socketInode(shared) &&
       isListenerAt(listener, localAddress(shared)),
     "the listener's number does not refer to the shared socket",
   );
@@ -284,7 +269,7 @@ function register(adoption: Adoption, undo: DisposableStack): void {
   check(epollControl(adoption, abi.EPOLL_CTL_ADD), "epoll_ctl");
   undo.defer(() => epollControl(adoption, abi.EPOLL_CTL_DEL));
   const { listener, shared, watchers, registration } = adoption;
-  const inode = inodeOf(shared);
+  const inode = socketInode(shared);
   for (const watcher of watchers) {
     const shown = registrationOf(watcher, listener);
     ensure(

@@ -4,10 +4,10 @@ import { Daemon } from "../support/daemon.ts";
 import { Program } from "../support/program.ts";
 import { treePath } from "../support/tree.ts";
 
-/** What the binary is made of, which needs no runtime of `deno compile`. */
+/** The binary's program, run without the runtime of `deno compile`. */
 const PROGRAM = [Deno.execPath(), "run", "-A", treePath("multibinder.ts")];
 
-/** Runs it to its end. */
+/** Runs the program to its end. */
 async function run(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -29,7 +29,7 @@ async function output(
 }
 
 Deno.test(
-  "the binary, the daemon and each command say the version",
+  "the binary, the daemon and each command print the version",
   async () => {
     assertEquals(await output(["-V"]), VERSION);
     assertEquals(await output(["--version"]), VERSION);
@@ -66,17 +66,17 @@ const WRONG: [what: string, args: string[], says: string, help: string][] = [
   [
     "no path",
     ["server"],
-    "multibinder server: the path of",
+    "multibinder server: missing path of",
     "Usage: multibinder server [",
   ],
   [
     "an unknown option",
     ["server", "-x"],
-    "multibinder server: no option",
+    "multibinder server: unknown option",
     "Usage: multibinder server [",
   ],
   [
-    "an argument too many",
+    "an unexpected argument",
     ["list", "a"],
     "multibinder list: list takes",
     'see "multibinder list --help"',
@@ -96,7 +96,7 @@ for (const [what, args, says, help] of WRONG) {
 }
 
 Deno.test(
-  "a daemon and the commands of one binary work with each other",
+  "the daemon and the commands of one binary work together",
   async () => {
     await using daemon = await Daemon.start({
       program: [...PROGRAM, "server"],
@@ -124,7 +124,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a second daemon of the binary fails with exit code 1 and says why",
+  "a second daemon of the binary exits with code 1 and prints why",
   async () => {
     await using daemon = await Daemon.start({
       program: [...PROGRAM, "server"],
@@ -136,7 +136,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run of the binary passes variables on that a shell would lose",
+  "run of the binary passes on variables that a shell would lose",
   async () => {
     await using daemon = await Daemon.start({
       program: [...PROGRAM, "server"],

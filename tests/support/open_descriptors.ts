@@ -45,7 +45,7 @@ export async function assertOpen(
   );
 }
 
-/** Where Deno keeps what it has compiled and downloaded. */
+/** The directory of Deno's caches. */
 const DENO_DIR = Deno.env.get("DENO_DIR") ??
   `${
     Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? ""}/.cache`

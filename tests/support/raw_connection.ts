@@ -95,7 +95,7 @@ export class RawConnection implements Disposable {
     return this.#socket.fd;
   }
 
-  /** Sends everything; false when the daemon hung up before. */
+  /** Sends everything; false when the daemon has disconnected. */
   async send(data: string | Uint8Array<ArrayBuffer>): Promise<boolean> {
     let rest = typeof data === "string" ? encoder.encode(data) : data;
     while (rest.length > 0) {
@@ -112,7 +112,7 @@ export class RawConnection implements Disposable {
     libc().shutdown(this.fd, SHUT_WR);
   }
 
-  /** The next line, or `undefined` when the daemon has hung up. */
+  /** The next line, or `undefined` after the daemon has disconnected. */
   async next(): Promise<ReceivedLine | undefined> {
     this.closeReceived();
     while (this.#lines.length === 0 && !this.#ended) await this.#receive();
@@ -139,7 +139,7 @@ export class RawConnection implements Disposable {
     return answers;
   }
 
-  /** Every answer until the daemon hangs up. */
+  /** Every answer until the daemon disconnects. */
   async answersToEnd(): Promise<Answer[]> {
     const answers: Answer[] = [];
     for (let line; (line = await this.next()) !== undefined;) {
@@ -195,7 +195,7 @@ export class RawConnection implements Disposable {
   }
 }
 
-/** The one answer to one request on a connection of its own. */
+/** The answer to one request on a new connection. */
 export async function ask(sock: string, request: string): Promise<Answer> {
   using connection = RawConnection.open(sock);
   await connection.send(request);

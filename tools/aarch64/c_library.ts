@@ -25,7 +25,7 @@ export class CLibrary implements AsyncDisposable {
   ) {}
 
   /** Prepares it. @throws where neither that library nor the compiler's is. */
-  static async inSight(): Promise<CLibrary> {
+  static async prepare(): Promise<CLibrary> {
     if (await exists(LIBRARY)) return new CLibrary([], undefined);
     if (!await exists(`${CROSS_LIBRARIES}/libc.so.6`)) {
       throw new Error(

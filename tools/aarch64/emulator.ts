@@ -31,7 +31,7 @@ const FLAGS = "POF";
  */
 export class Emulator implements AsyncDisposable {
   readonly #entry = `multibinder-aarch64-${Deno.pid}`;
-  /** A mount of our own shows what every other shows, and is nobody else's to end. */
+  /** A private mount: it shows the same entries, and no other program unmounts it. */
   readonly #binfmtMisc: string;
 
   /**
@@ -46,7 +46,11 @@ export class Emulator implements AsyncDisposable {
     this.#binfmtMisc = binfmtMisc;
   }
 
-  /** Registers it. @throws where it is missing or the kernel does not have it. */
+  /**
+   * Registers the emulator.
+   *
+   * @throws {Error} when qemu or the kernel's binfmt_misc is missing.
+   */
   static async register(): Promise<Emulator> {
     const program = await installed();
     if (program === undefined) {

@@ -12,21 +12,21 @@ import { denoOutput } from "../folder_registry/deno_command.ts";
  */
 const PATIENCE_MS = 60_000;
 
-const lacks = new Map<string, Promise<string | undefined>>();
+const problems = new Map<string, Promise<string | undefined>>();
 
 /**
  * Why the runtime for the target is missing; `undefined` when it exists: the
  * file that DENORT_BIN names, one in Deno's cache, or one that Deno downloads
  * into it. The result is cached.
  */
-export function lackOfRuntime(target: string): Promise<string | undefined> {
+export function runtimeProblem(target: string): Promise<string | undefined> {
   if (Deno.env.has("DENORT_BIN")) return Promise.resolve(undefined);
-  const lack = lacks.get(target) ?? lookForRuntime(target);
-  lacks.set(target, lack);
-  return lack;
+  const problem = problems.get(target) ?? findRuntimeProblem(target);
+  problems.set(target, problem);
+  return problem;
 }
 
-async function lookForRuntime(target: string): Promise<string | undefined> {
+async function findRuntimeProblem(target: string): Promise<string | undefined> {
   const scratch = await Deno.makeTempDir({ prefix: "multibinder-runtime-" });
   try {
     await Deno.writeTextFile(`${scratch}/nothing.js`, "");

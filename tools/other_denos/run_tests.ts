@@ -13,7 +13,7 @@ export const TREE = fromFileUrl(new URL("../..", import.meta.url)).slice(0, -1);
 export interface TestRun {
   deno: NpmDeno;
   files: readonly string[];
-  /** What the Deno is started with, as arguments of each other. */
+  /** A command prefix that starts Deno, such as `unshare --mount`. */
   launcher?: readonly string[];
   env?: Readonly<Record<string, string>>;
   /** Ends it. */
@@ -29,7 +29,7 @@ export function endingSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** `deno test` of the files, without what the selection leaves out. */
+/** `deno test` of the files, without the tests that the selection leaves out. */
 export function testCommand(
   { deno, files, launcher = [], env = {}, signal }: TestRun,
 ): Deno.Command {

@@ -24,7 +24,7 @@ export const PLAN: Plan = {
   ],
   entries: ["mod.ts", "haproxy/mod.ts", "multibinder.ts"],
   mostFiles: 15,
-  doors: {
+  publicFiles: {
     "client/": ["command_line.ts"],
     "client/binding/": [
       "binding.ts",
@@ -72,18 +72,19 @@ export const PLAN: Plan = {
       "descriptor.ts",
       "file.ts",
       "file_rights.ts",
+      "peer_closed.ts",
       "poller.ts",
       "readiness.ts",
     ],
     "ffi/libc/": ["abi.ts", "c_string.ts", "errno.ts", "libc.ts", "memory.ts"],
     "ffi/processes/": [
       "accounts.ts",
-      "become.ts",
+
       "block_signals.ts",
       "child_process.ts",
       "default_signals.ts",
+      "exec.ts",
       "executable.ts",
-      "hang_up.ts",
       "orphans.ts",
       "process.ts",
       "process_group.ts",

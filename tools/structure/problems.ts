@@ -15,7 +15,7 @@ export interface Plan {
    */
   readonly layers: readonly (readonly string[])[];
   /** By folder, the files that other folders of the product may import. */
-  readonly doors: Readonly<Record<string, readonly string[]>>;
+  readonly publicFiles: Readonly<Record<string, readonly string[]>>;
   /** The files that users start or import. */
   readonly entries: readonly string[];
   /** How many files a folder may have. */
@@ -29,7 +29,7 @@ export function problemsOf(imports: Imports, plan: Plan): string[] {
   );
   return [
     ...upwardImports(product, plan),
-    ...closedDoors(product, plan),
+    ...privateImports(product, plan),
     ...unusedFiles(product, plan),
     ...importCircles(imports),
     ...crowdedFolders(product, plan),
@@ -72,13 +72,15 @@ function upwardImports(product: Imports, plan: Plan): string[] {
   });
 }
 
-function closedDoors(product: Imports, { doors }: Plan): string[] {
+function privateImports(product: Imports, { publicFiles }: Plan): string[] {
   return [...product].flatMap(([file, targets]) =>
     targets.filter((target) => {
       const folder = folderOf(target);
       if (folder === folderOf(file) || folder === "") return false;
-      return !doors[folder]?.includes(target.slice(folder.length));
-    }).map((target) => `${file} imports ${target}, which is its folder's own`)
+      return !publicFiles[folder]?.includes(target.slice(folder.length));
+    }).map((target) =>
+      `${file} imports ${target}, which is private to its folder`
+    )
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * Which versions of Deno are tested, with which tests: all that depends on
- * Deno. What a version cannot do is named here, test by test, with its reason.
+ * The versions of Deno that are tested, and the tests that depend on Deno. The
+ * tests that fail because of a bug of Deno are named, each with its reason.
  * @module
  */
 

@@ -1,7 +1,7 @@
 /**
  * The tests on every supported version of Deno: `deno task test:versions
- * [--save] [files]` runs the files of selection.ts, or those it is told, with
- * each version from npm. `--save` writes the table of docs/compatibility.md.
+ * [--save] [files]` runs the given files, or those of selection.ts, with each
+ * version from npm. `--save` writes the table of docs/compatibility.md.
  * @module
  */
 

@@ -1,4 +1,4 @@
-import { hasHungUp } from "../../../ffi/processes/hang_up.ts";
+import { isPeerClosed } from "../../../ffi/files/peer_closed.ts";
 import { ProtocolError } from "../../../exchange.ts";
 import type { CallOptions } from "../../session/options.ts";
 import { connect, type Session } from "../../session/session.ts";
@@ -39,7 +39,7 @@ export async function watch(
     console.error(`waiting for the daemon at ${path}`);
   };
   const checkReader = () => {
-    if (hasHungUp(STANDARD_OUTPUT)) stop.abort();
+    if (isPeerClosed(STANDARD_OUTPUT)) stop.abort();
   };
   using _reader = every(Math.min(interval, NOTICE_DELAY), checkReader);
   const options = { timeout: Infinity, signal };

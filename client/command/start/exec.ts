@@ -1,4 +1,4 @@
-import { become } from "../../../ffi/processes/become.ts";
+import { execWithDescriptors } from "../../../ffi/processes/exec.ts";
 import { processId } from "../../../ffi/processes/process.ts";
 import { StartError } from "../../../supervisor/errors.ts";
 import type { Command } from "../command.ts";
@@ -55,7 +55,7 @@ async function exec(options: ExecOptions): Promise<never> {
   ];
   return StartError.during(
     command[0]!,
-    () => become(command, environment, fetched.descriptors),
+    () => execWithDescriptors(command, environment, fetched.descriptors),
   );
 }
 

@@ -1,4 +1,4 @@
-import { become } from "../../../ffi/processes/become.ts";
+import { execWithDescriptors } from "../../../ffi/processes/exec.ts";
 import { FIRST_LISTEN_FD } from "../../../ffi/systemd/listen_fds.ts";
 import {
   initialEnvironment,
@@ -34,7 +34,7 @@ function becomeWithListenPid(command: readonly string[]): never {
     (_, index) => FIRST_LISTEN_FD + index,
   );
   return StartError.during(command[0]!, () =>
-    become(
+    execWithDescriptors(
       command,
       [...environment, `LISTEN_PID=${processId()}`],
       descriptors,

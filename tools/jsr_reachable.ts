@@ -15,7 +15,7 @@ const PATIENCE_MS = 8_000;
  * Requests the packages with Deno, so its cache, proxy and registry settings
  * apply. A refused connection fails within 0.1 s.
  */
-export async function jsrAnswers(): Promise<boolean> {
+export async function isJsrReachable(): Promise<boolean> {
   const project = `${import.meta.dirname}/..`;
   const { imports }: { imports: Record<string, string> } = JSON.parse(
     await Deno.readTextFile(`${project}/imports.json`),

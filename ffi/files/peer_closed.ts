@@ -13,7 +13,7 @@ const layout = abi.layouts.pollfd;
  * Whether the other end of a pipe or a terminal is closed, by poll(2) without
  * writing; false for a file.
  */
-export function hasHungUp(fd: number): boolean {
+export function isPeerClosed(fd: number): boolean {
   const bytes = new Uint8Array(layout.size);
   const view = viewOf(bytes);
   view.setInt32(layout.fd, fd, true);

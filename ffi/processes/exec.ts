@@ -75,7 +75,7 @@ function restore({ target, occupant }: Place): void {
  *
  * @throws {OsError} ENOENT when the program does not exist, EACCES and the like.
  */
-export function become(
+export function execWithDescriptors(
   argv: readonly string[],
   environment: readonly string[],
   descriptors: readonly number[],
