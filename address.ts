@@ -45,16 +45,17 @@ export interface PathAddress {
 export type Address = HostAddress | PathAddress;
 
 /**
- * The text is not a valid address; the message lists the valid forms.
+ * An address, host or port is invalid. The message says what is expected.
  *
  * @example
  * ```ts
  * import { AddressError, parseAddress } from "jsr:@multibinder/client";
  *
  * try {
- *   parseAddress("8000");
+ *   parseAddress("127.0.0.1");
  * } catch (error) {
- *   console.log(error instanceof AddressError); // true
+ *   if (error instanceof AddressError) console.error(error.message);
+ *   // invalid address "127.0.0.1": expected 127.0.0.1:8000, ...
  * }
  * ```
  */
@@ -104,7 +105,7 @@ export function parseAddress(text: string): Address {
  * The address of a host and a port; an empty host means every IPv4 and IPv6
  * address.
  *
- * @throws {AddressError} for a port that is not 0 to 65535.
+ * @throws {AddressError} if the port is not 0 to 65535.
  */
 export function hostAddress(
   kind: InternetKind,

@@ -38,16 +38,17 @@ export interface Call {
 }
 
 /**
- * The daemon's answer violates the protocol, or the connection ended within it.
+ * The answer on the control socket is not valid, or does not have the sockets
+ * that were requested. The connection is closed.
  *
  * @example
  * ```ts no-eval
  * import { bind, ProtocolError } from "jsr:@multibinder/client";
  *
  * try {
- *   using web = await bind("127.0.0.1:8000");
+ *   using web = await bind("127.0.0.1", 8000, { sock: "/run/other.sock" });
  * } catch (error) {
- *   if (error instanceof ProtocolError) console.error("not a multibinder:", error.message);
+ *   if (error instanceof ProtocolError) console.error(error.message);
  * }
  * ```
  */
@@ -56,10 +57,7 @@ export class ProtocolError extends Error {
   override readonly name: string = "ProtocolError";
 }
 
-/**
- * Thrown when the connection ends before an answer begins. The request can be
- * repeated.
- */
+/** The connection ended before the answer began. The request may be repeated. */
 export class ConnectionLost extends ProtocolError {
   /** `ConnectionLost`. */
   override readonly name: string = "ConnectionLost";

@@ -256,8 +256,20 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
 };
 
 /**
- * Thrown on platforms other than Linux x86_64 and aarch64 with glibc, and in a
- * Deno that is too old.
+ * The platform is not Linux x86_64 or aarch64 with glibc, or Deno is older than
+ * 2.5.7. In an older Deno the import of the library throws it, elsewhere the first
+ * call that needs the C library.
+ *
+ * @example
+ * ```ts no-eval
+ * try {
+ *   const { bind } = await import("jsr:@multibinder/client");
+ *   using web = await bind("127.0.0.1", 8000);
+ * } catch (error) {
+ *   if ((error as Error).name !== "UnsupportedPlatformError") throw error;
+ *   Deno.serve({ port: 8000 }, () => new Response("hello\n"));
+ * }
+ * ```
  */
 export class UnsupportedPlatformError extends Error {
   /** `UnsupportedPlatformError`. */

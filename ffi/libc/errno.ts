@@ -34,10 +34,9 @@ export function errnoName(errno: number): string {
 }
 
 /**
- * A function of the C library failed.
- *
- * `errno` is the number of the error, `code` its name (errno(3)) and `syscall` the
- * function.
+ * A call of the C library failed. `errno` is the number of the error, `code` its
+ * name (errno(3)), `syscall` the function. The man page of the function, such as
+ * bind(2), lists its errors.
  *
  * @example
  * ```ts

@@ -497,7 +497,22 @@ const SYMBOLS = {
 /** The declared functions of the C library. */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/** Thrown when no granted permission covers the C library. */
+/**
+ * This program has no permission to open the C library. The message names the
+ * flag, such as `--allow-ffi=/lib/x86_64-linux-gnu/libc.so.6`. The first call
+ * that needs the C library throws it (dlopen(3)).
+ *
+ * @example
+ * ```ts no-eval
+ * import { bind, MissingPermissionError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   using web = await bind("127.0.0.1", 8000);
+ * } catch (error) {
+ *   if (error instanceof MissingPermissionError) console.error(error.message);
+ * }
+ * ```
+ */
 export class MissingPermissionError extends Error {
   /** `MissingPermissionError`. */
   override readonly name = "MissingPermissionError";

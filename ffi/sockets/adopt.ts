@@ -93,7 +93,7 @@ export class AdoptionError extends Error {
   /** `AdoptionError`. */
   override readonly name = "AdoptionError";
 
-  /** Names the step that failed and why. */
+  /** `cause` is the reason why `step` failed. */
   constructor(
     /** `permission`, `open`, `locate`, `watch`, `keep`, `withdraw`, `unblock`, `replace` or `register`. */
     readonly step: string,

@@ -37,7 +37,21 @@ export interface UnixAddress {
 /** An address that a socket can be bound or connected to. */
 export type SocketAddress = InternetAddress | UnixAddress;
 
-/** An address that a sockaddr cannot hold. */
+/**
+ * An address does not fit in a sockaddr: a path is longer than 107 bytes or
+ * contains a NUL (unix(7)), or a host is not a numeric address.
+ *
+ * @example
+ * ```ts no-eval
+ * import { connect, SocketAddressError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   using session = await connect({ sock: `/run/${"x".repeat(200)}` });
+ * } catch (error) {
+ *   if (error instanceof SocketAddressError) console.error(error.message);
+ * }
+ * ```
+ */
 export class SocketAddressError extends Error {
   /** `SocketAddressError`. */
   override readonly name = "SocketAddressError";

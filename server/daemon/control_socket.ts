@@ -29,7 +29,22 @@ export interface ControlAccess {
   gid?: number;
 }
 
-/** The path of the control socket is in use or cannot be used. */
+/**
+ * The path of the control socket is in use: another server listens on it, or the
+ * file is not a socket. The daemon never removes such a file (bind(2): EADDRINUSE).
+ *
+ * @example
+ * ```ts no-eval
+ * import { ControlSocketError, serve } from "jsr:@multibinder/server";
+ *
+ * try {
+ *   await using server = serve({ path: "/run/multibinder.sock" });
+ *   await server.finished;
+ * } catch (error) {
+ *   if (error instanceof ControlSocketError) console.error(error.message);
+ * }
+ * ```
+ */
 export class ControlSocketError extends Error {
   /** `ControlSocketError`. */
   override readonly name = "ControlSocketError";

@@ -56,7 +56,21 @@ export interface Policy {
   decide(client: ClientCredentials, request: AccessRequest): Decision;
 }
 
-/** An invalid policy file. */
+/**
+ * A policy file is invalid. The message is `path:line: reason`. docs/policy.md
+ * describes the format.
+ *
+ * @example
+ * ```ts no-eval
+ * import { loadPolicy, PolicyError } from "jsr:@multibinder/server";
+ *
+ * try {
+ *   loadPolicy("/etc/multibinder/policy.jsonc");
+ * } catch (error) {
+ *   if (error instanceof PolicyError) console.error(error.path, error.line);
+ * }
+ * ```
+ */
 export class PolicyError extends Error {
   /** `PolicyError`. */
   override readonly name = "PolicyError";
