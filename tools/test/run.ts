@@ -137,11 +137,8 @@ async function runAll(
   const results: Result[] = [];
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
-      for (const each of running) {
-        each.kill();
-        console.log(`=== ${each.part.name}: interrupted\n${each.output}`);
-      }
-      Deno.exit(130);
+      waiting.length = 0;
+      for (const each of running) each.end();
     });
   }
   const work = async () => {
