@@ -57,6 +57,7 @@ import {
 } from "../files/descriptor.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { readFile } from "../files/file.ts";
+import { isOlder } from "../libc/deno_version.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 import { openDescriptors } from "../processes/process.ts";
@@ -321,11 +322,6 @@ function placeFor(shared: SocketAddress): Place {
   return { transport: "tcp", hostname: LOOPBACK, port: 0 };
 }
 
-/** Whether this Deno is older than 2.`minor`. */
-function isDenoBefore(minor: number): boolean {
-  return Number(Deno.version.deno.split(".")[1]) < minor;
-}
-
 function requireGrant(grant: Deno.NetPermissionDescriptor, flag: string): void {
   const { state } = Deno.permissions.querySync(grant);
   ensure(state === "granted", `run again with ${flag}`);
@@ -358,7 +354,7 @@ function openOnce<T>(place: Place, open: (place: Place) => T): T {
   } catch (cause) {
     // Before 2.8 Deno treats an abstract name as a path and checks its
     // permission.
-    if (place.transport === "tcp" || !isDenoBefore(8)) throw cause;
+    if (place.transport === "tcp" || !isOlder("2.8.0")) throw cause;
     throw new Error("run again with -A, or with Deno 2.8 or newer", { cause });
   }
 }

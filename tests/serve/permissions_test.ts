@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { bind } from "../../client.ts";
+import { isOlder } from "../../ffi/libc/deno_version.ts";
 import { Daemon } from "../support/daemon.ts";
 import { Program } from "../support/program.ts";
 import { libcPath, Scratch, treePath } from "../support/tree.ts";
@@ -74,7 +75,7 @@ for (const script of ["service.ts", "echo.ts"]) {
   });
 }
 
-const isBefore28 = Number(Deno.version.deno.split(".")[1]) < 8;
+const isBefore28 = isOlder("2.8.0");
 
 Deno.test("a UNIX socket needs --allow-net, and -A before Deno 2.8", async () => {
   await using scratch = await Scratch.make();

@@ -1,24 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { FACES, FOLDERS } from "../support/permissions/sources.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 
 /** The files and folders of the product. */
-const PRODUCT = [
-  "mod.ts",
-  "server.ts",
-  "client.ts",
-  "multibinder.ts",
-  "protocol.ts",
-  "address.ts",
-  "duration.ts",
-  "exchange.ts",
-  "version.ts",
-  "imports.json",
-  "server",
-  "client",
-  "haproxy",
-  "supervisor",
-  "ffi",
-];
+const PRODUCT = [...FACES, ...FOLDERS, "imports.json"];
 
 async function copyOfProduct(scratch: Scratch): Promise<string> {
   const tree = scratch.join("tree");

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isOlder } from "../../ffi/libc/deno_version.ts";
 import { eventually } from "./eventually.ts";
 
 /** A process's descriptors: what each number refers to, `socket:[123]`. */
@@ -23,13 +24,7 @@ export async function descriptorsOf(pid: number): Promise<Map<number, string>> {
 const SIGUSR1_BIT = 1n << 9n;
 
 /** Since 2.9.2 Deno installs a handler for SIGUSR1 half a second after its start. */
-const HAS_SIGNAL_HANDLER: boolean = isFrom(2, 9, 2);
-
-function isFrom(...least: number[]): boolean {
-  const version = Deno.version.deno.split(/[.+-]/).map(Number);
-  const at = least.findIndex((each, index) => each !== version[index]);
-  return at === -1 || version[at]! > least[at]!;
-}
+const HAS_SIGNAL_HANDLER: boolean = !isOlder("2.9.2");
 
 async function hasSignalHandler(pid: number): Promise<boolean> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);

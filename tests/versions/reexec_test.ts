@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { bind, connect } from "../../client.ts";
-import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { bind } from "../../client.ts";
+import { requestText } from "../support/raw_connection.ts";
 import { CopiedDaemon, linkOrCopy } from "../support/upgrade/copied_daemon.ts";
 import {
   denoOf,
@@ -20,11 +20,11 @@ for (const version of OTHERS) {
     await using daemon = await CopiedDaemon.start();
     const { sock } = daemon;
     using web = await bind("127.0.0.1", 0, { sock });
-    using session = await connect({ sock });
+    using session = await daemon.session();
     const { pid } = await session.status();
     const listed = await session.list();
     for (const next of [version, Deno.version.deno]) {
-      using connection = RawConnection.open(sock);
+      using connection = daemon.rawConnection();
       const request = requestText(1, "status");
       await connection.send(request.slice(0, 20));
       await install(daemon, next);

@@ -5,6 +5,7 @@
  */
 
 import { fromFileUrl, relative } from "@std/path";
+import { isOlder } from "../../ffi/libc/deno_version.ts";
 import { LEFT_OUT as ON_AARCH64 } from "../aarch64/selection.ts";
 import { leftOutIn } from "../versions/selection.ts";
 
@@ -16,8 +17,7 @@ const all = Deno.build.arch === "aarch64"
 const waiting = new Set(Object.keys(all[file] ?? {}));
 
 // Before Deno 2.8 the sanitizer calls a library that stays open a leak.
-const [, minor = 0] = Deno.version.deno.split(".").map(Number);
-const sanitizer = minor < 8 ? { sanitizeResources: false } : {};
+const sanitizer = isOlder("2.8.0") ? { sanitizeResources: false } : {};
 
 /** The test that these arguments of `Deno.test` register. */
 function definitionOf(args: readonly unknown[]): Partial<Deno.TestDefinition> {

@@ -76,7 +76,14 @@ export const PLAN: Plan = {
       "poller.ts",
       "readiness.ts",
     ],
-    "ffi/libc/": ["abi.ts", "c_string.ts", "errno.ts", "libc.ts", "memory.ts"],
+    "ffi/libc/": [
+      "abi.ts",
+      "c_string.ts",
+      "deno_version.ts",
+      "errno.ts",
+      "libc.ts",
+      "memory.ts",
+    ],
     "ffi/processes/": [
       "accounts.ts",
 

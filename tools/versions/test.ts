@@ -8,13 +8,15 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { printLeftOut } from "../other_denos/left_out.ts";
-import { npmDeno } from "../other_denos/npm_deno.ts";
+import { type NpmDeno, npmDeno } from "../other_denos/npm_deno.ts";
 import {
   endingSignal,
   testCommand,
+  type TestRun,
   TREE,
   write,
 } from "../other_denos/run_tests.ts";
+import { countsIn } from "../test/part.ts";
 import { testFiles } from "../test/test_files.ts";
 import { leftOutIn, SELECTED, UNSUPPORTED, VERSIONS } from "./selection.ts";
 import { type VersionResult, writeTable } from "./table.ts";
@@ -24,36 +26,19 @@ const JOBS = 2;
 
 const decoder = new TextDecoder();
 
-/** The counts in the last line of `deno test`. */
-function countsIn(output: string): Pick<VersionResult, "passed" | "failed"> {
-  const [, passed, failed] =
-    /^(?:ok|FAILED) \| (\d+) passed.* \| (\d+) failed/m.exec(output) ?? [];
-  return { passed: Number(passed ?? 0), failed: Number(failed ?? 1) };
-}
-
-async function testVersion(
-  version: string,
-  files: readonly string[],
-  { denos, signal }: { denos: Record<string, string>; signal: AbortSignal },
-): Promise<VersionResult> {
-  const deno = await npmDeno(TREE, "x86_64", version);
-  const env = { NO_COLOR: "1", MULTIBINDER_DENOS: JSON.stringify(denos) };
-  const { stdout, stderr, success } = await testCommand({
-    deno,
-    files,
-    env,
-    signal,
-  }).output();
+async function testVersion(run: TestRun): Promise<VersionResult> {
+  const { files, deno: { version } } = run;
+  const { stdout, stderr, success } = await testCommand(run).output();
   await write(Deno.stdout, new TextEncoder().encode(`=== Deno ${version}\n`));
   const leftOut = leftOutIn(version);
   printLeftOut(leftOut, files);
   await write(Deno.stdout, stdout);
   await write(Deno.stderr, stderr);
-  const counts = countsIn(decoder.decode(stdout));
+  const { summaries, passed, failed } = countsIn(decoder.decode(stdout));
   return {
     version,
-    ...counts,
-    failed: success ? counts.failed : Math.max(1, counts.failed),
+    passed,
+    failed: success && summaries > 0 ? failed : Math.max(1, failed),
     leftOut: files.reduce(
       (sum, file) => sum + Object.keys(leftOut[file] ?? {}).length,
       0,
@@ -75,16 +60,21 @@ async function main(args: string[]): Promise<boolean> {
     ? files
     : await testFiles(TREE, ["tests/versions"]);
   const signal = endingSignal();
-  const denos: Record<string, string> = {};
+  const denos: NpmDeno[] = [];
   for (const version of [UNSUPPORTED, ...VERSIONS]) {
-    denos[version] = (await npmDeno(TREE, "x86_64", version)).path;
+    denos.push(await npmDeno(TREE, "x86_64", version));
   }
-  const waiting: string[] = [...VERSIONS];
+  const paths = denos.map(({ version, path }) => [version, path]);
+  const env = {
+    NO_COLOR: "1",
+    MULTIBINDER_DENOS: JSON.stringify(Object.fromEntries(paths)),
+  };
+  const waiting = denos.filter(({ version }) => version !== UNSUPPORTED);
   const results: VersionResult[] = [];
   await Promise.all(Array.from({ length: JOBS }, async () => {
-    for (let version; (version = waiting.shift()) !== undefined;) {
-      const chosen = version === Deno.version.deno ? ownFiles : files;
-      results.push(await testVersion(version, chosen, { denos, signal }));
+    for (let deno; (deno = waiting.shift()) !== undefined;) {
+      const chosen = deno.version === Deno.version.deno ? ownFiles : files;
+      results.push(await testVersion({ deno, files: chosen, env, signal }));
     }
   }));
   const order = (version: string) => VERSIONS.findIndex((v) => v === version);

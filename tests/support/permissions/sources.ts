@@ -10,8 +10,12 @@ export interface Source {
 }
 
 const ROOT = treePath("");
-const FOLDERS = ["ffi", "supervisor", "server", "client", "haproxy"];
-const FACES = [
+
+/** The folders that are published. */
+export const FOLDERS = ["ffi", "supervisor", "server", "client", "haproxy"];
+
+/** The files beside them, the binary's face included. */
+export const FACES = [
   "mod.ts",
   "server.ts",
   "client.ts",
@@ -20,6 +24,7 @@ const FACES = [
   "address.ts",
   "duration.ts",
   "exchange.ts",
+  "version.ts",
 ];
 
 async function* filesUnder(folder: string): AsyncGenerator<string> {
