@@ -108,7 +108,7 @@ for (const [address, says] of INVALID_HOSTS) {
       await assertRejects(() => bindAll([{ address, port }]), AddressError),
     ];
     for (const { message } of errors) {
-      assertStringIncludes(message, `"${address}" ${says}`);
+      assertStringIncludes(message, `invalid host "${address}": ${says}`);
     }
   });
 }

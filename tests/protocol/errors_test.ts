@@ -158,14 +158,14 @@ Deno.test("an unknown method is answered with -32601, and the error names it", a
 const HOST = { address: "127.0.0.1", port: 0 };
 
 const WRONG_PARAMS: [params: unknown, named: string][] = [
-  [undefined, "expected [{"],
-  [null, "expected [{"],
-  [HOST, "expected [{"],
-  [[], "expected [{"],
-  [[HOST, HOST], "expected [{"],
-  [["127.0.0.1:0"], "expected [{"],
-  [[[HOST]], "expected [{"],
-  [[null], "expected [{"],
+  [undefined, "bind takes [{"],
+  [null, "bind takes [{"],
+  [HOST, "bind takes [{"],
+  [[], "bind takes [{"],
+  [[HOST, HOST], "bind takes [{"],
+  [["127.0.0.1:0"], "bind takes [{"],
+  [[[HOST]], "bind takes [{"],
+  [[null], "bind takes [{"],
   [[{}], "address"],
   [[{ port: 80 }], "address"],
   [[{ ...HOST, address: 1 }], "address"],
