@@ -15,7 +15,7 @@ import { ControlSocketError } from "./daemon/control_socket.ts";
 import type { Daemon } from "./daemon/daemon.ts";
 import { InheritedState } from "./reexec/inherited_state.ts";
 import type { Log } from "./log/log.ts";
-import { readCommandLine, usageOf } from "./options.ts";
+import { readCommandLine } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
 import {
   initialPolicy,
@@ -191,7 +191,7 @@ export async function main(
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`${program}: ${error.message}\n\n${usageOf(program)}`);
+      console.error(`${program}: ${error.message}\nsee "${program} --help"`);
       return 2;
     }
     const expected = EXPECTED.some((type) => error instanceof type);

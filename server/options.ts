@@ -11,7 +11,7 @@ import type { StartOptions } from "./start.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The text of `--help`. */
-export function usageOf(program: string): string {
+function usageOf(program: string): string {
   return `Usage: ${program} [options] <control.sock>
 
 Binds listening sockets and hands them to other programs over the control socket.

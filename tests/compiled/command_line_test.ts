@@ -67,13 +67,13 @@ const WRONG: [what: string, args: string[], says: string, help: string][] = [
     "no path",
     ["server"],
     "multibinder server: missing path of",
-    "Usage: multibinder server [",
+    'see "multibinder server --help"',
   ],
   [
     "an unknown option",
     ["server", "-x"],
     "multibinder server: unknown option",
-    "Usage: multibinder server [",
+    'see "multibinder server --help"',
   ],
   [
     "an unexpected argument",
