@@ -4,6 +4,7 @@ import { load } from "../../examples/demo/load.ts";
 import { clientCommand, portOf } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { settledWithChildren } from "../support/process_state.ts";
 import { Program } from "../support/program.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 
@@ -123,6 +124,9 @@ for (const example of EXAMPLES) {
       assertEquals(losses, []);
       assert(latencies.length > 0);
       assertEquals(names.size, 4, [...names].join());
+      const [, pid] = /generation 4: started .* as process (\d+)/
+        .exec(run.errors.text) ?? [];
+      await settledWithChildren(Number(pid));
       run.signal("SIGTERM");
       assertEquals((await run.end()).code, 0);
     },

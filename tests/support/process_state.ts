@@ -57,6 +57,24 @@ export async function settledAs(pid: number, program: string): Promise<void> {
   });
 }
 
+/**
+ * Waits until a process and its children sleep. Once a HAProxy 2.6 did not end on
+ * a SIGUSR1 that arrived a moment after its first answer.
+ */
+export async function settledWithChildren(pid: number): Promise<void> {
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
+  const pids = [
+    String(pid),
+    ...children.split(" ").filter((one) => one !== ""),
+  ];
+  for (const each of pids) {
+    await eventually(`process ${each} sleeps`, async () => {
+      const stat = await Deno.readTextFile(`/proc/${each}/stat`);
+      return stat[stat.lastIndexOf(")") + 2] === "S";
+    });
+  }
+}
+
 /** The blocked signals of each thread, as a bit mask. */
 export async function blockedSignals(
   pid: number,
