@@ -1,5 +1,5 @@
 /**
- * One grammar for the addresses that a socket is bound to.
+ * The grammar of socket addresses.
  *
  * ```text
  * 127.0.0.1:8000   [::1]:8000   localhost:8000   :8000 (every IPv4 and IPv6 address)
@@ -29,7 +29,7 @@ export interface HostAddress {
   port: number;
   /** Whether an IPv6 socket refuses IPv4. Default: true. */
   v6only: boolean;
-  /** The network interface it is bound to. Default: all of them. */
+  /** The network interface it is bound to. Default: all. */
   device?: string;
 }
 
@@ -41,16 +41,30 @@ export interface PathAddress {
   path: string;
 }
 
-/** What a socket is bound to. */
+/** The address of a socket. */
 export type Address = HostAddress | PathAddress;
 
-/** A text that is no address. */
+/**
+ * An address, host or port is invalid. The message says what is expected.
+ *
+ * @example
+ * ```ts
+ * import { AddressError, parseAddress } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   parseAddress("127.0.0.1");
+ * } catch (error) {
+ *   if (error instanceof AddressError) console.error(error.message);
+ *   // invalid address "127.0.0.1": expected 127.0.0.1:8000, ...
+ * }
+ * ```
+ */
 export class AddressError extends Error {
   /** `AddressError`. */
   override readonly name = "AddressError";
 }
 
-/** Whether the address is a host and a port. */
+/** Whether the address has a host and a port. */
 export function hasHost(address: Address): address is HostAddress {
   return address.kind === "tcp" || address.kind === "udp";
 }
@@ -59,12 +73,12 @@ const PATH = /^(unix|seqpacket|unixgram):(.+)$/s;
 const HOST =
   /^(?:(tcp|udp):\/\/)?(?:\[([^[\]/]*:[^[\]/]*)\]|([^:[\]/]*)):(\d{1,5})$/;
 const EXAMPLES =
-  "write 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
+  "expected 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
 
 /**
- * Reads an address.
+ * Parse an address.
  *
- * @throws {AddressError} for a text that is none.
+ * @throws {AddressError} for an invalid address.
  *
  * @example
  * ```ts
@@ -80,7 +94,7 @@ export function parseAddress(text: string): Address {
   const parts = HOST.exec(text);
   if (parts === null) {
     throw new AddressError(
-      `${JSON.stringify(text)} is no address: ${EXAMPLES}`,
+      `invalid address ${JSON.stringify(text)}: ${EXAMPLES}`,
     );
   }
   const kind = (parts[1] ?? "tcp") as InternetKind;
@@ -88,9 +102,10 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * A host and a port; no host at all is every IPv4 and IPv6 address.
+ * The address of a host and a port; an empty host means every IPv4 and IPv6
+ * address.
  *
- * @throws {AddressError} for a port that is not 0 to 65535.
+ * @throws {AddressError} if the port is not 0 to 65535.
  */
 export function hostAddress(
   kind: InternetKind,
@@ -98,7 +113,7 @@ export function hostAddress(
   port: number,
 ): HostAddress {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new AddressError(`${port} is no port: 0 to 65535`);
+    throw new AddressError(`invalid port ${port}: expected 0 to 65535`);
   }
   return host === ""
     ? { kind, host: "::", port, v6only: false }
@@ -106,8 +121,8 @@ export function hostAddress(
 }
 
 /**
- * The address as {@linkcode parseAddress} reads it; `tcp://` is left out where
- * nothing else could be meant.
+ * Format an address for {@linkcode parseAddress}, without `tcp://` unless the
+ * host would be read as another kind.
  */
 export function formatAddress(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
@@ -116,7 +131,7 @@ export function formatAddress(address: Address): string {
   return `${prefix}${bracketed(address)}:${address.port}`;
 }
 
-/** A machine may be called what a path begins with. */
+/** A host may be named like the prefix of a path. */
 function isPathKind(host: string): boolean {
   return host === "unix" || host === "seqpacket" || host === "unixgram";
 }
@@ -127,9 +142,8 @@ function bracketed({ host, v6only }: HostAddress): string {
 }
 
 /**
- * What two requests for the same socket have in common: kind, canonical
- * address, port, interface and, for IPv6, whether IPv4 is refused. A name stays
- * a name: it has to be resolved first.
+ * The key that identifies a socket: kind, canonical address, port, interface
+ * and, for IPv6, whether IPv4 is refused. Host names are not resolved.
  */
 export function identityOf(address: Address): string {
   if (!hasHost(address)) return canonicalIdentity(address);
@@ -138,7 +152,7 @@ export function identityOf(address: Address): string {
   return canonicalIdentity({ ...address, host });
 }
 
-/** {@linkcode identityOf} an address whose host is canonical already. */
+/** Same as {@linkcode identityOf}, for an address with a canonical host. */
 export function canonicalIdentity(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
   const { kind, host, port, v6only, device } = address;

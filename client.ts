@@ -9,8 +9,8 @@
  * createServer((_, answer) => answer.end("hello\n")).listen({ fd: web.dup() });
  * ```
  *
- * Run directly it is the command line, which starts any other program with
- * such sockets:
+ * As a program it is the command line, which passes the sockets to any other
+ * program:
  *
  * ```sh
  * deno run --no-config -A jsr:@multibinder/client run 127.0.0.1:8000 -- node server.mjs

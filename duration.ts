@@ -1,5 +1,5 @@
 /**
- * Durations as command lines take them and as people read them.
+ * Parses and formats durations.
  *
  * @module
  */
@@ -10,12 +10,12 @@ const UNITS: Readonly<Record<string, number>> = {
   min: 60_000,
 };
 
-/** The longest that a timer takes, in ms. */
+/** The longest duration of a timer, in ms. */
 const LONGEST = 0x7fffffff;
 
 /**
- * Milliseconds of `2s`, `500ms`, `1.5`, `2min`; a bare number is seconds.
- * `undefined` for anything else.
+ * Parse `2s`, `500ms`, `1.5` or `2min` to milliseconds; a bare number is
+ * seconds. `undefined` for an invalid duration.
  */
 export function parseDuration(text: string): number | undefined {
   const parts = /^(\d+(?:\.\d+)?)(ms|s|min|)$/.exec(text);
@@ -24,7 +24,7 @@ export function parseDuration(text: string): number | undefined {
   return duration > LONGEST ? undefined : duration;
 }
 
-/** A duration in ms as a person says it: `250 ms`, `1.5 s`. */
+/** Format a duration in ms: `250 ms`, `1.5 s`. */
 export function formatDuration(duration: number): string {
   return duration < 1000 ? `${duration} ms` : `${duration / 1000} s`;
 }

@@ -1,6 +1,6 @@
 /**
- * One message to a daemon and the answer to it. The client library and a
- * daemon that takes over from another one share this.
+ * Sends one message to a daemon and receives the answer. The client library and
+ * the takeover client share this file.
  *
  * @module
  */
@@ -18,39 +18,53 @@ import {
   FramingError,
 } from "./protocol.ts";
 
-/** The longest answer, in bytes: a list of 10,000 binds has some 3 MB. */
+/** The longest answer, in bytes; a list of 10,000 binds has about 3 MB. */
 const MAX_ANSWER = 64 * 1024 * 1024;
 
-/** An exchange yields one where it has to wait until a socket is ready. */
+/** Yielded by an exchange that must wait until a socket is ready. */
 export interface SocketWait {
   fd: number;
   readiness: Readiness;
-  /** What has not happened yet, for the error when it never does. */
+  /** The reason for a timeout error. */
   missing: string;
 }
 
-/** What a request asks for. */
+/** The method and params of a request. */
 export interface Call {
   /** Such as `bind`. */
   method: string;
-  /** As the method takes them. */
+  /** The params of the method. */
   params?: unknown;
 }
 
-/** What came on the control socket is not what a multibinder answers. */
+/**
+ * The answer on the control socket is not valid, or does not have the sockets
+ * that were requested. The connection is closed.
+ *
+ * @example
+ * ```ts no-eval
+ * import { bind, ProtocolError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   using web = await bind("127.0.0.1", 8000, { sock: "/run/other.sock" });
+ * } catch (error) {
+ *   if (error instanceof ProtocolError) console.error(error.message);
+ * }
+ * ```
+ */
 export class ProtocolError extends Error {
   /** `ProtocolError`. */
   override readonly name: string = "ProtocolError";
 }
 
-/** The connection ended before an answer began: the request may be repeated. */
+/** The connection ended before the answer began. The request may be repeated. */
 export class ConnectionLost extends ProtocolError {
   /** `ConnectionLost`. */
   override readonly name: string = "ConnectionLost";
 }
 
 /**
- * Sends one request and receives the answer, which may be an error. The caller
+ * Send one request and receive the answer, which can be an error. The caller
  * owns the descriptors.
  *
  * @throws as {@linkcode exchangeMessages} and {@linkcode readAnswer}.
@@ -71,8 +85,8 @@ export function* exchangeRequest(
 }
 
 /**
- * Sends one message and receives one, with its descriptors, which the caller
- * owns.
+ * Send one message and receive one with its descriptors. The caller owns the
+ * descriptors.
  *
  * @throws {ConnectionLost} when the connection ends before an answer begins.
  * @throws {ProtocolError} when the answer is not JSON or is cut off.
@@ -104,7 +118,7 @@ function* sendAll(
   while (rest.length > 0) {
     const sent = unlessLost(() => send(fd, rest));
     if (sent === -1) {
-      const missing = "the daemon does not take in the request";
+      const missing = "the daemon does not read the request";
       yield { fd, readiness: "write", missing };
     } else {
       rest = rest.subarray(sent);
@@ -112,7 +126,10 @@ function* sendAll(
   }
 }
 
-/** If the connection is `lost`, all that can be received has arrived. */
+/**
+ * Receives a message. After a connection is `lost`, no more data arrives, so it
+ * does not wait.
+ */
 function* receiveMessage(
   fd: number,
   lost: ConnectionLost | undefined,
@@ -145,7 +162,7 @@ function* receiveMessage(
       if (received.bytes.length === 0) {
         throw framing.pending.length === 0
           ? new ConnectionLost("the daemon closed the connection unanswered")
-          : new ProtocolError("the daemon's answer ended in the middle");
+          : new ProtocolError("the daemon's answer is incomplete");
       }
       framing.append(received.bytes);
       const message = framing.next();
@@ -170,7 +187,7 @@ function decodeAnswer(message: Uint8Array<ArrayBuffer>): unknown {
 
 function notJson(cause: unknown): ProtocolError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new ProtocolError(`the daemon's answer is no JSON: ${reason}`, {
+  return new ProtocolError(`the daemon's answer is not JSON: ${reason}`, {
     cause,
   });
 }
@@ -192,18 +209,18 @@ function unlessLost<T>(call: () => T): T {
 }
 
 /**
- * Reads the answer to the request with that id.
+ * Check and return the answer to the request with the given id.
  *
  * @throws {ProtocolError} when it is not an answer to this request.
  */
 export function readAnswer(message: unknown, id: string): Answer {
   if (typeof message !== "object" || message === null) {
-    throw new ProtocolError("the daemon's answer is no object");
+    throw new ProtocolError("the daemon's answer is not an object");
   }
   const answer = message as Answer;
   const error = readError(answer);
-  // An error may have no id: the Ruby server leaves it out for a method that it
-  // does not know, and no server knows the id of a request that it cannot read.
+  // An error can have no id: the Ruby server omits it for an unknown method,
+  // and a server cannot know the id of a malformed request.
   const anonymous = error !== undefined && (answer.id ?? null) === null;
   if (answer.id !== id && !anonymous) {
     throw new ProtocolError(
@@ -218,7 +235,7 @@ function readError(answer: Answer): ErrorObject | undefined {
   if (error === undefined || error === null) return undefined;
   const { code, message, data } = error;
   if (typeof code !== "number" || typeof message !== "string") {
-    throw new ProtocolError("the error in the daemon's answer is none");
+    throw new ProtocolError("the error in the daemon's answer is invalid");
   }
   return { code, message, data };
 }

@@ -1,6 +1,6 @@
 /**
- * Both sides of multibinder in one import: the daemon, which binds LISTEN
- * sockets for other programs, and the client, which receives them.
+ * The daemon of multibinder, which binds listening sockets for other programs,
+ * and the client, which receives them.
  *
  * ```ts no-eval
  * import { bind, serve } from "jsr:@multibinder/multibinder";

@@ -1,7 +1,7 @@
 /**
- * The program that `deno task compile` makes one binary of: the daemon as
- * `multibinder server`, the client's commands as `multibinder exec` and so on.
- * A side is loaded only when it is asked for.
+ * The program that `deno task compile` compiles: the daemon is
+ * `multibinder server`, the client's commands are `multibinder exec` and so on.
+ * It loads only the side that runs.
  *
  * @module
  */
@@ -21,9 +21,9 @@ if (Deno.args[0] === SERVER) {
     await main(Deno.args, {
       name: "multibinder",
       purpose:
-        "Binds LISTEN sockets for other programs and hands them over a control socket.",
+        "Binds listening sockets and passes them to other programs over a control socket.",
       furtherCommands:
-        `  ${SERVER} [options] PATH             the daemon, with its control socket at PATH\n`,
+        `  ${SERVER} [options] PATH             run the daemon with its control socket at PATH\n`,
     }),
   );
 }

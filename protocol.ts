@@ -1,42 +1,44 @@
 /**
- * What both sides say on the control socket: JSON-RPC 2.0 objects, one after
- * another on a stream, an answer's descriptors in its ancillary data.
+ * The protocol of the control socket: a stream of JSON-RPC 2.0 objects. The
+ * ancillary data of an answer carries its descriptors.
  *
  * @module
  */
 import type { Kind } from "./address.ts";
 
-/** The numbers in an error answer. */
+/** The codes of error answers. */
 export const ErrorCode = {
-  /** What came is no JSON. */
+  /** The request is not JSON. */
   PARSE_ERROR: -32700,
-  /** JSON, but no request; also: longer than {@linkcode MAX_REQUEST}. */
+  /** JSON that is not a request, or longer than {@linkcode MAX_REQUEST}. */
   INVALID_REQUEST: -32600,
-  /** No such method. */
+  /** The method does not exist. */
   METHOD_NOT_FOUND: -32601,
-  /** The method has no use for these params. */
+  /** The params are invalid for the method. */
   INVALID_PARAMS: -32602,
-  /** The daemon's own fault. */
+  /** An internal error of the daemon. */
   INTERNAL_ERROR: -32603,
-  /** The socket could not be made, bound or listened on; data says why. */
+  /**
+   * The socket cannot be created, bound or listened on; `data` has the reason.
+   */
   COULD_NOT_BIND: 10000,
-  /** The policy says no. */
+  /** The policy denies the request. */
   DENIED: 10001,
-  /** The daemon has no descriptor left. */
+  /** The daemon has no spare descriptor. */
   NO_DESCRIPTORS: 10002,
   /** One of the daemon's own limits is reached. */
   LIMIT_REACHED: 10003,
-  /** Nothing is bound to that address. */
+  /** No socket is bound to that address. */
   NO_SUCH_BIND: 10004,
 } as const;
 
 /** The longest request, in bytes. */
 export const MAX_REQUEST = 64 * 1024;
 
-/** The backlog of a bind that names none, as the Ruby multibinder has it. */
+/** The default backlog, the same as in the Ruby multibinder. */
 export const DEFAULT_BACKLOG = 1000;
 
-/** The methods that the daemon has. */
+/** The methods of the daemon. */
 export const METHODS = ["bind", "list", "release", "status"] as const;
 
 /** The name of a method. */
@@ -47,26 +49,29 @@ export function isMethod(name: string): name is Method {
   return (METHODS as readonly string[]).includes(name);
 }
 
-/** What ties an answer to its request. */
+/** The id that links an answer to its request. */
 export type RequestId = string | number | null;
 
 /**
- * How a socket shall be, beside what it is bound to. Each kind of socket takes
- * its own; what is left out is as the kernel has it. A repeated `bind` applies
- * what it names to the socket that is there.
+ * Socket options of `bind`. Each kind of socket takes its own options; a
+ * missing option has the kernel's default. A repeated `bind` applies its
+ * options to the existing socket.
  */
 export interface WireOptions {
-  /** How many connections may wait to be accepted (listen(2)). Default: 1000. */
+  /** The length limit of the accept queue (listen(2)). Default: 1000. */
   backlog?: number;
   /** SO_REUSEPORT, socket(7). */
   reuse_port?: boolean;
-  /** IP_FREEBIND, ip(7): also an address that this machine does not have. */
+  /** IP_FREEBIND, ip(7): allows an address that this machine does not have. */
   free_bind?: boolean;
   /** IP_TRANSPARENT, ip(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   transparent?: boolean;
   /** TCP_DEFER_ACCEPT, tcp(7), in s. */
   defer_accept?: number;
-  /** TCP_FASTOPEN, tcp(7): how many may wait that have sent data with a SYN. */
+  /**
+   * TCP_FASTOPEN, tcp(7): the limit of pending connections with data in the
+   * SYN.
+   */
   fast_open?: number;
   /** SO_MARK, socket(7); needs CAP_NET_ADMIN or CAP_NET_RAW. */
   mark?: number;
@@ -88,9 +93,9 @@ export interface BindParams extends WireOptions {
   address?: string;
   /** 0 to 65535; 0 lets the kernel choose. */
   port?: number;
-  /** The path of a UNIX socket, or `@name`, in place of address and port. */
+  /** The path of a UNIX socket, or `@name`, instead of address and port. */
   path?: string;
-  /** Default: `tcp`, with a path `unix`. */
+  /** Default: `tcp`, or `unix` with a path. */
   kind?: Kind;
   /** Whether an IPv6 socket refuses IPv4. Default: true. */
   v6only?: boolean;
@@ -98,9 +103,69 @@ export interface BindParams extends WireOptions {
   device?: string;
 }
 
-/** What failed in the kernel, in the `data` of an error answer. */
+/** The options of `bind`: those of {@linkcode WireOptions} and of the address. */
+export type BindOptionName = keyof WireOptions | "v6only" | "device";
+
+/** The value that an option takes. */
+export type BindOptionValue =
+  | "boolean"
+  /** A network interface, such as `eth0`. */
+  | "interface"
+  /** Permissions as octal text, such as `0660`. */
+  | "mode"
+  /** A user or a group, by name or number. */
+  | "account"
+  /** A whole number, both ends included. */
+  | { readonly least: number; readonly most: number };
+
+/** An option of `bind`. */
+export interface BindOption {
+  /** The kinds of socket that take it. */
+  readonly kinds: readonly Kind[];
+  /** The value that it takes. */
+  readonly value: BindOptionValue;
+}
+
+const INTERNET: readonly Kind[] = ["tcp", "udp"];
+const PATHS: readonly Kind[] = ["unix", "seqpacket", "unixgram"];
+const QUEUED: readonly Kind[] = ["tcp", "unix", "seqpacket"];
+const ALL: readonly Kind[] = [...INTERNET, ...PATHS];
+
+/** As in C: setsockopt(2) and listen(2) take an int, SO_MARK an unsigned one. */
+const MAX_INT = 0x7fffffff;
+const MAX_UNSIGNED = 0xffffffff;
+
+/** Every option of `bind`. */
+export const BIND_OPTIONS: Readonly<Record<BindOptionName, BindOption>> = {
+  backlog: { kinds: QUEUED, value: { least: 0, most: MAX_INT } },
+  v6only: { kinds: INTERNET, value: "boolean" },
+  device: { kinds: INTERNET, value: "interface" },
+  reuse_port: { kinds: INTERNET, value: "boolean" },
+  free_bind: { kinds: INTERNET, value: "boolean" },
+  transparent: { kinds: INTERNET, value: "boolean" },
+  defer_accept: { kinds: ["tcp"], value: { least: 0, most: MAX_INT } },
+  fast_open: { kinds: ["tcp"], value: { least: 0, most: MAX_INT } },
+  mark: { kinds: INTERNET, value: { least: 0, most: MAX_UNSIGNED } },
+  recv_buffer: { kinds: ALL, value: { least: 1, most: MAX_INT } },
+  send_buffer: { kinds: ALL, value: { least: 1, most: MAX_INT } },
+  mode: { kinds: PATHS, value: "mode" },
+  owner: { kinds: PATHS, value: "account" },
+  group: { kinds: PATHS, value: "account" },
+};
+
+/** Whether `bind` has an option of that name. */
+export function isBindOption(name: string): name is BindOptionName {
+  return Object.hasOwn(BIND_OPTIONS, name);
+}
+
+/** Whether sockets of that kind have an accept queue, and so a backlog. */
+export function hasBacklog(kind: Kind): boolean {
+  return QUEUED.includes(kind);
+}
+
+/** A failed system call, in the `data` of an error answer. */
 export interface ErrorData {
-  /** As in errno(3). */
+  /** The number, as in errno(3). */
   errno: number;
   /** Its name, such as `EADDRINUSE`. */
   code: string;
@@ -122,47 +187,50 @@ export interface ErrorObject {
 export interface Answer {
   /** Always "2.0"; older servers leave it out of an error. */
   jsonrpc?: "2.0";
-  /** The request's, or null. */
+  /** The id of the request, or null. */
   id?: RequestId;
-  /** What was asked for, of a success. */
+  /** The result of a successful request. */
   result?: unknown;
-  /** Why not, of a failure. */
+  /** The error of a failed request. */
   error?: ErrorObject;
 }
 
 /** One held socket in the answer to `list`. */
 export interface BindDescription {
-  /** As `parseAddress` of address.ts reads it. */
+  /** The address in the form of `parseAddress`. */
   address: string;
-  /** Where port 0 was asked for: the address with the port it has. */
+  /** For port 0: the address with the port that the kernel chose. */
   bound?: string;
   /** What kind of socket it is. */
   kind: Kind;
-  /** What `bind` was asked for beside the address. */
+  /** The options of `bind`. */
   options: WireOptions & { v6only?: boolean; device?: string };
-  /** When it was bound, ISO 8601. */
+  /** The time of the bind, ISO 8601. */
   bound_at: string;
-  /** How many times it was handed out. */
+  /** How many times it was passed to a client. */
   handed_out: number;
-  /** Who got it last. */
+  /** The last client that received it. */
   last_peer?: { pid: number; uid: number; gid: number; at: string };
-  /** The socket's inode, by which /proc/PID/fd names it (proc_pid_fd(5)). */
+  /** The socket's inode, as in /proc/PID/fd (proc_pid_fd(5)). */
   inode: string;
-  /** The file at its path, where it has one: device `major:minor` and inode. */
+  /** The file at its path, if any: device `major:minor` and inode. */
   file?: { device: string; inode: string };
-  /** Connections that wait to be accepted; missing where nobody can tell. */
+  /**
+   * The length of the accept queue; missing where the kernel does not report
+   * it.
+   */
   waiting?: number;
 }
 
-/** How often a method was asked for. */
+/** How often a method was called. */
 export interface RequestCount {
-  /** All of them. */
+  /** All requests. */
   requests: number;
-  /** Those that were answered with an error. */
+  /** Requests that were answered with an error. */
   errors: number;
 }
 
-/** Limits that the daemon was given; 0 is none. */
+/** The configured limits of the daemon; 0 means no limit. */
 export interface StatusLimits {
   /** `--max-clients`. */
   clients: number;
@@ -172,11 +240,11 @@ export interface StatusLimits {
   request_timeout: number;
 }
 
-/** Who was turned away, and why. */
+/** Counts of refused clients and requests, by reason. */
 export interface Refusals {
-  /** Clients, for `--max-clients`. */
+  /** Clients refused because of `--max-clients`. */
   clients: number;
-  /** Binds, for `--max-binds`. */
+  /** Binds refused because of `--max-binds`. */
   binds: number;
   /** Clients that did not complete a request in time. */
   timeouts: number;
@@ -184,43 +252,43 @@ export interface Refusals {
   unread: number;
   /** Requests that the policy denied. */
   denied: number;
-  /** Clients, for want of descriptors. */
+  /** Clients refused because no descriptor was left. */
   descriptors: number;
 }
 
-/** The answer to `status`. Counters begin with each generation. */
+/** The answer to `status`. Each generation starts its counters at 0. */
 export interface Status {
   /** The daemon's version. */
   version: string;
-  /** Its process, the same across re-execs. */
+  /** Its PID, which a re-exec does not change. */
   pid: number;
   /** The version of Deno that runs it. */
   deno: string;
-  /** When the first generation began, ISO 8601. */
+  /** The start of the first generation, ISO 8601. */
   started_at: string;
-  /** How long that is ago, in s. */
+  /** The time since then, in s. */
   uptime: number;
-  /** When this one began. */
+  /** The start of this generation, ISO 8601. */
   generation_started_at: string;
-  /** 1, and one more with every re-exec. */
+  /** 1, incremented by every re-exec. */
   generation: number;
   /** The path of the control socket. */
   control_socket: string;
   /** How many sockets are held. */
   binds: number;
-  /** How many clients are connected, the asking one included. */
+  /** How many clients are connected, including this one. */
   clients: number;
-  /** How many descriptors are open, and how many may be. */
+  /** The number of open descriptors, and its limit. */
   descriptors: { open: number; limit: number };
-  /** By method; `other` is what names no method of ours. */
+  /** By method; `other` counts unknown methods. */
   requests: Record<string, RequestCount>;
-  /** The daemon's own limits. */
+  /** The limits of the daemon. */
   limits: StatusLimits;
-  /** How often they, and others, were reached. */
+  /** How often clients and requests were refused. */
   refused: Refusals;
-  /** In bytes: resident in all, and the part of it that is JavaScript's. */
+  /** In bytes: the resident memory, and the JavaScript heap in it. */
   memory: { resident: number; heap: number };
-  /** The policy in force; missing without one. */
+  /** The policy in force, if any. */
   policy?: { path: string; rules: number; loaded_at: string };
 }
 
@@ -247,8 +315,8 @@ function isSpace(byte: number): boolean {
 }
 
 /**
- * Cuts a stream into JSON objects and arrays. Only its own last bracket ends a
- * message: the Ruby client sends no newline.
+ * Splits a stream into JSON objects and arrays. A message ends with its closing
+ * bracket, because the Ruby client sends no newline.
  */
 export class Framing {
   #buffer = new Uint8Array(0);
@@ -263,7 +331,7 @@ export class Framing {
   /** Messages longer than `limit` bytes are refused. */
   constructor(readonly limit: number) {}
 
-  /** Adds received bytes, which are copied. */
+  /** Appends a copy of received bytes. */
   append(bytes: Uint8Array<ArrayBuffer>): void {
     const rest = this.pending;
     const buffer = new Uint8Array(rest.length + bytes.length);
@@ -274,7 +342,7 @@ export class Framing {
     this.#start = 0;
   }
 
-  /** The bytes that are not part of a message that was returned. */
+  /** The bytes after the last returned message. */
   get pending(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start);
   }
@@ -282,7 +350,7 @@ export class Framing {
   /**
    * The next complete message, or `undefined` until more bytes are appended.
    *
-   * @throws {FramingError} when no message can follow any more.
+   * @throws {FramingError} when the stream is not a sequence of messages.
    */
   next(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#depth === 0) this.#skipSpace();
@@ -294,7 +362,7 @@ export class Framing {
     return message;
   }
 
-  /** Looks for the last bracket; every byte is scanned once. */
+  /** Searches the closing bracket; scans every byte once. */
   #scan(): boolean {
     while (this.#scanned < this.#buffer.length) {
       const byte = this.#buffer[this.#scanned++]!;
@@ -326,7 +394,7 @@ export class Framing {
     let at = this.#start;
     while (at < buffer.length && isSpace(buffer[at]!)) at++;
     if (at === buffer.length) {
-      // An idle client's buffer is not kept.
+      // An idle client needs no buffer.
       this.discard();
       return;
     }
@@ -352,12 +420,12 @@ export class Framing {
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
 
-/** Reads one message; throws where it is not UTF-8 or not JSON. */
+/** Decodes one message; throws if it is not UTF-8 or not JSON. */
 export function decodeMessage(bytes: Uint8Array<ArrayBuffer>): unknown {
   return JSON.parse(decoder.decode(bytes));
 }
 
-/** One message with the newline that ends ours. */
+/** Encodes one message, with a newline at its end. */
 export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
   return encoder.encode(JSON.stringify(message) + "\n");
 }

@@ -1,14 +1,14 @@
 /**
- * A daemon that binds LISTEN sockets for other programs and hands them over a
- * UNIX socket, so that those can be restarted with no connection refused.
+ * A daemon that binds listening sockets and hands them to other programs over a
+ * UNIX socket. Those programs can restart without refusing a connection.
  *
- * Run directly it is the command line:
+ * The module is also the command line:
  *
  * ```sh
  * deno run --no-config --allow-ffi=/lib/x86_64-linux-gnu/libc.so.6 jsr:@multibinder/server /run/multibinder.sock
  * ```
  *
- * {@linkcode serve} is the same inside another program.
+ * {@linkcode serve} runs the daemon inside another program.
  *
  * @module
  */
@@ -36,13 +36,13 @@ export type {
 export { ControlSocketError } from "./server/daemon/control_socket.ts";
 export type { LogFormat, LogLevel } from "./server/log/log.ts";
 export {
+  type AccessRequest,
+  type ClientCredentials,
   type Decision,
   type Policy,
   PolicyError,
-  type Requester,
-  type Wish,
 } from "./server/policy/policy.ts";
-export { loadPolicy } from "./server/policy/policy_in_force.ts";
+export { loadPolicy } from "./server/policy/load_policy.ts";
 export { serve, type Server, type ServerOptions } from "./server/serve.ts";
 
 requireSupportedDeno(import.meta.main);

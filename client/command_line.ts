@@ -11,8 +11,12 @@ import type { Command } from "./command/command.ts";
 import { execCommand } from "./command/start/exec.ts";
 import { FetchError } from "./command/start/fetched_sockets.ts";
 import { listCommand } from "./command/list/list.ts";
-import { say } from "./command/output.ts";
-import { nameProgram, programName, underName } from "./command/program_name.ts";
+import { printLines } from "./command/output.ts";
+import {
+  programName,
+  setProgramName,
+  withProgramName,
+} from "./command/program_name.ts";
 import { releaseCommand } from "./command/release.ts";
 import { runCommand } from "./command/start/run.ts";
 import { setListenPidCommand } from "./command/start/set_listen_pid.ts";
@@ -21,13 +25,13 @@ import { UsageError } from "./command/options/usage_error.ts";
 import { BindError, TimeoutError } from "./session/errors.ts";
 import { NoControlSocketError } from "./session/socket_path.ts";
 
-/** How a program that has the client's commands presents them. */
+/** The help text of a program that has the client's commands. */
 export interface Presentation {
-  /** What it is called. */
+  /** Its name. */
   name: string;
-  /** What it does, in a sentence. */
+  /** A sentence that says what it does. */
   purpose: string;
-  /** Lines of the help about commands that it has beside them. */
+  /** Lines about its other commands. */
   furtherCommands: string;
 }
 
@@ -42,21 +46,21 @@ function usageOf({ name, purpose, furtherCommands }: Presentation): string {
 
 ${purpose}
 
-${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    become COMMAND with the sockets
-  run  [NAME=]ADDR... -- COMMAND    keep COMMAND running and reload it without a gap
-  list                              what the daemon holds
-  release ADDR                      the daemon closes its copy of a socket
-  status                            how the daemon is
+${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    execute COMMAND with the sockets
+  run  [NAME=]ADDR... -- COMMAND    supervise COMMAND and reload it gracefully
+  list                              list the sockets that the daemon holds
+  release ADDR                      close the daemon's copy of a socket
+  status                            show the status of the daemon
 
-  --sock PATH          the daemon's control socket; default: the variable
-                       MULTIBINDER_SOCK
-  -h, --help           this text; after a command, that command's
-  -V, --version        the version
+  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
+  -h, --help           print this text, or the help of a command
+  -V, --version        print the version
 
 An ADDR is 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://...,
 unix:/path, seqpacket:/path, unixgram:/path or unix:@name.
 
-Exit status: 0 done, 1 failed, 2 wrong usage; exec and run: the command's own.`;
+Exit status: 0 done, 1 failed, 2 invalid command line; exec and run: that of
+COMMAND.`;
 }
 
 const COMMANDS: readonly Command[] = [
@@ -68,8 +72,8 @@ const COMMANDS: readonly Command[] = [
   setListenPidCommand,
 ];
 
-/** What may stand before the name of the command. */
-function commandAt(args: readonly string[]): number {
+/** The index of the command: options may come before it. */
+function commandIndex(args: readonly string[]): number {
   let at = 0;
   while (args[at]?.startsWith("-")) at += args[at] === "--sock" ? 2 : 1;
   return at;
@@ -88,47 +92,53 @@ const EXPECTED = [
   WatchError,
 ];
 
-function fail(who: string, error: unknown): number {
+function fail(program: string, error: unknown): number {
   if (error instanceof NoControlSocketError) {
-    console.error(`${who}: ${new NoControlSocketError("--sock PATH").message}`);
+    console.error(
+      `${program}: ${new NoControlSocketError("--sock PATH").message}`,
+    );
     return 2;
   }
   if (!EXPECTED.some((type) => error instanceof type)) {
-    console.error(`${who}:`, error);
+    console.error(`${program}:`, error);
     return 1;
   }
   const advice = adviceFor(error);
   const { message } = error as Error;
-  console.error(`${who}: ${message}${advice ? `\n  ${advice}` : ""}`);
+  console.error(`${program}: ${message}${advice ? `\n  ${advice}` : ""}`);
   return error instanceof StartError ? error.status : 1;
 }
 
 /**
- * The client's command line.
+ * Runs the client's command line.
  *
- * @param presentation of the program whose command line it is; default:
- * `multibinder-client`
- * @returns the exit status: 0 done, 1 failed, 2 wrong usage; `run` ends with
- * its command's, and `exec` returns only if it could not become its command.
+ * @param presentation describes the program
+ * @default presentation is that of `multibinder-client`
+ * @returns the exit status: 0 done, 1 failed, 2 invalid command line; for
+ * `run` that of its command. `exec` returns only if it fails.
  */
 export async function main(
   args: readonly string[],
   presentation = CLIENT,
 ): Promise<number> {
-  nameProgram(presentation.name);
-  const at = commandAt(args);
+  setProgramName(presentation.name);
+  const at = commandIndex(args);
   const command = COMMANDS.find(({ name }) => name === args[at]);
-  const who = `${programName()}${command ? ` ${command.name}` : ""}`;
-  const usage = command ? underName(command.usage) : usageOf(presentation);
+  const program = `${programName()}${command ? ` ${command.name}` : ""}`;
   try {
-    if (command === undefined) return withoutCommand(args, at, usage);
-    const reading = command.read([...args.slice(0, at), ...args.slice(at + 1)]);
-    if ("run" in reading) return await reading.run();
-    say(reading.show === "help" ? usage : VERSION);
+    if (command === undefined) return withoutCommand(args, at, presentation);
+    const parsed = command.parse([
+      ...args.slice(0, at),
+      ...args.slice(at + 1),
+    ]);
+    if ("run" in parsed) return await parsed.run();
+    printLines(
+      parsed.show === "help" ? withProgramName(command.usage) : VERSION,
+    );
     return 0;
   } catch (error) {
-    if (!(error instanceof UsageError)) return fail(who, error);
-    console.error(`${who}: ${error.message}\n\n${usage}`);
+    if (!(error instanceof UsageError)) return fail(program, error);
+    console.error(`${program}: ${error.message}\nsee "${program} --help"`);
     return 2;
   }
 }
@@ -136,18 +146,18 @@ export async function main(
 function withoutCommand(
   args: readonly string[],
   at: number,
-  usage: string,
+  presentation: Presentation,
 ): number {
   const options = args.slice(0, at);
   const has = (...names: string[]) =>
     names.some((each) => options.includes(each));
-  if (has("-h", "--help")) say(usage);
-  else if (has("-V", "--version")) say(VERSION);
+  if (has("-h", "--help")) printLines(usageOf(presentation));
+  else if (has("-V", "--version")) printLines(VERSION);
   else {
     throw new UsageError(
       args[at] === undefined
         ? "the command is missing"
-        : `there is no command ${args[at]}`,
+        : `unknown command ${args[at]}`,
     );
   }
   return 0;

@@ -1,7 +1,7 @@
 /**
- * A service on Deno.serve that is reloaded with no request lost. Started by the
- * client's `run` or `exec`, or by systemd, it serves on the socket it is
- * given; started by hand it asks the daemon.
+ * A service on Deno.serve that can be reloaded without a lost request. Under the
+ * client's `run` or `exec`, or systemd, it serves on the inherited socket.
+ * Otherwise it asks the daemon.
  *
  * ```sh
  * MULTIBINDER_SOCK=/run/multibinder.sock \
@@ -19,8 +19,8 @@ const server = web.serve(() => new Response(`${greeting}\n`), {
   onListen: (addr) => console.log("serving", addr),
 });
 
-// What was accepted is answered; what waits in the accept queue stays there
-// for the next version.
+// shutdown() answers accepted connections. The accept queue stays for the next
+// version.
 Deno.addSignalListener("SIGTERM", async () => {
   await server.shutdown();
   Deno.exit();

@@ -1,6 +1,6 @@
 /**
- * A framework on a shared socket: whatever makes a Response of a Request fits
- * into `serve`. Here it is Hono.
+ * A framework on a shared socket: `serve` takes every function from Request to
+ * Response, such as that of Hono.
  *
  * ```sh
  * MULTIBINDER_SOCK=/run/multibinder.sock \

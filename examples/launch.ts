@@ -1,6 +1,6 @@
 /**
- * Launches a child program that serves on the socket: the child inherits the
- * descriptor and needs to know nothing of multibinder.
+ * Starts a child program that serves on the socket. The child inherits the
+ * descriptor and does not use multibinder.
  *
  * ```sh
  * MULTIBINDER_SOCK=/run/multibinder.sock \

@@ -1,6 +1,6 @@
 /**
- * The child of launch.ts: serves on the descriptor that it is given by number.
- * It needs no permission at all.
+ * The child of launch.ts: serves on the descriptor in its argument. It needs no
+ * permission.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * A web service that replaces itself on SIGUSR2: same process, same listening
- * socket, fresh code. Requests under way are answered before; connections
- * that come meanwhile wait in the accept queue.
+ * A web service that re-executes itself on SIGUSR2: same process, same listening
+ * socket, new code. It answers requests in progress first. New connections wait in
+ * the accept queue.
  *
  * ```sh
  * MULTIBINDER_SOCK=/run/multibinder.sock \
@@ -36,7 +36,7 @@ server.listen({ fd: web.dup() }, () => {
 
 Deno.addSignalListener("SIGUSR2", () => {
   server.close(() => {
-    // Until the next generation has its handler a signal would end it.
+    // A signal would end the next generation before it has its handler.
     blockSignals(["SIGUSR2"]);
     reexec({
       env: { GENERATION: `${generation + 1}`, WEB_FD: `${web.fd}` },

@@ -1,5 +1,5 @@
 /**
- * A web service that is restarted with no connection refused: start the next
+ * A web service that can be replaced with no connection refused: start the next
  * version beside this one, then end this one with SIGTERM.
  *
  * ```sh
@@ -14,8 +14,7 @@ import { bind } from "../client.ts";
 
 const [host = "127.0.0.1", port = "8000", greeting = "hello"] = Deno.args;
 
-// node:http owns the duplicate. This copy is closed at the end of the module;
-// the daemon's stays, whatever happens to this program.
+// node:http owns the duplicate. `using` closes this copy at the end of the module.
 using web = await bind(host, Number(port));
 
 let draining = false;
@@ -25,8 +24,8 @@ const server = createServer((_request, response) => {
 });
 server.listen({ fd: web.dup() }, () => console.log("serving", web.addr));
 
-// What is in the accept queue stays there for the next version; what was
-// accepted is answered.
+// close() answers accepted connections. The accept queue stays for the next
+// version.
 Deno.addSignalListener("SIGTERM", () => {
   draining = true;
   server.close(() => Deno.exit());

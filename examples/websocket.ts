@@ -1,6 +1,6 @@
 /**
- * A WebSocket service: each message comes back. On SIGTERM clients are told to
- * connect again (1012, "service restart"), which reaches the next version.
+ * A WebSocket service that echoes messages. On SIGTERM it closes each connection
+ * with 1012 ("service restart"). Clients then connect to the next version.
  *
  * ```sh
  * MULTIBINDER_SOCK=/run/multibinder.sock \

@@ -1,7 +1,7 @@
 import { adviceFor } from "../client/command/advice.ts";
 import { readDuration } from "../client/command/options/duration.ts";
 import { readOptions } from "../client/command/options/options.ts";
-import { say } from "../client/command/output.ts";
+import { printLines } from "../client/command/output.ts";
 import { UsageError } from "../client/command/options/usage_error.ts";
 import { TimeoutError } from "../client/session/errors.ts";
 import { ProtocolError } from "../exchange.ts";
@@ -86,11 +86,11 @@ function commandAt(args: readonly string[]): number {
 
 function read(args: readonly string[]): CommandLine | "help" | "version" {
   const at = commandAt(args);
-  const { asks, has, one } = readOptions(args.slice(0, at), {
+  const { show, has, one } = readOptions(args.slice(0, at), {
     values: VALUES,
     flags: FLAGS,
   });
-  if (asks !== undefined) return asks;
+  if (show !== undefined) return show;
   const [command, ...rest] = args.slice(at);
   if (command === undefined) throw new UsageError("HAPROXY is missing");
   const haproxy = readHaproxyArguments(rest);
@@ -161,13 +161,13 @@ async function renderFiles(
   if (!writeOnly) {
     const result = await check(program, configuration, signal, []);
     const { ending, output, errors } = result;
-    if (output !== "") say(output.trimEnd());
+    if (output !== "") printLines(output.trimEnd());
     if (errors !== "") console.error(errors.trimEnd());
     if (!("code" in ending) || ending.code !== 0) return exitLike(ending);
   }
   configuration.install();
   if (writeOnly) {
-    for (const { name } of configuration.files) say(`Wrote ${name}`);
+    for (const { name } of configuration.files) printLines(`Wrote ${name}`);
   }
   return 0;
 }
@@ -269,7 +269,7 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     const commandLine = read(args);
     if (typeof commandLine !== "string") return await run(commandLine);
-    say(commandLine === "help" ? USAGE : VERSION);
+    printLines(commandLine === "help" ? USAGE : VERSION);
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) return fail(error);

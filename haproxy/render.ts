@@ -1,7 +1,7 @@
 import type { Address } from "../address.ts";
 import { adviceFor } from "../client/command/advice.ts";
 import { BindError } from "../client/session/errors.ts";
-import { Line } from "../client/session/client_connection.ts";
+import { ClientConnection } from "../client/session/client_connection.ts";
 import {
   type ConnectOptions,
   limitsOf,
@@ -23,11 +23,23 @@ import { TemplateError } from "./template/template_error.ts";
 
 /** Options of {@linkcode render}. */
 export interface RenderOptions extends ConnectOptions {
-  /** The name of the template in errors. Default: `template`. */
+  /**
+   * Name of the template in error messages.
+   *
+   * @default "template"
+   */
   name?: string;
-  /** `ENV` in the template. Default: this program's environment. */
+  /**
+   * `ENV` in the template.
+   *
+   * @default the environment of this program
+   */
   env?: Readonly<Record<string, string>>;
-  /** Hears warnings, a line each. Default: standard error. */
+  /**
+   * Called with each warning, one line.
+   *
+   * @default prints to standard error
+   */
   warn?: (line: string) => void;
 }
 
@@ -37,7 +49,7 @@ export interface NamedTemplate {
   text: string;
 }
 
-/** A call of a bind function, and the tag it is in. */
+/** A call of a bind function and its tag. */
 interface Request {
   file: string;
   tag: Tag;
@@ -47,31 +59,31 @@ interface Request {
 
 /** The result of {@linkcode renderAll}. */
 export interface Rendered {
-  /** In the order of the templates. */
+  /** Configurations, in the order of the templates. */
   texts: readonly string[];
-  /** The caller disposes of them. */
+  /** The caller owns them. */
   sockets: Sockets;
 }
 
 /** Options of {@linkcode renderAll}. */
 export interface RenderAllOptions extends RenderOptions {
-  /** The sockets of the HAProxy that serves. Default: none. */
+  /** Sockets of the running HAProxy. */
   held?: Sockets | undefined;
 }
 
-/** The path of the control socket; unlike elsewhere it may be missing. */
+/** The path of the control socket, or `undefined`: it is optional here. */
 function socketPath({ sock, env }: RenderOptions): string | undefined {
   const path = sock ?? (env ?? Deno.env.toObject())[SOCKET_VARIABLE];
   return path === "" ? undefined : path;
 }
 
 /**
- * Renders templates. Their sockets have one sequence of numbers, in the order of
- * the calls. The daemon is asked after the last template is rendered: an error in
- * a template then binds nothing, and the wait for the daemon can be aborted.
+ * Renders templates. The sockets of all templates are numbered in the order of
+ * the calls. The requests to the daemon follow the last template: an error in a
+ * template then binds nothing, and `signal` can abort the wait for the daemon.
  *
- * @throws {TemplateError}
- * @throws {TimeoutError}
+ * @throws {TemplateError} for an error in a template or of the daemon.
+ * @throws {TimeoutError} when the daemon does not answer within `timeout`.
  */
 export async function renderAll(
   templates: readonly NamedTemplate[],
@@ -118,10 +130,14 @@ async function fetchSockets(
 ): Promise<Sockets> {
   const sockets = new Sockets();
   try {
-    using line = new Line(sock);
+    using connection = new ClientConnection(sock);
     for (const request of requests) {
       const { address, options } = request;
-      sockets.add(address, options, await fetchSocket(line, request, limits));
+      sockets.add(
+        address,
+        options,
+        await fetchSocket(connection, request, limits),
+      );
     }
     return sockets;
   } catch (error) {
@@ -131,13 +147,13 @@ async function fetchSockets(
 }
 
 async function fetchSocket(
-  line: Line,
+  connection: ClientConnection,
   request: Request,
   limits: RenderAllOptions,
 ): Promise<Descriptor> {
   const { file, tag, address, options } = request;
   try {
-    const work = line.bind(address, options);
+    const work = connection.bind(address, options);
     using binding = await run(work, limitsOf(limits));
     return new Descriptor(binding.dup());
   } catch (error) {
@@ -155,9 +171,9 @@ async function fetchSocket(
 }
 
 /**
- * The socket that HAProxy already has for this request. A daemon that was killed
- * and started again no longer has it, and cannot bind a second one while HAProxy
- * listens on the address.
+ * The socket that the running HAProxy already has for this request. A daemon that
+ * was killed and started again has lost it, and cannot bind the address while
+ * HAProxy listens on it.
  */
 function heldSocket(
   error: BindError,
@@ -175,32 +191,36 @@ function heldSocket(
 }
 
 /**
- * The result of {@linkcode render}: the configuration, and the sockets for its
+ * The result of {@linkcode render}: the configuration and the sockets for its
  * `fd@3`, `fd@4`, ...
  */
 export interface Rendering extends Disposable {
   /** The configuration. */
   readonly text: string;
   /**
-   * The sockets, which belong to the Rendering and are close-on-exec. HAProxy
-   * needs them at 3, 4, ... in this order, as `stdio` of `node:child_process`
-   * passes them.
+   * Close-on-exec descriptors of the sockets, which the Rendering owns. HAProxy
+   * needs them at 3, 4, ... in this order: `stdio` of `node:child_process` does
+   * that.
    */
   readonly descriptors: readonly number[];
 }
 
 /**
- * Renders a HAProxy configuration template: `<%= bind_tcp('0.0.0.0', 80) %>`
- * becomes `fd@3`, a socket that HAProxy inherits (configuration.txt, `bind`).
- * A template also has `bind_udp(host, port)` and `bind_unix(path)`, each with the
- * daemon's options as an optional last argument, `ENV`, and all of JavaScript.
- * The backlog is 10240 by default.
+ * Renders a HAProxy configuration template.
  *
- * Without a control socket, neither as an option nor in `MULTIBINDER_SOCK`, the
- * result has the addresses themselves, and a warning is given.
+ * `<%= bind_tcp('0.0.0.0', 80) %>` becomes `fd@3`, a socket that HAProxy inherits
+ * (`bind` in HAProxy's configuration.txt). A template can also use
+ * `bind_udp(host, port)`, `bind_unix(path)`, `ENV` and JavaScript. The last
+ * argument of the bind functions is optional: the daemon's options. The default
+ * backlog is 10240 connections.
  *
- * @throws {TemplateError} for an error in the template and for a socket that the
- * daemon refuses, with the line and the tag.
+ * If neither `sock` nor `MULTIBINDER_SOCK` names a control socket, the result has
+ * the addresses instead, and `render` warns. Each request waits up to `timeout`
+ * (default: 10000 ms).
+ *
+ * @throws {TemplateError} for an error in the template, and when the daemon
+ * refuses a socket; the message has the line and the tag.
+ * @throws {OsError} when connect(2) to the control socket fails, such as EACCES.
  * @throws {TimeoutError} when the daemon does not answer within `timeout`.
  *
  * @example

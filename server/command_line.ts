@@ -13,76 +13,72 @@ import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
 import { ControlSocketError } from "./daemon/control_socket.ts";
 import type { Daemon } from "./daemon/daemon.ts";
-import { Inheritance } from "./reexec/inheritance.ts";
+import { InheritedState } from "./reexec/inherited_state.ts";
 import type { Log } from "./log/log.ts";
-import { readCommandLine, usageOf } from "./options.ts";
+import { readCommandLine } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
 import {
   initialPolicy,
   loadPolicy,
   rereadPolicy,
-} from "./policy/policy_in_force.ts";
+} from "./policy/load_policy.ts";
 import { RequestError } from "./requests/request_error.ts";
 import { limitsOf, logOf } from "./serve.ts";
-import { holdSignalsBack, SIGNALS } from "./signals.ts";
+import { blockSignals, SIGNALS } from "./signals.ts";
 import { start, type StartOptions, statusText } from "./start.ts";
 import { StateError } from "./reexec/state.ts";
 import { TakeoverError } from "./takeover/takeover_client.ts";
 import { Upgrade } from "./reexec/upgrade.ts";
 import { UsageError } from "./usage_error.ts";
-import { isCheck, passCheck } from "./reexec/version_check.ts";
+import { isCheck, runCheck } from "./reexec/version_check.ts";
 
 const encoder = new TextEncoder();
 
-/** Writes a line to standard output, which may have been closed by now. */
-function say(line: string): void {
+function printLine(line: string): void {
   try {
     Deno.stdout.writeSync(encoder.encode(line + "\n"));
   } catch {
-    // Whoever started us no longer listens; those who use us do.
+    // A closed standard output must not end the daemon.
   }
 }
 
 async function check({ policyPath }: StartOptions): Promise<void> {
-  const verdict = passCheck();
+  const passed = runCheck();
   if (policyPath !== undefined) await loadPolicy(policyPath);
-  say(verdict);
+  printLine(passed);
 }
 
 async function run(options: StartOptions): Promise<void> {
-  const inheritance = Inheritance.fromEnvironment();
+  const inherited = InheritedState.fromEnvironment();
   const log = logOf(options);
   using resources = new DisposableStack();
   let daemon: Daemon;
   try {
-    daemon = await setUp(options, inheritance, log, resources);
+    daemon = await setUp(options, inherited, log, resources);
   } catch (error) {
-    if (inheritance !== undefined && error instanceof OsError) {
-      log.error("this generation cannot start, and is begun anew", {
-        reason: error.message,
-      });
+    if (inherited !== undefined && error instanceof OsError) {
+      log.error("generation failed to start", { reason: error.message });
       log.flush();
-      inheritance.beginAnew();
+      inherited.retryStart();
     }
     throw error;
   }
-  inheritance?.accepted();
+  inherited?.discard();
   await daemon.run();
 }
 
-/** A daemon that serves as soon as it runs. */
 async function setUp(
   options: StartOptions,
-  inheritance: Inheritance | undefined,
+  inherited: InheritedState | undefined,
   log: Log,
   resources: DisposableStack,
 ): Promise<Daemon> {
-  holdSignalsBack();
-  const state = inheritance?.state;
+  blockSignals();
+  const state = inherited?.state;
   setAllCloseOnExec();
   raiseLimit(log);
   const manager = ServiceManager.fromEnvironment((reason) =>
-    log.warn("the service manager was not told", { reason })
+    log.warn("service manager notification failed", { reason })
   );
   if (manager !== undefined) resources.use(manager);
   const { policyPath } = options;
@@ -98,20 +94,23 @@ async function setUp(
     const act = signalActions(daemon, manager);
     daemon.watch(signals.fd, () => act(signals.take()));
   };
-  const daemon = start(options, state, parts, { manager, say, prepare });
-  if (state === undefined) warnOfOpenDoor(daemon);
-  say(`Listening for binds on control socket: ${daemon.control.path}`);
+  const daemon = start(options, state, parts, {
+    manager,
+    printLine,
+    prepare,
+  });
+  if (state === undefined) warnIfRootWithoutPolicy(daemon);
+  printLine(`Listening for binds on control socket: ${daemon.control.path}`);
   manager?.ready(statusText(daemon));
   return daemon;
 }
 
-/** Fewer descriptors than there could be are no reason not to serve. */
 function raiseLimit(log: Log): void {
   try {
     raiseDescriptorLimit();
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
-    log.warn("the limit of descriptors stays as it is", {
+    log.warn("descriptor limit not raised", {
       reason: error.message,
     });
   }
@@ -123,7 +122,7 @@ function signalActions(
 ): (signal: MaskedSignal | undefined) => void {
   const upgrade = new Upgrade(daemon, {
     began: () => {
-      say("Respawning...");
+      printLine("Respawning...");
       manager?.reloading();
     },
     abandoned: () => manager?.ready(statusText(daemon)),
@@ -139,18 +138,19 @@ function signalActions(
   };
 }
 
-/** Who is let in to a root daemon without a policy may bind any port. */
-function warnOfOpenDoor({ control, authorization, log }: Daemon): void {
+function warnIfRootWithoutPolicy(
+  { control, authorization, log }: Daemon,
+): void {
   if (userId() !== 0 || authorization.policy !== undefined) return;
   const permissions = permissionsOf(control.path);
   if ((permissions & 0o077) === 0) return;
   log.warn(
-    "others may connect to this daemon of root's, and ask for any address",
+    "root daemon without a policy: its clients may bind any address",
     { mode: `0${permissions.toString(8)}`, remedy: "--policy FILE" },
   );
 }
 
-/** None where nobody can tell: what they are for is a warning. */
+/** Permission bits, or 0 if they cannot be read: only a warning needs them. */
 function permissionsOf(path: string): number {
   try {
     return (statusOf(path)?.mode ?? 0) & 0o777;
@@ -173,11 +173,11 @@ const EXPECTED = [
 ];
 
 /**
- * The daemon's command line.
+ * Runs the daemon's command line.
  *
- * @param program what it is called in help and messages
- * @returns the exit status: 0 after SIGTERM or SIGINT, 1 when it failed, 2 for
- * a wrong command line.
+ * @param program the name of the program in help and messages
+ * @returns the exit status: 0 after SIGTERM or SIGINT, 1 after a failure, 2 for
+ * a usage error.
  */
 export async function main(
   args: readonly string[],
@@ -185,13 +185,13 @@ export async function main(
 ): Promise<number> {
   try {
     const command = readCommandLine(args, program);
-    if ("show" in command) say(command.show);
+    if ("show" in command) printLine(command.show);
     else if (isCheck()) await check(command.start);
     else await run(command.start);
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`${program}: ${error.message}\n\n${usageOf(program)}`);
+      console.error(`${program}: ${error.message}\nsee "${program} --help"`);
       return 2;
     }
     const expected = EXPECTED.some((type) => error instanceof type);

@@ -7,34 +7,35 @@ import {
 } from "../address.ts";
 import { parseDuration } from "../duration.ts";
 import { VERSION } from "../version.ts";
-import { DEFAULT_MODE } from "./serve.ts";
 import type { StartOptions } from "./start.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** What `--help` shows. */
-export function usageOf(program: string): string {
+/** The text of `--help`. */
+function usageOf(program: string): string {
   return `Usage: ${program} [options] <control.sock>
 
-Binds LISTEN sockets for other programs and hands them over the control socket.
+Binds listening sockets and hands them to other programs over the control socket.
 
-  --mode 0600          permissions of the control socket; with --group 0660
-  --group NAME         group of the control socket
-  --policy FILE        who may do what, read again on SIGHUP; default: whoever
-                       may connect may ask for anything
-  --takeover[=ADDR,..] take the place of the server on that path; one that
-                       cannot list its binds is asked for those addresses
-  --max-clients N      how many may be connected; default: no limit
-  --max-binds N        how many sockets may be held; default: no limit
-  --request-timeout 30s  who has not sent all of a request by then is dropped;
-                       0 waits for ever
+  --mode 0600          permissions of the control socket; default with --group:
+                       0660
+  --group NAME         group of the control socket, a name or a number
+  --policy FILE        which client may do what, read again on SIGHUP; default:
+                       every client may do everything
+  --takeover[=ADDR,..] take over the binds and the path of the server that
+                       listens on control.sock; a server that cannot list its
+                       binds (Ruby) is asked for these TCP addresses
+  --max-clients N      maximum number of connected clients; default: no limit
+  --max-binds N        maximum number of held sockets; default: no limit
+  --request-timeout 30s  disconnect clients that do not complete a request in
+                       this time; 0 disables the timeout
   --log-level info     debug, info, warn or error
   --log-format text    text or json
-  -h, --help           this text
-  -V, --version        the version
+  -h, --help           show this help
+  -V, --version        show the version
 
-SIGUSR1 re-executes the daemon with every socket it holds, SIGHUP reads the
-policy again, SIGTERM and SIGINT end it. Exit status: 0 ended by a signal,
-1 failed, 2 wrong usage.`;
+SIGUSR1 re-executes the daemon and keeps every socket. SIGHUP reads the policy
+again. SIGTERM and SIGINT stop the daemon. Exit status: 0 stopped by a signal,
+1 failed, 2 usage error.`;
 }
 
 /** A text to show, or a daemon to start. */
@@ -43,8 +44,8 @@ export type Command = { show: string } | { start: StartOptions };
 /**
  * Reads the daemon's command line.
  *
- * @param program what it is called
- * @throws {UsageError}
+ * @param program the name of the program in the help
+ * @throws {UsageError} for an invalid command line.
  */
 export function readCommandLine(
   args: readonly string[],
@@ -65,23 +66,27 @@ export function readCommandLine(
       "log-format",
     ],
     unknown: (argument, option) => {
-      if (option !== undefined) throw new UsageError(`no option ${argument}`);
+      if (option !== undefined) {
+        throw new UsageError(`unknown option ${argument}`);
+      }
     },
   });
   if (options.help || options.h) return { show: usageOf(program) };
   if (options.version || options.V) return { show: VERSION };
   const [path, ...rest] = options._.map(String);
   if (path === undefined || path === "") {
-    throw new UsageError("the path of the control socket is missing");
+    throw new UsageError("missing path of the control socket");
   }
-  if (rest.length > 0) throw new UsageError(`one path, not also ${rest[0]}`);
+  if (rest.length > 0) {
+    throw new UsageError(`unexpected argument ${rest[0]}: expected one path`);
+  }
   const { group } = options;
-  if (group === "") throw new UsageError("--group: the name is missing");
+  if (group === "") throw new UsageError("--group: missing name");
   return {
     start: {
       path,
       takeover: readTakeover(options.takeover),
-      mode: readMode(options.mode, group === undefined ? DEFAULT_MODE : 0o660),
+      mode: readMode(options.mode),
       group,
       policyPath: readPolicyPath(options.policy),
       maxClients: readCount("max-clients", options["max-clients"]),
@@ -99,8 +104,8 @@ export function readCommandLine(
 }
 
 /**
- * `--takeover` may stand alone or have a value, with or without `=`: what
- * follows it is the value if it is a list of addresses.
+ * Gives `--takeover` its value. The value is optional, with or without `=`: an
+ * argument after `--takeover` is its value if it is a list of addresses.
  */
 function withTakeoverValue(args: readonly string[]): string[] {
   const at = args.indexOf("--takeover");
@@ -119,14 +124,14 @@ function isTcpAddress(text: string): boolean {
   }
 }
 
-/** A Ruby server, which cannot list what it holds, knows only TCP. */
+/** Only the Ruby server cannot list its binds, and it holds only TCP sockets. */
 function readTcpAddress(text: string): HostAddress {
   const address = parseAddress(text);
   if (address.kind === "tcp") return address as HostAddress;
   throw new AddressError(
     `${
       formatAddress(address)
-    } is not TCP, and a server of ours lists what it holds`,
+    } is not a TCP address: only a server that cannot list its binds (Ruby) needs addresses`,
   );
 }
 
@@ -139,16 +144,18 @@ function readTakeover(text: string | undefined): HostAddress[] | undefined {
   }
 }
 
-function readMode(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
+function readMode(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   if (!/^0?[0-7]{3}$/.test(text)) {
-    throw new UsageError(`--mode ${text} is not octal, such as 0600`);
+    throw new UsageError(
+      `invalid --mode ${text}: expected octal digits such as 0600`,
+    );
   }
   return parseInt(text, 8);
 }
 
 function readPolicyPath(text: string | undefined): string | undefined {
-  if (text === "") throw new UsageError("--policy: the file is missing");
+  if (text === "") throw new UsageError("--policy: missing file");
   return text;
 }
 
@@ -158,7 +165,9 @@ function readCount(
 ): number | undefined {
   if (text === undefined) return undefined;
   if (!/^[1-9]\d{0,8}$/.test(text)) {
-    throw new UsageError(`--${option} ${text} is no number from 1 on`);
+    throw new UsageError(
+      `invalid --${option} ${text}: expected a number from 1 to 999999999`,
+    );
   }
   return Number(text);
 }
@@ -168,7 +177,7 @@ function readTimeout(text: string | undefined): number | undefined {
   const timeout = parseDuration(text);
   if (timeout === undefined) {
     throw new UsageError(
-      `--request-timeout ${text} is no duration such as 500ms, 30s or 2min`,
+      `invalid --request-timeout ${text}: expected a duration such as 500ms, 30s or 2min`,
     );
   }
   return timeout;
@@ -182,7 +191,9 @@ function oneOf<T extends string>(
   if (value === undefined) return undefined;
   const found = choices.find((choice) => choice === value);
   if (found === undefined) {
-    throw new UsageError(`--${option} is one of ${choices.join(", ")}`);
+    throw new UsageError(
+      `invalid --${option} ${value}: expected one of ${choices.join(", ")}`,
+    );
   }
   return found;
 }

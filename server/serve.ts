@@ -12,33 +12,68 @@ import {
 import type { Policy } from "./policy/policy.ts";
 
 /** Permissions of the control socket: its owner only. */
-export const DEFAULT_MODE = 0o600;
+const DEFAULT_MODE = 0o600;
+
+/** Permissions of a control socket that has a group of its own. */
+const DEFAULT_GROUP_MODE = 0o660;
 
 /** Options of {@linkcode serve}. */
 export interface ServerOptions {
-  /** Where to put the control socket. */
+  /** Path of the control socket. */
   path: string;
-  /** Permissions of the control socket: who may connect. Default: `0o600`. */
+  /**
+   * Permission bits of the control socket: a client needs write permission.
+   *
+   * @default 0o600, or 0o660 with {@linkcode ServerOptions.gid}
+   */
   mode?: number;
   /**
-   * The group of the control socket, by number. Default: this program's.
+   * Numeric group of the control socket.
+   *
+   * @default the group of this process
    */
   gid?: number;
-  /** Who may do what; see {@linkcode loadPolicy}. Default: whoever may connect. */
+  /**
+   * The policy that decides which client may do what, from
+   * {@linkcode loadPolicy}.
+   *
+   * @default every client that can connect may do everything
+   */
   policy?: Policy;
-  /** How many clients may be connected. Default: no limit. */
+  /**
+   * Maximum number of connected clients.
+   *
+   * @default no limit
+   */
   maxClients?: number;
-  /** How many sockets may be held. Default: no limit. */
+  /**
+   * Maximum number of held sockets.
+   *
+   * @default no limit
+   */
   maxBinds?: number;
-  /** How long a request may be on its way, in ms; 0 is no limit. Default: 30000. */
+  /**
+   * Time in ms in which a client has to complete a request that it has begun; 0
+   * disables the timeout.
+   *
+   * @default 30000
+   */
   requestTimeout?: number;
-  /** From which severity on standard error is written. Default: `"info"`. */
+  /**
+   * Lowest severity that is written to standard error.
+   *
+   * @default "info"
+   */
   logLevel?: LogLevel;
-  /** `"json"` writes one JSON object a line. Default: `"text"`. */
+  /**
+   * Format of the log; `"json"` writes one JSON object a line.
+   *
+   * @default "text"
+   */
   logFormat?: LogFormat;
-  /** Shuts the server down. Default: none. */
+  /** Shuts the server down when it is aborted. */
   signal?: AbortSignal;
-  /** Called when a dead control socket was replaced. Default: none. */
+  /** Called after the server has replaced a dead socket at its path. */
   onReplaced?: (path: string) => void;
 }
 
@@ -46,15 +81,18 @@ export interface ServerOptions {
 export interface Server extends AsyncDisposable {
   /** The path of the control socket. */
   readonly path: string;
-  /** Settles when the server has ended; rejects if its event loop failed. */
+  /** Resolves when the server has ended; rejects if its event loop failed. */
   readonly finished: Promise<void>;
-  /** What the method `status` answers. */
+  /** The result of the method `status`. */
   status(): Status;
-  /** Closes the control socket and the server's copies of the binds. */
+  /**
+   * Closes the control socket and the server's copies of the binds. The result
+   * is {@linkcode Server.finished}.
+   */
   shutdown(): Promise<void>;
 }
 
-/** The log that the options ask for. */
+/** Creates the log. */
 export function logOf({ logLevel, logFormat }: ServerOptions): Log {
   return createLog({
     ...(logLevel && { level: logLevel }),
@@ -62,7 +100,7 @@ export function logOf({ logLevel, logFormat }: ServerOptions): Log {
   });
 }
 
-/** The limits that the options ask for. */
+/** Limits on clients, with defaults for missing options. */
 export function limitsOf(
   { maxClients, maxBinds, requestTimeout }: ServerOptions,
 ): Limits {
@@ -73,21 +111,21 @@ export function limitsOf(
   };
 }
 
-/** The longest that a timer takes, in ms. */
-const LONGEST = 0x7fffffff;
+/** The longest delay that setTimeout takes, in ms. */
+const MAX_DELAY = 0x7fffffff;
 
 function timeoutOf(given: number = DEFAULT_LIMITS.requestTimeout): number {
-  return given === 0 || given > LONGEST ? Infinity : given;
+  return given === 0 || given > MAX_DELAY ? Infinity : given;
 }
 
-/** Who may connect to the control socket. */
-export function accessOf(
-  { mode = DEFAULT_MODE, gid }: ServerOptions,
-): ControlAccess {
-  return gid === undefined ? { mode } : { mode, gid };
+/** The permissions and the group of the control socket. */
+export function accessOf({ mode, gid }: ServerOptions): ControlAccess {
+  return gid === undefined
+    ? { mode: mode ?? DEFAULT_MODE }
+    : { mode: mode ?? DEFAULT_GROUP_MODE, gid };
 }
 
-/** A daemon of the first generation. */
+/** Creates the daemon of the first generation. */
 export function firstGeneration(parts: Omit<DaemonParts, "origin">): Daemon {
   const { control, binds } = parts;
   const origin = { startedAt: new Date().toISOString(), generation: 1 };
@@ -101,13 +139,15 @@ export function firstGeneration(parts: Omit<DaemonParts, "origin">): Daemon {
 }
 
 /**
- * Binds sockets for clients that ask on the control socket, inside this
- * program. It needs `--allow-ffi` for the C library and nothing else. The
- * control socket listens when this returns.
+ * Runs the daemon inside this program. The control socket listens when this
+ * returns. The only permission needed is `--allow-ffi` for the C library.
  *
- * @throws {ControlSocketError} when a live server holds the path, or when
- * something is there that is no socket.
- * @throws {OsError} when the control socket cannot be made.
+ * @throws {ControlSocketError} if a server listens on the path, or if the path
+ * is not a socket.
+ * @throws {OsError} if the control socket cannot be created.
+ * @throws {UnsupportedPlatformError} on another platform than Linux with glibc
+ * on x86_64 or aarch64.
+ * @throws {MissingPermissionError} without `--allow-ffi`.
  *
  * @example
  * ```ts no-eval

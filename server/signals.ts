@@ -1,11 +1,6 @@
 /**
- * The signals that the daemon acts on, as a descriptor of its event loop.
- *
- * Deno's own listeners will not do. Since 2.9.2 Deno opens its debugger on
- * 127.0.0.1:9229 at SIGUSR1, listener or not, where anyone on the machine can
- * take over the program; and a signal that one of Deno's threads has noted is
- * lost with an exec. Where the signals are blocked in every thread, Deno never
- * sees them, and they stay pending across an exec.
+ * The signals of the daemon. They are blocked in every thread and read from a
+ * signalfd(2): docs/upgrades.md, "Signals", explains why.
  *
  * @module
  */
@@ -21,12 +16,12 @@ export const SIGNALS: readonly MaskedSignal[] = [
 ];
 
 /**
- * Blocks the signals in every thread: the first generation executes itself
- * once for that, a re-exec passes the mask on.
+ * Blocks the signals in every thread. The first generation executes itself once
+ * to do so; later generations inherit the mask.
  *
- * @throws {OsError} when this program cannot be executed.
- * @throws {UnsupportedPlatformError} when the mask does not survive that.
+ * @throws {OsError} if this program cannot be executed.
+ * @throws {UnsupportedPlatformError} if the mask does not survive the exec.
  */
-export function holdSignalsBack(): void {
+export function blockSignals(): void {
   blockInEveryThread(SIGNALS);
 }

@@ -1,7 +1,6 @@
 /**
- * How the daemon comes to its sockets: from its last generation, from the
- * service manager, from the environment of a Ruby server whose process it is,
- * from a server whose place it takes, or by making its own.
+ * Starts the daemon with the sockets of the previous generation, of the service
+ * manager, of a Ruby server in the same process or of a running server.
  *
  * @module
  */
@@ -21,40 +20,46 @@ import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
 import { adoptStoredSockets } from "./takeover/stored_sockets.ts";
 import { takeOver } from "./takeover/takeover.ts";
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface StartOptions extends Omit<ServerOptions, "policy" | "gid"> {
-  /** The name of the control socket's group. Default: the daemon's. */
+  /**
+   * Name or number of the control socket's group.
+   *
+   * @default the daemon's group
+   */
   group?: string | undefined;
-  /** The path of the policy. Default: none. */
+  /** Path of the policy file. */
   policyPath?: string | undefined;
   /**
-   * Take the place of a server that listens on the path; one that cannot list
-   * its binds is asked for these. Default: such a server is an error.
+   * Take over from a server that listens on the path. A server that cannot list
+   * its binds is asked for these addresses.
+   *
+   * @default such a server is an error
    */
   takeover?: readonly HostAddress[] | undefined;
 }
 
-/** What is around a daemon. */
-export interface Surroundings {
-  /** Who started it and keeps its sockets, if anybody. */
+/** What a start needs beside its options. */
+export interface StartContext {
+  /** The service manager that keeps the sockets, if there is one. */
   readonly manager: ServiceManager | undefined;
   /** Writes a line to standard output. */
-  readonly say: (line: string) => void;
-  /** Has the daemon before the first client is answered. */
+  readonly printLine: (line: string) => void;
+  /** Called with the daemon before the first client is answered. */
   readonly prepare: (daemon: Daemon) => void;
 }
 
-/** A daemon that listens, with everything that was left for it. */
+/** Creates a daemon that listens. It serves once {@linkcode Daemon.run} is called. */
 export function start(
   options: StartOptions,
   state: State | undefined,
   parts: Pick<DaemonParts, "log" | "limits" | "policy">,
-  { manager, say, prepare }: Surroundings,
+  { manager, printLine, prepare }: StartContext,
 ): Daemon {
   if (state !== undefined) {
     return adoptState(state, parts, (daemon) => {
       prepare(daemon);
-      // What the last generation held is in the store.
+      // The store already has the binds of the previous generation.
       keepInStore(daemon, manager);
     });
   }
@@ -64,7 +69,7 @@ export function start(
   let daemon: Daemon | undefined;
   try {
     control = adoptStoredSockets(options.path, binds, log, manager) ??
-      newControlSocket(options, binds, log, say);
+      newControlSocket(options, binds, log, printLine);
     adoptRubyBinds(binds, log);
     daemon = firstGeneration({ ...parts, control, binds });
     prepare(daemon);
@@ -83,7 +88,7 @@ function newControlSocket(
   options: StartOptions,
   binds: BindTable,
   log: Log,
-  say: (line: string) => void,
+  printLine: (line: string) => void,
 ): ControlSocket {
   const { path, takeover } = options;
   const access = accessOf({ ...options, ...groupOf(options) });
@@ -91,24 +96,24 @@ function newControlSocket(
     ? undefined
     : takeOver({ path, access, addresses: takeover }, binds, log);
   return taken ?? ControlSocket.listen(path, access, () => {
-    say(`Removed existing control socket: ${path}`);
+    printLine(`Removed existing control socket: ${path}`);
   });
 }
 
-/** Looked up only where a socket is made: the next generation has it already. */
+/** Called only to create a control socket: a later generation inherits it. */
 function groupOf({ group }: StartOptions): { gid?: number } {
   if (group === undefined) return {};
   const gid = groupId(group);
   if (gid !== undefined) return { gid };
-  throw new UsageError(`--group: there is no group ${group}`);
+  throw new UsageError(`--group: group ${group} does not exist`);
 }
 
-/** What the service manager shows of the daemon. */
+/** The status that the service manager shows: STATUS= of sd_notify(3). */
 export function statusText({ control, binds, origin }: Daemon): string {
   return `Listening on ${control.path}: ${binds.size} sockets, generation ${origin.generation}`;
 }
 
-/** Keeps the store as the table of binds is from here on. */
+/** Adds later binds to the store and removes released ones. */
 function keepInStore(
   daemon: Daemon,
   manager: ServiceManager | undefined,
@@ -127,7 +132,7 @@ function keepInStore(
   };
 }
 
-/** The store keeps one copy of a socket, however often it is sent. */
+/** The store ignores a socket that it already has. */
 function storeAll(
   { control, binds }: Daemon,
   manager: ServiceManager | undefined,

@@ -1,4 +1,4 @@
-/** A command line that cannot be made sense of. */
+/** An invalid command line. */
 export class UsageError extends Error {
   /** `UsageError`. */
   override readonly name = "UsageError";

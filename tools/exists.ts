@@ -1,9 +1,9 @@
 /**
- * Whether there is something at a path.
+ * Checks whether a path exists.
  * @module
  */
 
-/** True for a symbolic link that leads nowhere, too. */
+/** Also true for a dangling symbolic link. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.lstat(path);

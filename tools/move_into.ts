@@ -1,11 +1,11 @@
 /**
- * Puts a finished folder in its place.
+ * Moves a finished folder to its final path.
  * @module
  */
 
 import { exists } from "./exists.ts";
 
-/** Another process that was there first has made the same thing. */
+/** If another process was faster, its equal folder stays. */
 export async function moveInto(folder: string, place: string): Promise<void> {
   try {
     await Deno.rename(folder, place);

@@ -1,10 +1,10 @@
 /**
- * Runs Deno in the place of this process, as near as that can be had without
- * exec: same streams, signals handed on, same ending.
+ * Runs Deno in place of this process without an exec: it inherits the streams,
+ * receives this process's signals, and sets its exit status.
  * @module
  */
 
-const HANDED_ON = [
+const FORWARDED = [
   "SIGHUP",
   "SIGINT",
   "SIGQUIT",
@@ -13,10 +13,13 @@ const HANDED_ON = [
   "SIGUSR2",
 ] as const satisfies Deno.Signal[];
 
-/** In ms; only an ignored signal leaves it to pass. */
+/** In ms; it passes only when the signal is ignored. */
 const END_BY_SIGNAL_WITHIN = 5_000;
 
-/** Runs `deno` with `args`, and ends this process the way that one ended. */
+/**
+ * Runs `deno` with `args`, then ends this process with the same status or
+ * signal.
+ */
 export async function runAsThisProcess(
   args: string[],
   env: Record<string, string>,
@@ -29,28 +32,31 @@ export async function runAsThisProcess(
     stderr: "inherit",
   }).spawn();
   let ended = false;
-  const handlers = HANDED_ON.map((signal) => {
-    const handOn = () => {
+  const handlers = FORWARDED.map((signal) => {
+    const forward = () => {
       if (!ended && !arrivesByTerminal(signal)) child.kill(signal);
     };
-    Deno.addSignalListener(signal, handOn);
-    return { signal, handOn };
+    Deno.addSignalListener(signal, forward);
+    return { signal, forward };
   });
   const { code, signal } = await child.status;
   ended = true;
   for (const each of handlers) {
-    Deno.removeSignalListener(each.signal, each.handOn);
+    Deno.removeSignalListener(each.signal, each.forward);
   }
   if (signal !== null) {
     Deno.kill(Deno.pid, signal);
-    // Deno hands a signal that nobody listens to any more on to the default
-    // action on a thread of its own: exiting now would forestall it.
+    // Another thread of Deno runs the default action of a signal without a
+    // listener; exiting now would be faster than that.
     await new Promise((resolve) => setTimeout(resolve, END_BY_SIGNAL_WITHIN));
   }
   Deno.exit(code);
 }
 
-/** A terminal sends its keys' signals to every process of the group: the child has it too. */
+/**
+ * A terminal sends SIGINT and SIGQUIT to its whole process group, so the child
+ * receives them too.
+ */
 function arrivesByTerminal(signal: Deno.Signal): boolean {
   return (signal === "SIGINT" || signal === "SIGQUIT") &&
     Deno.stdin.isTerminal();

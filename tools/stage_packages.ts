@@ -1,7 +1,7 @@
 /**
- * Our packages in a folder registry, as publishing leaves them: the real `deno
- * publish` is run against a JSR on the loopback interface, so the choice of
- * files and the rewriting of imports are Deno's own.
+ * Stages our packages in a folder registry as they are published: `deno
+ * publish` runs against a JSR on the loopback interface, so Deno itself selects
+ * files and rewrites imports.
  * @module
  */
 

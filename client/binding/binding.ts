@@ -12,9 +12,10 @@ import { serve, type ServeOptions } from "./serve.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
 /**
- * A listening socket that the daemon bound and this program shares. `using`
- * closes this program's copy; the daemon's stays, and so does every
- * connection that waits on the socket.
+ * A listening socket that this program shares with the daemon.
+ *
+ * `using` or `close` closes this program's copy. The daemon keeps its copy, and
+ * the connections in the accept queue stay (listen(2)).
  *
  * @example
  * ```ts no-eval
@@ -27,13 +28,13 @@ import type { ServeHandler } from "./serve_handler.ts";
 export class Binding implements Disposable {
   readonly #descriptor: Descriptor;
 
-  /** What kind of socket it is. */
+  /** Kind of the socket. */
   readonly kind: Kind;
 
-  /** What the socket is bound to, as the kernel reports it (getsockname(2)). */
+  /** Address that the socket is bound to (getsockname(2)). */
   readonly addr: Deno.Addr;
 
-  /** What it was called by who passed it on; see {@linkcode inherited}. */
+  /** Name from LISTEN_FDNAMES; see {@linkcode inherited}. */
   readonly name: string | undefined;
 
   private constructor(
@@ -49,10 +50,12 @@ export class Binding implements Disposable {
   }
 
   /**
-   * Takes over a listening socket that this program was started with, by its
-   * number.
+   * Makes a Binding of a descriptor that this program was started with.
    *
-   * @throws {OsError} EBADF, ENOTSOCK.
+   * The Binding owns the descriptor and sets close-on-exec.
+   *
+   * @throws {OsError} EBADF when `fd` is not open, ENOTSOCK when it is not a
+   * socket.
    * @throws {TypeError} when the socket does not listen.
    *
    * @example
@@ -70,15 +73,16 @@ export class Binding implements Disposable {
   }
 
   /**
-   * Reading `fd` changes the descriptor: it clears close-on-exec for good, so
-   * that every later child of `Deno.Command`, and the program that this one
-   * becomes, has the socket under the same number. Until `fd` is read, none of
-   * them has it.
+   * The descriptor, inheritable by children from the first read on.
    *
-   * The number belongs to the Binding. Code that closes the descriptor it is
-   * given needs {@linkcode Binding.dup}.
+   * Reading `fd` clears close-on-exec (FD_CLOEXEC, fcntl(2)) permanently: later
+   * children of `Deno.Command` and the program after an exec have the socket
+   * under the same number. Before the first read they do not have it.
    *
-   * @throws {TypeError} once closed.
+   * The Binding owns the descriptor. Use {@linkcode Binding.dup} for code that
+   * closes its descriptor.
+   *
+   * @throws {TypeError} when the Binding is closed.
    */
   get fd(): number {
     const { fd } = this.#descriptor;
@@ -87,41 +91,43 @@ export class Binding implements Disposable {
   }
 
   /**
-   * Another descriptor of the same socket, close-on-exec, that belongs to the
-   * caller: for `listen({ fd })` of `node:http` and `node:net`, which close it
-   * when they are done.
+   * Duplicates the descriptor; the caller owns the duplicate.
    *
-   * @throws {OsError} EMFILE.
+   * It is close-on-exec. `listen({ fd })` of `node:http` and `node:net` needs a
+   * duplicate because it closes its descriptor at the end.
+   *
+   * @throws {OsError} EMFILE when this program has no descriptor left (dup(2)).
+   * @throws {TypeError} when the Binding is closed.
    */
   dup(): number {
     return duplicate(this.#descriptor.fd).release();
   }
 
   /**
-   * `Deno.serve` on the socket: HTTP/1.1 and HTTP/2, with `cert` and `key`
-   * over TLS, with everything that Deno's own server has. The Binding may be
-   * closed meanwhile; the server has a duplicate of its own.
+   * Runs `Deno.serve` on the socket: HTTP/1.1 and HTTP/2, with TLS if `cert` and
+   * `key` are set.
    *
-   * `shutdown()` leaves the queue to the other processes at once and loses no
-   * request: for 100 ms responses tell their clients to close the connection
-   * (`Connection: close`), a connection that was accepted and has sent nothing
-   * yet is waited for up to a second, over TLS and on a UNIX socket any
-   * connection is, and what is under way then is answered, however long that
-   * takes.
+   * The server duplicates the descriptor: you can close the Binding meanwhile.
    *
-   * It needs `--allow-net=127.0.0.1`, for a UNIX socket `--allow-net`, and
-   * before Deno 2.8 for a UNIX socket `-A`. From
-   * Deno 2.8 on, `createServer().listen({ fd: binding.dup() })` of `node:http`
-   * serves without a permission; older versions ignore that descriptor and
-   * listen elsewhere.
+   * `shutdown()` stops accepting at once and loses no request:
    *
-   * The socket becomes non-blocking, for every process that holds it: none of
-   * them may make it blocking again.
+   * 1. For 100 ms, responses have the header `Connection: close`.
+   * 2. It waits up to 1000 ms for the first request of accepted connections. Over
+   *    TLS and on a UNIX socket it waits for every open connection.
+   * 3. It waits without a limit for the requests under way.
    *
-   * @throws {AdoptionError} without that permission, and where Deno's server
-   * cannot be put on the socket; the message says which.
-   * @throws {TypeError} once closed; for another kind than `tcp` and `unix`;
-   * for `cert` without `key`.
+   * Permissions: `--allow-net=127.0.0.1`; for a UNIX socket `--allow-net`, before
+   * Deno 2.8 `-A`. Without them, `createServer().listen({ fd: binding.dup() })` of
+   * `node:http` serves on the socket from Deno 2.8 on. Older versions ignore `fd`
+   * and listen on another address.
+   *
+   * Every process that holds the socket sees it as non-blocking: O_NONBLOCK
+   * belongs to the open file description (fcntl(2)). No process may clear it.
+   *
+   * @throws {AdoptionError} without the permission, or when Deno's server cannot
+   * use the socket; the message has the reason.
+   * @throws {TypeError} when the Binding is closed; for a kind other than `tcp`
+   * and `unix`; for `cert` without `key` or `key` without `cert`.
    *
    * @example
    * ```ts no-eval
@@ -139,12 +145,15 @@ export class Binding implements Disposable {
   }
 
   /**
-   * `Deno.listen` on the socket, for TCP and UNIX sockets. Permissions,
-   * duplicates and O_NONBLOCK are as with {@linkcode Binding.serve}.
+   * Runs `Deno.listen` on the socket, for TCP and UNIX stream sockets.
    *
-   * @throws {AdoptionError} without the permission, and where Deno's listener
-   * cannot be put on the socket; the message says which.
-   * @throws {TypeError} once closed; for another kind than `tcp` and `unix`.
+   * Permissions, the duplicate and O_NONBLOCK are as for
+   * {@linkcode Binding.serve}.
+   *
+   * @throws {AdoptionError} without the permission, or when Deno's listener
+   * cannot use the socket; the message has the reason.
+   * @throws {TypeError} when the Binding is closed; for a kind other than `tcp`
+   * and `unix`.
    *
    * @example
    * ```ts no-eval
@@ -163,18 +172,18 @@ export class Binding implements Disposable {
   get #shared(): { fd: number; addr: Deno.Addr } {
     if (this.kind !== "tcp" && this.kind !== "unix") {
       throw new TypeError(
-        `a socket of kind ${this.kind} has no connections that Deno can serve: pass its fd on`,
+        `Deno cannot serve a socket of kind ${this.kind}: pass its fd to another program`,
       );
     }
     return { fd: this.#descriptor.fd, addr: this.addr };
   }
 
-  /** Whether it was closed. */
+  /** Whether the Binding is closed. */
   get closed(): boolean {
     return this.#descriptor.closed;
   }
 
-  /** Closes this program's copy; a second call does nothing. */
+  /** Closes this program's copy. A second call does nothing. */
   close(): void {
     this.#descriptor.close();
   }

@@ -2,9 +2,8 @@ import type { ServingKind } from "../../ffi/sockets/socket.ts";
 import type { SocketAddress } from "../../ffi/sockets/socket_address.ts";
 
 /**
- * A socket address as Deno writes it. `unixpacket` is what Deno calls a
- * datagram socket of unix(7); it has no word for seqpacket, which has
- * connections as `unix` has.
+ * Converts a socket address to a `Deno.Addr`. Deno calls a datagram socket of
+ * unix(7) `unixpacket`. It has no name for seqpacket, which becomes `unix`.
  */
 export function denoAddr(
   address: SocketAddress,

@@ -1,5 +1,5 @@
 /**
- * The end of a server, so that no client loses a request by it.
+ * Graceful shutdown of a server: no client loses a request.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { OsError } from "../../ffi/libc/errno.ts";
 import type { SocketAddress } from "../../ffi/sockets/socket_address.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
-/** How long a connection that has sent nothing holds up a shutdown, in ms. */
-export const LINGER = 1000;
+/** The longest wait for a connection that has sent nothing, in ms. */
+const FIRST_REQUEST_TIMEOUT = 1000;
 
-/** How long clients with a persistent connection are told to go, in ms. */
-export const FAREWELL = 100;
+/** How long responses have `Connection: close` before the shutdown, in ms. */
+const CLOSE_PERIOD = 100;
 
-/** How often the connections are looked at, in ms. */
-const PAUSE = 5;
+/** Interval between two looks at the connections, in ms. */
+const CHECK_INTERVAL = 5;
 
 function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
   switch (addr.transport) {
@@ -32,83 +32,81 @@ function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
 }
 
 /**
- * The time between the last connection that a server of Deno's accepts and
- * its shutdown. That shutdown closes at once what has no request under way,
- * which is too early for two kinds of clients:
+ * The time between the last accept of a Deno server and its shutdown. Deno's
+ * shutdown closes every connection without a request under way, too early for
+ * two kinds of connections:
  *
- * - Who was accepted and has not been heard yet is about to send a request,
- *   and would see the connection closed unanswered.
- * - Who sends one request after the other on a connection may send the next
- *   one just then. HTTP allows for that, but it is better to be told: until
- *   the shutdown every response says `Connection: close`.
+ * - A connection that was just accepted: its first request is on the way.
+ * - A persistent connection: its client may send the next request at this moment.
+ *   Until the shutdown, every response has `Connection: close`.
  */
-export class GoingAway {
+export class Draining {
   readonly #address: SocketAddress | undefined;
-  readonly #hearing: boolean;
-  #begun = false;
+  readonly #countsBytes: boolean;
+  #hasBegun = false;
 
-  /** Of a server at an address, which is TLS if `secure`. */
+  /** `secure`: the server at `addr` uses TLS. */
   constructor(addr: Deno.Addr, secure: boolean) {
     this.#address = socketAddress(addr);
-    // The first bytes of TLS are no request, and of a UNIX socket nobody knows
-    // what was read.
-    this.#hearing = this.#address?.family !== "unix" && !secure;
+    // The first bytes of TLS are not a request. The kernel does not count the
+    // bytes read from a UNIX socket.
+    this.#countsBytes = this.#address?.family !== "unix" && !secure;
   }
 
-  /** Whether responses have to say goodbye. */
-  get begun(): boolean {
-    return this.#begun;
+  /** Whether responses need `Connection: close`. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   /**
-   * Resolves when Deno's shutdown does no harm: at the latest after a second,
-   * after {@linkcode FAREWELL} ms when every client has been heard, soon when
-   * there is none. To be called when nothing more is accepted.
+   * Resolves when Deno's shutdown loses no request: at once without connections,
+   * after {@linkcode CLOSE_PERIOD} ms if each connection has sent data, else after
+   * {@linkcode FIRST_REQUEST_TIMEOUT} ms. Call it after the last accept.
    */
-  async farewell(): Promise<void> {
-    this.#begun = true;
+  async drain(): Promise<void> {
+    this.#hasBegun = true;
     const begin = performance.now();
-    while (performance.now() - begin < LINGER) {
-      // Also what was read by then and not handed to the handler gets there.
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    while (performance.now() - begin < FIRST_REQUEST_TIMEOUT) {
+      // The pause also lets Deno hand a request that it has read to the handler.
+      await new Promise((resolve) => setTimeout(resolve, CHECK_INTERVAL));
       const connections = this.#address ? connectionsAt(this.#address) : [];
       if (connections.length === 0) return;
-      const told = performance.now() - begin >= FAREWELL;
-      if (told && !connections.some((fd) => this.#mayBeUnheard(fd))) return;
+      if (performance.now() - begin < CLOSE_PERIOD) continue;
+      if (!connections.some((fd) => this.#maySendFirstRequest(fd))) return;
     }
   }
 
-  #mayBeUnheard(fd: number): boolean {
-    if (!this.#hearing) return true;
+  #maySendFirstRequest(fd: number): boolean {
+    if (!this.#countsBytes) return true;
     try {
       return bytesRead(fd) === 0n;
     } catch (error) {
-      // Closed since it was listed.
+      // The connection was closed meanwhile.
       if (error instanceof OsError) return false;
       throw error;
     }
   }
 }
 
-/** The handler, whose last responses tell clients to close the connection. */
-export function sayingGoodbye(
+/** Wraps a handler: its last responses have `Connection: close`. */
+export function closeConnectionsWhile(
+  draining: Draining,
   handler: ServeHandler,
-  goingAway: GoingAway,
 ): ServeHandler {
   const wrapped: ServeHandler = (request, info) => {
     const response = handler(request, info);
-    return goingAway.begun ? withGoodbye(response) : response;
+    return draining.hasBegun ? withConnectionClose(response) : response;
   };
   if (handler.length > 0) return wrapped;
-  // Deno has a shorter way for handlers that take no arguments.
+  // Deno has a fast path for handlers without parameters (`length` 0).
   return (...args) => wrapped(...args);
 }
 
-async function withGoodbye(
+async function withConnectionClose(
   answer: Response | Promise<Response>,
 ): Promise<Response> {
   const response = await answer;
-  // What upgrades a connection is recognized by its identity.
+  // Deno recognizes the response of an upgrade by its identity.
   if (!(response instanceof Response) || response.status === 101) {
     return response;
   }

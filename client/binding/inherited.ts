@@ -11,16 +11,17 @@ import { Binding } from "./binding.ts";
 export interface InheritedOptions {
   /**
    * Removes LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES from the environment, so
-   * that children do not see them; `inherited()` itself remembers. Default:
-   * false.
+   * that children do not see them. Later calls still return the Bindings.
+   *
+   * @default false
    */
   clear?: boolean;
 }
 
-// Each descriptor has one owner: whoever asks twice gets the same Bindings.
-let passed: readonly Binding[] | undefined;
+// Each descriptor has one owner: a second call returns the same Bindings.
+let cached: readonly Binding[] | undefined;
 
-function take(): Binding[] {
+function readBindings(): Binding[] {
   return passedDescriptors().flatMap((descriptor) => {
     const binding = bindingOf(descriptor);
     return binding === undefined ? [] : [binding];
@@ -31,7 +32,7 @@ function bindingOf({ fd, name }: PassedDescriptor): Binding | undefined {
   try {
     return Binding.from(fd, { name });
   } catch (error) {
-    // Something else than a listening socket; nobody's business here.
+    // Not a listening socket: leave it to the program.
     if (error instanceof TypeError || error instanceof OsError) {
       return undefined;
     }
@@ -40,17 +41,19 @@ function bindingOf({ fd, name }: PassedDescriptor): Binding | undefined {
 }
 
 /**
- * The listening sockets that this program was started with: by systemd,
- * systemfd, `multibinder exec`, `multibinder run` or {@linkcode spawn}, in the
- * way of sd_listen_fds(3). Empty when there are none, or when they are meant
- * for another process (LISTEN_PID). Descriptors of other kinds are left alone.
+ * Returns the listening sockets that this program was started with.
  *
- * All of them become close-on-exec. Later calls return the same Bindings,
- * without those that were closed. It needs `--allow-ffi` for the C library, and no
+ * systemd, systemfd, `multibinder exec`, `multibinder run` and {@linkcode spawn}
+ * pass them as sd_listen_fds(3) describes. The result is empty without
+ * LISTEN_FDS, or if LISTEN_PID names another process. `inherited` ignores
+ * descriptors that are not listening sockets.
+ *
+ * The sockets become close-on-exec. Later calls return the same Bindings, except
+ * closed ones. `inherited` needs `--allow-ffi` for the C library, but not
  * `--allow-env`.
  *
- * @throws {OsError} EBADF when a descriptor that was announced is not open.
- * @throws {TypeError} when LISTEN_FDS is no number.
+ * @throws {OsError} EBADF when a descriptor that LISTEN_FDS counts is not open.
+ * @throws {TypeError} when LISTEN_FDS is not a number.
  *
  * @example
  * ```ts no-eval
@@ -62,9 +65,9 @@ function bindingOf({ fd, name }: PassedDescriptor): Binding | undefined {
  */
 export function inherited(options?: InheritedOptions): Binding[];
 /**
- * Those of one name (LISTEN_FDNAMES, `FileDescriptorName=` in a unit of
- * systemd, `NAME=ADDR` for `exec` and `run`): an array, because one name may
- * stand for several sockets.
+ * Returns the sockets with this name: LISTEN_FDNAMES, `FileDescriptorName=` of
+ * systemd.socket(5), `NAME=ADDR` of `exec` and `run`. Several sockets can have the
+ * same name.
  */
 export function inherited(name: string, options?: InheritedOptions): Binding[];
 export function inherited(
@@ -73,9 +76,9 @@ export function inherited(
 ): Binding[] {
   const name = typeof first === "string" ? first : undefined;
   const options = typeof first === "string" ? second : first;
-  passed ??= take();
+  cached ??= readBindings();
   if (options?.clear) LISTEN_VARIABLES.forEach(unsetEnvironmentVariable);
-  return passed.filter((binding) =>
+  return cached.filter((binding) =>
     !binding.closed && (name === undefined || binding.name === name)
   );
 }

@@ -11,7 +11,7 @@ export type SharedConn = Deno.TcpConn | Deno.UnixConn;
 /** A listener on a shared socket, with the interface of `Deno.listen`. */
 export type SharedListener = Deno.Listener<SharedConn, Deno.Addr>;
 
-/** The listener of Deno.listen, at the address where it really is. */
+/** A listener of Deno.listen that reports the address of the shared socket. */
 class AdoptedListener implements SharedListener {
   readonly #listener: SharedListener;
 
@@ -48,7 +48,7 @@ function denoListen(place: Place): SharedListener {
   return place.transport === "unix" ? Deno.listen(place) : Deno.listen(place);
 }
 
-/** As {@linkcode Binding.listen}; a test may replace a step of the adoption. */
+/** Implements {@linkcode Binding.listen}. Tests replace `steps`. */
 export function listen(
   { fd, addr }: SharedSocket,
   steps?: Steps,

@@ -7,26 +7,28 @@ import {
 
 /** Options of {@linkcode reexec}. */
 export interface ReexecOptions {
-  /** Variables to set for the new program. Default: none. */
+  /** Variables to set for the new program. */
   env?: Readonly<Record<string, string>>;
 }
 
 /**
- * Replaces this program by a fresh copy of itself: `Deno.execPath()` with the
- * same command line, under the same PID (execve(2)). Every {@linkcode Binding}
- * stays open under its number, everything else is closed. The environment is
- * the one this program was started with, and `env`.
+ * Replaces this program by a fresh copy of itself, under the same PID (execve(2)).
+ *
+ * It executes `Deno.execPath()` with the same command line. Every
+ * {@linkcode Binding} whose `fd` was read stays open under its number; every
+ * close-on-exec descriptor is closed. The environment is the one that this
+ * program was started with, and `env`.
  *
  * An exec removes the listeners of signals, and a signal without a listener
  * ends the program. Call {@linkcode blockSignals} directly before, and
  * {@linkcode unblockSignals} in the new program once its listeners are in
  * place: a signal that arrives after the exec stays pending until then.
- * `blockSignals` blocks signals on the calling thread only, so a signal that
- * arrives between it and the exec can be taken by another thread of Deno and
- * be lost. It does not end the program as long as its listener is in place.
+ * `blockSignals` blocks signals on the calling thread only. If a signal arrives
+ * between it and the exec, another thread of Deno can take it: the signal is then
+ * lost, but does not end the program while its listener is in place.
  *
- * @throws {OsError} when the program cannot be executed; then nothing has
- * changed.
+ * @throws {OsError} when execve(2) fails; this program then continues
+ * unchanged.
  *
  * @example
  * ```ts no-eval

@@ -5,24 +5,26 @@ import {
   type Steps,
 } from "../../ffi/sockets/adopt.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
-import { GoingAway, sayingGoodbye } from "./graceful_shutdown.ts";
+import { closeConnectionsWhile, Draining } from "./graceful_shutdown.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
 /** Options of {@linkcode Binding.serve}. */
 export interface ServeOptions {
   /**
-   * Ends the server at once when it aborts; requests under way are cut off.
-   * `shutdown()` lets them finish. Default: none.
+   * Ends the server and its requests at once when it aborts. `shutdown()` lets
+   * requests under way finish.
    */
   signal?: AbortSignal;
   /**
    * Called once with the address of the shared socket before `serve` returns.
-   * Default: nothing is printed.
+   *
+   * @default nothing is printed
    */
   onListen?: (addr: Deno.Addr) => void;
   /**
-   * Makes the response when the handler throws. Default: the error goes to
-   * standard error, the client gets a 500.
+   * Makes the response when the handler throws.
+   *
+   * @default print the error to standard error and respond with status 500
    */
   onError?: (error: unknown) => Response | Promise<Response>;
   /** Certificate chain in PEM; with `key` it makes an HTTPS server. */
@@ -31,29 +33,29 @@ export interface ServeOptions {
   key?: string;
 }
 
-/** The Deno.serve server, at the address where it really is. */
+/** A server of Deno.serve that reports the address of the shared socket. */
 class SharedServer implements Deno.HttpServer {
   readonly addr: Deno.Addr;
   readonly #server: Deno.HttpServer;
   readonly #leave: () => void;
-  readonly #goingAway: GoingAway;
-  readonly #stopped: AbortSignal;
+  readonly #draining: Draining;
+  readonly #aborted: AbortSignal;
   #shutdown: Promise<void> | undefined;
-  #over = false;
+  #hasEnded = false;
 
   constructor(
     { opened, leave }: Adopted<Deno.HttpServer>,
     addr: Deno.Addr,
-    goingAway: GoingAway,
-    stopped: AbortSignal,
+    draining: Draining,
+    aborted: AbortSignal,
   ) {
     this.addr = addr;
     this.#server = opened;
     this.#leave = leave;
-    this.#goingAway = goingAway;
-    this.#stopped = stopped;
-    const over = () => this.#over = true;
-    opened.finished.then(over, over);
+    this.#draining = draining;
+    this.#aborted = aborted;
+    const ended = () => this.#hasEnded = true;
+    opened.finished.then(ended, ended);
   }
 
   get finished(): Promise<void> {
@@ -65,15 +67,15 @@ class SharedServer implements Deno.HttpServer {
   }
 
   async #drain(): Promise<void> {
-    // Deno has closed its listener: the number may be somebody else's by now.
-    if (this.#over || this.#stopped.aborted) return await this.finished;
+    // Deno has closed its listener: the descriptor number may be reused.
+    if (this.#hasEnded || this.#aborted.aborted) return await this.finished;
     try {
       this.#leave();
     } catch (error) {
-      // With no descriptor left for the farewell it ends without one.
+      // Without a spare descriptor (EMFILE), shut down without draining.
       if (!(error instanceof OsError)) throw error;
     }
-    await Promise.race([this.#goingAway.farewell(), this.finished]);
+    await Promise.race([this.#draining.drain(), this.finished]);
     await this.#server.shutdown();
   }
 
@@ -91,8 +93,8 @@ class SharedServer implements Deno.HttpServer {
 }
 
 /**
- * A handler that is told the right address: Deno says of every connection to
- * a UNIX socket that it comes from the address of its listener.
+ * Corrects `remoteAddr` for UNIX sockets: Deno reports the path of its temporary
+ * listener.
  */
 function withAddress(handler: ServeHandler, addr: Deno.Addr): ServeHandler {
   if (addr.transport !== "unix") return handler;
@@ -124,15 +126,15 @@ function denoServe(
   return Deno.serve({ ...options, ...tls, hostname, port }, handler);
 }
 
-/** A listening socket, and where it is. */
+/** A listening socket and its address. */
 export interface SharedSocket {
-  /** Stays the caller's. */
+  /** The caller keeps ownership. */
   readonly fd: number;
-  /** As the kernel reports it. */
+  /** From getsockname(2). */
   readonly addr: Deno.Addr;
 }
 
-/** As {@linkcode Binding.serve}; a test may replace a step of the adoption. */
+/** Implements {@linkcode Binding.serve}. Tests replace `steps`. */
 export function serve(
   { fd, addr }: SharedSocket,
   handler: ServeHandler,
@@ -144,22 +146,22 @@ export function serve(
   }
   options.signal?.throwIfAborted();
   const stop = new AbortController();
-  const goingAway = new GoingAway(addr, options.cert !== undefined);
-  const polite = sayingGoodbye(withAddress(handler, addr), goingAway);
+  const draining = new Draining(addr, options.cert !== undefined);
+  const served = closeConnectionsWhile(draining, withAddress(handler, addr));
   const adopted = openOnSocket(
     fd,
-    (place) => denoServe(place, polite, stop.signal, options),
+    (place) => denoServe(place, served, stop.signal, options),
     (server) => server.shutdown(),
     steps,
   );
-  // Deno's server must not hear of an abort once it has ended: it would throw
-  // BadResource where nobody can catch it.
+  // If the signal aborts after the server has ended, Deno throws an uncatchable
+  // BadResource: remove the listener.
   const { signal } = options;
   const abort = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
   const forget = () => signal?.removeEventListener("abort", abort);
   adopted.opened.finished.then(forget, forget);
-  const server = new SharedServer(adopted, addr, goingAway, stop.signal);
+  const server = new SharedServer(adopted, addr, draining, stop.signal);
   options.onListen?.(addr);
   return server;
 }

@@ -1,2 +1,2 @@
-/** Answers a request; as for `Deno.serve`. */
+/** Answers a request, like a handler of `Deno.serve`. */
 export type ServeHandler = Deno.ServeHandler<Deno.Addr>;

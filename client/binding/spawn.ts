@@ -6,7 +6,10 @@ import {
   startChild,
 } from "../../ffi/processes/child_process.ts";
 import { Descriptor } from "../../ffi/files/descriptor.ts";
-import { LISTEN_VARIABLES } from "../../ffi/systemd/listen_fds.ts";
+import {
+  FIRST_LISTEN_FD,
+  LISTEN_VARIABLES,
+} from "../../ffi/systemd/listen_fds.ts";
 import { initialEnvironment } from "../../ffi/processes/process.ts";
 import {
   signalName,
@@ -14,51 +17,70 @@ import {
 } from "../../ffi/processes/signal_numbers.ts";
 import type { Binding } from "./binding.ts";
 
-/** Where a standard stream of a child goes: nowhere, or to a descriptor of ours. */
+/** A standard stream of a child: inherited, /dev/null, or a descriptor of this program. */
 export type ChildStream = "inherit" | "null" | number;
 
 /** Options of {@linkcode spawn}. */
 export interface SpawnOptions {
-  /** Arguments of the command. Default: none. */
+  /** Arguments of the command. */
   args?: readonly string[];
   /**
-   * The sockets that the child gets, by name, at 3, 4, ... in this order.
-   * Default: none.
+   * Sockets for the child, by name. It gets them as descriptors 3, 4, ... in this
+   * order.
    */
   bindings?: Readonly<Record<string, Binding>>;
-  /** Other numbers for some of them, by name. Default: none. */
+  /** Other descriptor numbers in the child, by name. */
   at?: Readonly<Record<string, number>>;
-  /** Working directory. Default: this program's. */
+  /**
+   * Working directory.
+   *
+   * @default the working directory of this program
+   */
   cwd?: string;
   /**
-   * Variables to set. Default: none; the child has the environment that this
-   * program was started with.
+   * Variables to add to the environment that this program was started with.
    */
   env?: Readonly<Record<string, string>>;
-  /** Starts from an empty environment. Default: false. */
+  /**
+   * Starts from an empty environment.
+   *
+   * @default false
+   */
   clearEnv?: boolean;
-  /** Default: "inherit". */
+  /**
+   * Standard input of the child.
+   *
+   * @default "inherit"
+   */
   stdin?: ChildStream;
-  /** Default: "inherit". */
+  /**
+   * Standard output of the child.
+   *
+   * @default "inherit"
+   */
   stdout?: ChildStream;
-  /** Default: "inherit". */
+  /**
+   * Standard error of the child.
+   *
+   * @default "inherit"
+   */
   stderr?: ChildStream;
-  /** Sends SIGTERM when it aborts. Default: none. */
+  /** Sends SIGTERM to the child when it aborts. */
   signal?: AbortSignal;
 }
 
-/** A child that {@linkcode spawn} started, much like a `Deno.ChildProcess`. */
+/** A child that {@linkcode spawn} started, similar to `Deno.ChildProcess`. */
 export class SpawnedChild implements AsyncDisposable {
-  /** Its process. */
+  /** Process ID. */
   readonly pid: number;
-  /** How it ended, once it has. Waiting keeps this program alive. */
+  /** Resolves to the exit status. It keeps this program alive until then. */
   readonly status: Promise<Deno.CommandStatus>;
-  #ended = false;
+  #hasEnded = false;
 
   /** See {@linkcode spawn}. */
   constructor(pid: number) {
     this.pid = pid;
-    const end = () => this.#ended = true;
+    const end = () => this.#hasEnded = true;
     this.status = childEnding(pid).then(statusOf);
     this.status.then(end, end);
   }
@@ -69,13 +91,13 @@ export class SpawnedChild implements AsyncDisposable {
    * @throws {TypeError} when the child has ended.
    */
   kill(signal: Deno.Signal = "SIGTERM"): void {
-    if (this.#ended) throw new TypeError("the child has ended");
+    if (this.#hasEnded) throw new TypeError("the child has ended");
     sendSignal(this.pid, signalNumber(signal));
   }
 
-  /** Sends SIGTERM, unless it has ended, and waits for its end. */
+  /** Sends SIGTERM if the child still runs, and waits until it has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) this.kill();
+    if (!this.#hasEnded) this.kill();
     await this.status;
   }
 }
@@ -88,21 +110,20 @@ function statusOf(ending: Ending): Deno.CommandStatus {
   return { success: false, code: 128 + ending.signal, signal };
 }
 
-/** SD_LISTEN_FDS_START. */
-const FIRST = 3;
-
-/** The number of each socket in the child: the chosen one, else the next. */
-function numbers(
+/** Names by descriptor number in the child: the number in `at`, else the next free one. */
+function namesByNumber(
   bindings: Readonly<Record<string, Binding>>,
   at: Readonly<Record<string, number>>,
 ): Map<number, string> {
   const placed = new Map<number, string>();
   for (const [name, number] of Object.entries(at)) {
     if (bindings[name] === undefined) {
-      throw new TypeError(`there is no binding ${name} to put at ${number}`);
+      throw new TypeError(
+        `at: there is no binding ${name} for descriptor ${number}`,
+      );
     }
     if (!Number.isInteger(number) || number < 0) {
-      throw new TypeError(`${number} is no descriptor`);
+      throw new TypeError(`${number} is not a descriptor`);
     }
     const other = placed.get(number);
     if (other !== undefined) {
@@ -110,7 +131,7 @@ function numbers(
     }
     placed.set(number, name);
   }
-  let next = FIRST;
+  let next = FIRST_LISTEN_FD;
   for (const name of Object.keys(bindings)) {
     if (at[name] !== undefined) continue;
     while (placed.has(next)) next++;
@@ -119,11 +140,11 @@ function numbers(
   return placed;
 }
 
-/** The names in order, where sd_listen_fds(3) can tell of them. */
+/** Names for LISTEN_FDNAMES, if the numbers have no gap (sd_listen_fds(3)). */
 function listenNames(placed: Map<number, string>): string[] | undefined {
   if (placed.size === 0) return undefined;
   const names: string[] = [];
-  for (let fd = FIRST; fd < FIRST + placed.size; fd++) {
+  for (let fd = FIRST_LISTEN_FD; fd < FIRST_LISTEN_FD + placed.size; fd++) {
     const name = placed.get(fd);
     if (name === undefined) return undefined;
     if (!/^[^:\p{Cc}]{1,255}$/u.test(name)) {
@@ -137,10 +158,10 @@ function listenNames(placed: Map<number, string>): string[] | undefined {
 }
 
 /**
- * Becomes the command after it has said which process that is. Nobody knows
- * the PID of a child before it runs, and an exec keeps it.
+ * Sets LISTEN_PID and executes the command. Only the child knows its PID before
+ * the exec, which keeps it.
  */
-const TELL_PID = 'export LISTEN_PID=$$; exec "$@"';
+const SET_LISTEN_PID = 'export LISTEN_PID=$$; exec "$@"';
 
 function environmentOf(
   { env = {}, clearEnv = false }: SpawnOptions,
@@ -151,7 +172,7 @@ function environmentOf(
     const end = entry.indexOf("=", 1);
     entries.set(entry.slice(0, end), entry.slice(end + 1));
   }
-  // What was passed to us was not passed to the child.
+  // These variables describe the sockets of this program, not of the child.
   for (const name of LISTEN_VARIABLES) entries.delete(name);
   for (const [name, value] of Object.entries(env)) entries.set(name, value);
   if (names !== undefined) {
@@ -162,25 +183,26 @@ function environmentOf(
 }
 
 /**
- * Starts a program with the given sockets and no other descriptor from 3 on:
- * not the other Bindings, nor anything else that this program has open. Every
- * signal is at its default and none is blocked.
+ * Starts a program with the given sockets and no other descriptor from 3 on.
  *
- * Sockets at 3, 4, ... without a gap are announced by LISTEN_FDS,
- * LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)), as systemd does. Because
- * LISTEN_PID is the child's own, `/bin/sh` is started, sets it and becomes the
- * command: the PID stays the same. Debian's `/bin/sh` passes on no variable
- * whose name is not made of letters, digits and underscores.
+ * The child has default signal handlers and no blocked signals (signal(7)).
  *
- * It needs `--allow-ffi` for the C library and, unlike `Deno.Command`, no
+ * If the sockets are at 3, 4, ... without a gap, the child has LISTEN_FDS,
+ * LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)), as under systemd. `/bin/sh`
+ * sets LISTEN_PID and then executes the command under the same PID. Debian's
+ * `/bin/sh` drops variables whose names have other characters than letters, digits
+ * and underscores.
+ *
+ * `spawn` needs `--allow-ffi` for the C library but, unlike `Deno.Command`, not
  * `--allow-run`.
  *
- * @param command a path, or a name that is looked for in PATH
+ * @param command a path, or a name to search in PATH
  *
- * @throws {OsError} ENOENT and the like when the command cannot be started; a
- * file that is no program ends with status 126 where `/bin/sh` was to start it.
- * @throws {TypeError} for a Binding that is closed, numbers that collide, a
- * name that LISTEN_FDNAMES cannot hold.
+ * @throws {OsError} when the command cannot be started, such as ENOENT. If
+ * `/bin/sh` starts it and the file is not executable, the child ends with status
+ * 126 instead.
+ * @throws {TypeError} for a closed Binding, for two sockets with the same number,
+ * and for an invalid name in LISTEN_FDNAMES.
  *
  * @example
  * ```ts no-eval
@@ -200,7 +222,7 @@ export function spawn(
 ): SpawnedChild {
   const { args = [], bindings = {}, at = {}, cwd, signal } = options;
   signal?.throwIfAborted();
-  const placed = numbers(bindings, at);
+  const placed = namesByNumber(bindings, at);
   const names = listenNames(placed);
   const descriptors = new Map<number, number | string>();
   [options.stdin, options.stdout, options.stderr].forEach((stream, fd) => {
@@ -215,7 +237,7 @@ export function spawn(
   const path = commandPath(command);
   const argv = names === undefined
     ? [command, ...args]
-    : ["/bin/sh", "-c", TELL_PID, "sh", path, ...args];
+    : ["/bin/sh", "-c", SET_LISTEN_PID, "sh", path, ...args];
   const child = new SpawnedChild(startChild({
     path: names === undefined ? path : "/bin/sh",
     argv,
@@ -223,13 +245,13 @@ export function spawn(
     ...(cwd !== undefined && { directory: cwd }),
     descriptors,
   }));
-  if (signal !== undefined) endWith(child, signal);
+  if (signal !== undefined) killOnAbort(child, signal);
   return child;
 }
 
-function endWith(child: SpawnedChild, signal: AbortSignal): void {
-  const end = () => child.kill();
-  signal.addEventListener("abort", end, { once: true });
-  const forget = () => signal.removeEventListener("abort", end);
-  child.status.then(forget, forget);
+function killOnAbort(child: SpawnedChild, signal: AbortSignal): void {
+  const kill = () => child.kill();
+  signal.addEventListener("abort", kill, { once: true });
+  const removeListener = () => signal.removeEventListener("abort", kill);
+  child.status.then(removeListener, removeListener);
 }

@@ -5,42 +5,45 @@ import { ErrorCode } from "../../protocol.ts";
 import { BindError } from "../session/errors.ts";
 import { FetchError } from "./start/fetched_sockets.ts";
 
-/** What the address that could not be bound is, as far as anybody can tell. */
+/** The kind of the address that could not be bound, or its path, if known. */
 type Place = { path: string | undefined } | { kind: Kind | undefined };
 
-function placeOf({ message }: BindError, asked: string | undefined): Place {
-  if (asked !== undefined) {
-    const address = parseAddress(asked);
+function placeOf(
+  { message }: BindError,
+  requested: string | undefined,
+): Place {
+  if (requested !== undefined) {
+    const address = parseAddress(requested);
     return hasHost(address) ? { kind: address.kind } : { path: address.path };
   }
-  // `Could not bind: bind /run/web.sock: ...`, or a directory on the way.
+  // `Could not bind: bind /run/web.sock: ...`, or a directory of the path.
   const isPath = /: \w+ [/@].*: [^:]*$/s.test(message);
   return isPath ? { path: undefined } : { kind: undefined };
 }
 
 function inUse(place: Place, message: string): string {
-  if (message.includes("which is no socket")) {
-    return "a file that is no socket is in the way: remove it, or take another path";
+  if (message.includes("which is not a socket")) {
+    return "the path is a file that is not a socket: remove it, or use another path";
   }
   const command = "path" in place
     ? "ss -lxp"
     : place.kind === "udp"
     ? "ss -lunp"
     : "ss -ltnp";
-  return `another program listens there: \`${command}\` shows which; end it, or let it get its socket from the daemon too`;
+  return `another program listens on this address: find it with \`${command}\`, then end it or let it get its socket from the daemon`;
 }
 
 function missing(path: string | undefined): string {
   const command = path === undefined ? "" : ` (\`mkdir -p ${dirname(path)}\`)`;
-  return `the directory is missing: create it${command}`;
+  return `the directory does not exist: create it${command}`;
 }
 
 function notPermitted(message: string): string | undefined {
   if (/SO_MARK|_TRANSPARENT/.test(message)) {
-    return "the daemon needs the capability CAP_NET_ADMIN or CAP_NET_RAW for it";
+    return "this option needs a daemon with the capability CAP_NET_ADMIN or CAP_NET_RAW";
   }
-  if (message.includes("in which others may put")) {
-    return "take that directory's write permission from others (`chmod go-w`), or take a path elsewhere";
+  if (message.includes("in which several users can replace")) {
+    return "remove the write permission of other users from this directory (`chmod go-w`), or use another directory";
   }
   return undefined;
 }
@@ -55,10 +58,10 @@ function adviceForErrno(
       return inUse(place, message);
     case "EACCES":
       return "path" in place
-        ? "the daemon's user has to be allowed to write the directory and to search those above it"
-        : "the daemon's user may not bind that: start it with the capability CAP_NET_BIND_SERVICE, or take a port from 1024 on";
+        ? "the daemon needs permission to write to the directory and to search the directories above it"
+        : "ports below 1024 need a daemon with the capability CAP_NET_BIND_SERVICE";
     case "EADDRNOTAVAIL":
-      return "this machine has no such address: `ip address` shows which";
+      return "this machine does not have this address: `ip address` lists its addresses";
     case "ENOENT":
       return "path" in place ? missing(place.path) : undefined;
     case "EPERM":
@@ -68,28 +71,32 @@ function adviceForErrno(
 }
 
 const BY_CODE: Readonly<Record<number, string>> = {
-  [ErrorCode.DENIED]: "the daemon's policy has to allow it (--policy)",
+  [ErrorCode.DENIED]: "allow it in the policy of the daemon (--policy)",
   [ErrorCode.NO_DESCRIPTORS]:
-    "raise the daemon's limit of open files (`ulimit -n`, LimitNOFILE=)",
-  [ErrorCode.METHOD_NOT_FOUND]: "this daemon is too old for it: upgrade it",
-  [ErrorCode.NO_SUCH_BIND]: "the command list shows what is bound",
+    "raise the limit of open files of the daemon (`ulimit -n`, LimitNOFILE=)",
+  [ErrorCode.METHOD_NOT_FOUND]:
+    "the daemon does not have this method: upgrade it",
+  [ErrorCode.NO_SUCH_BIND]: "the command `list` shows the binds",
 };
 
 /**
- * What whoever sees an error can do about it, where that is known.
+ * What to do about an error, if known.
  *
- * @param asked the address that was asked for, where somebody knows it
+ * @param requested the address that was requested, if known
  */
-export function adviceFor(error: unknown, asked?: string): string | undefined {
+export function adviceFor(
+  error: unknown,
+  requested?: string,
+): string | undefined {
   if (error instanceof FetchError) return adviceFor(error.cause, error.address);
   if (error instanceof BindError) {
     const data = error.data as { code?: unknown } | null | undefined;
     const { message } = error;
     return BY_CODE[error.code] ??
-      adviceForErrno(String(data?.code), placeOf(error, asked), message);
+      adviceForErrno(String(data?.code), placeOf(error, requested), message);
   }
   if (error instanceof OsError && error.code === "EACCES") {
-    return "the control socket's owner decides who may connect (--mode, --group of the daemon)";
+    return "the mode and group of the control socket decide which users may connect (--mode and --group of the daemon)";
   }
   return undefined;
 }

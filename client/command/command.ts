@@ -1,5 +1,5 @@
-/** What a command line asks for. */
-export type Reading =
+/** A parsed command line: the command to run, or the text to show. */
+export type ParsedCommand =
   | { run: () => Promise<number> }
   | { show: "help" | "version" };
 
@@ -9,9 +9,9 @@ export interface Command {
   /** Its help. */
   usage: string;
   /**
-   * Reads what follows its name.
+   * Parses the arguments after its name.
    *
    * @throws {UsageError}
    */
-  read: (args: readonly string[]) => Reading;
+  parse: (args: readonly string[]) => ParsedCommand;
 }

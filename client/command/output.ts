@@ -1,18 +1,16 @@
 const encoder = new TextEncoder();
 
-/** Writes lines to standard output, all of them. */
-export function say(...lines: string[]): void {
+/** Writes lines to standard output. */
+export function printLines(...lines: string[]): void {
   let rest = encoder.encode(lines.map((line) => line + "\n").join(""));
   while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
 }
 
-/** Writes lines; false where nobody reads them any more, as `head` does. */
-export function sayToReader(...lines: string[]): boolean {
+/** Writes lines to standard output. A reader such as `head` may have ended. */
+export function printIgnoringBrokenPipe(...lines: string[]): void {
   try {
-    say(...lines);
-    return true;
+    printLines(...lines);
   } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) return false;
-    throw error;
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }

@@ -1,16 +1,16 @@
 let name = "multibinder-client";
 
-/** What the command line calls itself in help and messages. */
+/** The name of this program in its help and messages. */
 export function programName(): string {
   return name;
 }
 
-/** Gives it another name, before its `main` is called. */
-export function nameProgram(other: string): void {
-  name = other;
+/** Sets the name. */
+export function setProgramName(newName: string): void {
+  name = newName;
 }
 
-/** A command's help, under that name. */
-export function underName(usage: string): string {
+/** The help of a command, with that name. */
+export function withProgramName(usage: string): string {
   return usage.replace("multibinder-client", name);
 }

@@ -6,18 +6,18 @@ import { UsageError } from "./options/usage_error.ts";
 
 const USAGE = `Usage: multibinder-client release [options] ADDR
 
-The daemon closes its copy of a socket. Who was handed one keeps it: the address
-is free when the last of them has closed it. ADDR is as list shows it, with the
-options that list shows behind it.
+Closes the daemon's copy of a socket. Other processes keep their copies. The
+address is free when the last copy is closed. Write ADDR and the options after it
+as list shows them.
 
-  --device NAME        the one that is bound to this network interface; also
-                       ADDR%NAME
-  --v6only true|false  the one that refuses IPv4, or does not
-  --sock PATH          the control socket; default: the variable MULTIBINDER_SOCK
-  -h, --help           this text
-  -V, --version        the version
+  --device NAME        select the socket that is bound to this network interface;
+                       ADDR%NAME means the same
+  --v6only true|false  select the socket that refuses IPv4, or does not
+  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
+  -h, --help           print this text
+  -V, --version        print the version
 
-Exit status: 0 done, 1 failed, 2 wrong usage.`;
+Exit status: 0 done, 1 failed, 2 invalid command line.`;
 
 interface Released extends Pick<ReleaseOptions, "v6only" | "device"> {
   address: string;
@@ -32,17 +32,19 @@ async function release(
   return 0;
 }
 
-/** A host's address and the interface that it is bound to. */
+/** A host, port and network interface. */
 const WITH_DEVICE = /^((?!unix:|seqpacket:|unixgram:).*:\d+)%([^%]+)$/s;
 
 function readAddress(
-  words: readonly string[],
+  operands: readonly string[],
   device: string | undefined,
 ): Pick<Released, "address" | "device"> {
-  const [word, more] = words;
-  if (word === undefined) throw new UsageError("an address is missing");
-  if (more !== undefined) throw new UsageError(`one address, not also ${more}`);
-  const [, address = word, suffix] = WITH_DEVICE.exec(word) ?? [];
+  const [operand, more] = operands;
+  if (operand === undefined) throw new UsageError("an address is missing");
+  if (more !== undefined) {
+    throw new UsageError(`release takes one address, not also ${more}`);
+  }
+  const [, address = operand, suffix] = WITH_DEVICE.exec(operand) ?? [];
   if (suffix !== undefined && device !== undefined) {
     throw new UsageError(`the device is given twice: ${suffix} and ${device}`);
   }
@@ -59,20 +61,20 @@ function readAddress(
 function readV6only(text: string | undefined): Pick<Released, "v6only"> {
   if (text === undefined) return {};
   if (text === "true" || text === "false") return { v6only: text === "true" };
-  throw new UsageError(`--v6only ${text} is neither true nor false`);
+  throw new UsageError(`invalid --v6only ${text}: expected true or false`);
 }
 
 /** The command `release`. */
 export const releaseCommand: Command = {
   name: "release",
   usage: USAGE,
-  read: (args) => {
-    const { words, asks, one } = readOptions(args, {
+  parse: (args) => {
+    const { operands, show, one } = readOptions(args, {
       values: ["device", "v6only"],
     });
-    if (asks !== undefined) return { show: asks };
+    if (show !== undefined) return { show };
     const released = {
-      ...readAddress(words, one("device")),
+      ...readAddress(operands, one("device")),
       ...readV6only(one("v6only")),
     };
     const sock = one("sock");

@@ -2,15 +2,15 @@ import { AddressError, hasHost, parseAddress } from "../../address.ts";
 import type { BindDescription } from "../../protocol.ts";
 
 /**
- * The address of a held socket as `release` takes it, with what its spelling
- * does not tell, and the port that the kernel has chosen.
+ * The address of a bind as `release` takes it, with the options that select it,
+ * and the port that the kernel chose.
  */
 export function shownAddress(
   { address, bound, options }: Partial<BindDescription>,
 ): string {
   const { device, v6only } = options ?? {};
   const shown = [withDevice(address ?? "-", device)];
-  if (v6only !== undefined && v6only !== defaultOf(address ?? "")) {
+  if (v6only !== undefined && v6only !== defaultV6only(address ?? "")) {
     shown.push(`--v6only ${v6only}`);
   }
   const port = bound?.slice(bound.lastIndexOf(":") + 1);
@@ -24,13 +24,13 @@ function withDevice(address: string, device: string | undefined): string {
     : `${address}%${device}`;
 }
 
-/** Of `[::1]:80` it is true, of `:80` false. */
-function defaultOf(address: string): boolean | undefined {
+/** The default of v6only: true for `[::1]:80`, false for `:80`. */
+function defaultV6only(address: string): boolean | undefined {
   try {
     const parsed = parseAddress(address);
     return hasHost(parsed) ? parsed.v6only : undefined;
   } catch (error) {
-    // Another daemon may have another grammar.
+    // A newer daemon may have other addresses.
     if (error instanceof AddressError) return undefined;
     throw error;
   }

@@ -1,22 +1,22 @@
 import { connect } from "../session/session.ts";
 import type { Command } from "./command.ts";
 import { readOptions } from "./options/options.ts";
-import { sayToReader } from "./output.ts";
+import { printIgnoringBrokenPipe } from "./output.ts";
 import { statusLines } from "./status_lines.ts";
 import { UsageError } from "./options/usage_error.ts";
 
 const USAGE = `Usage: multibinder-client status [--json] [--sock PATH]
 
-Shows how the daemon is: version, process, generation and uptime, what it holds
-of what it may, memory, policy, who was turned away and why, and how many
-requests were made and failed since this generation began.
+Shows the status of the daemon: version, process, generation, uptime, binds,
+clients and descriptors with their limits, memory, policy, and the refusals,
+requests and errors of this generation.
 
-  --json               as JSON
-  --sock PATH          the control socket; default: the variable MULTIBINDER_SOCK
-  -h, --help           this text
-  -V, --version        the version
+  --json               print JSON
+  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
+  -h, --help           print this text
+  -V, --version        print the version
 
-Exit status: 0 done, 1 failed, 2 wrong usage.`;
+Exit status: 0 done, 1 failed, 2 invalid command line.`;
 
 async function status(
   sock: string | undefined,
@@ -24,8 +24,8 @@ async function status(
 ): Promise<number> {
   using session = await connect(sock === undefined ? {} : { sock });
   const answer = await session.status();
-  if (json) sayToReader(JSON.stringify(answer, undefined, 2));
-  else sayToReader(...statusLines(answer, Date.now()));
+  if (json) printIgnoringBrokenPipe(JSON.stringify(answer, undefined, 2));
+  else printIgnoringBrokenPipe(...statusLines(answer, Date.now()));
   return 0;
 }
 
@@ -33,11 +33,11 @@ async function status(
 export const statusCommand: Command = {
   name: "status",
   usage: USAGE,
-  read: (args) => {
-    const { words, asks, has, one } = readOptions(args, { flags: ["json"] });
-    if (asks !== undefined) return { show: asks };
-    if (words.length > 0) {
-      throw new UsageError(`status takes no arguments: ${words.join(" ")}`);
+  parse: (args) => {
+    const { operands, show, has, one } = readOptions(args, { flags: ["json"] });
+    if (show !== undefined) return { show };
+    if (operands.length > 0) {
+      throw new UsageError(`status takes no arguments: ${operands.join(" ")}`);
     }
     const sock = one("sock");
     const json = has("json");

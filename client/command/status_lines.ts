@@ -5,8 +5,8 @@ import { formatAge } from "./options/duration.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Reads one field; `undefined` where there is nothing to say. */
-type Line = (
+/** The text of a line, or `undefined` if the status does not have it. */
+type LineText = (
   status: Partial<Status>,
   now: number,
 ) => string | undefined;
@@ -23,11 +23,11 @@ function limit(count: number | undefined): string {
   return count ? ` of at most ${count}` : "";
 }
 
-/** Every field that has a line, in the order of the lines. */
+/** The lines, and the fields that each line shows. */
 const LINES: readonly [
   name: string,
   fields: readonly (keyof Status)[],
-  line: Line,
+  text: LineText,
 ][] = [
   ["version", ["version"], ({ version }) => version],
   ["deno", ["deno"], ({ deno }) => deno],
@@ -86,12 +86,12 @@ const LINES: readonly [
       memory &&
       `${mebibytes(memory.resident)}, JavaScript ${mebibytes(memory.heap)}`,
   ],
-  ["turned away", ["refused"], ({ refused }) => refused && named(refused)],
+  ["refused", ["refused"], ({ refused }) => refused && refusals(refused)],
   [
     "policy",
     ["policy"],
     ({ policy, requests }, now) => {
-      // Only a daemon that counts requests knows of policies.
+      // An older daemon sends neither `policy` nor `requests`.
       if (policy === undefined) return requests && "none";
       const { path, rules, loaded_at } = policy;
       return `${path}, ${rules} rules, loaded ${ago(loaded_at, now)}`;
@@ -99,23 +99,23 @@ const LINES: readonly [
   ],
 ];
 
-/** What the names of the counters in `refused` stand for. */
+/** The texts of the counters of `refused`. */
 const REFUSED: Readonly<Record<string, string>> = {
   clients: "clients over the limit",
   binds: "binds over the limit",
-  timeouts: "requests not finished in time",
-  unread: "clients that did not read",
+  timeouts: "requests not complete in time",
+  unread: "clients that did not read their answers",
   denied: "requests denied by the policy",
-  descriptors: "clients for want of descriptors",
+  descriptors: "clients without a free descriptor",
 };
 
-function named(counts: object): string {
-  const reached = Object.entries(counts).filter(([, count]) => count !== 0);
-  return reached.map(([name, count]) => `${count} ${REFUSED[name] ?? name}`)
-    .join(", ") || "nobody";
+function refusals(counts: object): string {
+  const counted = Object.entries(counts).filter(([, count]) => count !== 0);
+  return counted.map(([name, count]) => `${count} ${REFUSED[name] ?? name}`)
+    .join(", ") || "none";
 }
 
-/** Fields of a newer daemon, as they come. */
+/** The fields of a newer daemon. */
 function unknownFields(status: object): [string, string][] {
   const known = new Set<string>(LINES.flatMap(([, fields]) => fields));
   known.add("requests");
@@ -141,12 +141,12 @@ function requestTable(requests: Record<string, RequestCount>): string[] {
   return rows.length === 0 ? [] : ["", ...columns(heads, rows)];
 }
 
-/** What a daemon says of itself, for people: as much of it as it says. */
+/** The status of a daemon as text. An older daemon sends fewer fields. */
 export function statusLines(status: Partial<Status>, now: number): string[] {
   const rows: [string, string][] = [];
-  for (const [name, , line] of LINES) {
-    const text = line(status, now);
-    if (text !== undefined) rows.push([name, text]);
+  for (const [name, , text] of LINES) {
+    const line = text(status, now);
+    if (line !== undefined) rows.push([name, line]);
   }
   rows.push(...unknownFields(status));
   return [...entries(rows), ...requestTable(status.requests ?? {})];

@@ -1,7 +1,7 @@
 import type { Address } from "../../address.ts";
 import type { Binding } from "../binding/binding.ts";
 import { checkOptions } from "./known_options.ts";
-import { Line } from "./client_connection.ts";
+import { ClientConnection } from "./client_connection.ts";
 import {
   type ConnectOptions,
   limitsOf,
@@ -19,26 +19,29 @@ function* bindOnce(
   target: Address,
   options: SocketOptions,
 ): Steps<Binding> {
-  using line = new Line(path);
-  return yield* line.bind(target, options);
+  using connection = new ClientConnection(path);
+  return yield* connection.bind(target, options);
 }
 
 /**
- * Asks the daemon for the listening socket of an address. Whoever asks for the
- * same address gets the same socket, so the next version of a service takes
- * connections from the queue that the last one leaves behind. It needs
- * `--allow-ffi` for the C library and nothing else.
+ * Asks the daemon for the listening socket of an address.
  *
- * @param address a host, with the port as second argument
- * @param port 0 to 65535; 0 lets the kernel choose, once
+ * Every program that asks for the same address gets the same socket: the next
+ * version of a service accepts from the accept queue of the last one. `bind`
+ * needs only the permission `--allow-ffi` for the C library. It waits up to
+ * `timeout` (default: 10000 ms), also for a daemon that is not up yet.
  *
- * @throws {BindError} when the daemon could or would not: its `data` says
- * which call failed and why, such as `{ code: "EADDRINUSE" }`.
- * @throws {TimeoutError} when there was no answer within `timeout`.
- * @throws {OsError} when the control socket cannot be connected to (EACCES).
+ * @param address a host name or an IP address
+ * @param port 0 to 65535; for 0 the kernel chooses a port at the first bind
+ *
+ * @throws {BindError} when the daemon refuses or a call fails there; `data`
+ * has the failed call, such as `{ errno: 98, code: "EADDRINUSE", syscall: "bind" }`.
+ * @throws {TimeoutError} when no answer arrives within `timeout`.
+ * @throws {OsError} when connect(2) to the control socket fails, such as EACCES.
  * @throws {ProtocolError} when the answer is not one listening socket.
- * @throws {AddressError} for an address that is none.
- * @throws {TypeError} for an option that there is not, or a mode that is none.
+ * @throws {AddressError} for an invalid address.
+ * @throws {TypeError} for an unknown option, an invalid mode, or when neither
+ * `sock` nor `MULTIBINDER_SOCK` names the control socket.
  *
  * @example
  * ```ts no-eval
@@ -55,7 +58,7 @@ export function bind(
   options?: BindOptions,
 ): Promise<Binding>;
 /**
- * The same with the address in one text, as {@linkcode parseAddress} reads it.
+ * Takes host and port as one string, in the syntax of {@linkcode parseAddress}.
  *
  * @example
  * ```ts no-eval
@@ -77,7 +80,11 @@ export async function bind(
 }
 
 /**
- * {@linkcode bind} that blocks until the answer is there.
+ * Like {@linkcode bind}, but blocks the thread until the answer arrives.
+ *
+ * `timeout` is in ms (default: 10000). There is no `signal`.
+ *
+ * @throws the same errors as {@linkcode bind}.
  *
  * @example
  * ```ts no-eval
@@ -91,7 +98,7 @@ export function bindSync(
   port: number,
   options?: Omit<BindOptions, "signal">,
 ): Binding;
-/** The same with the address in one text. */
+/** Takes host and port as one string. */
 export function bindSync(
   address: string,
   options?: Omit<BindOptions, "signal">,

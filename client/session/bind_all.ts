@@ -1,6 +1,6 @@
 import type { Binding } from "../binding/binding.ts";
 import { checkOptions } from "./known_options.ts";
-import { Line, type WantedSocket } from "./client_connection.ts";
+import { ClientConnection, type WantedSocket } from "./client_connection.ts";
 import {
   type ConnectOptions,
   limitsOf,
@@ -12,28 +12,28 @@ import { run, type Steps } from "./waiting.ts";
 
 /** One of the sockets that {@linkcode bindAll} asks for. */
 export interface SocketRequest extends SocketOptions {
-  /** A host where `port` is given, else as {@linkcode parseAddress} reads it. */
+  /** A host if `port` is set, else an address for {@linkcode parseAddress}. */
   address: string;
   /** 0 to 65535. */
   port?: number;
 }
 
-/** The most sockets that one message can carry, SCM_MAX_FD of unix(7). */
-const MOST = 253;
+/** SCM_MAX_FD, unix(7): the limit of descriptors in one message. */
+const MAX_SOCKETS = 253;
 
 /**
  * Reads the requests.
  *
- * @throws {AddressError} for an address that is none.
- * @throws {RangeError} for more than one message can carry.
- * @throws {TypeError} for an option that there is not, or a mode that is none.
+ * @throws {AddressError} for an invalid address.
+ * @throws {RangeError} for more than 253 sockets.
+ * @throws {TypeError} for an unknown option or an invalid mode.
  */
 export function readRequests(
   requests: readonly (string | SocketRequest)[],
 ): WantedSocket[] {
-  if (requests.length > MOST) {
+  if (requests.length > MAX_SOCKETS) {
     throw new RangeError(
-      `${requests.length} sockets in one request, which can carry ${MOST}`,
+      `cannot bind ${requests.length} sockets in one request: the limit is ${MAX_SOCKETS}`,
     );
   }
   return requests.map(readRequest);
@@ -55,22 +55,23 @@ function* bindTogether(
   path: string,
   wanted: readonly WantedSocket[],
 ): Steps<Binding[]> {
-  using line = new Line(path);
-  return yield* line.bindAll(wanted);
+  using connection = new ClientConnection(path);
+  return yield* connection.bindAll(wanted);
 }
 
 /**
- * Asks for several sockets in one request, at most 253 and what fits in 64 KiB:
- * all of them, in order, or none. What was bound for it is undone when one
- * cannot be.
+ * Asks the daemon for several sockets in one request: all of them or none.
  *
- * A Ruby multibinder is asked for one after the other, and keeps what it bound
- * before one failed.
+ * The result has the order of `requests`. If one bind fails, the daemon undoes
+ * the others. The limits are 253 sockets (SCM_MAX_FD, unix(7)) and a request of
+ * 65536 bytes. `timeout` is in ms (default: 10000).
  *
- * @throws as {@linkcode bind}, for the first one that failed, which the message
- * names.
- * @throws {BindError} -32600 for a request of more than 64 KiB.
- * @throws {RangeError} for more than 253.
+ * A Ruby multibinder does not know batches: it gets one request after the other,
+ * and keeps the sockets that it bound before one failed.
+ *
+ * @throws the same errors as {@linkcode bind}; the message names the address.
+ * @throws {BindError} -32600 for a request of more than 65536 bytes.
+ * @throws {RangeError} for more than 253 sockets.
  *
  * @example
  * ```ts no-eval

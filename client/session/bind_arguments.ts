@@ -6,7 +6,7 @@ import {
   parseAddress,
 } from "../../address.ts";
 
-/** What stands behind the address of a bind: a port, options, both, neither. */
+/** The arguments after the address: a port, options, both or neither. */
 export type AfterAddress<Options> = [port: number, options?: Options] | [
   options?: Options,
 ];
@@ -19,22 +19,26 @@ function unbracketed(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1");
 }
 
-/** Refuses what getaddrinfo(3) would look up as the name of a host. */
+/** Refuses a mistake that getaddrinfo(3) would look up as a host name. */
 function checkHost(text: string, host: string, port: number): void {
   const quoted = JSON.stringify(text);
   if (PATH.test(text)) {
-    throw new AddressError(`${quoted} is a path, which has no port ${port}`);
+    throw new AddressError(
+      `invalid host ${quoted}: a path has no port ${port}`,
+    );
   }
   if (PORT.test(host)) {
-    throw new AddressError(`${quoted} has a port already: leave out ${port}`);
+    throw new AddressError(
+      `invalid host ${quoted}: it already has a port, leave out ${port}`,
+    );
   }
 }
 
 /**
- * Reads both forms of a bind: host and port, or one text.
+ * Reads both forms of a bind: host and port, or one string.
  *
- * @throws {AddressError} for a text that is no address, or no host where a port
- * is given.
+ * @throws {AddressError} for an invalid address, or an invalid host if a port is
+ * given.
  */
 export function readTarget<Options extends object>(
   address: string,

@@ -15,23 +15,23 @@ import {
   exchangeBatch,
   type Success,
 } from "./daemon_calls.ts";
-import { namingAddress } from "./error_with_address.ts";
+import { withAddress } from "./error_with_address.ts";
 import { type SocketOptions, wireOptions } from "./options.ts";
 import type { Steps } from "./waiting.ts";
 
 const RETRY_PAUSE = 10;
 
-/** A socket that is to be asked for. */
+/** A socket to request. */
 export interface WantedSocket {
   address: Address;
   options: SocketOptions;
 }
 
-/** A connection to the daemon, made anew when the daemon has dropped it. */
-export class Line implements Disposable {
+/** A connection to the daemon. It reconnects when the daemon has closed it. */
+export class ClientConnection implements Disposable {
   #socket: Descriptor | undefined;
 
-  /** Connects with the first call. */
+  /** Does not connect yet: the first call does. */
   constructor(readonly path: string) {}
 
   /** Connects unless it is connected. */
@@ -40,8 +40,8 @@ export class Line implements Disposable {
   }
 
   /**
-   * Asks the daemon. Every method may be repeated with the same effect, so a
-   * request whose connection is lost before the answer is sent again.
+   * Sends a request and receives its answer. Every method is idempotent: if the
+   * connection is lost before the answer, the request is sent again.
    */
   *ask(call: Call): Steps<Success> {
     while (true) {
@@ -58,13 +58,13 @@ export class Line implements Disposable {
     try {
       return yield* exchanged(yield* this.open());
     } catch (error) {
-      // After anything but an answer nobody knows where the next one begins.
+      // Without a complete answer the stream position is unknown.
       if (!(error instanceof BindError)) this.close();
       throw error;
     }
   }
 
-  /** Asks for a socket. */
+  /** Requests a socket. */
   *bind(address: Address, options: SocketOptions): Steps<Binding> {
     const params = [bindParams(address, options)];
     const { descriptors } = yield* this.ask({ method: "bind", params });
@@ -72,9 +72,9 @@ export class Line implements Disposable {
   }
 
   /**
-   * Asks for several sockets: all of them or none. A Ruby server hangs up on a
-   * batch, which it does not know, and is asked for one after the other; what
-   * it bound before one failed it keeps.
+   * Requests several sockets: all of them or none. A Ruby server does not know
+   * batches and closes the connection. It then gets one request after the other,
+   * and keeps the sockets that it bound before one failed.
    */
   *bindAll(wanted: readonly WantedSocket[]): Steps<Binding[]> {
     if (wanted.length === 0) return [];
@@ -91,14 +91,14 @@ export class Line implements Disposable {
         return bindingsFrom(descriptors, wanted.map(({ address }) => address));
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
-        if (yield* this.#isOlder()) return yield* this.#bindEach(wanted);
+        if (yield* this.#isRubyServer()) return yield* this.#bindEach(wanted);
         yield { pause: RETRY_PAUSE, missing: error.message };
       }
     }
   }
 
-  /** Whether the server has no `status`, nor anything else of ours. */
-  *#isOlder(): Steps<boolean> {
+  /** Whether the server is a Ruby one, which has no method `status`. */
+  *#isRubyServer(): Steps<boolean> {
     try {
       yield* this.status();
       return false;
@@ -115,7 +115,7 @@ export class Line implements Disposable {
         try {
           bindings.push(yield* this.bind(address, options));
         } catch (error) {
-          throw namingAddress(error, address);
+          throw withAddress(error, address);
         }
       }
       return bindings;
@@ -125,17 +125,17 @@ export class Line implements Disposable {
     }
   }
 
-  /** Asks what the daemon holds. */
+  /** Requests the list of binds. */
   *list(): Steps<BindDescription[]> {
     const { result, descriptors } = yield* this.ask({ method: "list" });
     closeAll(descriptors);
     if (!Array.isArray(result)) {
-      throw new ProtocolError("the daemon's list is no array");
+      throw new ProtocolError("the daemon's list is not an array");
     }
     return result;
   }
 
-  /** Has the daemon close its copy of a socket. */
+  /** Makes the daemon close its copy of a socket. */
   *release(
     address: Address,
     options: Pick<SocketOptions, "v6only" | "device">,
@@ -145,31 +145,31 @@ export class Line implements Disposable {
     closeAll(descriptors);
   }
 
-  /** Asks how the daemon is. */
+  /** Requests the daemon's status. */
   *status(): Steps<Status> {
     const { result, descriptors } = yield* this.ask({ method: "status" });
     closeAll(descriptors);
     if (typeof result !== "object" || result === null) {
-      throw new ProtocolError("the daemon's status is no object");
+      throw new ProtocolError("the daemon's status is not an object");
     }
     return result as Status;
   }
 
-  /** Hangs up. */
+  /** Closes the connection. */
   close(): void {
     this.#socket?.close();
     this.#socket = undefined;
   }
 
-  /** Same as {@linkcode Line.close}. */
+  /** Same as {@linkcode ClientConnection.close}. */
   [Symbol.dispose](): void {
     this.close();
   }
 }
 
 /**
- * The sockets that came with an answer, as many as were asked for; anything
- * else is a mistake of the daemon's, and closed.
+ * Makes Bindings of the descriptors of an answer. Closes all of them if their
+ * number or kind is not the requested one.
  */
 function bindingsFrom(
   descriptors: readonly Descriptor[],
@@ -200,15 +200,15 @@ function bindingsFrom(
     closeAll(descriptors.filter(({ closed }) => !closed));
     if (cause instanceof ProtocolError) throw cause;
     throw new ProtocolError(
-      `the daemon sent something else than a listening socket: ${cause}`,
+      `the daemon sent a descriptor that is not a listening socket: ${cause}`,
       { cause },
     );
   }
 }
 
 /**
- * The request's first parameter. What is as the Ruby server assumes it is left
- * out: it knows neither `kind` nor `v6only`.
+ * The first parameter of a request. It leaves out a default `kind` and `v6only`,
+ * which the Ruby server does not know.
  */
 function bindParams(address: Address, options: SocketOptions): BindParams {
   const others = wireOptions(options);

@@ -11,10 +11,10 @@ import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { streamSocket, tryConnect } from "../../ffi/sockets/socket.ts";
 import type { UnixAddress } from "../../ffi/sockets/socket_address.ts";
 import { BindError } from "./errors.ts";
-import { namingAddress } from "./error_with_address.ts";
+import { withAddress } from "./error_with_address.ts";
 import type { Steps } from "./waiting.ts";
 
-/** A daemon that starts has no socket yet, or one that nobody listens on. */
+/** Errors of connect(2) while the daemon starts: no path, or no listener yet. */
 const NOT_UP_YET: ReadonlySet<number> = new Set([
   Errno.ENOENT,
   Errno.ECONNREFUSED,
@@ -28,7 +28,7 @@ const LONGEST_PAUSE = 100;
 /**
  * Connects to a control socket, and waits for one that does not exist yet.
  *
- * @throws {OsError} EACCES and other errors that waiting does not mend.
+ * @throws {OsError} EACCES and other errors that do not pass by waiting.
  * @throws {SocketAddressError} for a path that is too long.
  */
 export function* connectTo(path: string): Steps<Descriptor> {
@@ -39,7 +39,7 @@ export function* connectTo(path: string): Steps<Descriptor> {
     try {
       errno = tryConnect(socket.fd, address);
     } finally {
-      // A path that no socket address can hold throws.
+      // tryConnect throws if the path does not fit into sun_path, unix(7).
       if (errno !== 0) socket.close();
     }
     if (errno === 0) return socket;
@@ -65,7 +65,7 @@ export interface Success {
  *
  * @throws {BindError} when the answer is an error.
  * @throws {ConnectionLost} when the connection ends before an answer begins.
- * @throws {ProtocolError} when the answer is not one to this request.
+ * @throws {ProtocolError} when the message is not an answer to this request.
  */
 export function* exchange(socket: Descriptor, call: Call): Steps<Success> {
   const { answer, descriptors } = yield* exchangeRequest(socket.fd, call);
@@ -80,7 +80,7 @@ export function* exchange(socket: Descriptor, call: Call): Steps<Success> {
  * Sends several requests as one message and receives their descriptors, which
  * the caller owns.
  *
- * @throws as {@linkcode exchange}, for the request that failed by itself.
+ * @throws the same errors as {@linkcode exchange}, for the request that failed.
  */
 export function* exchangeBatch(
   socket: Descriptor,
@@ -103,16 +103,16 @@ export function* exchangeBatch(
   }
 }
 
-/** The binds of a batch fail together: throws the error that caused it. */
+/** Throws the error of the bind that made the batch fail, if one did. */
 function checkAnswers(
   message: unknown,
   ids: readonly string[],
   calls: readonly BatchCall[],
 ): void {
-  // A batch may be refused as a whole, such as one that is too long.
+  // The daemon may refuse a whole batch, such as one that is too long.
   if (!Array.isArray(message)) {
     throw failureOf(message, ids[0]!) ??
-      new ProtocolError("the daemon's answer to a batch is no array");
+      new ProtocolError("the daemon's answer to a batch is not an array");
   }
   if (message.length !== ids.length) {
     throw new ProtocolError(
@@ -123,13 +123,13 @@ function checkAnswers(
     const failure = failureOf(message[index], id);
     return failure === undefined
       ? []
-      : [namingAddress(failure, calls[index]!.about)];
+      : [withAddress(failure, calls[index]!.about)];
   });
-  const own = failures.find((each) => !isUndone(each)) ?? failures[0];
-  if (own !== undefined) throw own;
+  const cause = failures.find((each) => !isUndone(each)) ?? failures[0];
+  if (cause !== undefined) throw cause;
 }
 
-/** The error in an answer, or what is wrong with the answer. */
+/** The error in an answer, or the ProtocolError of an invalid answer. */
 function failureOf(message: unknown, id: string): Error | undefined {
   try {
     const { error } = readAnswer(message, id);

@@ -1,10 +1,11 @@
 import type { ErrorObject } from "../../protocol.ts";
 
 /**
- * The daemon says no. `code` is the JSON-RPC error's number, one of
- * {@linkcode ErrorCode}: 10000 could not bind, 10001 denied, 10002 no
- * descriptors left, 10003 a limit of the daemon's is reached, 10004 no such
- * bind, -32602 invalid params.
+ * The daemon answered with an error.
+ *
+ * `code` is the number of the JSON-RPC error, see {@linkcode ErrorCode}: 10000
+ * could not bind, 10001 denied by the policy, 10002 no descriptors left, 10003 a
+ * limit of the daemon is reached, 10004 no such bind, -32602 invalid params.
  *
  * @example
  * ```ts no-eval
@@ -21,9 +22,9 @@ import type { ErrorObject } from "../../protocol.ts";
 export class BindError extends Error {
   /** `BindError`. */
   override readonly name = "BindError";
-  /** The number in the answer. */
+  /** Number of the JSON-RPC error. */
   readonly code: number;
-  /** Of a failed call `{errno, code, syscall}`; not every server sends it. */
+  /** `{errno, code, syscall}` of a failed call (errno(3)). Some servers omit it. */
   readonly data: unknown;
 
   /** Wraps the `error` of an answer. */
@@ -34,7 +35,23 @@ export class BindError extends Error {
   }
 }
 
-/** No daemon, or no answer from it, within the time allowed. */
+/**
+ * The daemon did not accept the connection or did not answer within `timeout`.
+ *
+ * The message has the timeout in ms and what was missing.
+ *
+ * @example
+ * ```ts no-eval
+ * import { bind, TimeoutError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   using web = await bind("127.0.0.1:8000", { timeout: 500 });
+ * } catch (error) {
+ *   if (error instanceof TimeoutError) console.error(error.message);
+ *   // gave up after 500 ms: connect /run/mb.sock: No such file or directory (ENOENT); is the daemon running?
+ * }
+ * ```
+ */
 export class TimeoutError extends Error {
   /** `TimeoutError`. */
   override readonly name = "TimeoutError";

@@ -5,43 +5,44 @@ import type { BindDescription } from "../../protocol.ts";
 
 /** A process that holds a socket. */
 export interface Holder {
-  /** The process. */
+  /** Process ID. */
   pid: number;
-  /** Whose it is: its effective user. */
+  /** Effective user ID. */
   uid: number;
-  /** The name of that user; the number where it has none. */
+  /** Name of that user, or its number if it has no name. */
   user: string;
-  /** Its command line, words separated by spaces; its name where it has none. */
+  /** Command line, separated by spaces; the process name if it is empty. */
   command: string;
-  /** Under which numbers it has the socket open. */
+  /** The process's descriptors of the socket. */
   descriptors: number[];
 }
 
-/** Who holds which socket. */
+/** The processes that hold each socket. */
 export interface SocketHolders {
-  /** By inode; a socket that nobody was seen to hold is not in it. */
+  /** By inode; sockets without a holder that could be found are missing. */
   readonly byInode: ReadonlyMap<string, readonly Holder[]>;
-  /** How many processes could not be looked at: they may hold any of them. */
+  /** Number of processes that could not be read: they may hold any socket. */
   readonly unreadable: number;
 }
 
 /** Options of {@linkcode holdersOf}. */
 export interface HolderOptions {
-  /** Processes to leave out, such as the daemon's own. Default: none. */
+  /** Processes to leave out, such as the daemon's own. */
   except?: readonly number[];
-  /** Ends the search with the signal's reason. Default: none. */
+  /** Ends the search with the signal's reason. */
   signal?: AbortSignal;
 }
 
 /**
- * Looks through /proc for the processes that hold the sockets of a list
- * (proc_pid_fd(5)): who accepts on them. Best effort: the processes of other
- * users are for root alone to look at, those of other PID namespaces for
- * nobody here, and what comes or goes meanwhile may be missed. The daemon holds
- * every one of its sockets; `except` leaves it out. It needs `--allow-ffi` for
- * the C library and nothing else.
+ * Searches /proc for the processes that hold the sockets of a list.
  *
- * @throws {OsError} when there is no /proc.
+ * The search reads proc_pid_fd(5). Only root can read processes of other users,
+ * processes in other PID namespaces are invisible, and the search may miss a
+ * process that starts or ends meanwhile. The daemon holds all of its sockets:
+ * `except` leaves it out. `holdersOf` needs only the permission `--allow-ffi`
+ * for the C library.
+ *
+ * @throws {OsError} when /proc is not mounted.
  *
  * @example
  * ```ts no-eval
@@ -54,7 +55,7 @@ export interface HolderOptions {
  * for (const { address, inode } of binds) {
  *   console.log(address, byInode.get(inode)?.map(({ pid }) => pid) ?? []);
  * }
- * if (unreadable > 0) console.log(`${unreadable} processes were not looked at`);
+ * if (unreadable > 0) console.log(`${unreadable} processes could not be inspected`);
  * ```
  */
 export async function holdersOf(
@@ -64,47 +65,47 @@ export async function holdersOf(
   signal?.throwIfAborted();
   const wanted = new Map<string, string>();
   for (const { inode } of binds) {
-    // An older daemon does not tell it.
+    // An older daemon does not send it.
     if (inode !== undefined) wanted.set(`socket:[${inode}]`, inode);
   }
   const byInode = new Map<string, Holder[]>();
   const users = new Map<number, string>();
   let unreadable = 0;
-  let turn = performance.now();
+  let turnStart = performance.now();
   for (const name of wanted.size === 0 ? [] : namesIn("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || except.includes(pid)) continue;
-    const found = unlessGone(() => holdingsOf(pid, wanted));
+    const found = unlessGone(() => heldSockets(pid, wanted));
     if (found === "denied") {
       if (mayHaveDescriptors(pid)) unreadable++;
     } else if (found !== undefined && found.size > 0) {
-      const whose = unlessGone(() => identityOf(pid, users));
-      if (whose === "denied") unreadable++;
-      if (whose === undefined || whose === "denied") continue;
+      const identity = unlessGone(() => identityOf(pid, users));
+      if (identity === "denied") unreadable++;
+      if (identity === undefined || identity === "denied") continue;
       for (const [inode, descriptors] of found) {
         const holders = byInode.get(inode) ?? [];
         byInode.set(inode, holders);
-        holders.push({ pid, ...whose, descriptors });
+        holders.push({ pid, ...identity, descriptors });
       }
     }
-    if (performance.now() - turn < LONGEST_TURN) continue;
+    if (performance.now() - turnStart < LONGEST_TURN) continue;
     await new Promise((resolve) => setTimeout(resolve, 0));
     signal?.throwIfAborted();
-    turn = performance.now();
+    turnStart = performance.now();
   }
   return { byInode, unreadable };
 }
 
-/** How long others have to wait for a turn of the event loop, in ms. */
+/** Longest time without a turn of the event loop, in ms. */
 const LONGEST_TURN = 10;
 
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ESRCH"]);
 const DENIED: ReadonlySet<string> = new Set(["EACCES", "EPERM"]);
 
-/** `undefined` of a process that has ended meanwhile. */
-function unlessGone<T>(look: () => T): T | "denied" | undefined {
+/** Returns `undefined` if the process has ended meanwhile. */
+function unlessGone<T>(inspect: () => T): T | "denied" | undefined {
   try {
-    return look();
+    return inspect();
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
     if (GONE.has(error.code)) return undefined;
@@ -113,8 +114,8 @@ function unlessGone<T>(look: () => T): T | "denied" | undefined {
   }
 }
 
-/** Which of the wanted sockets a process has open, by inode. */
-function holdingsOf(
+/** The process's descriptors of the wanted sockets, by inode. */
+function heldSockets(
   pid: number,
   wanted: ReadonlyMap<string, string>,
 ): Map<string, number[]> {
@@ -138,20 +139,20 @@ function holdingsOf(
   return found;
 }
 
-/** The kernel's own threads (`PF_KTHREAD` of its sched.h). */
+/** `PF_KTHREAD` of the kernel's sched.h. */
 const KERNEL_THREAD = 0x00200000;
 
-/** False of the kernel's threads and of who has ended (proc_pid_stat(5)). */
+/** False for kernel threads and ended processes (proc_pid_stat(5)). */
 function mayHaveDescriptors(pid: number): boolean {
   const stat = unlessGone(() => textOf(`/proc/${pid}/stat`));
   if (stat === undefined) return false;
-  // The name before it may have spaces and brackets of its own.
+  // The name in parentheses may contain spaces and parentheses.
   const [state = "", , , , , , flags] = stat.slice(stat.lastIndexOf(")") + 2)
     .split(" ");
   return !/[ZX]/i.test(state) && (Number(flags) & KERNEL_THREAD) === 0;
 }
 
-/** proc_pid_status(5) and proc_pid_cmdline(5); `users` are known already. */
+/** Reads proc_pid_status(5) and proc_pid_cmdline(5); `users` is a cache. */
 function identityOf(
   pid: number,
   users: Map<number, string>,
@@ -170,7 +171,7 @@ function nameOf(uid: number): string {
   try {
     return userName(uid) ?? String(uid);
   } catch (error) {
-    // Names may come over a network, and not come.
+    // A user database on the network (nsswitch.conf(5)) can fail.
     if (error instanceof OsError) return String(uid);
     throw error;
   }

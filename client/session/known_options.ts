@@ -1,33 +1,26 @@
-import type { CallOptions, ConnectOptions, SocketOptions } from "./options.ts";
+import {
+  type CallOptions,
+  type ConnectOptions,
+  SOCKET_OPTION_NAMES,
+  type SocketOptionName,
+  type SocketOptions,
+} from "./options.ts";
 
 /** Every name of an interface. */
 type Names<Options> = Required<Record<keyof Options, true>>;
 
 const CALL = { timeout: true, signal: true } satisfies Names<CallOptions>;
-const SOCKET = {
-  backlog: true,
-  v6only: true,
-  device: true,
-  reusePort: true,
-  freeBind: true,
-  transparent: true,
-  deferAccept: true,
-  fastOpen: true,
-  mark: true,
-  recvBuffer: true,
-  sendBuffer: true,
-  mode: true,
-  owner: true,
-  group: true,
-} satisfies Names<SocketOptions>;
+const SOCKET = Object.fromEntries(
+  SOCKET_OPTION_NAMES.values().map((name) => [name, true]),
+) as Record<SocketOptionName, true> satisfies Names<SocketOptions>;
 
 const CONNECT = { sock: true, ...CALL } satisfies Names<ConnectOptions>;
 
 /**
- * Which options each function of the library takes. A session's have no use
- * for `sock`, and are given what its connect was given.
+ * The options of each function. The methods of a session accept `sock` but
+ * ignore it, so that callers can pass the options of `connect`.
  */
-const TAKEN = {
+const OPTIONS_OF = {
   bind: { ...CONNECT, ...SOCKET },
   bindSync: { sock: true, timeout: true, ...SOCKET },
   bindAll: CONNECT,
@@ -40,48 +33,50 @@ const TAKEN = {
 } satisfies Record<string, Readonly<Record<string, true>>>;
 
 /**
- * Refuses what the daemon would never hear of, or not as it was meant: a name
- * that is no option of `taker`, and a mode that is no permission.
+ * Refuses unknown options of `caller`, which would have no effect, and invalid
+ * modes.
  *
- * @param whose the address that the options are of, where there are several
+ * @param address the address of these options, if there are several
  *
- * @throws {TypeError} that names it.
+ * @throws {TypeError} that names the option.
  */
 export function checkOptions(
-  taker: keyof typeof TAKEN,
+  caller: keyof typeof OPTIONS_OF,
   options: Pick<SocketOptions, "mode"> & object,
-  whose?: string,
+  address?: string,
 ): void {
-  const wrong = unknownOption(taker, options) ?? wrongMode(options.mode);
-  if (wrong === undefined) return;
-  throw new TypeError(whose === undefined ? wrong : `${whose}: ${wrong}`);
+  const problem = unknownOption(caller, options) ?? invalidMode(options.mode);
+  if (problem === undefined) return;
+  throw new TypeError(
+    address === undefined ? problem : `${address}: ${problem}`,
+  );
 }
 
 function unknownOption(
-  taker: keyof typeof TAKEN,
+  caller: keyof typeof OPTIONS_OF,
   options: object,
 ): string | undefined {
-  const taken = TAKEN[taker];
+  const known = OPTIONS_OF[caller];
   const unknown = Object.keys(options).find((name) =>
-    !Object.hasOwn(taken, name)
+    !Object.hasOwn(known, name)
   );
   if (unknown === undefined) return undefined;
-  return `${taker} has no option ${unknown}; there are ${
-    Object.keys(taken).join(", ")
+  return `${caller} has no option ${unknown}: expected one of ${
+    Object.keys(known).join(", ")
   }`;
 }
 
 const ALL_PERMISSIONS = 0o777;
 
-function wrongMode(mode: unknown): string | undefined {
+function invalidMode(mode: unknown): string | undefined {
   if (mode === undefined) return undefined;
   if (typeof mode !== "number" || !Number.isInteger(mode) || mode < 0) {
-    return `mode ${mode} is no number such as 0o660`;
+    return `invalid mode ${mode}: expected a number such as 0o660`;
   }
   if (mode <= ALL_PERMISSIONS) return undefined;
-  // The digits of who writes 666 are octal ones.
+  // `mode: 666` was probably meant as 0o666.
   const meant = /^[0-7]{3}$/.test(`${mode}`)
     ? `0o${mode}`
-    : "one such as 0o660";
-  return `mode ${mode} is 0o${mode.toString(8)}: write ${meant}`;
+    : "a number such as 0o660";
+  return `invalid mode ${mode} (0o${mode.toString(8)}): write ${meant}`;
 }

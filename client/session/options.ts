@@ -1,101 +1,159 @@
-import type { WireOptions } from "../../protocol.ts";
+import {
+  BIND_OPTIONS,
+  type BindOptionName,
+  type WireOptions,
+} from "../../protocol.ts";
 import type { Limits } from "./waiting.ts";
 
 /** Options of one call to the daemon. */
 export interface CallOptions {
   /**
-   * How long the call may take in ms, the wait for a daemon that is not up yet
-   * included. Default: 10000.
+   * How long the call may take in ms. This includes the wait for a daemon that
+   * is not up yet.
+   *
+   * @default 10000
    */
   timeout?: number;
-  /** Ends the call with the signal's reason. Default: none. */
+  /** Rejects the call with its reason when it aborts. */
   signal?: AbortSignal;
 }
 
-/** Options of everything that connects to the daemon. */
+/** Options of functions that connect to the daemon. */
 export interface ConnectOptions extends CallOptions {
-  /** Path of the control socket. Default: the variable `MULTIBINDER_SOCK`. */
+  /**
+   * Path of the control socket.
+   *
+   * @default the environment variable `MULTIBINDER_SOCK`
+   */
   sock?: string;
 }
 
 /**
- * How the socket shall be. What is named takes effect on a socket that is
- * bound already, too; what is left out is as the kernel has it. `v6only` and
- * `device` are part of the address: with another value it is another socket.
+ * Options of a listening socket.
+ *
+ * They also take effect on a socket that is bound already. An option that is left
+ * out does not change the socket. `v6only` and `device` are part of the address:
+ * with another value it is another socket.
  */
 export interface SocketOptions {
   /**
    * How many connections may wait to be accepted (listen(2)); the kernel caps
    * it at `net.core.somaxconn`. For TCP, UNIX stream and seqpacket sockets.
-   * Default: the daemon's, 1000.
+   *
+   * @default 1000
    */
   backlog?: number;
-  /** Whether an IPv6 socket refuses IPv4. Default: true, for `:PORT` false. */
+  /**
+   * Whether an IPv6 socket refuses IPv4.
+   *
+   * @default true, and false for `:PORT`
+   */
   v6only?: boolean;
   /**
    * The network interface to bind to (SO_BINDTODEVICE, socket(7)). For TCP and
-   * UDP. Default: all of them.
+   * UDP.
+   *
+   * @default all interfaces
    */
   device?: string;
-  /** SO_REUSEPORT, socket(7). For TCP and UDP. Default: false. */
+  /**
+   * SO_REUSEPORT, socket(7). For TCP and UDP.
+   *
+   * @default false
+   */
   reusePort?: boolean;
   /**
-   * Binds also an address that this machine does not have (IP_FREEBIND,
-   * ip(7)). For TCP and UDP. Default: false.
+   * Allows an address that this machine does not have (IP_FREEBIND, ip(7)). For
+   * TCP and UDP.
+   *
+   * @default false
    */
   freeBind?: boolean;
   /**
    * IP_TRANSPARENT, ip(7): the daemon needs CAP_NET_ADMIN or CAP_NET_RAW. For
-   * TCP and UDP. Default: false.
+   * TCP and UDP.
+   *
+   * @default false
    */
   transparent?: boolean;
   /**
-   * A connection is there to accept when it has sent something, or after so
-   * many s (TCP_DEFER_ACCEPT, tcp(7)). For TCP. Default: 0, at once.
+   * Delays the accept of a connection until it has sent data, or for this many
+   * seconds (TCP_DEFER_ACCEPT, tcp(7)). For TCP.
+   *
+   * @default 0 (no delay)
    */
   deferAccept?: number;
   /**
-   * How many connections may wait that have sent data with their SYN
-   * (TCP_FASTOPEN, tcp(7)). For TCP. Default: 0, none.
+   * Length of the queue of connections with data in their SYN (TCP_FASTOPEN,
+   * tcp(7)). For TCP.
+   *
+   * @default 0 (no TCP Fast Open)
    */
   fastOpen?: number;
   /**
    * SO_MARK, socket(7): the daemon needs CAP_NET_ADMIN or CAP_NET_RAW. For TCP
-   * and UDP. Default: 0.
+   * and UDP.
+   *
+   * @default 0
    */
   mark?: number;
   /** SO_RCVBUF, socket(7), in bytes; the kernel doubles it. */
   recvBuffer?: number;
   /** SO_SNDBUF, socket(7), in bytes; the kernel doubles it. */
   sendBuffer?: number;
-  /** Permissions of a UNIX socket's path. Default: `0o660`. */
+  /**
+   * Permissions of a UNIX socket's path.
+   *
+   * @default `0o660`
+   */
   mode?: number;
-  /** The path's user, by name or number. Default: the daemon's. */
+  /**
+   * The owner of a UNIX socket's path, a name or a number.
+   *
+   * @default the user of the daemon
+   */
   owner?: string | number;
-  /** The path's group, by name or number. Default: the daemon's. */
+  /**
+   * The group of a UNIX socket's path, a name or a number.
+   *
+   * @default the group of the daemon
+   */
   group?: string | number;
 }
 
-/** The options as the daemon takes them. */
+type CamelCase<Name> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
+
+/** An option of a bind by its name in this library. */
+export type SocketOptionName = CamelCase<BindOptionName>;
+
+/** The options of a bind: their names in the protocol and in this library. */
+export const SOCKET_OPTION_NAMES: ReadonlyMap<
+  BindOptionName,
+  SocketOptionName
+> = new Map(
+  (Object.keys(BIND_OPTIONS) as BindOptionName[]).map((name) => [
+    name,
+    name.replace(
+      /_(.)/g,
+      (_, letter) => letter.toUpperCase(),
+    ) as SocketOptionName,
+  ]),
+);
+
+/** Converts options to the protocol, without those of the address. */
 export function wireOptions(options: SocketOptions): WireOptions {
-  const { mode } = options;
-  const given: WireOptions = {
-    backlog: options.backlog,
-    reuse_port: options.reusePort,
-    free_bind: options.freeBind,
-    transparent: options.transparent,
-    defer_accept: options.deferAccept,
-    fast_open: options.fastOpen,
-    mark: options.mark,
-    recv_buffer: options.recvBuffer,
-    send_buffer: options.sendBuffer,
-    mode: mode === undefined ? undefined : mode.toString(8).padStart(4, "0"),
-    owner: options.owner,
-    group: options.group,
-  };
-  return Object.fromEntries(
-    Object.entries(given).filter(([, value]) => value !== undefined),
-  );
+  const wire: Record<string, unknown> = {};
+  for (const [name, inLibrary] of SOCKET_OPTION_NAMES) {
+    if (name === "v6only" || name === "device") continue;
+    const value = options[inLibrary];
+    if (value === undefined) continue;
+    wire[name] = name === "mode" && typeof value === "number"
+      ? value.toString(8).padStart(4, "0")
+      : value;
+  }
+  return wire;
 }
 
 const DEFAULT_TIMEOUT = 10_000;

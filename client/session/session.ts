@@ -2,7 +2,7 @@ import type { BindDescription, Status } from "../../protocol.ts";
 import type { Binding } from "../binding/binding.ts";
 import { readRequests, type SocketRequest } from "./bind_all.ts";
 import { checkOptions } from "./known_options.ts";
-import { Line } from "./client_connection.ts";
+import { ClientConnection } from "./client_connection.ts";
 import {
   type CallOptions,
   type ConnectOptions,
@@ -13,33 +13,44 @@ import { socketPath } from "./socket_path.ts";
 import { type AfterAddress, readTarget } from "./bind_arguments.ts";
 import { run, type Steps } from "./waiting.ts";
 
-/** Options of {@linkcode Session.release}: which socket of an address it is. */
+/** Options of {@linkcode Session.release}: `v6only` and `device` select the socket. */
 export interface ReleaseOptions
   extends CallOptions, Pick<SocketOptions, "v6only" | "device"> {}
 
 /**
- * One connection for any number of calls, which go out one after the other.
- * Should the daemon have dropped it meanwhile, the next call connects again.
+ * A connection to the daemon for any number of calls.
+ *
+ * The session sends one request after the other. If the daemon has closed the
+ * connection, the next call connects again. Each call waits up to `timeout`
+ * (default: that of {@linkcode connect}, else 10000 ms).
+ *
+ * @example
+ * ```ts no-eval
+ * import { connect } from "jsr:@multibinder/client";
+ *
+ * using session = await connect();
+ * using web = await session.bind("127.0.0.1", 8000);
+ * ```
  */
 export class Session implements Disposable {
-  readonly #line: Line;
+  readonly #connection: ClientConnection;
   readonly #options: CallOptions;
   #last: Promise<void> = Promise.resolve();
   #closed = false;
 
   /** See {@linkcode connect}. */
-  constructor(line: Line, options: CallOptions) {
-    this.#line = line;
+  constructor(connection: ClientConnection, options: CallOptions) {
+    this.#connection = connection;
     this.#options = options;
   }
 
-  /** As the function {@linkcode bind}. */
+  /** Like the function {@linkcode bind}, on this connection. */
   bind(
     address: string,
     port: number,
     options?: SocketOptions & CallOptions,
   ): Promise<Binding>;
-  /** As the function {@linkcode bind}. */
+  /** Like the function {@linkcode bind}, on this connection. */
   bind(
     address: string,
     options?: SocketOptions & CallOptions,
@@ -50,25 +61,29 @@ export class Session implements Disposable {
   ): Promise<Binding> {
     const { target, options } = readTarget(address, rest);
     checkOptions("session.bind", options);
-    return this.#call(this.#line.bind(target, options), options);
+    return this.#call(this.#connection.bind(target, options), options);
   }
 
-  /** As the function {@linkcode bindAll}. */
+  /** Like the function {@linkcode bindAll}, on this connection. */
   bindAll(
     requests: readonly (string | SocketRequest)[],
     options: CallOptions = {},
   ): Promise<Binding[]> {
     checkOptions("session.bindAll", options);
-    return this.#call(this.#line.bindAll(readRequests(requests)), options);
+    return this.#call(
+      this.#connection.bindAll(readRequests(requests)),
+      options,
+    );
   }
 
   /**
-   * What the daemon holds, in the order it was bound: `kind` says what it is,
-   * `waiting` how many connections wait to be accepted now. An older daemon
-   * leaves out `inode` and `waiting`. Who else holds the sockets is not the
-   * daemon's to know: see {@linkcode holdersOf}.
+   * Lists the sockets that the daemon holds, in the order of their binds.
    *
-   * @throws {BindError} 10001 when the policy says no.
+   * `waiting` is the number of connections in the accept queue. An older daemon
+   * leaves out `inode` and `waiting`. {@linkcode holdersOf} finds the other
+   * processes that hold the sockets.
+   *
+   * @throws {BindError} 10001 when the policy denies it.
    *
    * @example
    * ```ts no-eval
@@ -82,17 +97,18 @@ export class Session implements Disposable {
    */
   list(options: CallOptions = {}): Promise<BindDescription[]> {
     checkOptions("session.list", options);
-    return this.#call(this.#line.list(), options);
+    return this.#call(this.#connection.list(), options);
   }
 
   /**
-   * The daemon closes its copy of a socket. Whoever was handed one keeps it:
-   * the address is free when the last has closed it. Of the options of a bind,
-   * such as `list` shows them, `v6only` and `device` count, which are part of
-   * the address.
+   * Makes the daemon close its copy of a socket.
    *
-   * @throws {BindError} 10004 when nothing is bound to that address; 10001 when
-   * the policy says no.
+   * Other processes keep their copies: the address is free when the last copy is
+   * closed. `v6only` and `device` are part of the address: pass the values that
+   * `list` shows.
+   *
+   * @throws {BindError} 10004 when the daemon has no such bind; 10001 when the
+   * policy denies it.
    *
    * @example
    * ```ts no-eval
@@ -108,22 +124,24 @@ export class Session implements Disposable {
     port: number,
     options?: ReleaseOptions,
   ): Promise<void>;
-  /** The same with the address in one text. */
+  /** Takes host and port as one string. */
   release(address: string, options?: ReleaseOptions): Promise<void>;
   release(
     address: string,
     ...rest: AfterAddress<ReleaseOptions>
   ): Promise<void> {
     const { target, options } = readTarget(address, rest);
-    return this.#call(this.#line.release(target, options), options);
+    return this.#call(this.#connection.release(target, options), options);
   }
 
   /**
-   * How the daemon is: version, generation, what it holds of what it may,
-   * requests and errors by method, who was turned away, memory, policy. The
-   * counters begin with each generation. An older daemon leaves fields out.
+   * Asks for the daemon's status.
    *
-   * @throws {BindError} 10001 when the policy says no.
+   * It has version, generation, limits and their use, requests and errors by
+   * method, refused clients and requests, memory in bytes and the policy. Each
+   * generation counts from 0. An older daemon leaves fields out.
+   *
+   * @throws {BindError} 10001 when the policy denies it.
    *
    * @example
    * ```ts no-eval
@@ -136,35 +154,35 @@ export class Session implements Disposable {
    */
   status(options: CallOptions = {}): Promise<Status> {
     checkOptions("session.status", options);
-    return this.#call(this.#line.status(), options);
+    return this.#call(this.#connection.status(), options);
   }
 
   async #call<T>(work: Steps<T>, options: CallOptions): Promise<T> {
     if (this.#closed) throw new TypeError("the session is closed");
     const limits = limitsOf({ ...this.#options, ...options });
-    const before = this.#last;
+    const previous = this.#last;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#last = before.then(() => promise);
+    this.#last = previous.then(() => promise);
     try {
-      return await run(this.#inTurn(before, work), limits);
+      return await run(this.#after(previous, work), limits);
     } finally {
       resolve();
     }
   }
 
-  *#inTurn<T>(before: Promise<void>, work: Steps<T>): Steps<T> {
-    let isOurs = false;
-    before.then(() => isOurs = true);
-    while (!isOurs) {
-      yield { turn: before, missing: "an earlier call has not ended" };
+  *#after<T>(previous: Promise<void>, work: Steps<T>): Steps<T> {
+    let hasEnded = false;
+    previous.then(() => hasEnded = true);
+    while (!hasEnded) {
+      yield { until: previous, missing: "an earlier call has not ended" };
     }
     return yield* work;
   }
 
-  /** Hangs up, when the calls under way have ended. */
+  /** Closes the connection after the calls under way. */
   close(): void {
     this.#closed = true;
-    this.#last = this.#last.then(() => this.#line.close());
+    this.#last = this.#last.then(() => this.#connection.close());
   }
 
   /** Same as {@linkcode Session.close}. */
@@ -174,12 +192,15 @@ export class Session implements Disposable {
 }
 
 /**
- * Connects to the daemon, waiting for one that is not up yet. It needs
- * `--allow-ffi` for the C library and nothing else.
+ * Connects to the daemon, and waits for a daemon that is not up yet.
  *
- * @throws {TypeError} when no option and no variable names the control socket.
- * @throws {TimeoutError} when nobody listens on it within `timeout`.
- * @throws {OsError} EACCES and the like.
+ * `timeout` is in ms (default: 10000); it is also the default of the session's
+ * calls. `connect` needs only the permission `--allow-ffi` for the C library.
+ *
+ * @throws {TypeError} for an unknown option, or when neither `sock` nor
+ * `MULTIBINDER_SOCK` names the control socket.
+ * @throws {TimeoutError} when no daemon accepts the connection within `timeout`.
+ * @throws {OsError} when connect(2) fails, such as EACCES.
  *
  * @example
  * ```ts no-eval
@@ -193,8 +214,8 @@ export class Session implements Disposable {
  */
 export async function connect(options: ConnectOptions = {}): Promise<Session> {
   checkOptions("connect", options);
-  const line = new Line(socketPath(options.sock));
-  await run(line.open(), limitsOf(options));
+  const connection = new ClientConnection(socketPath(options.sock));
+  await run(connection.open(), limitsOf(options));
   const { timeout } = options;
-  return new Session(line, timeout === undefined ? {} : { timeout });
+  return new Session(connection, timeout === undefined ? {} : { timeout });
 }

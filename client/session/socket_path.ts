@@ -1,19 +1,19 @@
 import { environmentVariable } from "../../ffi/processes/process.ts";
 
-/** Names the control socket where no option does. */
+/** The variable with the path of the control socket; an option overrides it. */
 export const SOCKET_VARIABLE = "MULTIBINDER_SOCK";
 
 /** Neither an option nor the environment names the control socket. */
 export class NoControlSocketError extends TypeError {
-  /** `option` is what to give instead of the variable. */
+  /** `option` is the alternative to the variable. */
   constructor(option: string) {
     super(
-      `where is the daemon? Set ${SOCKET_VARIABLE} to the path of its control socket, or give ${option}`,
+      `no control socket: set ${SOCKET_VARIABLE} to the path of the daemon's control socket, or give ${option}`,
     );
   }
 }
 
-/** The control socket's path: the option, else the environment's. */
+/** The path of the control socket: the option, else the variable. */
 export function socketPath(option: string | undefined): string {
   const path = option ?? environmentVariable(SOCKET_VARIABLE);
   if (path === undefined || path === "") {

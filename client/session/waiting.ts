@@ -1,7 +1,6 @@
 /**
- * What the client does is written once, as a generator that yields wherever
- * it has to wait; two drivers run it, one on the event loop and one that
- * blocks.
+ * Client operations are generators that yield wherever they have to wait.
+ * `run` drives them on the event loop, `runSync` blocks the thread.
  *
  * @module
  */
@@ -14,28 +13,28 @@ import {
 import { TimeoutError } from "./errors.ts";
 
 /**
- * A reason to wait: a socket that is not ready, a time to let pass, or, on the
- * event loop only, the turn of somebody else.
+ * A reason to wait: a socket that is not ready, a pause in ms, or an earlier
+ * call of the session (only on the event loop).
  */
 export type Wait =
   & (
     | { fd: number; readiness: Readiness }
     | { pause: number }
-    | { turn: Promise<void> }
+    | { until: Promise<void> }
   )
   & {
-    /** What has not happened yet, for the error when it never does. */
+    /** What has not happened yet, for the message of the TimeoutError. */
     missing: string;
   };
 
-/** Work that waits; returns `T`. */
+/** An operation that waits and returns `T`. */
 export type Steps<T> = Generator<Wait, T, void>;
 
-/** How long work may take, and what ends it before. */
+/** How long an operation may take, and the signal that aborts it. */
 export interface Limits {
   /** In ms. */
   timeout: number;
-  /** Its reason is thrown when it aborts. */
+  /** The operation throws its reason when it aborts. */
   signal?: AbortSignal;
 }
 
@@ -54,7 +53,7 @@ class Deadline {
   }
 }
 
-/** Runs work on the event loop. */
+/** Runs an operation on the event loop. */
 export async function run<T>(work: Steps<T>, limits: Limits): Promise<T> {
   const { signal } = limits;
   signal?.throwIfAborted();
@@ -79,14 +78,14 @@ async function perform(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if ("fd" in wait) await waitReady(wait.fd, wait.readiness, left, signal);
-  else if ("turn" in wait) await pause(left, signal, wait.turn);
+  else if ("until" in wait) await pause(left, signal, wait.until);
   else await pause(Math.min(wait.pause, left), signal);
 }
 
-/** The longest that a timer takes, in ms. */
+/** The longest delay of setTimeout, in ms. */
 const LONGEST_TIMER = 0x7fffffff;
 
-/** Lets `duration` ms pass, or less when the signal or `other` ends it. */
+/** Waits `duration` ms, or until the signal aborts or `other` resolves. */
 function pause(
   duration: number,
   signal: AbortSignal | undefined,
@@ -104,7 +103,7 @@ function pause(
   });
 }
 
-/** Runs work while it blocks the thread. */
+/** Runs an operation and blocks the thread. */
 export function runSync<T>(work: Steps<T>, { timeout }: Limits): T {
   const deadline = new Deadline(timeout);
   let step = work.next();
@@ -123,5 +122,5 @@ export function runSync<T>(work: Steps<T>, { timeout }: Limits): T {
 function performSync(wait: Wait, left: number): void {
   if ("fd" in wait) waitReadySync(wait.fd, wait.readiness, left);
   else if ("pause" in wait) sleepSync(Math.min(wait.pause, left));
-  else throw new TypeError("nobody else takes a turn while this one blocks");
+  else throw new TypeError("a blocking call cannot wait for another call");
 }

@@ -1,17 +1,16 @@
 /**
- * Child processes of the demo, which say on standard output when they are
- * ready.
+ * Child processes of the demo, which print a line when they are ready.
  *
  * @module
  */
 
-/** A child that may open the C library and nothing else. */
+/** A child whose only permission is the C library. */
 export class Child implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #output: ReadableStreamDefaultReader<string>;
   #text = "";
 
-  /** Starts `deno run <script> <args>`; errors go where ours go. */
+  /** Starts `deno run <script> <args>` with the standard error of this program. */
   constructor(script: string, args: string[], env: Record<string, string>) {
     const path = new URL(script, import.meta.url).href;
     this.#process = new Deno.Command(Deno.execPath(), {
@@ -31,7 +30,7 @@ export class Child implements AsyncDisposable {
       const end = this.#text.indexOf("\n");
       if (end === -1) {
         const { value, done } = await this.#output.read();
-        if (done) throw new Error(`a child ended before it said "${start}"`);
+        if (done) throw new Error(`a child ended before it printed "${start}"`);
         this.#text += value;
         continue;
       }
@@ -46,19 +45,19 @@ export class Child implements AsyncDisposable {
     this.#process.kill(signal);
   }
 
-  /** Ends it with SIGTERM; throws unless its exit status is 0. */
+  /** Sends SIGTERM. Throws unless the exit status is 0. */
   async end(): Promise<void> {
     this.signal("SIGTERM");
     const { code } = await this.#process.status;
     if (code !== 0) throw new Error(`a child ended with status ${code}`);
   }
 
-  /** Kills it if it still runs. */
+  /** Kills the child if it still runs. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       this.signal("SIGKILL");
     } catch (error) {
-      // It has ended already.
+      // The child has already ended.
       if (!(error instanceof TypeError)) throw error;
     }
     await this.#process.status;

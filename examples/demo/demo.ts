@@ -1,7 +1,7 @@
 /**
- * The main job from end to end: a web service is replaced by its next version
- * several times, and the daemon re-executed all along, under the load of 16
- * connections. Exit status 1 if a single request was lost.
+ * Replaces a web service by its next version several times and re-executes the
+ * daemon meanwhile, under the load of 16 connections. The exit status is 1 if a
+ * request is lost.
  *
  * ```sh
  * npx -y deno@2.9.6 task demo
@@ -28,7 +28,7 @@ function percentile(sorted: readonly number[], share: number): string {
   return `${value.toFixed(1)} ms`;
 }
 
-/** Binds again and again until `signal` aborts: the waits, in ms. */
+/** Binds repeatedly until `signal` aborts. Returns the duration of each in ms. */
 async function askForBinds(
   sock: string,
   port: number,
@@ -58,7 +58,7 @@ async function demo(directory: string): Promise<number> {
   say(`daemon ready; service at ${hostname}:${port}, ${CONNECTIONS} clients`);
 
   const startService = async (version: number) => {
-    // Port 0 is one bind, too: every version gets the socket that is there.
+    // Port 0 is one bind: every version gets the same socket.
     const args = [hostname, "0", `v${version}`];
     const service = new Child("../web_service.ts", args, {
       MULTIBINDER_SOCK: sock,

@@ -1,17 +1,16 @@
 /**
- * Clients that ask a web service for one thing after the other, each time on
- * a new connection.
+ * Clients of a web service that send each request on a new connection.
  *
  * @module
  */
 
-/** What a client saw. */
+/** The result of all clients. */
 export interface LoadResult {
-  /** Milliseconds from the connect to the last byte of each answer. */
+  /** Time from the connect to the last byte of each answer, in ms. */
   latencies: number[];
-  /** Why requests were lost: refused, reset, cut short. */
+  /** The error of each lost request. */
   losses: string[];
-  /** How many answers each version gave. */
+  /** The number of answers of each version. */
   answers: Map<string, number>;
 }
 
@@ -19,7 +18,7 @@ const REQUEST = new TextEncoder().encode(
   "GET / HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n",
 );
 
-/** Keeps `connections` requests under way until `signal` aborts. */
+/** Sends requests on `connections` connections until `signal` aborts. */
 export async function load(
   address: Deno.ConnectOptions,
   connections: number,

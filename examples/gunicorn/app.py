@@ -1,10 +1,10 @@
-"""A WSGI application under gunicorn on a socket of the daemon's, replaced without a gap by SIGHUP:
+"""A WSGI application under gunicorn on a socket of the daemon; SIGHUP reloads it gracefully:
 
     multibinder-client run 127.0.0.1:8000 -- \
       gunicorn --preload --workers 2 --chdir examples/gunicorn app:app
 
-gunicorn takes its sockets from LISTEN_FDS, and tells by NOTIFY_SOCKET when it is ready: with
---preload after the application has been loaded, so that one that cannot be loaded never takes over.
+gunicorn takes its sockets from LISTEN_FDS and sends READY=1 to NOTIFY_SOCKET. With --preload it
+loads the application first, so that an application that does not load never takes over.
 """
 
 import os

@@ -1,5 +1,5 @@
 /**
- * A Node service on a socket of the daemon's, replaced without a gap by SIGHUP:
+ * A Node service on a socket of the daemon; SIGHUP reloads it gracefully:
  *
  *   multibinder-client run 127.0.0.1:8000 -- node examples/node/server.mjs
  */
@@ -13,8 +13,8 @@ const server = createServer((_request, response) => {
 });
 server.listen({ fd: 3 });
 
-// What is in the accept queue stays there for the next one; what was accepted
-// is answered.
+// close() answers accepted connections. The accept queue stays for the next
+// process.
 process.on("SIGTERM", () => {
   ending = true;
   server.close();

@@ -1,4 +1,4 @@
-"""Python's http.server on a socket of the daemon's, replaced without a gap by SIGHUP:
+"""Python's http.server on a socket of the daemon; SIGHUP reloads it gracefully:
 
     multibinder-client run 127.0.0.1:8000 -- python3 examples/python/server.py
 """
@@ -17,7 +17,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = f"hello from python {os.getpid()}\n".encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
-        # A client that keeps its connection would keep server_close() waiting.
+        # A persistent connection would block server_close().
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
@@ -27,7 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    # server_close() waits for the requests under way.
+    # With this, server_close() waits for requests in progress.
     daemon_threads = False
 
     def __init__(self, listener):
@@ -37,10 +37,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 listener = socket.socket(fileno=3)
-# Another process may be faster: accept must not wait then.
+# If another process accepts the connection first, accept must not block.
 listener.setblocking(False)
 server = Server(listener)
-# shutdown() waits for serve_forever(), which this very thread runs.
+# shutdown() waits for serve_forever(), which runs in this thread.
 signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 server.serve_forever(poll_interval=0.1)
 server.server_close()

@@ -1,5 +1,5 @@
 /**
- * Owned descriptors: each open one has one owner, who closes it once.
+ * Owned descriptors: each open descriptor has one owner, which closes it once.
  *
  * @module
  */
@@ -14,12 +14,12 @@ import { libc } from "../libc/libc.ts";
 export class Descriptor implements Disposable {
   #fd: number;
 
-  /** Takes over `fd`: nobody else may close it from here on. */
+  /** Takes ownership of `fd`: no other code may close it. */
   constructor(fd: number) {
     this.#fd = fd;
   }
 
-  /** The number; throws a TypeError once closed or released. */
+  /** The number; throws a TypeError after it is closed or released. */
   get fd(): number {
     if (this.#fd === -1) throw new TypeError("the descriptor is closed");
     return this.#fd;
@@ -30,7 +30,7 @@ export class Descriptor implements Disposable {
     return this.#fd === -1;
   }
 
-  /** Gives the number away, which is the caller's to close now. */
+  /** Gives up ownership: the caller closes the returned number. */
   release(): number {
     const fd = this.fd;
     this.#fd = -1;
@@ -38,8 +38,8 @@ export class Descriptor implements Disposable {
   }
 
   /**
-   * Closes it; a second call does nothing. A failure is no reason to try
-   * again: close(2) has let the number go even when it reports EINTR or EIO.
+   * Closes the descriptor; a second call does nothing. Do not retry after an
+   * error: close(2) releases the number even when it fails with EINTR or EIO.
    */
   close(): void {
     if (this.#fd === -1) return;
@@ -54,7 +54,7 @@ export class Descriptor implements Disposable {
   }
 }
 
-/** Closes every one. */
+/** Closes all of the descriptors. */
 export function closeAll(descriptors: readonly Descriptor[]): void {
   for (const descriptor of descriptors) descriptor.close();
 }
@@ -71,8 +71,8 @@ export function isCloseOnExec(fd: number): boolean {
 }
 
 /**
- * Sets or clears O_NONBLOCK. The flag belongs to the open file description:
- * every holder of the socket, in every process, sees the change.
+ * Sets or clears O_NONBLOCK. The flag belongs to the open file description: the
+ * change affects every process that holds the socket.
  */
 export function setNonblocking(fd: number, on: boolean): void {
   const flags = check(libc().fcntl(fd, abi.F_GETFL, 0), "fcntl");
@@ -87,15 +87,15 @@ export function isNonblocking(fd: number): boolean {
 }
 
 /**
- * A descriptor that is there to be closed when no other is left (an
- * eventfd(2)); `undefined` when none is left already.
+ * A spare descriptor to close when the limit is reached (an eventfd(2));
+ * `undefined` if the limit is already reached.
  */
 export function spareDescriptor(): Descriptor | undefined {
   const fd = libc().eventfd(0, abi.EFD_CLOEXEC);
   return fd === -1 ? undefined : new Descriptor(fd);
 }
 
-/** Whether `count` more descriptors can be opened now. */
+/** Whether `count` more descriptors can be opened. */
 export function canOpen(count: number): boolean {
   const opened: Descriptor[] = [];
   try {
@@ -106,11 +106,11 @@ export function canOpen(count: number): boolean {
     }
     return true;
   } finally {
-    for (const descriptor of opened) descriptor.close();
+    closeAll(opened);
   }
 }
 
-/** Another descriptor of the same open file description, close-on-exec. */
+/** A duplicate of the descriptor, close-on-exec. */
 export function duplicate(fd: number): Descriptor {
   return new Descriptor(
     check(libc().fcntl(fd, abi.F_DUPFD_CLOEXEC, 0), "fcntl"),

@@ -1,5 +1,6 @@
 /**
- * Files by way of libc, for a program that was granted no file at all.
+ * Accesses files through libc, so the program needs no file permissions of
+ * Deno.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 import { sleepSync } from "./readiness.ts";
 
-// U+FEFF is a character like any other where it begins a name.
+// A name may begin with U+FEFF.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** open(2) for reading, close-on-exec. */
@@ -24,7 +25,7 @@ export function openFile(path: string, flags = 0): Descriptor {
   return new Descriptor(check(fd, "open", path));
 }
 
-/** Everything from the descriptor's offset to its end. */
+/** The bytes from the descriptor's offset to the end. */
 export function readAll(fd: number, subject = ""): Uint8Array<ArrayBuffer> {
   const read = (room: Uint8Array<ArrayBuffer>) =>
     libc().read(fd, room, BigInt(room.length));
@@ -54,7 +55,7 @@ function readThrough(
   }
 }
 
-/** Reads a whole file, also one of /proc, which has no size. */
+/** Reads a whole file, also a file of /proc, whose size is reported as 0. */
 export function readFile(path: string): Uint8Array<ArrayBuffer> {
   using file = openFile(path);
   return readAll(file.fd, path);
@@ -88,12 +89,12 @@ export function unlink(path: string): void {
   check(libc().unlink(cString(path)), "unlink", path);
 }
 
-/** rename(2): what was at `to` is replaced in one step. */
+/** rename(2): atomically replaces the file at `to`. */
 export function rename(from: string, to: string): void {
   check(libc().rename(cString(from), cString(to)), "rename", `${from} ${to}`);
 }
 
-/** What tells one file from every other: its device and inode. */
+/** The identity of a file: its device and inode. */
 export interface FileIdentity {
   /** The device, `major:minor`. */
   device: string;
@@ -101,27 +102,28 @@ export interface FileIdentity {
   inode: string;
 }
 
-/** What statx(2) says of a file. */
+/** The status of a file (statx(2)). */
 export interface FileStatus extends FileIdentity {
   /** `st_mode`: kind and permissions. */
   mode: number;
   /** The user it belongs to. */
   uid: number;
-  /** How many names it has. */
+  /** The number of hard links. */
   links: number;
   /** Whether it is a socket. */
   isSocket: boolean;
 }
 
 /**
- * The status of a path, of a symbolic link itself; `undefined` when nothing
- * is there. statx(2) has one layout on every target, unlike stat(2).
+ * The status of a path, without following a symbolic link; `undefined` when the
+ * path does not exist. Unlike stat(2), statx(2) has the same layout on every
+ * target.
  */
 export function statusOf(path: string): FileStatus | undefined {
   return status(abi.AT_FDCWD, path, abi.AT_SYMLINK_NOFOLLOW);
 }
 
-/** The status of what a descriptor refers to. */
+/** The status of the file that a descriptor refers to. */
 export function statusOfDescriptor(fd: number): FileStatus {
   const found = status(fd, "", abi.AT_EMPTY_PATH);
   if (found === undefined) throw new OsError("statx", Errno.ENOENT, `${fd}`);
@@ -161,15 +163,15 @@ function status(
   };
 }
 
-/** Whether two are the same file. */
+/** Whether both identify the same file. */
 export function sameFile(one: FileIdentity, other: FileIdentity): boolean {
   return one.device === other.device && one.inode === other.inode;
 }
 
-/** What stands for an owner or a group that stays (chown(2)). */
+/** The id that leaves an owner or a group unchanged (chown(2)). */
 const UNCHANGED = 0xffffffff;
 
-/** Who may use a file; what is left out stays as it is. */
+/** Permissions and owner of a file; a missing field means no change. */
 export interface FileAccess {
   /** Permission bits. */
   mode?: number;
@@ -180,10 +182,11 @@ export interface FileAccess {
 }
 
 /**
- * Sets who may use the socket at a path, if it is still that file: also where
- * others may write the directory nothing else is touched.
+ * Sets permissions and owner of the socket at a path, if the path still names
+ * `file`. Other files are never changed, even if other users can write the
+ * directory.
  *
- * @throws {OsError} EPERM, and ENOENT when it is another file by now.
+ * @throws {OsError} EPERM, and ENOENT when the path names another file.
  */
 export function setAccess(
   path: string,
@@ -210,7 +213,8 @@ export function setAccess(
     );
   }
   if (mode !== undefined) {
-    // fchmod(2) refuses an O_PATH descriptor; its path in /proc leads to it.
+    // fchmod(2) refuses an O_PATH descriptor, but chmod(2) accepts its path in
+    // /proc.
     const link = cString(`/proc/self/fd/${opened.fd}`);
     check(libc().chmod(link, mode), "chmod", path);
   }
@@ -219,7 +223,7 @@ export function setAccess(
 const target = new Uint8Array(abi.PATH_MAX);
 
 /**
- * Where a symbolic link leads (readlink(2)), such as `socket:[123]` for a
+ * The target of a symbolic link (readlink(2)), such as `socket:[123]` for a
  * descriptor in /proc/PID/fd.
  *
  * @throws {OsError} ENOENT, EACCES, EINVAL.
@@ -254,14 +258,14 @@ export function withUmask<T>(mask: number, action: () => T): T {
   }
 }
 
-/** How long a lock is waited for, in ms, and how often it is asked for. */
+/** How long to wait for a lock, and how often to try, in ms. */
 const LOCK_PATIENCE = 2_000;
 const LOCK_INTERVAL = 20;
 
 /**
- * Runs `action` while this process alone holds the lock of a directory
- * (flock(2)). Without the lock where the directory may not be read, and where
- * somebody keeps it: anyone who may read the directory can.
+ * Runs `action` with an exclusive lock on a directory (flock(2)). Runs it
+ * without the lock when the directory is not readable, and when the wait times
+ * out: any user who can read the directory can hold the lock.
  */
 export function withDirectoryLock<T>(directory: string, action: () => T): T {
   const fd = libc().open(
@@ -307,10 +311,10 @@ export function memoryFile(
   return file;
 }
 
-/** Large enough for most, so that growing copies little; in bytes. */
+/** The initial buffer size, in bytes. */
 const MEMORY_FILE_GUESS = 2 * 1024 * 1024;
 
-/** The content of a memory file, wherever its offset stands (pread(2)). */
+/** The content of a memory file, independent of its offset (pread(2)). */
 export function readMemoryFile(fd: number): Uint8Array<ArrayBuffer> {
   return readThrough(
     (room, at) => libc().pread(fd, room, BigInt(room.length), BigInt(at)),

@@ -1,7 +1,7 @@
 /**
- * Acting on files with somebody else's rights: setfsuid(2) and setfsgid(2),
- * which are for one thread and for files only. What a user other than root
- * cannot do this thread cannot do meanwhile either (capabilities(7)).
+ * Accesses files with the rights of another user: setfsuid(2) and setfsgid(2),
+ * which affect one thread and only files. For a user other than root, the
+ * thread also loses root's file capabilities meanwhile (capabilities(7)).
  *
  * @module
  */
@@ -11,23 +11,23 @@ import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { NativeMemory } from "../libc/memory.ts";
 
-/** What is no number of anybody: the call then only tells who it is now. */
-const NOBODY = 0xffffffff;
+/** An invalid id: the call then only returns the current id. */
+const INVALID_ID = 0xffffffff;
 
-/** The group of who has none, as the kernel has it (`overflowgid`, proc(5)). */
+/** The group for a user without one: the kernel's `overflowgid` (proc(5)). */
 const NO_GROUP = 65534;
 
 /**
- * Runs `action`, which must not wait for anything, with the rights of a user
- * and of that user's own group; not of other groups that the user is in.
+ * Runs a synchronous `action` with the rights of a user and of that user's
+ * primary group, without supplementary groups.
  *
- * @throws {OsError} EPERM where this program may not take them on.
+ * @throws {OsError} EPERM when this process may not change its ids.
  */
 export function withRightsOf<T>(uid: number, action: () => T): T {
   const gid = primaryGroup(uid) ?? NO_GROUP;
   const before = {
-    uid: libc().setfsuid(NOBODY),
-    gid: libc().setfsgid(NOBODY),
+    uid: libc().setfsuid(INVALID_ID),
+    gid: libc().setfsgid(INVALID_ID),
     groups: supplementaryGroups(),
   };
   try {
@@ -42,10 +42,10 @@ export function withRightsOf<T>(uid: number, action: () => T): T {
   }
 }
 
-/** Neither call tells whether it did anything. */
+/** Neither call reports an error, so a second call verifies the change. */
 function take(call: "setfsuid" | "setfsgid", id: number): void {
   libc()[call](id);
-  if (libc()[call](NOBODY) !== id) {
+  if (libc()[call](INVALID_ID) !== id) {
     throw new OsError(call, Errno.EPERM, `${id}`);
   }
 }
@@ -58,7 +58,7 @@ function supplementaryGroups(): Uint32Array<ArrayBuffer> {
   return groups;
 }
 
-/** The call itself is for one thread, setgroups(3) of the library for all. */
+/** The system call changes one thread, setgroups(3) of glibc changes all. */
 function setGroups(groups: Uint32Array<ArrayBuffer>): void {
   using list = NativeMemory.of(new Uint8Array(groups.buffer));
   const { SYS_setgroups } = abi;

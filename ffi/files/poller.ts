@@ -1,6 +1,6 @@
 /**
- * epoll(7): one set of descriptors, asked without waiting on this thread or
- * waited for on another.
+ * An epoll(7) set: polls without waiting on this thread, or waits on another
+ * thread.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { NativeMemory, viewOf } from "../libc/memory.ts";
 
 const layout = abi.layouts.epoll_event;
 
-/** Events taken from the kernel at once; the rest come with the next call. */
+/** Events per call of epoll_wait(2). */
 const BATCH = 256;
 
-/** What a descriptor is watched for. */
+/** The events to watch a descriptor for. */
 export const Interest = {
-  /** Bytes or connections to take, or the end of the stream. */
+  /** Readable: bytes, connections, or the end of the stream. */
   READ: abi.EPOLLIN,
-  /** Room for bytes. */
+  /** Writable. */
   WRITE: abi.EPOLLOUT,
 } as const;
 
@@ -38,7 +38,7 @@ export class Poller implements Disposable {
   readonly #counter = new Uint8Array(8);
   #waiting: Promise<number> | undefined;
 
-  /** An empty set. */
+  /** Creates an empty set. */
   constructor() {
     this.#epoll = new Descriptor(
       check(libc().epoll_create1(abi.EPOLL_CLOEXEC), "epoll_create1"),
@@ -54,12 +54,12 @@ export class Poller implements Disposable {
     }
   }
 
-  /** Begins to watch a descriptor. */
+  /** Starts watching a descriptor. */
   add(fd: number, interest: number): void {
     this.#control(abi.EPOLL_CTL_ADD, fd, interest);
   }
 
-  /** Changes what it is watched for. */
+  /** Changes the events to watch for. */
   change(fd: number, interest: number): void {
     this.#control(abi.EPOLL_CTL_MOD, fd, interest);
   }
@@ -81,7 +81,7 @@ export class Poller implements Disposable {
     );
   }
 
-  /** Takes what is ready now, without waiting: how many there were. */
+  /** Handles the ready descriptors without waiting; returns their number. */
   poll(ready: Ready): number {
     const count = libc().epoll_wait(this.#epoll.fd, this.#events, BATCH, 0);
     if (count !== -1) return this.#dispatch(count, ready);
@@ -91,13 +91,13 @@ export class Poller implements Disposable {
   }
 
   /**
-   * Waits on another thread until something is ready or `timeout` (ms, -1 for
-   * ever) is over, and takes nothing: {@linkcode Poller.poll} does. The thread
-   * costs some 50 us a turn.
+   * Waits on another thread until a descriptor is ready or `timeout` is over
+   * (ms, -1 for no limit). {@linkcode Poller.poll} then handles the events.
+   * Switching threads takes about 50 us.
    */
   async wait(timeout: number): Promise<void> {
-    // The result is no use: errno stays on the other thread, and an event
-    // taken there would have to be copied from native memory.
+    // The result is not used: errno stays on the other thread, and events would
+    // have to be copied from native memory.
     this.#waiting = libc().epoll_wait_on_thread(
       this.#epoll.fd,
       this.#native.address,
@@ -108,7 +108,7 @@ export class Poller implements Disposable {
     this.#waiting = undefined;
   }
 
-  /** Ends a {@linkcode Poller.wait} from elsewhere in the program. */
+  /** Ends a pending {@linkcode Poller.wait}. */
   wake(): void {
     this.#counter[0] = 1;
     check(libc().write(this.#wake.fd, this.#counter, 8n), "write", "eventfd");
@@ -128,10 +128,12 @@ export class Poller implements Disposable {
     return count;
   }
 
-  /** Closes the set, when no wait is under way. */
+  /** Closes the set; throws a TypeError while a wait is pending. */
   [Symbol.dispose](): void {
     if (this.#waiting !== undefined) {
-      throw new TypeError("the poller is waited on: wake it first");
+      throw new TypeError(
+        "cannot close the poller during a wait: wake it first",
+      );
     }
     this.#native[Symbol.dispose]();
     this.#epoll.close();

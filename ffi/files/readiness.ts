@@ -1,6 +1,6 @@
 /**
- * Waiting for single descriptors: blocking with poll(2), or on the event loop
- * with one epoll set and one thread for all who wait.
+ * Waits for a descriptor: blocking with poll(2), or on the event loop with one
+ * epoll set and one thread for all waits.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import { Interest, Poller } from "./poller.ts";
 
 const layout = abi.layouts.pollfd;
 
-/** What to wait for. */
+/** The readiness to wait for. */
 export type Readiness = "read" | "write";
 
-/** The longest wait of poll(2) and of a timer, some 24 days, in ms. */
+/** The longest wait of poll(2) and of a timer, in ms (24 days). */
 const LONGEST = 0x7fffffff;
 
 /** Whole milliseconds that fit into a C int, rounded up. */
@@ -24,9 +24,9 @@ function milliseconds(timeout: number): number {
 }
 
 /**
- * Blocks the thread until the descriptor is ready or `timeout` ms are over:
- * whether it is. An error on the descriptor counts as ready; the next call on
- * it tells which.
+ * Blocks the thread until the descriptor is ready or `timeout` ms are over;
+ * returns whether it is ready. A descriptor with an error is ready: the next
+ * call on it reports the error.
  */
 export function waitReadySync(
   fd: number,
@@ -54,8 +54,8 @@ export function sleepSync(duration: number): void {
 }
 
 /**
- * All who wait on the event loop. A thread for each would take those that
- * Deno's own file system calls and lookups run on: there are 32.
+ * All waits on the event loop, on one thread. A thread for each wait would use
+ * up Deno's 32 threads for blocking calls.
  */
 class Waiters {
   readonly #poller = new Poller();
@@ -85,7 +85,7 @@ class Waiters {
     return promise;
   }
 
-  /** Takes in events until nobody waits any more. */
+  /** Handles events until no wait is left. */
   async run(): Promise<void> {
     while (this.#settle.size > 0) {
       await this.#poller.wait(-1);
@@ -99,8 +99,8 @@ class Waiters {
 let waiters: Waiters | undefined;
 
 /**
- * Waits for the descriptor without blocking: whether it was ready before
- * `timeout` ms were over and before the signal was aborted.
+ * Waits for the descriptor without blocking. Resolves to false when `timeout`
+ * ms are over or the signal is aborted first.
  */
 export function waitReady(
   fd: number,

@@ -1,12 +1,11 @@
 /**
  * Constants and struct layouts of the C library, by their C names: one table
- * per target. What the two targets share is written once; what differs is
- * spelled out in both.
+ * per target. Shared values are written once, different values in both tables.
  *
  * @module
  */
 
-/** Constants that Linux gives the same value on every target we support. */
+/** Constants with the same value on every supported target. */
 const COMMON = {
   // socket(2)
   AF_UNIX: 1,
@@ -177,7 +176,7 @@ const COMMON_LAYOUTS = {
   rlimit: { size: 16, rlim_cur: 0, rlim_max: 8 },
   timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },
   sigset_t: { size: 128 },
-  /** All zero it is SIG_DFL. */
+  /** All zero means SIG_DFL. */
   sigaction: { size: 152 },
   siginfo_t: { size: 128, si_pid: 16 },
   signalfd_siginfo: { size: 128, ssi_signo: 0 },
@@ -206,7 +205,7 @@ const COMMON_LAYOUTS = {
   },
 } as const;
 
-/** What differs from target to target. */
+/** Values that differ between targets. */
 interface Target {
   readonly O_DIRECTORY: number;
   readonly O_NOFOLLOW: number;
@@ -219,7 +218,7 @@ interface Target {
       readonly data: number;
     };
   };
-  /** Where distributions keep the C library, most usual first. */
+  /** Paths of the C library in distributions, most common first. */
   readonly libc: readonly string[];
 }
 
@@ -256,7 +255,22 @@ const TARGETS: Readonly<Partial<Record<typeof Deno.build.arch, Target>>> = {
   },
 };
 
-/** Thrown on anything but Linux x86_64 and aarch64 with glibc, and in a Deno that is too old. */
+/**
+ * The platform is not Linux x86_64 or aarch64 with glibc, or Deno is older than
+ * 2.5.7. In an older Deno the import of the library throws it, elsewhere the first
+ * call that needs the C library.
+ *
+ * @example
+ * ```ts no-eval
+ * try {
+ *   const { bind } = await import("jsr:@multibinder/client");
+ *   using web = await bind("127.0.0.1", 8000);
+ * } catch (error) {
+ *   if ((error as Error).name !== "UnsupportedPlatformError") throw error;
+ *   Deno.serve({ port: 8000 }, () => new Response("hello\n"));
+ * }
+ * ```
+ */
 export class UnsupportedPlatformError extends Error {
   /** `UnsupportedPlatformError`. */
   override readonly name = "UnsupportedPlatformError";
@@ -274,7 +288,8 @@ export type Abi = typeof COMMON & {
 /**
  * The table for a platform.
  *
- * @throws {UnsupportedPlatformError} on anything but Linux x86_64 and aarch64.
+ * @throws {UnsupportedPlatformError} on platforms other than Linux x86_64 and
+ * aarch64.
  */
 export function abiOf(os: string, arch: string): Abi {
   const target = os === "linux"
@@ -292,14 +307,13 @@ export function abiOf(os: string, arch: string): Abi {
   };
 }
 
-/** Whether this platform is one of ours. */
+/** Whether this platform is supported. */
 export const supported: boolean = Deno.build.os === "linux" &&
   TARGETS[Deno.build.arch] !== undefined;
 
 /**
- * The table of the platform that runs this program. Elsewhere it is some
- * table: importing must not fail on a developer's other machine, and nothing
- * can be called there, because libc.ts opens no library.
+ * The table of this platform. On an unsupported platform it is an arbitrary
+ * table: the import must not fail there, and libc.ts refuses every call.
  */
 export const abi: Abi = supported
   ? abiOf(Deno.build.os, Deno.build.arch)

@@ -1,5 +1,5 @@
 /**
- * Text as C has it: bytes that end with a NUL.
+ * C strings: bytes that end with a NUL.
  *
  * @module
  */
@@ -11,11 +11,11 @@ const decoder = new TextDecoder();
 /**
  * The bytes of a C string, with its NUL.
  *
- * @throws {TypeError} if the text has a NUL of its own, which C would cut at.
+ * @throws {TypeError} if the text contains a NUL.
  */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0")) {
-    throw new TypeError(`a NUL character in ${JSON.stringify(text)}`);
+    throw new TypeError(`${JSON.stringify(text)} contains a NUL character`);
   }
   return encoder.encode(text + "\0");
 }

@@ -1,5 +1,5 @@
 /**
- * errno: why a call failed, as an exception with the call's name.
+ * Turns errno into an exception with the name of the failed call.
  *
  * @module
  */
@@ -34,8 +34,9 @@ export function errnoName(errno: number): string {
 }
 
 /**
- * A call of the C library that failed: `errno` is the number, `code` its name
- * (errno(3)) and `syscall` the function.
+ * A call of the C library failed. `errno` is the number of the error, `code` its
+ * name (errno(3)), `syscall` the function. The man page of the function, such as
+ * bind(2), lists its errors.
  *
  * @example
  * ```ts
@@ -73,7 +74,7 @@ let location: bigint | undefined;
 
 /**
  * The calling thread's errno. Deno runs all JavaScript of a realm on one
- * thread, and only calls on that thread keep it.
+ * thread; a call on another thread does not set this errno.
  */
 export function lastErrno(): number {
   location ??= libc().__errno_location();
@@ -82,7 +83,7 @@ export function lastErrno(): number {
 }
 
 /**
- * Passes on the result of a call that returns -1 when it fails.
+ * Returns the result of a call that returns -1 on failure.
  *
  * @throws {OsError} with the call's errno.
  */
@@ -96,7 +97,7 @@ export function check(
   return number;
 }
 
-/** errno(3) numbers that callers decide on. */
+/** errno(3) numbers that callers compare with. */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,

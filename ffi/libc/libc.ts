@@ -1,6 +1,6 @@
 /**
- * Opens the C library under the narrowest grant there is, and names every
- * function that the rest of the program may call.
+ * Opens the C library with the narrowest permission granted, and declares every
+ * function that the program calls.
  *
  * @module
  */
@@ -212,7 +212,7 @@ const SYMBOLS = {
     result: "i32",
   },
 
-  // Waiting. What runs on another thread loses errno.
+  // Waiting. A call on another thread loses errno.
   poll: {
     parameters: ["usize", /* fds */ "usize", /* nfds */ "i32" /* timeout ms */],
     result: "i32",
@@ -494,10 +494,25 @@ const SYMBOLS = {
   __errno_location: { parameters: [], result: "usize" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** The functions of the C library that we call. */
+/** The declared functions of the C library. */
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/** Thrown when no grant lets us open the C library. */
+/**
+ * This program has no permission to open the C library. The message names the
+ * flag, such as `--allow-ffi=/lib/x86_64-linux-gnu/libc.so.6`. The first call
+ * that needs the C library throws it (dlopen(3)).
+ *
+ * @example
+ * ```ts no-eval
+ * import { bind, MissingPermissionError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   using web = await bind("127.0.0.1", 8000);
+ * } catch (error) {
+ *   if (error instanceof MissingPermissionError) console.error(error.message);
+ * }
+ * ```
+ */
 export class MissingPermissionError extends Error {
   /** `MissingPermissionError`. */
   override readonly name = "MissingPermissionError";
@@ -518,9 +533,9 @@ function grantedLibrary(): string {
   );
 }
 
-// A whole grant covers every candidate, also one that is not there. Only
-// dlopen can tell without --allow-read; a library opened once costs nothing
-// to open again.
+// A plain --allow-ffi covers every candidate path, also one that does not
+// exist. Without --allow-read only dlopen can check that; opening a library
+// again is cheap.
 function existsFor(path: string): boolean {
   try {
     Deno.dlopen(path, {}).close();

@@ -1,7 +1,7 @@
 /**
- * Native memory: memory from malloc(3), which never moves and can be pointed
- * at from a struct. A scoped grant refuses pointer objects, so an address is a
- * bigint and memcpy(3) carries bytes between it and a Uint8Array.
+ * Native memory from malloc(3), which never moves, so a struct can point to it.
+ * A scoped permission refuses pointer objects, so an address is a bigint, and
+ * memcpy(3) copies bytes between it and a Uint8Array.
  *
  * @module
  */
@@ -70,7 +70,7 @@ export class NativeMemory implements Disposable {
   }
 }
 
-/** Copies `length` bytes from an address that C gave us. */
+/** Copies `length` bytes from a native address. */
 export function bytesAt(
   address: bigint,
   length: number,

@@ -1,5 +1,5 @@
 /**
- * Users and groups, by way of whatever the system keeps them in: getpwnam(3),
+ * Looks up users and groups with the system's name services: getpwnam(3),
  * getgrnam(3) and nsswitch.conf(5).
  *
  * @module
@@ -11,11 +11,11 @@ import { libc } from "../libc/libc.ts";
 import { bytesAt, NativeMemory, viewOf } from "../libc/memory.ts";
 
 /**
- * The number of a user (getpwnam_r(3)); a name of nothing but digits is a
- * number itself. May block: the names may come over a network.
+ * Look up a user's number (getpwnam_r(3)); a name of digits is the number
+ * itself. It may block on a network name service.
  *
- * @returns `undefined` where there is no such user.
- * @throws {OsError} when nobody can tell.
+ * @returns `undefined` when the user does not exist.
+ * @throws {OsError} when the lookup fails.
  */
 export function userId(name: string): number | undefined {
   if (!isName(name)) return numberIn(name);
@@ -28,7 +28,7 @@ export function userId(name: string): number | undefined {
   )?.id;
 }
 
-/** The number of a group (getgrnam_r(3)), as {@linkcode userId} of a user. */
+/** Look up a group's number (getgrnam_r(3)), like {@linkcode userId}. */
 export function groupId(name: string): number | undefined {
   if (!isName(name)) return numberIn(name);
   using text = NativeMemory.of(cString(name));
@@ -40,7 +40,7 @@ export function groupId(name: string): number | undefined {
   )?.id;
 }
 
-/** {@linkcode userId} on another thread. */
+/** Same as {@linkcode userId}, on another thread. */
 export async function lookUpUser(name: string): Promise<number | undefined> {
   if (!isName(name)) return numberIn(name);
   using text = NativeMemory.of(cString(name));
@@ -53,7 +53,7 @@ export async function lookUpUser(name: string): Promise<number | undefined> {
   return found?.id;
 }
 
-/** {@linkcode groupId} on another thread. */
+/** Same as {@linkcode groupId}, on another thread. */
 export async function lookUpGroup(name: string): Promise<number | undefined> {
   if (!isName(name)) return numberIn(name);
   using text = NativeMemory.of(cString(name));
@@ -67,16 +67,16 @@ export async function lookUpGroup(name: string): Promise<number | undefined> {
 }
 
 /**
- * The name of a user (getpwuid_r(3)). May block.
+ * Look up a user's name (getpwuid_r(3)). It may block.
  *
- * @returns `undefined` where the number has no name.
- * @throws {OsError} when nobody can tell.
+ * @returns `undefined` when the number has no name.
+ * @throws {OsError} when the lookup fails.
  */
 export function userName(uid: number): string | undefined {
   return userOf(uid)?.name;
 }
 
-/** The name of a group (getgrgid_r(3)), as {@linkcode userName} of a user. */
+/** Look up a group's name (getgrgid_r(3)), like {@linkcode userName}. */
 export function groupName(gid: number): string | undefined {
   const { getgrgid_r } = libc();
   return search(
@@ -87,10 +87,10 @@ export function groupName(gid: number): string | undefined {
 }
 
 /**
- * The number of a user's own group (getpwuid_r(3)). May block.
+ * Look up the number of a user's primary group (getpwuid_r(3)). It may block.
  *
- * @returns `undefined` where there is no such user.
- * @throws {OsError} when nobody can tell.
+ * @returns `undefined` when the user does not exist.
+ * @throws {OsError} when the lookup fails.
  */
 export function primaryGroup(uid: number): number | undefined {
   return userOf(uid)?.group;
@@ -105,10 +105,10 @@ function userOf(uid: number): Account | undefined {
   );
 }
 
-/** The largest number of a user or a group: (uid_t) -1 is none, chown(2). */
+/** The largest uid or gid: chown(2) reserves (uid_t) -1. */
 const MAX_ID = 0xfffffffe;
 
-/** Whether a database can know it: C would cut it at a NUL. */
+/** Whether the text can be a name: C would cut it at a NUL. */
 function isName(text: string): boolean {
   return !/^\d+$/.test(text) && !text.includes("\0");
 }
@@ -118,12 +118,12 @@ function numberIn(text: string): number | undefined {
   return number <= MAX_ID ? number : undefined;
 }
 
-/** Where the fields are in what a database gives, in bytes. */
+/** Size and field offsets of a database's struct, in bytes. */
 interface Database {
   readonly size: number;
   readonly id: number;
   readonly name: number;
-  /** A user's own group, or the group itself. */
+  /** A user's primary group, or the group itself. */
   readonly group: number;
 }
 
@@ -149,15 +149,15 @@ interface Account {
 
 const POINTER_SIZE = 8;
 
-/** What one of the functions fills: struct, pointer to it, and its texts. */
+/** The memory that a lookup fills: struct, result pointer, texts. */
 class Entry implements Disposable {
   readonly #memory: NativeMemory;
   readonly #database: Database;
   readonly struct: bigint;
-  /** Where the function puts the struct's address, or NULL for none. */
+  /** Address of the result pointer, which is NULL when nothing matches. */
   readonly result: bigint;
   readonly texts: bigint;
-  /** For the texts, in bytes. */
+  /** Space for the texts, in bytes. */
   readonly room: bigint;
 
   constructor(database: Database, room: number) {
@@ -171,7 +171,7 @@ class Entry implements Disposable {
     this.room = BigInt(room);
   }
 
-  /** What was found, if anything was. */
+  /** The account that was found, if any. */
   get account(): Account | undefined {
     const { size, id, name, group } = this.#database;
     const result = viewOf(bytesAt(this.result, POINTER_SIZE));
@@ -191,12 +191,12 @@ class Entry implements Disposable {
 
 interface Search {
   readonly database: Database;
-  /** For the error. */
+  /** Part of the error message. */
   readonly syscall: string;
   readonly subject: string;
 }
 
-/** Room for the texts of an entry, in bytes: a group has all its members. */
+/** Space for the texts of an entry, in bytes: a group lists all its members. */
 const FIRST_ROOM = 1024;
 const LAST_ROOM = 64 * 1024 * 1024;
 
@@ -220,7 +220,10 @@ async function searchOnThread(
   }
 }
 
-/** These functions return the error's number, whichever thread they run on. */
+/**
+ * Decides from the errno that the lookup returned whether to retry with more
+ * space.
+ */
 function isAnswered(
   errno: number,
   { syscall, subject }: Search,
@@ -228,7 +231,7 @@ function isAnswered(
 ): boolean {
   if (errno === 0) return true;
   switch (errnoName(errno)) {
-    // What getpwnam(3) lists for a name that is not found.
+    // getpwnam(3) lists these for a name that is not found.
     case "ENOENT":
     case "ESRCH":
       return true;

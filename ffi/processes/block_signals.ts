@@ -14,7 +14,7 @@ import {
 } from "./process.ts";
 import { areBlocked, blockSignals, type MaskedSignal } from "./signal_mask.ts";
 
-/** Names the process that has executed itself to have its signals blocked. */
+/** The PID of the process that has executed itself to block its signals. */
 const EXECUTED_VARIABLE = "MULTIBINDER_SIGNALS_BLOCKED";
 
 /**
@@ -26,8 +26,8 @@ const EXECUTED_VARIABLE = "MULTIBINDER_SIGNALS_BLOCKED";
  * creates it (pthread_create(3)).
  *
  * @throws {OsError} when this program cannot be executed.
- * @throws {UnsupportedPlatformError} when the mask did not survive. To execute
- * the program again would never end.
+ * @throws {UnsupportedPlatformError} when the mask did not survive: executing
+ * the program again would loop.
  */
 export function blockInEveryThread(signals: readonly MaskedSignal[]): void {
   if (areBlocked(signals)) return;

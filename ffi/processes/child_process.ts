@@ -1,6 +1,6 @@
 /**
- * Children with exactly the descriptors they shall have: posix_spawn(3),
- * waitid(2), kill(2).
+ * Starts child processes with chosen descriptors and waits for them:
+ * posix_spawn(3), waitid(2), kill(2).
  *
  * @module
  */
@@ -12,30 +12,27 @@ import { libc } from "../libc/libc.ts";
 import { signalSet } from "./signal_mask.ts";
 import { NativeMemory } from "../libc/memory.ts";
 import { waitReady } from "../files/readiness.ts";
-import {
-  environmentVariable,
-  openDescriptors,
-  StringArray,
-} from "./process.ts";
+import { openDescriptors, StringArray } from "./process.ts";
+import { candidates } from "./search_path.ts";
 
 /** posix_spawn_file_actions_t has 80 bytes and posix_spawnattr_t 336. */
 const OPAQUE = 512;
 
-/** What a child is started with. */
+/** How to start a child process. */
 export interface ChildPlan {
   /** The program, by path. */
   path: string;
   argv: readonly string[];
   /** `NAME=value`. */
   environment: readonly string[];
-  /** Its working directory. Default: ours. */
+  /** Its working directory. Default: the one of this process. */
   directory?: string;
   /**
-   * The descriptors it has: by its number, ours or what to open there for
-   * reading and writing. 0, 1 and 2 it has anyway, from 3 on no others.
+   * Descriptors by their number in the child: a descriptor of this process, or
+   * a path to open for reading and writing. The child also has 0, 1 and 2.
    */
   descriptors: ReadonlyMap<number, number | string>;
-  /** Whether it leads a process group of its own. Default: false. */
+  /** Whether it leads a new process group. Default: false. */
   ownGroup?: boolean;
 }
 
@@ -110,7 +107,7 @@ class Attributes implements Disposable {
     must(libc().posix_spawnattr_setsigmask(address, set), "posix_spawn");
     check(libc().sigfillset(set), "sigfillset");
     must(libc().posix_spawnattr_setsigdefault(address, set), "posix_spawn");
-    // The group is 0, the child's own, unless another is set.
+    // The default process group 0 means a new group.
     const flags = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF |
       (ownGroup ? abi.POSIX_SPAWN_SETPGROUP : 0);
     must(libc().posix_spawnattr_setflags(address, flags), "posix_spawn");
@@ -127,8 +124,8 @@ class Attributes implements Disposable {
 }
 
 /**
- * Starts a child: its PID. Synchronous, also in that the program runs when it
- * returns.
+ * Start a child process and return its PID. The child has executed the program
+ * when this returns.
  *
  * @throws {OsError} ENOENT, EACCES, ENOTDIR, EBADF, ...
  */
@@ -142,8 +139,8 @@ export function startChild(plan: ChildPlan): number {
       actions.close(fd);
     }
   }
-  // The number that one descriptor goes to may be the one that another comes
-  // from: all of them step out of the way first. The copies are close-on-exec.
+  // A target number can be the source of another descriptor, so all sources are
+  // first copied to higher numbers. The copies are close-on-exec.
   const beyond = Math.max(2, ...targets) + 1;
   for (const [target, source] of plan.descriptors) {
     if (typeof source === "string") {
@@ -182,12 +179,12 @@ const SIGINFO = 128;
 /** How a child ended: an exit code, or the number of a signal. */
 export type Ending = { code: number } | { signal: number };
 
-/** Longer than any child runs, in ms; a wait that is over begins again. */
+/** In ms; a wait that times out is repeated. */
 const FOREVER = Infinity;
 
 /**
- * A descriptor that is readable once the process has ended (pidfd_open(2),
- * Linux 5.3); `undefined` where there is no such thing.
+ * A descriptor that is readable when the process has ended (pidfd_open(2),
+ * Linux 5.3); `undefined` on older kernels.
  */
 function processDescriptor(pid: number): Descriptor | undefined {
   const fd = libc().syscall3(BigInt(abi.SYS_pidfd_open), BigInt(pid), 0n, 0n);
@@ -195,11 +192,11 @@ function processDescriptor(pid: number): Descriptor | undefined {
 }
 
 /**
- * Waits until a child has ended, then reaps it. Until the promise resolves the
- * PID is the child's, dead or alive. Without pidfd_open(2) each wait takes one
- * of the 32 threads that Deno has for what blocks.
+ * Wait until a child has ended, then reap it. The PID belongs to the child
+ * until the promise resolves. Without pidfd_open(2) each wait uses one of
+ * Deno's 32 threads for blocking calls.
  *
- * @throws {OsError} ECHILD when somebody else has reaped it.
+ * @throws {OsError} ECHILD when it was reaped elsewhere.
  */
 export async function childEnding(pid: number): Promise<Ending> {
   using process = processDescriptor(pid);
@@ -207,7 +204,7 @@ export async function childEnding(pid: number): Promise<Ending> {
   const options = abi.WEXITED | abi.WNOWAIT;
   while (true) {
     if (process !== undefined) await waitReady(process.fd, "read", FOREVER);
-    // Its errno is lost: waitpid below tells.
+    // errno is lost on the other thread; waitpid below reports the error.
     else await libc().waitid_on_thread(abi.P_PID, pid, info.address, options);
     const status = new Int32Array(1);
     const bytes = new Uint8Array(status.buffer);
@@ -227,20 +224,18 @@ export function sendSignal(pid: number, signal: number): void {
   check(libc().kill(pid, signal), "kill", `${pid}`);
 }
 
-/** Where execvp(3) looks when nothing else is said. */
-const DEFAULT_PATH = "/bin:/usr/bin";
-
 /**
- * The path of a command, which is looked for in PATH unless it has a slash.
+ * The path of a command: found in PATH, unless it contains a slash. The working
+ * directory is never searched.
  *
  * @throws {OsError} ENOENT.
  */
 export function commandPath(command: string): string {
   if (command.includes("/")) return command;
-  const path = environmentVariable("PATH") ?? DEFAULT_PATH;
-  const found = path.split(":").filter((each) => each !== "")
-    .map((directory) => `${directory}/${command}`)
-    .find((each) => libc().access(cString(each), abi.X_OK) === 0);
-  if (found !== undefined && command !== "") return found;
-  throw new OsError("posix_spawn", Errno.ENOENT, command);
+  const found = candidates(command).filter((path) => path.includes("/"))
+    .find((path) => libc().access(cString(path), abi.X_OK) === 0);
+  if (found === undefined) {
+    throw new OsError("posix_spawn", Errno.ENOENT, command);
+  }
+  return found;
 }

@@ -1,6 +1,6 @@
 /**
- * The state of signals that a program expects when it starts: none blocked,
- * none ignored. An exec resets handlers and nothing else (signal(7)).
+ * Resets signals to the state that a new program expects: none blocked, none
+ * ignored. An exec resets only handlers (signal(7)).
  *
  * @module
  */
@@ -14,7 +14,10 @@ import { signalNumber } from "./signal_numbers.ts";
 /** SIGRTMAX. */
 const LAST = 64;
 
-/** What no process may handle, and what glibc keeps for its threads. */
+/**
+ * Signals that a process cannot handle, and signals that glibc reserves for
+ * threads.
+ */
 const UNTOUCHABLE: ReadonlySet<number> = new Set([
   signalNumber("SIGKILL"),
   signalNumber("SIGSTOP"),
@@ -32,7 +35,10 @@ function setMask(mask: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return before;
 }
 
-/** Gives a signal its default disposition (SIG_DFL): the one it had. */
+/**
+ * Sets a signal to its default action (SIG_DFL) and returns the previous
+ * action.
+ */
 export function setDefaultDisposition(
   signal: number,
 ): Uint8Array<ArrayBuffer> {
@@ -40,8 +46,8 @@ export function setDefaultDisposition(
 }
 
 /**
- * Runs `action`, an exec, with every signal at its default and none blocked on
- * this thread. If it throws, all is as it was.
+ * Runs `action`, an exec, with every signal at its default action and none
+ * blocked on this thread. Restores the signals if `action` throws.
  */
 export function withDefaultSignals<T>(action: () => T): T {
   const handlers = SIGNALS.map((signal) => ({

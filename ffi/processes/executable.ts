@@ -1,5 +1,5 @@
 /**
- * Where the next version of this program lies: what a re-exec executes.
+ * Finds the executable that a re-exec starts.
  *
  * @module
  */
@@ -8,21 +8,20 @@ import { realPath } from "../files/file.ts";
 import { commandLine } from "./process.ts";
 import { candidates } from "./search_path.ts";
 
-// /proc/self/exe follows the binary when it is renamed, and reads `<path>
-// (deleted)` once it is gone, while the next version lies at the old path.
+// /proc/self/exe follows a renamed binary, and reads `<path> (deleted)` after
+// it is removed, although the next version is at the old path.
 const startedFrom = Deno.execPath().replace(/ \(deleted\)$/, "");
 
 let found: string | undefined;
 
 /**
- * The path to execute for a newer version of this program. Run by `deno` that
- * is the path of deno's binary when it was started, without symbolic links. A
- * binary of our own, made by `deno compile`, is executed by the path that
- * started it: a link to `multibinder-1.2` that leads to `multibinder-1.3` by
- * then is an upgrade.
+ * The path to execute for a newer version of this program. Under `deno` it is
+ * the path of deno's binary at start, without symbolic links. For a binary made
+ * by `deno compile` it is the path that started it, so changing a symbolic link
+ * from `multibinder-1.2` to `multibinder-1.3` is an upgrade.
  *
- * A link is recognised while it leads to the running binary, at the first
- * call. Whoever wants to follow it later makes that call early.
+ * A link is recognised only if it leads to the running binary at the first
+ * call, so make the first call early.
  */
 export function executable(): string {
   return found ??= pathOfStart() ?? startedFrom;
@@ -31,19 +30,19 @@ export function executable(): string {
 function pathOfStart(): string | undefined {
   try {
     const [name = "", ...args] = commandLine();
-    // Deno, and its options and script, would stand before our arguments.
+    // The command line also has Deno, its options and the script.
     if (args.length !== Deno.args.length) return undefined;
     return pathThatStarted(startedFrom, name);
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
-    // Without /proc: the binary itself is right until a link is moved.
+    // Without /proc the link is unknown, so use the binary itself.
     return undefined;
   }
 }
 
 /**
- * The absolute path by which argv[0] names a binary; `undefined` where it names
- * something else.
+ * The absolute path that argv[0] names; `undefined` if it is not the running
+ * binary.
  */
 export function pathThatStarted(
   binary: string,

@@ -1,6 +1,6 @@
 /**
- * Processes whose parent has ended: the kernel gives them to process 1, which
- * has to reap them (wait(2)).
+ * Reaps orphaned processes: the kernel makes them children of process 1, which
+ * must reap them (wait(2)).
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { viewOf } from "../libc/memory.ts";
 
 const layout = abi.layouts.siginfo_t;
 
-/** A child that has ended and was not reaped, or `undefined`. */
+/** The PID of a child that has ended and is not reaped. */
 function endedChild(): number | undefined {
   const info = new Uint8Array(layout.size);
   const options = abi.WEXITED | abi.WNOHANG | abi.WNOWAIT;
@@ -25,8 +25,8 @@ function endedChild(): number | undefined {
 }
 
 /**
- * Reaps the children that have ended, up to the first that is `awaited` by
- * somebody else: whether there was one, behind which others may wait.
+ * Reaps ended children, up to the first that other code waits for (`awaited`).
+ * Returns true if it stopped at such a child: more ended children may follow.
  */
 export function reapOrphans(awaited: (pid: number) => boolean): boolean {
   while (true) {

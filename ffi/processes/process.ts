@@ -41,17 +41,20 @@ export function initialEnvironment(): string[] {
   return strings("/proc/self/environ");
 }
 
-/** getenv(3), which needs no `--allow-env`. */
+/** getenv(3), without `--allow-env`. */
 export function environmentVariable(name: string): string | undefined {
   return textAt(libc().getenv(cString(name)));
 }
 
-/** setenv(3): children and a program that this one becomes see the variable. */
+/**
+ * setenv(3): children and a program that this process executes inherit the
+ * variable.
+ */
 export function setEnvironmentVariable(name: string, value: string): void {
   check(libc().setenv(cString(name), cString(value), 1), "setenv", name);
 }
 
-/** unsetenv(3): children do not see the variable any more. */
+/** unsetenv(3): children no longer inherit the variable. */
 export function unsetEnvironmentVariable(name: string): void {
   check(libc().unsetenv(cString(name)), "unsetenv", name);
 }
@@ -84,10 +87,10 @@ export class StringArray implements Disposable {
 }
 
 /**
- * execve(2): becomes another program, with this process's PID and every
- * descriptor that is not close-on-exec. Returns only by throwing.
+ * execve(2): executes another program in this process. The PID and every
+ * descriptor that is not close-on-exec stay.
  *
- * @throws {OsError} ENOENT, EACCES, E2BIG, ...; then nothing has changed.
+ * @throws {OsError} ENOENT, EACCES, E2BIG, ...; nothing has changed then.
  */
 export function execute(
   path: string,
@@ -103,7 +106,7 @@ export function execute(
 /**
  * Like {@linkcode execute}, with the environment of this process as it is now
  * (execv(3)). /proc/self/environ, which {@linkcode initialEnvironment} reads,
- * is denied to a program whose binary may be executed and not read.
+ * is not readable for a program whose binary is executable but not readable.
  *
  * @throws {OsError} as {@linkcode execute}.
  */
@@ -150,12 +153,12 @@ export function monotonicMicroseconds(): bigint {
     view.getBigInt64(layout.tv_nsec, true) / 1_000n;
 }
 
-// The first number behind standard input, output and error.
+// The first number after standard input, output and error.
 const FIRST = 3;
 
 /**
- * Sets FD_CLOEXEC of every descriptor but the three standard ones: with one
- * call whatever their number (close_range(2), Linux 5.11), else one by one.
+ * Sets FD_CLOEXEC on every descriptor except the three standard ones: with one
+ * call (close_range(2), Linux 5.11), or one by one on older kernels.
  */
 export function setAllCloseOnExec(): void {
   const { SYS_close_range, CLOSE_RANGE_CLOEXEC, UINT_MAX } = abi;
@@ -172,12 +175,12 @@ export function setAllCloseOnExec(): void {
 }
 
 /**
- * How many descriptors are open now. To count them takes one more: where there
- * is none left, all that may be open are.
+ * The number of open descriptors. Counting needs one more descriptor: without a
+ * spare one the result is the limit.
  */
 export function openDescriptorCount(): number {
   try {
-    // The listing's own descriptor is in it.
+    // The list includes the descriptor that reads it.
     return namesIn("/proc/self/fd").length - 1;
   } catch (error) {
     const noneLeft = error instanceof OsError && error.errno === Errno.EMFILE;
@@ -186,9 +189,9 @@ export function openDescriptorCount(): number {
   }
 }
 
-/** The descriptors that are open now, in ascending order. */
+/** The open descriptors in ascending order. */
 export function openDescriptors(): number[] {
-  // The listing's own descriptor is in it and closed by the time we look.
+  // The list includes the descriptor that read it, which is closed now.
   return namesIn("/proc/self/fd").map(Number)
     .filter((fd) => libc().fcntl(fd, abi.F_GETFD, 0) !== -1)
     .sort((one, other) => one - other);

@@ -1,5 +1,5 @@
 /**
- * Process groups, by the PID of the process that leads or has led one.
+ * Process groups, identified by the PID of their current or former leader.
  *
  * @module
  */
@@ -7,7 +7,9 @@ import { Errno, lastErrno, OsError } from "../libc/errno.ts";
 import { namesIn, readFile } from "../files/file.ts";
 import { libc } from "../libc/libc.ts";
 
-/** Sends a signal to a whole group (kill(2)): whether anyone is in it. */
+/**
+ * Sends a signal to a process group (kill(2)); returns whether it has members.
+ */
 export function signalGroup(leader: number, signal: number): boolean {
   if (libc().kill(-leader, signal) === 0) return true;
   const errno = lastErrno();
@@ -18,8 +20,8 @@ export function signalGroup(leader: number, signal: number): boolean {
 const decoder = new TextDecoder();
 
 /**
- * Whether anyone in a group still runs. To kill(2) those who have ended and
- * whose parent takes no notice of it are members as well.
+ * Whether a process group has a running member. kill(2) also counts zombies as
+ * members.
  */
 export function groupRuns(leader: number): boolean {
   if (!signalGroup(leader, 0)) return false;
@@ -27,7 +29,10 @@ export function groupRuns(leader: number): boolean {
     .some((pid) => runsIn(leader, pid));
 }
 
-/** Reads state and group from proc_pid_stat(5); the name may hold anything. */
+/**
+ * Reads state and group from proc_pid_stat(5); the name may contain any
+ * character.
+ */
 function runsIn(leader: number, pid: string): boolean {
   try {
     const text = decoder.decode(readFile(`/proc/${pid}/stat`));
@@ -35,7 +40,7 @@ function runsIn(leader: number, pid: string): boolean {
       .split(" ");
     return Number(group) === leader && state !== "Z" && state !== "X";
   } catch (error) {
-    // Gone since the directory was read.
+    // The process has ended since the directory was read.
     if (error instanceof OsError) return false;
     throw error;
   }

@@ -1,9 +1,12 @@
 import { environmentVariable } from "./process.ts";
 
-/** Where execvp(3) looks when there is no PATH. */
+/** The search path of execvp(3) without PATH. */
 const DEFAULT_PATH = "/bin:/usr/bin";
 
-/** Where execvp(3) looks for a command: as it is if it has a slash. */
+/**
+ * The paths that execvp(3) tries for a command; a command with a slash is its
+ * own path.
+ */
 export function candidates(command: string): string[] {
   if (command === "" || command.includes("/")) return [command];
   // An empty entry of PATH is the working directory.

@@ -1,5 +1,5 @@
 /**
- * What a process does at a signal: sigaction(2).
+ * Sets how a process handles a signal: sigaction(2).
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { abi } from "../libc/abi.ts";
 import { check } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 
-/** Has the process act on a signal in another way: the way before. */
+/** Sets the action of a signal and returns the previous one. */
 export function setAction(
   signal: number,
   action: Uint8Array<ArrayBuffer>,

@@ -1,6 +1,7 @@
 /**
- * Signals as something to read: signalfd(2). They must be blocked in every
- * thread, or the kernel gives them to a thread where they are not.
+ * Reads signals from a descriptor: signalfd(2). The signals must be blocked in
+ * every thread, or the kernel delivers them to a thread that does not block
+ * them.
  *
  * @module
  */
@@ -28,14 +29,15 @@ export class SignalDescriptor implements Disposable {
     );
   }
 
-  /** The number, to be watched for reading. */
+  /** The descriptor, readable while a signal is pending. */
   get fd(): number {
     return this.#descriptor.fd;
   }
 
   /**
-   * Takes one signal; `undefined` when none is pending. Of several of a kind
-   * the kernel keeps one, and the rest stay pending, across an exec as well.
+   * Reads one signal; `undefined` when none is pending. The kernel merges
+   * several pending signals with the same number. Unread signals stay pending,
+   * also across an exec.
    */
   take(): MaskedSignal | undefined {
     const length = libc().read(this.fd, this.#info, BigInt(layout.size));

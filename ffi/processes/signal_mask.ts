@@ -1,7 +1,7 @@
 /**
- * Signals around an exec. The mask of the thread that calls it survives, and a
- * signal that is blocked stays pending; handlers fall back to the default,
- * which for SIGUSR1 is death (signal(7), execve(2)).
+ * Blocks signals across an exec. The mask of the calling thread survives, and a
+ * blocked signal stays pending. Handlers are reset to the default action, which
+ * for SIGUSR1 ends the process (signal(7), execve(2)).
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { abi } from "../libc/abi.ts";
 import { OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 
-/** Signals we block and unblock. */
+/** Signals that can be blocked here. */
 export type MaskedSignal =
   | "SIGHUP"
   | "SIGINT"
@@ -29,7 +29,7 @@ export function signalSet(
   return set;
 }
 
-/** Changes the mask and returns the one before. */
+/** Changes the mask and returns the previous one. */
 function change(
   how: number,
   signals: readonly MaskedSignal[],
@@ -40,7 +40,7 @@ function change(
   return before;
 }
 
-/** Whether this thread holds all of the signals back. */
+/** Whether this thread blocks all of the signals. */
 export function areBlocked(signals: readonly MaskedSignal[]): boolean {
   const mask = change(abi.SIG_BLOCK, []);
   return signals.every((signal) => {
@@ -50,21 +50,20 @@ export function areBlocked(signals: readonly MaskedSignal[]): boolean {
 }
 
 /**
- * Blocks the signals on the calling thread, and only there
- * (pthread_sigmask(3)). Deno has other threads, and until an exec one of them
- * can take a signal: with a listener of `Deno.addSignalListener` Deno then
- * notes the signal, and an exec that comes first loses it; without a listener
- * the signal has its default effect.
+ * Block signals on the calling thread only (pthread_sigmask(3)). Until an exec,
+ * another thread of Deno can receive a signal. With a listener of
+ * `Deno.addSignalListener`, Deno queues the signal for the listener, and an
+ * exec loses the queued signal. Without a listener the signal has its default
+ * action.
  *
  * After an exec, such as that of {@linkcode reexec}, the signals are blocked in
  * every thread of the new program, because its threads inherit the mask of the
  * thread that executed it. A signal then stays pending until
  * {@linkcode unblockSignals}, and is not lost.
  *
- * So call it directly before `reexec`, with the listener still in place: what
- * can be lost is a signal that arrives in the moment between the two calls. A
- * sender that cannot afford that sends the signal again until it sees the new
- * program.
+ * So call it directly before `reexec`, with the listener still in place. Only a
+ * signal that arrives between the two calls can be lost. A sender can repeat
+ * the signal until the new program runs.
  *
  * @throws {OsError} when the mask cannot be changed.
  */
@@ -73,10 +72,10 @@ export function blockSignals(signals: readonly MaskedSignal[]): void {
 }
 
 /**
- * Unblocks the signals on the calling thread; a signal that is pending is
- * delivered at once. Add the listeners first: a signal without a listener has
- * its default effect, which is the end of the program. Threads that were there
- * before go on blocking the signals, which does not matter to listeners.
+ * Unblock signals on the calling thread; a pending signal is delivered
+ * immediately. Add the listeners first: without a listener the signal has its
+ * default action and ends the program. Existing threads still block the
+ * signals, which does not affect listeners.
  *
  * @throws {OsError} when the mask cannot be changed.
  */

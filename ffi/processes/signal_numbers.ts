@@ -39,10 +39,15 @@ const NAMES: readonly Deno.Signal[] = [
   "SIGSYS",
 ];
 
-/** The number of a signal; throws a TypeError for one that Linux has not. */
+/**
+ * The number of a signal; throws a TypeError for a signal that Linux does not
+ * have.
+ */
 export function signalNumber(signal: Deno.Signal): number {
   const index = NAMES.indexOf(signal === "SIGPOLL" ? "SIGIO" : signal);
-  if (index === -1) throw new TypeError(`Linux has no ${signal}`);
+  if (index === -1) {
+    throw new TypeError(`Linux does not have the signal ${signal}`);
+  }
   return index + 1;
 }
 

@@ -1,5 +1,5 @@
 /**
- * How many connections wait at a listening socket to be accepted.
+ * The length of the accept queue of listening sockets.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import { receive, send } from "./socket.ts";
 export type QueueKind = "tcp" | "unix" | "seqpacket";
 
 /**
- * The inode of a socket, in decimal: as /proc/PID/fd has it in `socket:[123]`
- * (proc_pid_fd(5)).
+ * The inode of a socket in decimal, as in the link `socket:[123]` of
+ * /proc/PID/fd (proc_pid_fd(5)).
  *
  * @throws {OsError} EBADF.
  */
@@ -25,9 +25,9 @@ export function socketInode(fd: number): string {
 }
 
 /**
- * How many connections wait to be accepted at a listening socket now;
- * `undefined` where the kernel or a sandbox does not tell. For many sockets
- * see {@linkcode AcceptQueues}.
+ * The current length of the accept queue of a listening socket; `undefined`
+ * where the kernel or a sandbox does not report it. For many sockets use
+ * {@linkcode AcceptQueues}.
  *
  * @throws {OsError} EBADF, ENOTSOCK.
  */
@@ -39,13 +39,14 @@ export function waitingConnections(
 }
 
 /**
- * A look at many sockets. What UNIX sockets have is asked for once, all of it:
- * the kernel finds a single one by going through all of them.
+ * Reads the accept queues of many sockets. The first UNIX socket loads the
+ * queues of all UNIX sockets, because a query for one socket makes the kernel
+ * scan them all.
  */
 export class AcceptQueues {
   #unix: ReadonlyMap<string, number> | undefined;
 
-  /** As {@linkcode waitingConnections}. */
+  /** Same as {@linkcode waitingConnections}. */
   waiting(fd: number, kind: QueueKind): number | undefined {
     if (kind === "tcp") return waitingAtTcp(fd);
     const inode = socketInode(fd);
@@ -55,16 +56,16 @@ export class AcceptQueues {
 }
 
 const { tcp_info } = abi.layouts;
-// An older kernel knows less and fills in less.
+// An older kernel has a shorter struct and fills in less.
 const ASKED = tcp_info.tcpi_unacked + 4;
 const info = new Uint8Array(ASKED);
 const infoView = viewOf(info);
 const infoLength = new Uint32Array(1);
 const infoLengthBytes = new Uint8Array(infoLength.buffer);
 
-const CALLER_IS_WRONG: ReadonlySet<string> = new Set(["EBADF", "ENOTSOCK"]);
+const CALLER_ERRORS: ReadonlySet<string> = new Set(["EBADF", "ENOTSOCK"]);
 
-/** Of a listening socket the kernel gives the queue's length as `tcpi_unacked`. */
+/** For a listening socket `tcpi_unacked` is the length of the accept queue. */
 function waitingAtTcp(fd: number): number | undefined {
   infoLength[0] = ASKED;
   const { IPPROTO_TCP, TCP_INFO } = abi;
@@ -77,7 +78,7 @@ function waitingAtTcp(fd: number): number | undefined {
   );
   if (result === -1) {
     const errno = lastErrno();
-    if (CALLER_IS_WRONG.has(errnoName(errno))) {
+    if (CALLER_ERRORS.has(errnoName(errno))) {
       throw new OsError("getsockopt", errno, "TCP_INFO");
     }
     return undefined;
@@ -90,12 +91,12 @@ function waitingAtTcp(fd: number): number | undefined {
 const { nlmsghdr, unix_diag_req, unix_diag_msg, rtattr, unix_diag_rqlen } =
   abi.layouts;
 
-/** The most that the kernel puts into one message of a dump. */
+/** The size limit of one message of a kernel dump, in bytes. */
 const MESSAGE_ROOM = 32 * 1024;
 
 /**
- * Every listening UNIX socket of our network namespace by inode (sock_diag(7));
- * none where the kernel or a sandbox does not tell.
+ * The queue length of every listening UNIX socket in this network namespace, by
+ * inode (sock_diag(7)); empty where the kernel or a sandbox does not report it.
  */
 function waitingAtUnix(): Map<string, number> {
   const found = new Map<string, number>();
@@ -106,7 +107,7 @@ function waitingAtUnix(): Map<string, number> {
   try {
     send(socket.fd, dumpRequest());
     const bytes = new Uint8Array(MESSAGE_ROOM);
-    // Each part of a dump is there when it is asked for (netlink(7)).
+    // The kernel produces each part of a dump during recv(2) (netlink(7)).
     for (let more = true; more;) {
       const length = receive(socket.fd, bytes);
       more = length > 0 && readMessages(bytes.subarray(0, length), found);
@@ -137,7 +138,7 @@ function aligned(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** Takes in one part of the dump: whether more follow. */
+/** Reads one part of the dump; returns whether more parts follow. */
 function readMessages(
   bytes: Uint8Array<ArrayBuffer>,
   found: Map<string, number>,
@@ -147,7 +148,7 @@ function readMessages(
     const length = view.getUint32(at + nlmsghdr.nlmsg_len, true);
     const type = view.getUint16(at + nlmsghdr.nlmsg_type, true);
     const end = at + length;
-    // The end of the dump, or an error in its place.
+    // NLMSG_DONE or NLMSG_ERROR ends the dump.
     if (type !== abi.SOCK_DIAG_BY_FAMILY) return false;
     const body = at + nlmsghdr.size;
     if (body + unix_diag_msg.size > end || end > bytes.length) return false;
@@ -159,7 +160,7 @@ function readMessages(
   return true;
 }
 
-/** What UNIX_DIAG_RQLEN says among the attributes from `start` to `end`. */
+/** The value of the attribute UNIX_DIAG_RQLEN between `start` and `end`. */
 function queueLength(
   view: DataView,
   start: number,

@@ -1,52 +1,49 @@
 /**
- * A listening socket of ours under a listener of Deno's.
+ * Makes a listener of Deno accept from an existing listening socket.
  *
  * Deno.serve and Deno.listen take an address, not a descriptor
- * (denoland/deno#14006). Inside, though, a listener is a descriptor that an
- * epoll instance watches (mio under tokio, on Linux): whatever socket the
- * kernel finds under that number is what Deno accepts from. So Deno is let
- * listen on an address nobody knows, and the socket under the number of that
- * listener is replaced by ours.
+ * (denoland/deno#14006). Internally a listener is a descriptor number that an
+ * epoll instance watches (mio under tokio, on Linux), and Deno accepts from the
+ * socket that has this number. So Deno opens a listener on a temporary address,
+ * and dup3(2) replaces the socket under its number by the shared socket.
  *
- * What this relies on, and how each step makes sure of it:
+ * The steps, and how each one is verified:
  *
  * | step     | does                                            | verified by                                                       |
  * | -------- | ----------------------------------------------- | ----------------------------------------------------------------- |
- * | locate   | finds the descriptor of Deno's listener         | it listens, and its getsockname(2) is what Deno reports; just one |
- * | watch    | reads its registration in /proc/self/fdinfo     | someone watches it, all with the same events and data             |
- * | keep     | duplicates it, for the way back                 |                                                                   |
- * | withdraw | EPOLL_CTL_DEL                                   | nobody watches the number now: it was one epoll instance          |
- * | unblock  | O_NONBLOCK on our socket                        | F_GETFL                                                           |
- * | replace  | dup3(2) of our socket onto the number           | same inode and address, listens, close-on-exec, non-blocking      |
- * | register | EPOLL_CTL_ADD with the very same events, data   | fdinfo shows them, with our socket's inode                        |
+ * | locate   | finds the descriptor of Deno's listener         | one listening socket has the address that Deno reports            |
+ * | watch    | reads its registration in /proc/self/fdinfo     | it exists, with the same events and data in every watcher         |
+ * | keep     | duplicates it, to undo the adoption             |                                                                   |
+ * | withdraw | EPOLL_CTL_DEL                                   | no epoll instance watches the number                              |
+ * | unblock  | sets O_NONBLOCK on the shared socket            | F_GETFL                                                           |
+ * | replace  | dup3(2) of the shared socket onto the number    | same inode and address, listens, close-on-exec, non-blocking      |
+ * | register | EPOLL_CTL_ADD with the same events and data     | fdinfo shows them, with the inode of the shared socket            |
  *
- * All of it happens in one synchronous stretch, in which the event loop that
- * would use the listener does not run. A step that fails, or whose outcome is
- * not what it should be, takes back every step before it: Deno's listener is
- * whole again and is closed as usual.
+ * All steps run synchronously, so the event loop does not use the listener
+ * meanwhile. When a step fails or its verification fails, the earlier steps are
+ * undone, and Deno's listener is closed as usual.
  *
- * A client may have connected to the temporary listener meanwhile: it is
- * reset when that socket goes, and Deno's accept(2) finds our queue instead,
- * possibly empty, which EAGAIN says and every reactor expects.
+ * A client that has connected to the temporary listener is reset when that
+ * socket closes. Deno then calls accept(2) on the shared socket, which may fail
+ * with EAGAIN; every reactor expects that.
  *
- * Several processes accept from one queue. The registration is Deno's own,
+ * Several processes accept from one queue. Deno's registration is
  * edge-triggered and not EPOLLEXCLUSIVE: a new connection wakes every process,
- * one gets it, the others get EAGAIN. That is what we want. Exclusive wake-ups
- * would go to a process that is about to end and has stopped accepting, while
- * the connection waited for the next one to wake somebody else.
+ * one accepts it, the others get EAGAIN. This is intended: an exclusive wake-up
+ * could go to a process that has stopped accepting, and the connection would
+ * wait until the next one arrives.
  *
- * That EAGAIN is why the socket has to stay non-blocking as long as it is
- * adopted. O_NONBLOCK is a property of the socket: every holder in every
- * process shares it. A holder who clears it makes the event loops of all
- * adopters stand still in accept(2) until the next connection comes. For the
- * same reason it is not cleared when an adoption is taken back: another
- * process may rely on it by then.
+ * Because of that EAGAIN the socket must stay non-blocking while it is adopted.
+ * Every process that holds the socket shares O_NONBLOCK. A process that clears
+ * it blocks the event loops of all adopters in accept(2) until the next
+ * connection. For the same reason undoing an adoption does not clear it:
+ * another process may rely on it.
  *
- * The number stays Deno's: to close the server or the listener deregisters and
- * closes this duplicate, and no other holder notices. The way back is the same
- * trick again: a listening socket that nobody can find, put under the number,
- * leaves the shared queue to the others while Deno's server goes on with the
- * connections it has.
+ * Deno still owns the number: closing the server or the listener deregisters
+ * and closes this duplicate, and other processes are not affected. To stop
+ * accepting, `leave` puts an unused listening socket under the number: the
+ * other processes keep the shared queue, and Deno's server continues its
+ * existing connections.
  *
  * @module
  */
@@ -64,6 +61,7 @@ import { isOlder } from "../libc/deno_version.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 import { openDescriptors } from "../processes/process.ts";
+import { socketInode } from "./accept_queue.ts";
 import { bindSocket, isListening, listenOn, streamSocket } from "./socket.ts";
 import {
   formatSocketAddress,
@@ -72,16 +70,31 @@ import {
 } from "./socket_address.ts";
 
 /**
- * Deno cannot listen on the shared socket. The message names the flag that is
- * missing, or the step that failed and the version of Deno it failed in.
- * Nothing is left behind but O_NONBLOCK: pass `binding.dup()` to
- * `node:http`'s `listen({ fd })`, or the descriptor to another program.
+ * Deno cannot listen on the shared socket.
+ *
+ * The message names the missing permission, or the failed step and the version of
+ * Deno. The socket keeps O_NONBLOCK (fcntl(2)) and is otherwise unchanged: you can
+ * still pass `binding.dup()` to `listen({ fd })` of `node:http`.
+ *
+ * @example
+ * ```ts no-eval
+ * import { createServer } from "node:http";
+ * import { AdoptionError, bind } from "jsr:@multibinder/client";
+ *
+ * const web = await bind("127.0.0.1:8000");
+ * try {
+ *   web.serve(() => new Response("hello\n"));
+ * } catch (error) {
+ *   if (!(error instanceof AdoptionError)) throw error;
+ *   createServer((_, answer) => answer.end("hello\n")).listen({ fd: web.dup() });
+ * }
+ * ```
  */
 export class AdoptionError extends Error {
   /** `AdoptionError`. */
   override readonly name = "AdoptionError";
 
-  /** Names the step that failed and why. */
+  /** `cause` is the reason why `step` failed. */
   constructor(
     /** `permission`, `open`, `locate`, `watch`, `keep`, `withdraw`, `unblock`, `replace` or `register`. */
     readonly step: string,
@@ -97,14 +110,14 @@ export class AdoptionError extends Error {
   }
 }
 
-/** Where Deno is asked to listen before the socket is replaced. */
+/** The temporary address that Deno listens on before the socket is replaced. */
 export type Place =
   | { transport: "tcp"; hostname: string; port: number }
   | { transport: "unix"; path: string };
 
-/** What Deno opened: an HttpServer or a Listener. */
+/** A server or listener that Deno opened: HttpServer or Listener. */
 export interface Opened {
-  /** Where it says it listens. */
+  /** The address that it reports. */
   readonly addr: Deno.Addr;
 }
 
@@ -112,27 +125,27 @@ export interface Opened {
 interface Registration {
   readonly events: number;
   readonly data: bigint;
-  /** Missing on kernels that do not tell. */
+  /** Missing where the kernel does not report it. */
   readonly inode: string | undefined;
 }
 
-/** What the steps know of one another. */
+/** The state that the steps share. */
 export interface Adoption {
-  /** Our listening socket. */
+  /** The shared listening socket. */
   readonly shared: number;
-  /** Where Deno's listener is, as Deno reports it. */
+  /** The address of Deno's listener, as Deno reports it. */
   readonly reported: SocketAddress;
-  /** The number of Deno's listener. */
+  /** The descriptor of Deno's listener. */
   listener: number;
   /** Descriptors of the epoll instance that watches it. */
   watchers: readonly number[];
   /** How it is watched. */
   registration: Registration;
-  /** The socket that Deno made, while there is a way back. */
+  /** A duplicate of Deno's own socket, until the adoption is complete. */
   kept: Descriptor;
 }
 
-/** Acts, defers to `undo` how to take that back, then verifies. */
+/** Acts, registers the reverse action with `undo`, then verifies the result. */
 export type Step = (adoption: Adoption, undo: DisposableStack) => void;
 
 function ensure(holds: boolean, otherwise: string): asserts holds {
@@ -144,7 +157,7 @@ function isListenerAt(fd: number, address: SocketAddress): boolean {
     return isListening(fd) &&
       formatSocketAddress(localAddress(fd)) === formatSocketAddress(address);
   } catch (error) {
-    // No socket, or one of another family.
+    // Not a socket, or a socket of another family.
     if (error instanceof OsError || error instanceof TypeError) return false;
     throw error;
   }
@@ -178,7 +191,9 @@ function registrationOf(epoll: number, fd: number): Registration | undefined {
   return undefined;
 }
 
-/** Empty for one that another thread of Deno's has closed meanwhile. */
+/**
+ * The fdinfo of a descriptor; empty if another thread of Deno has closed it.
+ */
 function descriptorInfo(fd: number): string {
   try {
     return decoder.decode(readFile(`/proc/self/fdinfo/${fd}`));
@@ -238,30 +253,14 @@ function unblock({ shared }: Adoption): void {
   ensure(isNonblocking(shared), "the socket stays blocking");
 }
 
-function inodeOf(fd: number): string {
-  const layout = abi.layouts.statx;
-  const bytes = new Uint8Array(layout.size);
-  check(
-    libc().statx(
-      fd,
-      new Uint8Array(1),
-      abi.AT_EMPTY_PATH,
-      abi.STATX_BASIC_STATS,
-      bytes,
-    ),
-    "statx",
-  );
-  return viewOf(bytes).getBigUint64(layout.stx_ino, true).toString();
-}
-
 function replace(adoption: Adoption, undo: DisposableStack): void {
   const { shared, listener, kept } = adoption;
   check(libc().dup3(shared, listener, abi.O_CLOEXEC), "dup3");
   undo.defer(() => libc().dup3(kept.fd, listener, abi.O_CLOEXEC));
   ensure(
-    inodeOf(listener) === inodeOf(shared) &&
+    socketInode(listener) === socketInode(shared) &&
       isListenerAt(listener, localAddress(shared)),
-    "another socket than ours is under the listener's number",
+    "the listener's number does not refer to the shared socket",
   );
   ensure(isCloseOnExec(listener), "the listener would survive an exec");
   ensure(isNonblocking(listener), "the listener is blocking");
@@ -271,7 +270,7 @@ function register(adoption: Adoption, undo: DisposableStack): void {
   check(epollControl(adoption, abi.EPOLL_CTL_ADD), "epoll_ctl");
   undo.defer(() => epollControl(adoption, abi.EPOLL_CTL_DEL));
   const { listener, shared, watchers, registration } = adoption;
-  const inode = inodeOf(shared);
+  const inode = socketInode(shared);
   for (const watcher of watchers) {
     const shown = registrationOf(watcher, listener);
     ensure(
@@ -283,7 +282,7 @@ function register(adoption: Adoption, undo: DisposableStack): void {
   }
 }
 
-/** The steps of an adoption, where a test may put one that fails. */
+/** The steps of an adoption; a test can replace one with a step that fails. */
 export interface Steps {
   readonly locate: Step;
   readonly watch: Step;
@@ -294,7 +293,7 @@ export interface Steps {
   readonly register: Step;
 }
 
-/** The real ones, in their order. */
+/** The steps in their order. */
 export const STEPS: Steps = {
   locate,
   watch,
@@ -305,16 +304,17 @@ export const STEPS: Steps = {
   register,
 };
 
-/** Address that only this process ever connects to, if anybody. */
+/** The host of the temporary TCP listener. */
 const LOOPBACK = "127.0.0.1";
 
-/** Picks an address of the family that Deno has to accept on, if it is granted. */
+/** Chooses a temporary address of the same kind. */
 function placeFor(shared: SocketAddress): Place {
   if (shared.family === "unix") {
     requireGrant({ name: "net" }, "--allow-net");
     return { transport: "unix", path: `\0${unguessableName()}` };
   }
-  // A TCP listener of either family takes connections of both.
+  // Deno's TCP listener accepts IPv4 and IPv6 connections, whatever its own
+  // family.
   requireGrant(
     { name: "net", host: `${LOOPBACK}:0` },
     `--allow-net=${LOOPBACK}`,
@@ -328,8 +328,8 @@ function requireGrant(grant: Deno.NetPermissionDescriptor, flag: string): void {
 }
 
 /**
- * Where Deno listens, if that is where it was told to. Up to Deno 2.8.3 a TLS
- * server reports no transport, and up to 2.8.0 an abstract name is null.
+ * The address that Deno reports, if it listens at `place`. Up to Deno 2.8.3 a
+ * TLS server reports no transport, and up to 2.8.0 an abstract name is null.
  */
 function reportedAddress(
   addr: Deno.Addr,
@@ -352,15 +352,16 @@ function openOnce<T>(place: Place, open: (place: Place) => T): T {
   try {
     return open(place);
   } catch (cause) {
-    // Before 2.8 Deno takes an abstract name for a path, and checks that.
+    // Before 2.8 Deno treats an abstract name as a path and checks its
+    // permission.
     if (place.transport === "tcp" || !isOlder("2.8.0")) throw cause;
     throw new Error("run again with -A, or with Deno 2.8 or newer", { cause });
   }
 }
 
 /**
- * Opens Deno's listener where it can be found again. DENO_SERVE_ADDRESS moves
- * the first server of a program elsewhere; the second one stays.
+ * Opens Deno's listener at `place`. DENO_SERVE_ADDRESS moves the first server
+ * of a program to another address, so a second attempt is made.
  */
 function openAt<T extends Opened>(
   place: Place,
@@ -373,7 +374,7 @@ function openAt<T extends Opened>(
     if (reported !== undefined) return { opened, reported };
     close(opened);
   }
-  throw new Error("Deno listens elsewhere than it was told to");
+  throw new Error("Deno does not listen at the requested address");
 }
 
 function adopt(
@@ -425,28 +426,30 @@ function named<T>(step: string, action: () => T): T {
   }
 }
 
-/** A listener of Deno's on the shared socket. */
+/** A listener of Deno that accepts from the shared socket. */
 export interface Adopted<T> {
-  /** What Deno opened. Its `addr` is that of the temporary listener for good. */
+  /**
+   * The server or listener. Its `addr` remains that of the temporary listener.
+   */
   readonly opened: T;
   /**
-   * Accepts nothing from here on; to be called once, before it is closed.
+   * Stops accepting. Call it once, before the listener is closed.
    *
-   * @throws {OsError} EMFILE and the like; then it goes on accepting.
+   * @throws {OsError} EMFILE and the like; the listener then continues to
+   * accept.
    */
   leave(): void;
 }
 
 /**
- * Has Deno open a listener and puts the shared socket under it.
+ * Opens a listener of Deno and makes it accept from the shared socket.
  *
- * @param shared the listening socket, of TCP or a UNIX stream; the caller's as
- * before, but non-blocking from here on, for every holder
- * @param open opens Deno's listener where it is told to, synchronously
- * @param close closes it again, when it cannot be used
+ * @param shared the listening socket, TCP or UNIX stream; the caller still owns
+ * it. It becomes non-blocking in every process that holds it.
+ * @param open opens Deno's listener at the given address, synchronously
+ * @param close closes the listener when the adoption fails
  *
- * @throws {AdoptionError} when a step fails; nothing is left behind but
- * O_NONBLOCK.
+ * @throws {AdoptionError} when a step fails; only O_NONBLOCK stays set.
  */
 export function openOnSocket<T extends Opened>(
   shared: number,

@@ -1,6 +1,6 @@
 /**
- * How far connections of this process are: accepted, and has anything been
- * read from them yet?
+ * The progress of this process's connections: which are accepted, and how many
+ * bytes are read from them.
  *
  * @module
  */
@@ -23,22 +23,22 @@ function isFrom(fd: number, listener: SocketAddress): boolean {
         "path" in address && address.path === listener.path
       : address.port === listener.port;
   } catch (error) {
-    // No socket, a socket of another family, or closed since it was listed.
+    // Not a socket, a socket of another family, or closed since it was listed.
     if (error instanceof OsError || error instanceof TypeError) return false;
     throw error;
   }
 }
 
-/** This process's connections that came in at an address. */
+/** The descriptors of connections that were accepted at an address. */
 export function connectionsAt(listener: SocketAddress): number[] {
   return openDescriptors().filter((fd) => isFrom(fd, listener));
 }
 
 /**
- * How many bytes of a TCP connection this process has read: what came
- * (TCP_INFO) without what still waits (FIONREAD).
+ * The number of bytes that this process has read from a TCP connection:
+ * received (TCP_INFO) minus unread (FIONREAD).
  *
- * @throws {OsError} when it is no TCP connection.
+ * @throws {OsError} when it is not a TCP connection.
  */
 export function bytesRead(fd: number): bigint {
   const layout = abi.layouts.tcp_info;

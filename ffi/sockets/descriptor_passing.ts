@@ -1,6 +1,6 @@
 /**
- * Descriptors as ancillary data: SCM_RIGHTS of unix(7), laid out as cmsg(3)
- * says, in native memory because a msghdr points at its parts.
+ * Sends and receives descriptors as ancillary data: SCM_RIGHTS of unix(7) in
+ * the layout of cmsg(3). A msghdr holds pointers, so it lives in native memory.
  *
  * @module
  */
@@ -22,18 +22,20 @@ const controlSpace = (descriptors: number) => align(controlLength(descriptors));
 
 const CONTROL_AT = msghdr.size + iovec.size;
 
-/** Where the bytes begin behind the control data of so many descriptors. */
+/**
+ * The offset of the bytes after the control data of `descriptors` descriptors.
+ */
 const dataAt = (descriptors: number) => CONTROL_AT + controlSpace(descriptors);
 
 /**
- * One msghdr with an iovec, control data and bytes behind it: a mirror in
- * JavaScript memory, carried to native memory and back by one memcpy each.
+ * A msghdr followed by its iovec, control data and bytes. A mirror in
+ * JavaScript memory is copied to and from native memory with one memcpy each.
  */
 class Message {
   readonly mirror: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly native: NativeMemory;
-  /** How many descriptors there is room for. */
+  /** The number of descriptors that fit. */
   #room = -1;
 
   constructor(readonly capacity: number) {
@@ -48,10 +50,10 @@ class Message {
     return this.native.address + BigInt(offset);
   }
 
-  /** Makes room for the control data of so many descriptors. */
+  /** Makes room for the control data of `descriptors` descriptors. */
   setRoom(descriptors: number): void {
     const { view } = this;
-    // The kernel writes how much of it was used: msg_controllen(recvmsg(2)).
+    // recvmsg(2) overwrites msg_controllen with the length that it used.
     const length = descriptors === 0 ? 0 : controlSpace(descriptors);
     view.setUint32(msghdr.msg_controllen, length, true);
     if (descriptors === this.#room) return;
@@ -67,21 +69,22 @@ class Message {
   }
 }
 
-// One message at a time is built and sent in one synchronous stretch, so one
-// for each direction serves the whole program.
+// A message is built and sent synchronously, so one buffer for each direction
+// is enough for the program.
 let outgoing: Message | undefined;
 let incoming: Message | undefined;
 
-/** Bytes of one message: more is for further calls. */
+/** Bytes of one message; longer data takes several calls. */
 const OUTGOING_CAPACITY = 64 * 1024;
 const INCOMING_CAPACITY = 64 * 1024;
 
 /**
- * sendmsg(2) with descriptors beside the bytes, without waiting and without
- * SIGPIPE: how many bytes went, or -1 when the buffer is full. The descriptors
- * go with the first byte: they are gone as soon as the result is positive.
+ * Sends bytes and descriptors without waiting and without SIGPIPE (sendmsg(2)).
+ * Returns the number of bytes sent, or -1 when the buffer is full. The kernel
+ * sends the descriptors with the first byte: a positive result means that they
+ * are sent.
  *
- * @throws {RangeError} for more than 253 descriptors or no byte at all.
+ * @throws {RangeError} for more than 253 descriptors or no byte.
  * @throws {OsError} EPIPE, ECONNRESET; ETOOMANYREFS when too many descriptors
  * of this user are in flight.
  */
@@ -122,20 +125,20 @@ export function sendDescriptors(
   }
 }
 
-/** What one recvmsg(2) brought. */
+/** The result of one recvmsg(2). */
 export interface Received {
   /** Empty at the end of the stream. */
   bytes: Uint8Array<ArrayBuffer>;
-  /** Close-on-exec, and the caller's to close. */
+  /** Close-on-exec. The caller owns them. */
   descriptors: number[];
-  /** Descriptors were lost: the sender's were more than fit (MSG_CTRUNC). */
+  /** Whether descriptors were lost because they did not fit (MSG_CTRUNC). */
   truncated: boolean;
 }
 
 /**
- * recvmsg(2) with room for as many descriptors as the kernel passes at once,
- * without waiting; `undefined` when there is nothing yet. What comes is
- * close-on-exec from the first moment (MSG_CMSG_CLOEXEC).
+ * Receives bytes and descriptors without waiting (recvmsg(2)); `undefined` when
+ * no data is available. There is room for all descriptors of one message. The
+ * kernel sets close-on-exec (MSG_CMSG_CLOEXEC).
  *
  * @throws {OsError} ECONNRESET and the like.
  */

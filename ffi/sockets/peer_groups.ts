@@ -1,5 +1,5 @@
 /**
- * The supplementary groups of who connected to a UNIX socket.
+ * The supplementary groups of the peer of a UNIX socket.
  *
  * @module
  */
@@ -15,9 +15,9 @@ const lengthBytes = new Uint8Array(length.buffer);
 
 /**
  * The supplementary groups of the peer as the kernel recorded them when it
- * connected (SO_PEERGROUPS, Linux 4.13). Older kernels do not tell: none.
+ * connected (SO_PEERGROUPS, Linux 4.13). Empty on older kernels.
  *
- * @throws {OsError} ENODATA for a socket that nobody connected to, ENOTSOCK.
+ * @throws {OsError} ENODATA for a socket that is not connected, ENOTSOCK.
  */
 export function supplementaryGroups(fd: number): number[] {
   while (true) {
@@ -33,7 +33,7 @@ export function supplementaryGroups(fd: number): number[] {
       return Array.from(groups.subarray(0, length[0] / GID_SIZE));
     }
     const errno = lastErrno();
-    // ERANGE: the kernel says how much room they take.
+    // ERANGE: the kernel reports the length that it needs.
     if (length[0] > groups.byteLength) {
       groups = new Uint32Array(length[0] / GID_SIZE);
     } else if (errnoName(errno) === "ENOPROTOOPT") return [];

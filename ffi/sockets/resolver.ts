@@ -1,5 +1,5 @@
 /**
- * Names to addresses: getaddrinfo(3) on another thread.
+ * Resolves host names: getaddrinfo(3) on another thread.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { libc } from "../libc/libc.ts";
 import { bytesAt, NativeMemory, viewOf } from "../libc/memory.ts";
 import { decodeSocketAddress, type InternetAddress } from "./socket_address.ts";
 
-/** A name that getaddrinfo(3) found no address for. */
+/** A name that getaddrinfo(3) cannot resolve. */
 export class NameError extends Error {
   /** `NameError`. */
   override readonly name = "NameError";
@@ -21,9 +21,10 @@ export class NameError extends Error {
 }
 
 /**
- * The addresses of a host for a listening TCP socket, each once, IPv4 first.
+ * Resolve a host to addresses for a listening TCP socket: without duplicates,
+ * IPv4 first.
  *
- * @throws {NameError} when there is none.
+ * @throws {NameError} when the name has no address.
  */
 export async function resolveHost(
   host: string,

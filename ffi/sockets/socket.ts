@@ -17,7 +17,7 @@ import {
   type SocketAddress,
 } from "./socket_address.ts";
 
-/** How a socket carries what is sent (socket(2)). */
+/** The type of a socket (socket(2)). */
 export type SocketType = "stream" | "datagram" | "seqpacket";
 
 const TYPES: Readonly<Record<SocketType, number>> = {
@@ -26,7 +26,7 @@ const TYPES: Readonly<Record<SocketType, number>> = {
   seqpacket: abi.SOCK_SEQPACKET,
 };
 
-/** A new socket for an address of that family, close-on-exec. */
+/** A new socket of the address's family, close-on-exec. */
 export function newSocket(
   { family }: Pick<SocketAddress, "family">,
   type: SocketType,
@@ -63,29 +63,29 @@ export function bindSocket(fd: number, address: SocketAddress): void {
 }
 
 /**
- * listen(2). On a socket that listens already it changes the backlog, which
- * the kernel caps at `net.core.somaxconn`.
+ * listen(2). On a listening socket it changes the backlog, which the kernel
+ * caps at `net.core.somaxconn`.
  */
 export function listenOn(fd: number, backlog: number): void {
   check(libc().listen(fd, backlog), "listen");
 }
 
-/** connect(2): 0, or the errno it failed with. */
+/** connect(2). Returns 0 or the errno. */
 export function tryConnect(fd: number, address: SocketAddress): number {
   const bytes = encodeSocketAddress(address);
   return libc().connect(fd, bytes, bytes.length) === -1 ? lastErrno() : 0;
 }
 
-// What accept(2) says of a connection, not of the listening socket: the next
-// one may well be good.
+// Errors of accept(2) that concern one connection, not the listening socket.
 const GONE_BEFORE_ACCEPT: ReadonlySet<number> = new Set([
   Errno.EINTR,
   Errno.ECONNABORTED,
 ]);
 
 /**
- * accept4(2) on a non-blocking listening socket: the connection's descriptor,
- * close-on-exec and non-blocking, or -1 when nobody waits.
+ * Accepts a connection from a non-blocking listening socket (accept4(2)).
+ * Returns its descriptor, close-on-exec and non-blocking, or -1 when the accept
+ * queue is empty.
  *
  * @throws {OsError} EMFILE, ENFILE, ENOBUFS or ENOMEM.
  */
@@ -105,7 +105,7 @@ const optionBytes = new Uint8Array(option.buffer);
 const optionLength = new Uint32Array(1);
 const optionLengthBytes = new Uint8Array(optionLength.buffer);
 
-/** Sets a socket option that is a C int. `name` is for the error. */
+/** Sets a socket option that is a C int. Errors mention `name`. */
 export function setOption(
   fd: number,
   level: number,
@@ -150,7 +150,7 @@ export function bindToDevice(fd: number, device: string): void {
 const deviceName = new Uint8Array(16);
 const decoder = new TextDecoder();
 
-/** The network interface that the socket is bound to, if to one. */
+/** The network interface that the socket is bound to, if any. */
 export function boundDevice(fd: number): string | undefined {
   optionLength[0] = deviceName.length;
   const { SOL_SOCKET, SO_BINDTODEVICE } = abi;
@@ -169,12 +169,12 @@ export function boundDevice(fd: number): string | undefined {
   return name.replace(/\0.*$/s, "") || undefined;
 }
 
-/** Kinds of socket that can be served on. */
+/** Kinds of socket that a server can use. */
 export type ServingKind = "tcp" | "udp" | "unix" | "seqpacket" | "unixgram";
 
 /**
- * What can be served on a socket; `undefined` when it is of another family, or
- * has connections and does not listen.
+ * The kind of a socket that a server can use; `undefined` for another family
+ * and for a stream socket that does not listen.
  *
  * @throws {OsError} ENOTSOCK, EBADF.
  */
@@ -191,7 +191,7 @@ export function servingKind(fd: number): ServingKind | undefined {
   return isUnix && type === abi.SOCK_SEQPACKET ? "seqpacket" : undefined;
 }
 
-/** Who is at the other end of a UNIX socket. */
+/** The process at the other end of a UNIX socket. */
 export interface Peer {
   /** The process that connected. */
   pid: number;
@@ -205,7 +205,9 @@ const { ucred } = abi.layouts;
 const credentials = new Uint8Array(ucred.size);
 const credentialsView = viewOf(credentials);
 
-/** Who connected, as the kernel recorded it then (SO_PEERCRED, unix(7)). */
+/**
+ * The peer as the kernel recorded it when it connected (SO_PEERCRED, unix(7)).
+ */
 export function peerOf(fd: number): Peer {
   optionLength[0] = ucred.size;
   check(
@@ -227,9 +229,9 @@ export function peerOf(fd: number): Peer {
 }
 
 /**
- * recv(2) without waiting: how many bytes came, 0 at the end of the stream,
- * or -1 when there is nothing yet. Descriptors that somebody sent along are
- * closed by the kernel, because no room for them is given.
+ * recv(2) without waiting. Returns the number of bytes, 0 at the end of the
+ * stream, or -1 when no data is available. The kernel closes descriptors that
+ * the peer sends, because recv(2) has no room for them.
  *
  * @throws {OsError} ECONNRESET and the like.
  */
@@ -246,8 +248,8 @@ export function receive(fd: number, into: Uint8Array<ArrayBuffer>): number {
 }
 
 /**
- * send(2) without waiting and without SIGPIPE: how many bytes the kernel took,
- * or -1 when its buffer is full.
+ * send(2) without waiting and without SIGPIPE. Returns the number of bytes
+ * sent, or -1 when the buffer is full.
  *
  * @throws {OsError} EPIPE and the like.
  */

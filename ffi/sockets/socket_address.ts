@@ -1,5 +1,5 @@
 /**
- * Socket addresses: what C calls a sockaddr, as bytes and as text.
+ * Socket addresses as bytes (sockaddr) and as text.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 
 const { sockaddr_in, sockaddr_in6, sockaddr_un } = abi.layouts;
-// U+FEFF is a character like any other where it begins a name.
+// A name may begin with U+FEFF.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
@@ -22,7 +22,7 @@ export interface InternetAddress {
   host: string;
   /** 0 to 65535. */
   port: number;
-  /** The interface of a link-local IPv6 address, 0 for none. */
+  /** The interface index of a link-local IPv6 address; 0 means none. */
   scope?: number;
 }
 
@@ -34,10 +34,24 @@ export interface UnixAddress {
   path: string;
 }
 
-/** What a socket can be bound or connected to. */
+/** An address that a socket can be bound or connected to. */
 export type SocketAddress = InternetAddress | UnixAddress;
 
-/** An address that no sockaddr can hold. */
+/**
+ * An address does not fit in a sockaddr: a path is longer than 107 bytes or
+ * contains a NUL (unix(7)), or a host is not a numeric address.
+ *
+ * @example
+ * ```ts no-eval
+ * import { connect, SocketAddressError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   using session = await connect({ sock: `/run/${"x".repeat(200)}` });
+ * } catch (error) {
+ *   if (error instanceof SocketAddressError) console.error(error.message);
+ * }
+ * ```
+ */
 export class SocketAddressError extends Error {
   /** `SocketAddressError`. */
   override readonly name = "SocketAddressError";
@@ -64,8 +78,8 @@ function textOf(domain: number, bytes: Uint8Array<ArrayBuffer>): string {
 }
 
 /**
- * The canonical form of a numeric address (inet_pton(3)), `::1` for
- * `0:0:0:0:0:0:0:1`; `undefined` when the text is no numeric address.
+ * The canonical form of a numeric address (inet_pton(3)), such as `::1` for
+ * `0:0:0:0:0:0:0:1`; `undefined` for any other text.
  */
 export function canonicalHost(
   text: string,
@@ -79,7 +93,7 @@ export function canonicalHost(
 }
 
 /**
- * The sockaddr of an address, as long as bind(2) and connect(2) want it.
+ * The sockaddr of an address, with the length that bind(2) and connect(2) need.
  *
  * @throws {SocketAddressError} for a host that is not numeric or a path that
  * does not fit into `sun_path` (108 bytes with its NUL).
@@ -103,7 +117,7 @@ export function encodeSocketAddress(
       1
   ) {
     throw new SocketAddressError(
-      `${JSON.stringify(address.host)} is no ${address.family} address`,
+      `${JSON.stringify(address.host)} is not an ${address.family} address`,
     );
   }
   if (address.family === "ipv6") {
@@ -125,7 +139,7 @@ function encodeUnix(path: string): Uint8Array<ArrayBuffer> {
   }
   if (!abstract && path.includes("\0")) {
     throw new SocketAddressError(
-      `a NUL character in the path ${JSON.stringify(path)}`,
+      `the socket path ${JSON.stringify(path)} contains a NUL character`,
     );
   }
   const length = sockaddr_un.sun_path + name.length + (abstract ? 0 : 1);
@@ -135,7 +149,7 @@ function encodeUnix(path: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Reads a sockaddr; `undefined` for a family that is not one of ours. */
+/** Reads a sockaddr; `undefined` for an unsupported family. */
 export function decodeSocketAddress(
   bytes: Uint8Array<ArrayBuffer>,
 ): SocketAddress | undefined {
@@ -181,9 +195,9 @@ const nameLength = new Uint32Array(1);
 const nameLengthBytes = new Uint8Array(nameLength.buffer);
 
 /**
- * What a socket is bound to, as the kernel says (getsockname(2)).
+ * The address that a socket is bound to (getsockname(2)).
  *
- * @throws {OsError} when `fd` is no socket.
+ * @throws {OsError} when `fd` is not a socket.
  */
 export function localAddress(fd: number): SocketAddress {
   nameLength[0] = nameBuffer.length;

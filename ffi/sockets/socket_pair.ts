@@ -8,7 +8,7 @@ import { Descriptor } from "../files/descriptor.ts";
 import { check } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 
-/** A stream in both directions, both ends close-on-exec and blocking. */
+/** A connected pair of stream sockets, close-on-exec and blocking. */
 export function socketPair(): [Descriptor, Descriptor] {
   const ends = new Int32Array(2);
   check(

@@ -1,6 +1,6 @@
 /**
- * Descriptors that this process was started with, as sd_listen_fds(3) passes
- * them: from number 3 on, counted and named by environment variables.
+ * Descriptors that a service manager passes to this process (sd_listen_fds(3)):
+ * from number 3 on, counted and named by environment variables.
  *
  * @module
  */
@@ -23,9 +23,9 @@ export const LISTEN_VARIABLES: readonly string[] = [
 
 /** A descriptor that was passed. */
 export interface PassedDescriptor {
-  /** Close-on-exec, and the caller's. */
+  /** Close-on-exec. The caller owns it. */
   readonly fd: number;
-  /** `unknown` where nobody named it, as sd_listen_fds_with_names(3) says. */
+  /** `unknown` without a name, as in sd_listen_fds_with_names(3). */
   readonly name: string;
 }
 
@@ -36,10 +36,10 @@ export interface PassedOptions {
 }
 
 /**
- * What was passed to this very process: nothing where `LISTEN_PID` names
- * another one, which inherited the variables and not the descriptors.
+ * The descriptors that were passed to this process. Empty when `LISTEN_PID`
+ * names another process: then only the variables were inherited.
  *
- * @throws {OsError} EBADF where a descriptor that was announced is not open.
+ * @throws {OsError} EBADF when an announced descriptor is not open.
  */
 export function passedDescriptors(
   { clear = false }: PassedOptions = {},
@@ -50,7 +50,7 @@ export function passedDescriptors(
   if (clear) LISTEN_VARIABLES.forEach(unsetEnvironmentVariable);
   if (pid !== String(processId())) return [];
   if (!Number.isInteger(count) || count < 0) {
-    throw new TypeError(`LISTEN_FDS is no number of descriptors: ${count}`);
+    throw new TypeError(`LISTEN_FDS is not a number of descriptors: ${count}`);
   }
   return Array.from({ length: count }, (_, index) => {
     const fd = FIRST_LISTEN_FD + index;

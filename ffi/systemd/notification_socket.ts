@@ -1,6 +1,6 @@
 /**
- * The receiving end of sd_notify(3): datagrams of which the kernel says who
- * sent them (SCM_CREDENTIALS, unix(7)).
+ * The receiving end of sd_notify(3): datagrams with the credentials of their
+ * sender (SCM_CREDENTIALS, unix(7)).
  *
  * @module
  */
@@ -18,11 +18,11 @@ import {
 
 const { msghdr, iovec, cmsghdr, ucred } = abi.layouts;
 
-/** Longer messages are cut; systemd takes 4096 bytes too. */
+/** In bytes. Longer messages are cut; systemd has the same limit. */
 const CAPACITY = 4096;
 
-// Room for the credentials and nothing else: the kernel puts them first and
-// closes descriptors that come along.
+// Room for the credentials only: the kernel puts them first and closes passed
+// descriptors.
 const CONTROL = Math.ceil((cmsghdr.size + ucred.size) / cmsghdr.align) *
   cmsghdr.align;
 const CONTROL_AT = msghdr.size + iovec.size;
@@ -30,20 +30,23 @@ const DATA_AT = CONTROL_AT + CONTROL;
 
 const decoder = new TextDecoder();
 
-/** A message and who sent it. */
+/** A message and its sender. */
 export interface Notification {
   /** `NAME=value`. */
   assignments: string[];
   sender: Peer;
 }
 
-/** A socket for the variable NOTIFY_SOCKET. */
+/** A socket that NOTIFY_SOCKET can name. */
 export class NotificationSocket implements Disposable {
   readonly #socket: Descriptor = unixDatagramSocket();
   readonly #message = new Uint8Array(DATA_AT + CAPACITY);
   readonly #native = new NativeMemory(this.#message.length);
 
-  /** Bound to `name`, in the abstract namespace if it begins with `@`. */
+  /**
+   * Binds the socket to `name`, in the abstract namespace if it begins with
+   * `@`.
+   */
   constructor(readonly name: string) {
     try {
       setOption(
@@ -60,12 +63,12 @@ export class NotificationSocket implements Disposable {
     }
   }
 
-  /** The number, to be watched for reading. */
+  /** The descriptor, readable when a message has arrived. */
   get fd(): number {
     return this.#socket.fd;
   }
 
-  /** Takes one message, without waiting; `undefined` when there is none. */
+  /** Receives one message without waiting; `undefined` when there is none. */
   receive(): Notification | undefined {
     const view = viewOf(this.#message);
     const at = (offset: number) => this.#native.address + BigInt(offset);
@@ -93,7 +96,7 @@ export class NotificationSocket implements Disposable {
     const view = viewOf(this.#message);
     const type = view.getInt32(CONTROL_AT + cmsghdr.cmsg_type, true);
     if (type !== abi.SCM_CREDENTIALS) {
-      throw new TypeError("a datagram without its sender");
+      throw new TypeError("a datagram without credentials of its sender");
     }
     const credentials = CONTROL_AT + cmsghdr.size;
     const text = decoder.decode(

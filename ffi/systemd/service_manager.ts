@@ -1,6 +1,6 @@
 /**
- * The service manager's side channel: readiness and reloads as sd_notify(3)
- * tells them, and its descriptor store, which outlives this process
+ * Notifies the service manager of readiness and reloads (sd_notify(3)), and
+ * keeps sockets in its descriptor store across restarts
  * (sd_pid_notify_with_fds(3)).
  *
  * @module
@@ -17,10 +17,10 @@ import { send, tryConnect, unixDatagramSocket } from "../sockets/socket.ts";
 import type { UnixAddress } from "../sockets/socket_address.ts";
 import { socketPair } from "../sockets/socket_pair.ts";
 
-/** How long a message may wait for a manager that is busy, in ms. */
+/** How long a message waits for a busy service manager, in ms. */
 const PATIENCE = 5_000;
 
-/** How long it may take to drop a socket, in ms: clients wait meanwhile. */
+/** How long to wait for a barrier, in ms. Clients wait meanwhile. */
 const BARRIER_PATIENCE = 1_000;
 
 const encoder = new TextEncoder();
@@ -36,8 +36,8 @@ export class ServiceManager implements Disposable {
   }
 
   /**
-   * The one that NOTIFY_SOCKET names, if there is one. `failed` hears why it
-   * could not be told something, which is no reason to stop serving.
+   * The service manager that NOTIFY_SOCKET names, if any. `failed` receives the
+   * reason when a notification fails; serving continues.
    */
   static fromEnvironment(
     failed: (reason: string) => void,
@@ -53,17 +53,19 @@ export class ServiceManager implements Disposable {
     return undefined;
   }
 
-  /** The service is up; `status` is what `systemctl status` shows. */
+  /** Reports that the service is ready; `systemctl status` shows `status`. */
   ready(status: string): void {
     this.#tell(["READY=1", `STATUS=${status}`]);
   }
 
-  /** What `systemctl status` shows. */
+  /** Sets the text that `systemctl status` shows. */
   status(status: string): void {
     this.#tell([`STATUS=${status}`]);
   }
 
-  /** A reload begins; {@linkcode ServiceManager.ready} ends it. */
+  /**
+   * Reports the begin of a reload; {@linkcode ServiceManager.ready} ends it.
+   */
   reloading(): void {
     this.#tell([
       "RELOADING=1",
@@ -72,27 +74,26 @@ export class ServiceManager implements Disposable {
     ]);
   }
 
-  /** The service ends. */
+  /** Reports that the service stops. */
   stopping(): void {
     this.#tell(["STOPPING=1", "STATUS=Stopping"]);
   }
 
-  /** Keeps a copy of a socket for the next start, whatever ends this one. */
+  /** Stores a copy of a socket for the next start of the service. */
   store(name: string, fd: number): void {
-    // Without FDPOLL=0 (sd_notify(3)) the manager drops a socket that a holder
-    // has shut down for a moment.
+    // Without FDPOLL=0 (sd_notify(3)) the manager drops a socket while a
+    // process has shut it down.
     this.#tell(["FDSTORE=1", "FDPOLL=0", `FDNAME=${name}`], [fd]);
   }
 
-  /** Drops every copy of that name. */
+  /** Removes every stored copy of that name. */
   forget(name: string): void {
     this.#tell(["FDSTOREREMOVE=1", `FDNAME=${name}`]);
   }
 
   /**
-   * Waits until the manager has acted on all it was told, such as that it
-   * holds no copy any more: then it closes the descriptor of a BARRIER=1
-   * (sd_notify_barrier(3)).
+   * Waits until the service manager has processed all notifications: it then
+   * closes the descriptor of BARRIER=1 (sd_notify_barrier(3)).
    */
   settle(): void {
     using ends = new DisposableStack();
@@ -103,7 +104,7 @@ export class ServiceManager implements Disposable {
       this.#tell(["BARRIER=1"], [theirs.fd]);
       theirs.close();
       if (!waitReadySync(ours.fd, "read", BARRIER_PATIENCE)) {
-        this.#failed(`BARRIER=1: no sign of it for ${BARRIER_PATIENCE} ms`);
+        this.#failed(`BARRIER=1: no response within ${BARRIER_PATIENCE} ms`);
       }
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
@@ -116,7 +117,9 @@ export class ServiceManager implements Disposable {
     try {
       while (this.#send(message, descriptors) === -1) {
         if (!waitReadySync(this.#socket.fd, "write", PATIENCE)) {
-          throw new Error(`it took in nothing for ${PATIENCE} ms`);
+          throw new Error(
+            `the service manager did not read for ${PATIENCE} ms`,
+          );
         }
       }
     } catch (error) {
@@ -131,7 +134,7 @@ export class ServiceManager implements Disposable {
       : sendDescriptors(this.#socket.fd, message, descriptors);
   }
 
-  /** Hangs up. */
+  /** Closes the connection. */
   [Symbol.dispose](): void {
     this.#socket.close();
   }

@@ -1,25 +1,8 @@
-import type { SocketOptions } from "../../client/session/options.ts";
-
-/**
- * The options of a bind: their names in the protocol, which templates use, and
- * in the client library.
- */
-const NAMES: Readonly<Record<string, keyof SocketOptions>> = {
-  backlog: "backlog",
-  v6only: "v6only",
-  device: "device",
-  reuse_port: "reusePort",
-  free_bind: "freeBind",
-  transparent: "transparent",
-  defer_accept: "deferAccept",
-  fast_open: "fastOpen",
-  mark: "mark",
-  recv_buffer: "recvBuffer",
-  send_buffer: "sendBuffer",
-  mode: "mode",
-  owner: "owner",
-  group: "group",
-};
+import {
+  SOCKET_OPTION_NAMES,
+  type SocketOptions,
+} from "../../client/session/options.ts";
+import { isBindOption } from "../../protocol.ts";
 
 /** In the protocol a mode is octal text, `"0660"`; in the library a number. */
 function modeOf(value: unknown): unknown {
@@ -41,15 +24,15 @@ export function readSocketOptions(given: unknown): SocketOptions {
     );
   }
   const read = Object.entries(given).map(([name, value]) => {
-    const option = Object.hasOwn(NAMES, name) ? NAMES[name] : undefined;
-    if (option === undefined) {
+    if (!isBindOption(name)) {
       throw new TypeError(
         `unknown option ${name}: expected one of ${
-          Object.keys(NAMES).join(", ")
+          [...SOCKET_OPTION_NAMES.keys()].join(", ")
         }`,
       );
     }
-    return [option, option === "mode" ? modeOf(value) : value] as const;
+    const option = SOCKET_OPTION_NAMES.get(name)!;
+    return [option, option === "mode" ? modeOf(value) : value];
   });
   return Object.fromEntries(read);
 }

@@ -13,8 +13,9 @@ export interface TemplateProblem {
 }
 
 /**
- * A template that could not be rendered: invalid syntax, an exception in a tag,
- * or a socket that the daemon refused.
+ * A template cannot be rendered: its syntax is invalid, a tag throws an exception,
+ * or the daemon refuses a socket. The message has the line, the tag and the
+ * reason.
  *
  * @example
  * ```ts no-eval
@@ -34,10 +35,10 @@ export class TemplateError extends Error {
   readonly file: string;
   /** The line, from 1. */
   readonly line: number;
-  /** The tag. */
+  /** The tag, such as `<%= bind_tcp('0.0.0.0', 80) %>`. */
   readonly expression: string;
 
-  /** `cause` is the error that was thrown, if there was one. */
+  /** `cause` is the original error, if any. */
   constructor(problem: TemplateProblem, cause?: unknown) {
     const { file, line, expression, reason, hint } = problem;
     const lines = [`${file}:${line}: ${reason}`];

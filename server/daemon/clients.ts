@@ -18,14 +18,13 @@ import { type Connection, isClientGone } from "./connection.ts";
 import type { EventLoop } from "./event_loop.ts";
 import { RequestTimeouts } from "./request_timeouts.ts";
 
-/** The connected clients: receives their requests and sends the answers. */
+/** The connected clients: receives their requests and sends answers. */
 export class Clients implements Iterable<Connection> {
   readonly #connections = new Set<Connection>();
   readonly #timeouts: RequestTimeouts;
   readonly #loop: EventLoop;
   readonly #context: RequestContext;
 
-  /** Clients are watched by `loop`; `context` performs their requests. */
   constructor(loop: EventLoop, context: RequestContext) {
     this.#loop = loop;
     this.#context = context;
@@ -35,7 +34,7 @@ export class Clients implements Iterable<Connection> {
     );
   }
 
-  /** How many clients are connected. */
+  /** Number of connected clients. */
   get size(): number {
     return this.#connections.size;
   }
@@ -45,11 +44,11 @@ export class Clients implements Iterable<Connection> {
     return this.#connections.values();
   }
 
-  /** Serves a client from now on. */
+  /** Starts serving a client. */
   add(connection: Connection): void {
     this.#connections.add(connection);
     this.#guard(connection, () => {
-      // Most clients have sent their request by the time they are accepted.
+      // Most clients have sent a request before they are accepted.
       if (!connection.ended) connection.receive();
       this.#serve(connection);
     });
@@ -57,8 +56,8 @@ export class Clients implements Iterable<Connection> {
 
   #handleEvents(connection: Connection, events: number): void {
     this.#guard(connection, () => {
-      // A client that has disconnected without reading its answers reports
-      // EPOLLHUP, not EPOLLOUT: only send(2) fails, and so ends the events.
+      // A client that disconnects without reading its answers causes EPOLLHUP,
+      // not EPOLLOUT. Only a failing send(2) reveals that it is gone.
       if (connection.writing && (events & ~abi.EPOLLIN) !== 0) {
         connection.flush();
       }
@@ -68,7 +67,7 @@ export class Clients implements Iterable<Connection> {
     });
   }
 
-  /** Answers the messages that have been received, in their order. */
+  /** Answers the received messages in their order. */
   #serve(connection: Connection): void {
     while (!connection.closed && connection.unanswered === undefined) {
       const message = this.#nextMessage(connection);
@@ -100,7 +99,6 @@ export class Clients implements Iterable<Connection> {
     message: PendingMessage,
   ): Promise<void> {
     await resolveMessage(message);
-    // The requests of a client that has disconnected are not performed.
     if (connection.closed) return;
     this.#guard(connection, () => {
       const reply = answerMessage(message, this.#context);
@@ -114,19 +112,20 @@ export class Clients implements Iterable<Connection> {
     if (connection.send(reply)) return;
     const { counters, log } = this.#context;
     counters.refused.unread++;
-    log.warn("client dropped: it does not read its answers", {
+    log.warn("client dropped", {
+      reason: "it does not read its answers",
       ...connection.peer,
     });
     this.#drop(connection);
   }
 
-  /** Waits for the events that the client can cause next. */
+  /** Watches the connection for the events that can occur next. */
   #watch(connection: Connection): void {
     if (connection.closed) return;
     if (connection.finished) return this.#drop(connection);
     this.#timeouts.update(connection);
-    // While names are looked up nothing is received. The client is not watched
-    // at all, because epoll(7) always reports EPOLLHUP.
+    // While names are looked up the daemon receives nothing. It does not watch
+    // the client either, because epoll(7) always reports EPOLLHUP.
     const wanted = connection.unanswered !== undefined
       ? undefined
       : (connection.ended ? 0 : Interest.READ) |
@@ -149,19 +148,19 @@ export class Clients implements Iterable<Connection> {
     const { counters, limits, log } = this.#context;
     const within = formatDuration(limits.requestTimeout);
     counters.refused.timeouts++;
-    const reason = `Invalid request: not complete within ${within}`;
-    const refusal = new RequestError(ErrorCode.INVALID_REQUEST, reason);
+    const reason = `request not complete within ${within}`;
+    const refusal = new RequestError(
+      ErrorCode.INVALID_REQUEST,
+      `Invalid request: not complete within ${within}`,
+    );
     this.#guard(connection, () => {
-      log.warn("client dropped: its request is not complete", {
-        within,
-        ...connection.peer,
-      });
+      log.warn("client dropped", { reason, ...connection.peer });
       connection.send(errorReply(null, refusal));
       this.#drop(connection);
     });
   }
 
-  /** An error on a connection ends only this connection. */
+  /** Runs `action`; an error ends only this connection. */
   #guard(connection: Connection, action: () => void): void {
     try {
       action();

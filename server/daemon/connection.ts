@@ -18,13 +18,13 @@ import { errorAnswer, type Reply } from "../requests/answers.ts";
 import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 
 /**
- * A client that does not read its answers is dropped when more than these are
- * queued. Bytes are counted too, because an answer repeats the request's id.
+ * A client is dropped when its queue exceeds one of these limits. Bytes count
+ * too, because an answer repeats the id of its request.
  */
 const MAX_QUEUED_ANSWERS = 1024;
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
-/** An answer, or the part of it that has not been sent. */
+/** The part of an answer that is not sent yet. */
 export interface Outgoing {
   bytes: Uint8Array<ArrayBuffer>;
   /** Sent with the first byte, then released. */
@@ -33,7 +33,7 @@ export interface Outgoing {
 
 const received = new Uint8Array(64 * 1024);
 
-/** The connection of one client: its requests and the answers to them. */
+/** The connection of one client: received bytes and queued answers. */
 export class Connection implements Client {
   readonly #descriptor: Descriptor;
   readonly #queue: Outgoing[] = [];
@@ -41,55 +41,55 @@ export class Connection implements Client {
   #groups: readonly number[] | undefined;
   /** Cuts the received bytes into messages. */
   readonly framing: Framing = new Framing(MAX_REQUEST);
-  /** The message whose names are being looked up. */
+  /** The message of which names are being looked up. */
   unanswered: Uint8Array<ArrayBuffer> | undefined;
-  /** The events it is watched for; undefined while it is not watched. */
+  /** The epoll(7) events it is watched for; undefined while not watched. */
   interest: number | undefined;
-  /** No request follows: the client shut down its side or sent garbage. */
+  /** No request follows: the client shut down its side or sent invalid bytes. */
   ended = false;
 
-  /** Takes over an accepted, non-blocking socket. */
+  /** Takes ownership of an accepted, non-blocking socket. */
   constructor(descriptor: Descriptor) {
     this.#descriptor = descriptor;
   }
 
-  /** Receives nothing more: the bytes cannot be cut into messages. */
+  /** Stops receiving: the bytes cannot be cut into messages. */
   endInput(): void {
     this.ended = true;
     this.framing.discard();
   }
 
-  /** The socket's number. */
+  /** The number of the descriptor. */
   get fd(): number {
     return this.#descriptor.fd;
   }
 
-  /** Whether the socket was closed. */
+  /** Whether the descriptor is closed. */
   get closed(): boolean {
     return this.#descriptor.closed;
   }
 
-  /** Whether an answer waits until the client reads. */
+  /** Whether answers are queued. */
   get writing(): boolean {
     return this.#queue.length > 0;
   }
 
-  /** Whether every request is answered and none can follow. */
+  /** Whether every request is answered and no request can follow. */
   get finished(): boolean {
     return this.ended && !this.writing && this.unanswered === undefined;
   }
 
-  /** The answers that have not been sent, first to last. */
+  /** The queued answers, oldest first. */
   get queued(): readonly Outgoing[] {
     return this.#queue;
   }
 
-  /** Puts back what an earlier generation had not sent. */
+  /** Queues the answers that the previous generation did not send. */
   restore(queued: Iterable<Outgoing>): void {
     this.#queue.push(...queued);
   }
 
-  /** The client's process. */
+  /** Credentials of the client's process. */
   get peer(): Peer {
     return this.#peer ??= peerOf(this.fd);
   }
@@ -102,7 +102,7 @@ export class Connection implements Client {
   /**
    * Receives at most 64 KiB, so that one client cannot keep the loop busy.
    *
-   * @throws {OsError} when the client is gone.
+   * @throws {OsError} if the client has disconnected.
    */
   receive(): void {
     const length = receive(this.fd, received);
@@ -111,11 +111,10 @@ export class Connection implements Client {
   }
 
   /**
-   * Sends a reply, behind those that are queued; what the client does not take
-   * is queued.
+   * Queues a reply and sends as much as the client accepts.
    *
-   * @returns false when the queue was full before.
-   * @throws {OsError} when the client is gone.
+   * @returns false if the queue was full before.
+   * @throws {OsError} if the client has disconnected.
    */
   send({ bytes, sockets }: Reply): boolean {
     const isFull = this.#queue.length >= MAX_QUEUED_ANSWERS ||
@@ -130,9 +129,9 @@ export class Connection implements Client {
   }
 
   /**
-   * Sends as much of the queue as the client takes.
+   * Sends as much of the queue as the client accepts.
    *
-   * @throws {OsError} when the client is gone.
+   * @throws {OsError} if the client has disconnected.
    */
   flush(): void {
     while (this.#queue.length > 0) {
@@ -152,15 +151,15 @@ export class Connection implements Client {
       return sendDescriptors(this.fd, first.bytes, descriptors);
     } catch (error) {
       if (!isOutOfDescriptors(error)) throw error;
-      // ETOOMANYREFS: clients that do not read hold this user's whole
-      // allowance of descriptors in flight (unix(7)).
+      // ETOOMANYREFS: clients that do not read use up the limit of descriptors
+      // in flight of the daemon's user (unix(7)).
       release(first);
       first.bytes = refusalOf(first);
       return send(this.fd, first.bytes);
     }
   }
 
-  /** Closes the socket and releases what has not been sent. */
+  /** Closes the socket and releases the queued descriptors. */
   close(): void {
     this.#queue.forEach(release);
     this.#descriptor.close();
@@ -172,29 +171,29 @@ function release(outgoing: Outgoing): void {
   outgoing.sockets = [];
 }
 
-/** The id of the request that it answers, or the ids of a batch. */
+/** The id of the answered request, or the ids of a batch. */
 export function idsOf(
   { bytes }: Pick<Outgoing, "bytes">,
 ): RequestId | RequestId[] {
-  // Descriptors go with the first byte, so these bytes are a whole message.
+  // Descriptors are sent with the first byte, so no byte is sent yet.
   const message = decodeMessage(bytes) as Answer | Answer[];
   return Array.isArray(message)
     ? message.map(({ id }) => id ?? null)
     : message.id ?? null;
 }
 
-/** The answer in place of one whose descriptors cannot be sent. */
+/** The error that replaces an answer if its descriptors cannot be sent. */
 function refusalOf(outgoing: Outgoing): Uint8Array<ArrayBuffer> {
   const error = new RequestError(
     ErrorCode.NO_DESCRIPTORS,
-    "No descriptors left: too many are on their way to clients",
+    "No descriptors left: too many are in flight to clients",
   );
   const answerOf = (id: RequestId) => errorAnswer(id, error);
   const ids = idsOf(outgoing);
   return encodeMessage(Array.isArray(ids) ? ids.map(answerOf) : answerOf(ids));
 }
 
-/** Whether an error only says that the client has disconnected. */
+/** Whether an error means that the client has disconnected. */
 export function isClientGone(error: unknown): boolean {
   return error instanceof OsError &&
     (error.errno === Errno.EPIPE || error.errno === Errno.ECONNRESET ||

@@ -8,20 +8,43 @@ import {
 } from "../../ffi/files/file.ts";
 import { processId } from "../../ffi/processes/process.ts";
 import { listenOn, streamSocket } from "../../ffi/sockets/socket.ts";
-import { bindFile, occupantOf, removeIfStill } from "../sockets/socket_file.ts";
+import {
+  bindFile,
+  pathStateOf,
+  removeIfStill,
+} from "../sockets/socket_file.ts";
 
-// The kernel caps it at net.core.somaxconn: as many as may wait do.
+// The kernel caps it at net.core.somaxconn (listen(2)).
 const BACKLOG = 4096;
 
-/** Who may connect to the control socket. */
+/** Permissions of the control socket. */
 export interface ControlAccess {
   /** Permission bits. */
   mode: number;
-  /** The group it belongs to. Default: the daemon's. */
+  /**
+   * Numeric group of the file.
+   *
+   * @default the group of the daemon
+   */
   gid?: number;
 }
 
-/** The control socket's path is taken by somebody or something else. */
+/**
+ * The path of the control socket is in use: another server listens on it, or the
+ * file is not a socket. The daemon never removes such a file (bind(2): EADDRINUSE).
+ *
+ * @example
+ * ```ts no-eval
+ * import { ControlSocketError, serve } from "jsr:@multibinder/server";
+ *
+ * try {
+ *   await using server = serve({ path: "/run/multibinder.sock" });
+ *   await server.finished;
+ * } catch (error) {
+ *   if (error instanceof ControlSocketError) console.error(error.message);
+ * }
+ * ```
+ */
 export class ControlSocketError extends Error {
   /** `ControlSocketError`. */
   override readonly name = "ControlSocketError";
@@ -29,14 +52,14 @@ export class ControlSocketError extends Error {
 
 /** The socket that clients connect to. */
 export class ControlSocket {
-  /** Listens; non-blocking and close-on-exec. */
+  /** The listening socket, non-blocking and close-on-exec. */
   readonly descriptor: Descriptor;
-  /** As given: relative to the directory the daemon was started in. */
+  /** As given; a relative path starts at the daemon's working directory. */
   readonly path: string;
-  /** The file at the path while it is ours; not where systemd made it. */
+  /** The file at the path; undefined if systemd created it. */
   readonly file: FileIdentity | undefined;
 
-  /** Takes over a socket that listens at `path`. */
+  /** Takes ownership of a socket that listens at `path`. */
   constructor(
     descriptor: Descriptor,
     path: string,
@@ -48,11 +71,12 @@ export class ControlSocket {
   }
 
   /**
-   * Listens at `path` with these permissions from the first moment on. A dead
-   * socket there is replaced: `onReplaced` hears of it.
+   * Listens at `path`. The file has its permissions before a client can connect.
+   * A dead socket is replaced, then `onReplaced` is called.
    *
-   * @throws {ControlSocketError} when a live server or no socket is there.
-   * @throws {OsError} when the path cannot be bound.
+   * @throws {ControlSocketError} if a server listens on the path, or if the path
+   * is not a socket.
+   * @throws {OsError} if the path cannot be bound.
    */
   static listen(
     path: string,
@@ -61,11 +85,11 @@ export class ControlSocket {
   ): ControlSocket {
     if (path.startsWith("@")) {
       throw new ControlSocketError(
-        `${path} would be an abstract name, which has no permissions: write ./${path} for a file`,
+        `invalid path ${path}: an abstract name has no permissions; write ./${path} for a file`,
       );
     }
-    // Two daemons that start at once would both find the same dead socket,
-    // and the slower one would remove the faster one's.
+    // Without the lock two daemons that start at once could both find a dead
+    // socket, and the slower one would remove the socket of the faster one.
     return withDirectoryLock(dirname(path), () => {
       if (removeDead(path)) onReplaced();
       const { socket, file } = bindAt(path, access);
@@ -74,31 +98,31 @@ export class ControlSocket {
   }
 
   /**
-   * Takes the place of the server that listens at `path`: from one moment to
-   * the next (rename(2)) whoever connects finds this socket. Those who have
-   * connected stay with the other.
+   * Replaces the socket of the server that listens at `path` with rename(2): new
+   * clients connect to this socket, connected clients stay with that server.
    *
-   * @throws {OsError} when the path cannot be bound.
+   * @throws {OsError} if the path cannot be bound.
    */
   static replace(path: string, access: ControlAccess): ControlSocket {
-    const beside = `${path}.${processId()}`;
+    const temporary = `${path}.${processId()}`;
     return withDirectoryLock(dirname(path), () => {
-      const { socket, file } = bindAt(beside, access);
+      const { socket, file } = bindAt(temporary, access);
       try {
-        rename(beside, path);
+        rename(temporary, path);
       } catch (error) {
         socket.close();
-        unlink(beside);
+        unlink(temporary);
         throw error;
       }
       return new ControlSocket(socket, path, file);
     });
   }
 
-  /** Removes the path if it is still ours, and closes the socket. */
+  /** Removes the file if it is still at the path, and closes the socket. */
   close(): void {
     if (this.descriptor.closed) return;
-    // While the socket still listens nobody takes the path for a dead one's.
+    // The file is removed first: after close(2) another daemon could replace it
+    // as a dead socket.
     if (this.file !== undefined) removeIfStill(this.path, this.file);
     this.descriptor.close();
   }
@@ -121,21 +145,21 @@ function bindAt(
   }
 }
 
-/** Removes what a server that is gone has left; whether there was any. */
+/** Removes a dead socket. Returns whether the path had one. */
 function removeDead(path: string): boolean {
-  switch (occupantOf(path)) {
-    case "nothing":
+  switch (pathStateOf(path)) {
+    case "free":
       return false;
     case "dead socket":
       unlink(path);
       return true;
     case "live socket":
       throw new ControlSocketError(
-        `a server is listening on ${path}: stop it, take its place with --takeover, or choose another path`,
+        `a server is listening on ${path}: stop it, take over with --takeover, or choose another path`,
       );
     case "other file":
       throw new ControlSocketError(
-        `${path} exists and is no socket: remove it or choose another path`,
+        `${path} exists and is not a socket: remove it or choose another path`,
       );
   }
 }

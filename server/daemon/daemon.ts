@@ -10,31 +10,31 @@ import type { Policy } from "../policy/policy.ts";
 import { Counters } from "../log/counters.ts";
 import type { RequestContext } from "../requests/perform.ts";
 import { statusMethod } from "../requests/status_method.ts";
-import { Acceptor } from "./accepting.ts";
+import { Acceptor } from "./acceptor.ts";
 import { Clients } from "./clients.ts";
 import type { Connection } from "./connection.ts";
 import { EventLoop } from "./event_loop.ts";
 
-/** When the first generation began, and how many have begun since. */
+/** The start of the daemon and its number of generations. */
 export interface Origin {
-  /** ISO 8601. */
+  /** Start of the first generation, ISO 8601. */
   readonly startedAt: string;
-  /** 1, and one more with every re-exec. */
+  /** 1 at the first start; each re-exec adds 1. */
   readonly generation: number;
 }
 
-/** What a daemon is made of. */
+/** The parts of a daemon. */
 export interface DaemonParts {
   readonly control: ControlSocket;
   readonly binds: BindTable;
   readonly log: Log;
   readonly origin: Origin;
   readonly limits: Limits;
-  /** Default: every client that can connect is allowed everything. */
+  /** Without a policy every client may do everything. */
   readonly policy: Policy | undefined;
 }
 
-/** Sockets, clients and the event loop that serves them. */
+/** The daemon: its sockets, its clients and the event loop that serves them. */
 export class Daemon implements RequestContext, Disposable {
   readonly control: ControlSocket;
   readonly binds: BindTable;
@@ -51,7 +51,7 @@ export class Daemon implements RequestContext, Disposable {
   readonly #stopping = new AbortController();
   #closed = false;
 
-  /** Takes over the sockets. */
+  /** Takes ownership of the sockets. */
   constructor(parts: DaemonParts) {
     const { control, binds, log, origin, limits, policy } = parts;
     this.control = control;
@@ -97,7 +97,7 @@ export class Daemon implements RequestContext, Disposable {
     });
   }
 
-  /** Continues with a client of the last generation. */
+  /** Serves a client of the previous generation. */
   adopt(connection: Connection): void {
     this.clients.add(connection);
   }
@@ -119,8 +119,8 @@ export class Daemon implements RequestContext, Disposable {
   }
 
   /**
-   * Calls `action` whenever a descriptor of the caller's is readable. An error
-   * in `action` does not stop the daemon.
+   * Calls `action` whenever `fd` is readable. The caller keeps the descriptor. An
+   * error in `action` does not stop the daemon.
    */
   watch(fd: number, action: () => void): void {
     this.#loop.watch(fd, Interest.READ, () => {
@@ -151,8 +151,8 @@ export class Daemon implements RequestContext, Disposable {
 }
 
 /**
- * Deno opens a file when a stack is asked for the first time, and panics if it
- * cannot, which would happen once all descriptors are in use.
+ * Reads a stack once. Deno opens a file the first time it formats a stack, and
+ * panics if no descriptor is left.
  */
 function readSourceMaps(): void {
   void new Error().stack;

@@ -1,9 +1,9 @@
 import { Poller } from "../../ffi/files/poller.ts";
 
-/** Called with the epoll(7) events of a descriptor that is ready. */
+/** Called with the epoll(7) events of a ready descriptor. */
 export type Callback = (events: number) => void;
 
-/** Waits for descriptors and calls back those that are ready. */
+/** Waits for descriptors and runs the callbacks of the ready ones. */
 export class EventLoop implements Disposable {
   readonly #poller = new Poller();
   readonly #callbacks = new Map<number, Callback>();
@@ -26,16 +26,15 @@ export class EventLoop implements Disposable {
     this.#poller.remove(fd);
   }
 
-  /** Stops watching a descriptor that is closed next: epoll(7) drops it. */
+  /** Stops watching a descriptor that the caller closes: epoll(7) removes it. */
   forget(fd: number): void {
     this.#callbacks.delete(fd);
   }
 
   /**
-   * Runs until {@linkcode EventLoop.stop}. Each turn calls back every
-   * descriptor that is ready, then `endOfTurn`.
-   *
-   * The wait is on another thread, so that promises and timers run meanwhile.
+   * Runs until {@linkcode EventLoop.stop}. Each turn runs the callback of every
+   * ready descriptor, then `endOfTurn`. The loop waits on another thread, so that
+   * promises and timers run.
    */
   async run(endOfTurn: () => void): Promise<void> {
     while (!this.#stopped) {

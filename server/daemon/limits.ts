@@ -1,14 +1,14 @@
-/** How much clients may ask of the daemon. */
+/** Limits on clients; Infinity is no limit. */
 export interface Limits {
-  /** Connected at the same time. */
+  /** Maximum number of connected clients. */
   readonly clients: number;
-  /** Sockets held at the same time. */
+  /** Maximum number of held sockets. */
   readonly binds: number;
-  /** How long a request may be on its way, in ms. */
+  /** Time in which a client has to complete a request, in ms. */
   readonly requestTimeout: number;
 }
 
-/** As many as there are descriptors; 30 s for a request. */
+/** Limits without options. */
 export const DEFAULT_LIMITS: Limits = {
   clients: Infinity,
   binds: Infinity,

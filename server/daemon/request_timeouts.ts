@@ -1,8 +1,8 @@
 import type { Connection } from "./connection.ts";
 
-/** Clients that have sent a part of a request, and since when. */
+/** Timeouts of clients that have sent part of a request. */
 export class RequestTimeouts implements Disposable {
-  /** In ms, oldest first. */
+  /** When each client began its request, in ms, oldest first. */
   readonly #since = new Map<Connection, number>();
   readonly #timeout: number;
   readonly #onTimeout: (connection: Connection) => void;
@@ -17,7 +17,7 @@ export class RequestTimeouts implements Disposable {
     this.#onTimeout = onTimeout;
   }
 
-  /** Starts the time of a client that has sent a part of a request. */
+  /** Starts the timeout of a client that has sent part of a request. */
   update(connection: Connection): void {
     const isIncomplete = connection.unanswered === undefined &&
       !connection.ended && connection.framing.pending.length > 0;
@@ -28,7 +28,7 @@ export class RequestTimeouts implements Disposable {
     }
   }
 
-  /** Stops the time: the request is complete, or the client is gone. */
+  /** Stops the timeout: the request is complete or the client is gone. */
   stop(connection: Connection): void {
     this.#since.delete(connection);
   }
@@ -47,7 +47,7 @@ export class RequestTimeouts implements Disposable {
     }
   }
 
-  /** Stops the time of every client. */
+  /** Stops every timeout. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#since.clear();

@@ -5,7 +5,7 @@ import {
   type RequestCount,
 } from "../../protocol.ts";
 
-/** The counters in the answer to `status`. They begin with each generation. */
+/** The counters in the answer to `status`. Each generation starts at 0. */
 export class Counters {
   /** By method; `other` counts requests without a known method. */
   readonly requests: Readonly<Record<string, RequestCount>> = Object
@@ -23,7 +23,7 @@ export class Counters {
     descriptors: 0,
   };
 
-  /** Counts a request that is answered. */
+  /** Counts an answered request. */
   count(method: string | undefined, failed: boolean): void {
     const isKnown = method !== undefined && isMethod(method);
     const counted = this.requests[isKnown ? method : "other"]!;

@@ -2,21 +2,21 @@ import { BaseHandler } from "@std/log/base-handler";
 import type { LevelName } from "@std/log/levels";
 import { Logger, type LogRecord } from "@std/log/logger";
 
-/** From which severity on lines are written. */
+/** Lowest severity that is written. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** `text` for people, `json` for one JSON object a line. */
+/** Format of a line: text, or a JSON object. */
 export type LogFormat = "text" | "json";
 
-/** How the daemon logs. */
+/** Options of {@linkcode createLog}. */
 export interface LogOptions {
-  /** Default: `info`. */
+  /** @default "info" */
   level?: LogLevel;
-  /** Default: `text`. */
+  /** @default "text" */
   format?: LogFormat;
 }
 
-/** What a line says beside its message: the first argument of a log call. */
+/** The fields of a line: the first argument of a log call after the message. */
 type Fields = Record<string, unknown>;
 
 function fieldsOf(record: LogRecord): Fields {
@@ -43,13 +43,13 @@ function asJson(record: LogRecord): string {
   });
 }
 
-// What JSON leaves as it is and a terminal or a log viewer acts on: DEL, the C1
-// controls and the line separators of Unicode.
-const ACTIVE = /[\u007f-\u009f\u2028\u2029]/g;
+// JSON does not escape DEL, the C1 controls and the line separators of Unicode,
+// but terminals and log viewers act on them.
+const UNESCAPED_CONTROLS = /[\u007f-\u009f\u2028\u2029]/g;
 
 function escaped(line: string): string {
   return line.replace(
-    ACTIVE,
+    UNESCAPED_CONTROLS,
     (each) => "\\u" + each.charCodeAt(0).toString(16).padStart(4, "0"),
   );
 }
@@ -57,8 +57,8 @@ function escaped(line: string): string {
 const encoder = new TextEncoder();
 
 /**
- * Writes to standard error what came up in one turn of the event loop at
- * once: a write a bind would cost more than the bind.
+ * Writes the lines of one turn of the event loop to standard error at once: one
+ * write for each bind would cost more than the bind.
  */
 class StandardErrorHandler extends BaseHandler {
   #lines = "";
@@ -74,18 +74,18 @@ class StandardErrorHandler extends BaseHandler {
     try {
       while (rest.length > 0) rest = rest.subarray(Deno.stderr.writeSync(rest));
     } catch {
-      // A log that nobody reads any more is no reason to stop serving.
+      // A closed standard error must not stop the daemon.
     }
   }
 }
 
 /** The daemon's log. */
 export interface Log extends Logger {
-  /** Writes what is still in memory: before an exec and before the end. */
+  /** Writes the lines in memory: before an exec and before the daemon ends. */
   flush(): void;
 }
 
-/** A logger on standard error. */
+/** Creates a log on standard error. */
 export function createLog(options: LogOptions = {}): Log {
   const level = (options.level ?? "info").toUpperCase() as LevelName;
   const handler = new StandardErrorHandler(level, {

@@ -1,5 +1,5 @@
 /**
- * Patterns of addresses: the grammar of address.ts with wildcards.
+ * Address patterns: the grammar of address.ts with wildcards.
  *
  * ```text
  * 127.0.0.1:8000-8999   [::1]:*   10.0.0.0/8:80   [fd00::/8]:443
@@ -15,20 +15,20 @@ import { pathPattern } from "./path_pattern.ts";
 import { PatternError } from "./pattern_error.ts";
 import type { Effect } from "./policy.ts";
 
-/** Whether an address, which is canonical, matches. */
+/** Whether a canonical address matches. */
 export type AddressMatcher = (address: Address) => boolean;
 
 const PATH = /^(unix|seqpacket|unixgram):(.+)$/s;
 const HOST =
   /^(?:(tcp|udp):\/\/)?(?:\[([^\]*]+)\]|([^:[\]]*)):(\*|\d{1,5}(?:-\d{1,5})?)$/;
 const EXAMPLES =
-  "write 127.0.0.1:8000, 127.0.0.1:8000-8999, [::1]:*, 10.0.0.0/8:80, *:80, :80, udp://..., unix:/run/*.sock or unix:@name";
+  "expected 127.0.0.1:8000, 127.0.0.1:8000-8999, [::1]:*, 10.0.0.0/8:80, *:80, :80, udp://..., unix:/run/*.sock or unix:@name";
 
 /**
- * Reads a pattern for a rule of that effect: one that denies matches more
- * than one that allows, see host_pattern.ts and path_pattern.ts.
+ * Reads a pattern for a rule. In a deny rule a pattern matches more than in an
+ * allow rule: see host_pattern.ts and path_pattern.ts.
  *
- * @throws {PatternError} for a text that is none.
+ * @throws {PatternError} if the text is not an address pattern.
  */
 export function addressPattern(text: string, effect: Effect): AddressMatcher {
   const path = PATH.exec(text);
@@ -41,7 +41,7 @@ export function addressPattern(text: string, effect: Effect): AddressMatcher {
   const parts = HOST.exec(text);
   if (parts === null) {
     throw new PatternError(
-      `${JSON.stringify(text)} is no pattern of addresses: ${EXAMPLES}`,
+      `invalid address pattern ${JSON.stringify(text)}: ${EXAMPLES}`,
     );
   }
   const kind = parts[1] ?? "tcp";
@@ -52,17 +52,19 @@ export function addressPattern(text: string, effect: Effect): AddressMatcher {
     address.port <= to && matches(address);
 }
 
-/** Port 0, which lets the kernel choose, is in no range but `*`. */
+/** No range but `*` contains port 0, with which the kernel chooses a port. */
 function portRange(text: string): { from: number; to: number } {
   if (text === "*") return { from: 0, to: 65535 };
   const [from, to = from] = text.split("-").map(Number) as [number, number?];
   if (from > 65535 || to > 65535) {
-    throw new PatternError(`${text} is no port: 0 to 65535`);
+    throw new PatternError(`invalid port ${text}: expected 0 to 65535`);
   }
-  if (from > to) throw new PatternError(`the range ${text} is empty`);
+  if (from > to) {
+    throw new PatternError(`invalid port range ${text}: it is empty`);
+  }
   if (from === 0 && to > 0) {
     throw new PatternError(
-      `the range ${text} begins with port 0, which lets the kernel choose: write it by itself`,
+      `invalid port range ${text}: port 0 lets the kernel choose, write it as a pattern of its own`,
     );
   }
   return { from, to };

@@ -2,23 +2,23 @@ import { type Address, formatAddress } from "../../address.ts";
 import type { Peer } from "../../ffi/sockets/socket.ts";
 import { ErrorCode } from "../../protocol.ts";
 import type { Log } from "../log/log.ts";
-import type { Policy, Requester, Wish } from "./policy.ts";
+import type { AccessRequest, ClientCredentials, Policy } from "./policy.ts";
 import { RequestError } from "../requests/request_error.ts";
 
-/** A client, as the kernel recorded it at connect(2). */
+/** Credentials of a client, which the kernel recorded at connect(2). */
 export interface Client {
   /** SO_PEERCRED, unix(7). */
   readonly peer: Peer;
-  /** SO_PEERGROUPS: the groups beside the peer's own. */
+  /** Supplementary groups, SO_PEERGROUPS. */
   readonly groups: readonly number[];
 }
 
-/** Without a policy every client that can connect is allowed everything. */
+/** The rule in the log of a daemon without a policy. */
 const NO_POLICY = "no policy";
 
-/** Asks the policy, if there is one, and logs denials. */
+/** Applies the policy, if there is one, and logs denials. */
 export class Authorization {
-  /** In force from the next request on. */
+  /** A change applies from the next request on. */
   policy: Policy | undefined;
   readonly #log: Log;
 
@@ -28,32 +28,30 @@ export class Authorization {
   }
 
   /**
-   * The rule that allows a request. `asked` is the address as the client wrote
-   * it, for the error: the client must not learn where a path leads.
+   * Authorizes a request. The error shows `asked`, the address as the client
+   * wrote it: the client must not learn where a path leads.
    *
+   * @returns the rule that allows it
    * @throws {RequestError} 10001 naming the rule that denies it.
    */
-  allow(client: Client, wish: Wish, asked?: Address): string {
+  allow(client: Client, request: AccessRequest, asked?: Address): string {
     if (this.policy === undefined) return NO_POLICY;
     const { pid, uid, gid } = client.peer;
-    const requester: Requester = {
+    const credentials: ClientCredentials = {
       pid,
       uid,
       gid,
-      // A system call, needed only for rules that name groups.
+      // Only rules with groups need this system call.
       get groups() {
         return client.groups;
       },
     };
-    const { allowed, rule } = this.policy.decide(requester, wish);
+    const { allowed, rule } = this.policy.decide(credentials, request);
     if (allowed) return rule;
-    const { method, address } = wish;
-    const what = address === undefined ? {} : {
-      address: formatAddress(address),
-    };
-    this.#log.warn("denied", {
+    const { method, address } = request;
+    this.#log.warn("request denied", {
       method,
-      ...what,
+      ...(address && { address: formatAddress(address) }),
       decision: "denied",
       rule,
       pid,

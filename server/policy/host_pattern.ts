@@ -1,19 +1,19 @@
 /**
- * Patterns of hosts, and which sockets they match. A socket on `0.0.0.0` or
- * `::` takes in what is sent to any address of the machine, one on `::` with
- * `v6only: false` (`:80`, dual-stack) what is sent to IPv4 addresses too. So
- * a rule that allows matches a socket that takes in nothing beyond the
- * pattern, and a rule that denies one that takes in anything of it:
+ * Host patterns, and the sockets that they match. A socket on `0.0.0.0` or `::`
+ * receives connections to every address of the machine. A socket on `::` with
+ * `v6only: false` (`:80`, dual-stack) also receives connections to IPv4
+ * addresses. So an allow rule matches a socket only if every address of the
+ * socket is in the pattern, and a deny rule if any address of it is:
  *
- * - To `deny`, `127.0.0.1`, `10.0.0.0/8` and `0.0.0.0` match `0.0.0.0` and
- *   dual-stack `::`; `::1`, `fd00::/8` and `::` match `::`, dual-stack or not.
- *   Asking for every address is no way around a rule on one of them.
- * - To `allow`, `0.0.0.0` and `::` match themselves, and within a network they
- *   are only in `0.0.0.0/0` and `::/0`. Dual-stack `::` is none of these: it
- *   takes the empty host (`:80`) or `*`.
- * - `v6only: false` makes no difference to any other host: `::1` takes in
- *   IPv6 alone, and an IPv4-mapped address (`::ffff:127.0.0.1`) is the IPv4
- *   address, in requests and in patterns.
+ * - In a deny rule `127.0.0.1`, `10.0.0.0/8` and `0.0.0.0` match `0.0.0.0` and
+ *   dual-stack `::`. `::1`, `fd00::/8` and `::` match `::`, dual-stack or not. A
+ *   client cannot evade a rule on one address by asking for every address.
+ * - In an allow rule `0.0.0.0` and `::` match themselves. The only networks that
+ *   contain them are `0.0.0.0/0` and `::/0`. Only the empty host (`:80`) and `*`
+ *   match dual-stack `::`.
+ * - `v6only: false` makes no difference for any other host: `::1` receives only
+ *   IPv6. An IPv4-mapped address (`::ffff:127.0.0.1`) is the IPv4 address, in
+ *   requests and in patterns.
  *
  * @module
  */
@@ -27,10 +27,10 @@ import type { Effect } from "./policy.ts";
 export type HostMatcher = (address: HostAddress) => boolean;
 
 /**
- * Reads a pattern: `*`, the empty text (dual-stack), an address or a network,
+ * Reads a pattern: `*`, the empty string (dual-stack), an address or a network,
  * without brackets.
  *
- * @throws {PatternError} for another text, such as a name.
+ * @throws {PatternError} for any other text, such as a name.
  */
 export function hostPattern(text: string, effect: Effect): HostMatcher {
   if (text === "*") return () => true;
@@ -40,13 +40,13 @@ export function hostPattern(text: string, effect: Effect): HostMatcher {
   const canonical = canonicalHost(host);
   if (canonical === undefined) {
     throw new PatternError(
-      `the host ${
+      `invalid host ${
         JSON.stringify(host)
-      } is not numeric: write an address, a network such as 10.0.0.0/8, or *`,
+      }: expected a numeric address, a network such as 10.0.0.0/8, or *`,
     );
   }
   const numeric = numericHost(canonical.host);
-  // The words of an IPv4 address begin with 96 bits that all of them share.
+  // All IPv4 addresses begin with the same 96 bits.
   const shared = canonical.family === "ipv4" ? 96 : 0;
   const length = slash === -1
     ? 128
@@ -54,18 +54,20 @@ export function hostPattern(text: string, effect: Effect): HostMatcher {
   const masks = masksOf(length);
   if (numeric.words.some((word, at) => (word & ~masks[at]!) !== 0)) {
     throw new PatternError(
-      `${text} has bits set beyond its first ${length - shared}`,
+      `invalid network ${text}: bits are set beyond its first ${
+        length - shared
+      }`,
     );
   }
   return effect === "allow"
-    ? covering(numeric, masks, length)
-    : touching(numeric, masks);
+    ? containing(numeric, masks, length)
+    : overlapping(numeric, masks);
 }
 
 function prefixLength(network: string, text: string, most: number): number {
   const length = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
   if (length <= most) return length;
-  throw new PatternError(`${network} is no network: /0 to /${most}`);
+  throw new PatternError(`invalid network ${network}: expected /0 to /${most}`);
 }
 
 function masksOf(length: number): number[] {
@@ -81,8 +83,8 @@ function isDualStack({ host, v6only }: HostAddress): boolean {
   return isWildcard && !isIpv4;
 }
 
-/** Matches what takes in nothing beyond the network. */
-function covering(
+/** Matches a socket whose addresses are all in the network. */
+function containing(
   network: NumericHost,
   masks: readonly number[],
   length: number,
@@ -98,8 +100,11 @@ function covering(
   };
 }
 
-/** Matches what takes in anything of the network. */
-function touching(network: NumericHost, masks: readonly number[]): HostMatcher {
+/** Matches a socket that has an address in the network. */
+function overlapping(
+  network: NumericHost,
+  masks: readonly number[],
+): HostMatcher {
   return (address) => {
     const host = numericHost(address.host);
     if (network.isIpv4 && isDualStack(address)) return true;

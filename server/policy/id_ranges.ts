@@ -1,21 +1,18 @@
-/** A range of user or group numbers, both ends included. */
+/** A range of user or group ids, both ends included. */
 export interface IdRange {
-  /** The smallest. */
   readonly from: number;
-  /** The largest. */
   readonly to: number;
 }
 
-/** Users or groups by their numbers. */
+/** Ids of users or of groups. */
 export class IdRanges {
   readonly #ranges: readonly IdRange[];
 
-  /** All that are in one of the ranges. */
   constructor(ranges: readonly IdRange[]) {
     this.#ranges = ranges;
   }
 
-  /** Whether the number is in one of the ranges. */
+  /** Whether one of the ranges contains the id. */
   has(id: number): boolean {
     for (const { from, to } of this.#ranges) {
       if (id >= from && id <= to) return true;

@@ -1,23 +1,22 @@
 /**
- * JSON with comments and trailing commas (JSONC), each value with its line.
+ * Parses JSON with comments and trailing commas (JSONC); each value has its line.
  *
- * Of our own making: the parsers that tell where a value stands are npm
- * packages, and Deno looks an npm package up at each start, also where nothing
- * asks for it. A daemon that comes back from a re-exec must not wait for that.
+ * The existing parsers that report positions are npm packages. Deno resolves npm
+ * packages at each start, even if no module imports them, and a re-exec must not
+ * wait for that.
  *
  * @module
  */
 
 /** A key of an object with its value. */
 export interface Member {
-  /** The key. */
   readonly name: string;
-  /** Where the key is, counted from 1. */
+  /** The line of the key, counted from 1. */
   readonly line: number;
   readonly value: Located;
 }
 
-/** A value and the line it begins on, counted from 1. */
+/** A value with its first line, counted from 1. */
 export type Located =
   & { readonly line: number }
   & (
@@ -26,7 +25,7 @@ export type Located =
     | { readonly type: "scalar"; readonly value: unknown }
   );
 
-/** Something on one line of a text is wrong. */
+/** An error on one line of a text. */
 export class LineError extends Error {
   /** `LineError`. */
   override readonly name = "LineError";
@@ -37,27 +36,27 @@ export class LineError extends Error {
   }
 }
 
-/** The line that an offset is on, counted from 1. */
+/** The line of an offset, counted from 1. */
 export function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split(/\r\n?|\n/).length;
 }
 
 /**
- * Reads a text.
+ * Parses a text.
  *
- * @throws {LineError} for one that is no JSON with comments.
+ * @throws {LineError} if the text is not JSON with comments.
  */
 export function readJson(text: string): Located {
   return new Reader(text).read();
 }
 
-/** Deeper than any policy, and far from the end of the stack. */
-const DEEPEST = 64;
+/** A policy needs far less, and the call stack allows far more. */
+const MAX_DEPTH = 64;
 
-/** What may stand between two tokens. */
+/** White space and comments between two tokens. */
 const SPACE = /(?:[ \t\r\n]+|\/\/[^\r\n]*|\/\*[^]*?\*\/)*/y;
-/** A text up to its last quote; JSON.parse says what is wrong inside. */
-const TEXT = /"(?:[^"\\\r\n]|\\.)*"/y;
+/** A string; JSON.parse checks its escapes. */
+const STRING = /"(?:[^"\\\r\n]|\\.)*"/y;
 const WORD = /-?\d[\d.eE+-]*|[a-z]+/y;
 
 class Reader {
@@ -70,11 +69,11 @@ class Reader {
 
   read(): Located {
     const root = this.#value(0);
-    if (this.#next() !== "") this.#fail("end of file expected");
+    if (this.#next() !== "") this.#fail("expected end of file");
     return root;
   }
 
-  /** The next character that means something, or nothing at the end. */
+  /** The first character of the next token; an empty string at the end. */
   #next(): string {
     this.#take(SPACE);
     if (this.#text.startsWith("/*", this.#at)) this.#fail("comment not closed");
@@ -89,7 +88,7 @@ class Reader {
   }
 
   #value(depth: number): Located {
-    if (depth > DEEPEST) this.#fail("nested too deeply");
+    if (depth > MAX_DEPTH) this.#fail("nested too deeply");
     const first = this.#next();
     const line = lineAt(this.#text, this.#at);
     if (first === "{") {
@@ -105,36 +104,36 @@ class Reader {
 
   #members(depth: number): Member[] {
     return this.#list("}", () => {
-      if (this.#next() !== '"') this.#fail("key in quotes expected");
+      if (this.#next() !== '"') this.#fail("expected a key in quotes");
       const line = lineAt(this.#text, this.#at);
       const name = this.#string();
-      if (this.#next() !== ":") this.#fail("colon expected");
+      if (this.#next() !== ":") this.#fail("expected a colon");
       this.#at++;
       return { name, line, value: this.#value(depth + 1) };
     });
   }
 
-  /** What stands between brackets; a comma may follow the last. */
+  /** Reads the items up to a closing bracket; a trailing comma is allowed. */
   #list<T>(end: string, read: () => T): T[] {
     const items: T[] = [];
     this.#at++;
     while (this.#next() !== end) {
-      if (this.#next() === "") this.#fail(`${end} expected`);
+      if (this.#next() === "") this.#fail(`expected ${end}`);
       items.push(read());
       const after = this.#next();
       if (after === ",") this.#at++;
-      else if (after !== end) this.#fail(`comma or ${end} expected`);
+      else if (after !== end) this.#fail(`expected a comma or ${end}`);
     }
     this.#at++;
     return items;
   }
 
   #string(): string {
-    return this.#parsed(TEXT, "text without an end") as string;
+    return this.#parsed(STRING, "unterminated string") as string;
   }
 
   #word(): unknown {
-    return this.#parsed(WORD, "value expected");
+    return this.#parsed(WORD, "expected a value");
   }
 
   #parsed(pattern: RegExp, otherwise: string): unknown {
@@ -145,12 +144,12 @@ class Reader {
       return JSON.parse(token);
     } catch (cause) {
       this.#at = start;
-      this.#fail(`${token} is no value`, cause);
+      this.#fail(`invalid value ${token}`, cause);
     }
   }
 
   #fail(reason: string, cause?: unknown): never {
     const line = lineAt(this.#text, this.#at);
-    throw new LineError(line, `no JSON: ${reason}`, { cause });
+    throw new LineError(line, `invalid JSON: ${reason}`, { cause });
   }
 }

@@ -4,31 +4,31 @@ import { encodeSocketAddress } from "../../ffi/sockets/socket_address.ts";
 
 const { sockaddr_in, sockaddr_in6 } = abi.layouts;
 
-/** What the third word of an IPv4-mapped address is (ipv6(7)). */
+/** The third word of an IPv4-mapped address (ipv6(7)). */
 const MAPPED = 0xffff;
 
 /**
- * A numeric address as four words of 32 bits, an IPv4 one as IPv6 maps it
- * (`::ffff:127.0.0.1`): the two spellings are one address.
+ * A numeric address as four words of 32 bits. An IPv4 address has the words of
+ * its IPv4-mapped IPv6 address (`::ffff:127.0.0.1`).
  */
 export interface NumericHost {
-  /** As it was given. */
+  /** As given. */
   readonly text: string;
   /** Most significant first. */
   readonly words: readonly [number, number, number, number];
   /** Whether it is an IPv4 address, in either spelling. */
   readonly isIpv4: boolean;
-  /** Whether it is `0.0.0.0` or `::`, every address of the machine. */
+  /** Whether it is `0.0.0.0` or `::`: every address of the machine. */
   readonly isWildcard: boolean;
 }
 
+/** The rules of a policy read the same address one after another. */
 let last: NumericHost | undefined;
 
 /**
- * Reads a numeric address. The last one is remembered: the rules of a policy
- * look at one address after another.
+ * Reads a numeric address.
  *
- * @throws {SocketAddressError} for a text that is none.
+ * @throws {SocketAddressError} if the text is not a numeric address.
  */
 export function numericHost(text: string): NumericHost {
   if (last?.text === text) return last;

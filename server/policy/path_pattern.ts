@@ -1,10 +1,10 @@
 /**
- * Patterns of paths and of abstract names: `*` stands for any characters but
- * `/`, a segment `**` for any number of segments.
+ * Patterns of paths and of abstract names: `*` matches any characters except
+ * `/`, a segment `**` matches any number of segments.
  *
- * Not `globToRegExp` of @std/path: its `?` and `[!a]` match a `/`, a `)` makes
- * it throw, and what it makes of `**` takes exponential time over an abstract
- * name of many slashes, which any client may ask for.
+ * This is not `globToRegExp` of @std/path: its `?` and `[!a]` match `/`, it
+ * throws for `)`, and its expression for `**` takes exponential time on an
+ * abstract name with many slashes, which any client can send.
  *
  * @module
  */
@@ -13,49 +13,51 @@ import { realPath } from "../../ffi/files/file.ts";
 import { PatternError } from "./pattern_error.ts";
 import type { Effect } from "./policy.ts";
 
-/** Whether a path, or `@name`, matches. */
+/** Whether a path or an `@name` matches. */
 export type PathMatcher = (path: string) => boolean;
 
 /**
- * Reads a pattern. Paths are compared as they really are: a rule that allows
- * does not follow links in its pattern, whoever could make one would widen it.
- * A rule that denies matches where its pattern leads now as well.
+ * Reads a pattern. It is matched against paths without symbolic links. An allow
+ * rule does not follow links in its pattern: a user who can create a link could
+ * widen the rule. A deny rule also matches the path that its pattern leads to.
  *
  * @throws {PatternError} for a path that is not absolute or not canonical, and
- * for wildcards of other kinds.
+ * for other wildcards.
  */
 export function pathPattern(text: string, effect: Effect): PathMatcher {
-  const abstract = text.startsWith("@");
-  if (!abstract && !text.startsWith("/")) {
+  const isAbstract = text.startsWith("@");
+  if (!isAbstract && !text.startsWith("/")) {
     throw new PatternError(
-      `${JSON.stringify(text)} begins neither with / nor with @`,
+      `invalid path ${JSON.stringify(text)}: expected / or @ at the start`,
     );
   }
   const other = /[?[{]/.exec(text)?.[0];
   if (other !== undefined) {
-    throw new PatternError(`${other} is no wildcard here, only * and ** are`);
+    throw new PatternError(
+      `unsupported wildcard ${other}: only * and ** are supported`,
+    );
   }
   const segments = text.slice(1).split("/");
   if (segments.some((each) => each !== "**" && each.includes("**"))) {
     throw new PatternError(
-      "** stands for whole segments: /**/ or /** at the end",
+      "invalid **: it has to be a whole segment, as in /**/ or /** at the end",
     );
   }
-  if (abstract) {
+  if (isAbstract) {
     if (text === "@") throw new PatternError("the abstract name is empty");
     return matcher("@", segments);
   }
   if (segments.some((each) => ["", ".", ".."].includes(each))) {
     throw new PatternError(
-      `the path ${text} is compared as it really is: without ., .. and empty segments`,
+      `invalid path ${text}: remove ., .. and empty segments`,
     );
   }
   const written = matcher("/", segments);
   if (effect === "allow") return written;
   const real = realSegments(segments);
   if (real.join("/") === segments.join("/")) return written;
-  const led = matcher("/", real);
-  return (path) => written(path) || led(path);
+  const resolved = matcher("/", real);
+  return (path) => written(path) || resolved(path);
 }
 
 function matcher(first: "/" | "@", segments: readonly string[]): PathMatcher {
@@ -71,7 +73,7 @@ function matcher(first: "/" | "@", segments: readonly string[]): PathMatcher {
   return (path) => expression.test(path);
 }
 
-/** The same with the links in the directories before the first wildcard followed. */
+/** The segments with links followed in the directories before a wildcard. */
 function realSegments(segments: readonly string[]): string[] {
   const wild = segments.findIndex((each) => each.includes("*"));
   const fixed = wild === -1 ? segments.length - 1 : wild;
@@ -80,7 +82,7 @@ function realSegments(segments: readonly string[]): string[] {
   return [...real, ...segments.slice(fixed)];
 }
 
-/** As far as it exists and can be reached; `""` is the root. */
+/** Follows the links of a path as far as it can be reached; `""` is the root. */
 function realDirectory(path: string): string {
   if (path === "") return "";
   try {

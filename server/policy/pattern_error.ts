@@ -1,4 +1,4 @@
-/** A text that is no pattern of addresses. */
+/** An invalid address pattern. */
 export class PatternError extends Error {
   /** `PatternError`. */
   override readonly name = "PatternError";

@@ -1,67 +1,81 @@
 /**
- * A policy: who may ask the daemon for what.
+ * A policy decides which client may do what.
  *
  * @module
  */
 import type { Address } from "../../address.ts";
 
-/** Who asks, as the kernel recorded it at connect(2): unix(7). */
-export interface Requester {
-  /** The process. */
+/** Credentials of a client, which the kernel recorded at connect(2): unix(7). */
+export interface ClientCredentials {
+  /** Process id. */
   readonly pid: number;
-  /** Its user. */
+  /** User id. */
   readonly uid: number;
-  /** Its group. */
+  /** Group id. */
   readonly gid: number;
-  /** Its supplementary groups. */
+  /** Supplementary group ids. */
   readonly groups: readonly number[];
 }
 
-/** What somebody asks for. */
-export interface Wish {
-  /** Such as `bind`. */
+/** A request as a policy sees it. */
+export interface AccessRequest {
+  /** The method, such as `bind`. */
   readonly method: string;
-  /** Canonical: a numeric host, a path with its directory as it really is. */
+  /** A canonical address: a numeric host, or a path without symbolic links. */
   readonly address?: Address;
-  /** The names of the options that a bind asks for. */
+  /** Names of the options of a `bind`. */
   readonly options?: readonly string[];
 }
 
-/** What a rule does where it matches. */
+/** The decision of a rule that matches. */
 export type Effect = "allow" | "deny";
 
-/** What a policy says to a wish. */
+/** The decision of a policy about a request. */
 export interface Decision {
-  /** Whether it is granted. */
+  /** Whether the request is allowed. */
   readonly allowed: boolean;
-  /** What decided, for log and message: `rule 3 (web)` or `no rule`. */
+  /** The rule that decided, for log and error: `rule 3 (web)` or `no rule`. */
   readonly rule: string;
 }
 
-/** Rules, of which the first that matches decides. */
+/** A list of rules. The first rule that matches decides. */
 export interface Policy {
-  /** The file it was read from. */
+  /** Path of the policy file. */
   readonly path: string;
-  /** What the file said. */
+  /** Text of the policy file. */
   readonly text: string;
-  /** How many rules there are. */
+  /** Number of rules. */
   readonly size: number;
-  /** When it was read, ISO 8601. */
+  /** When the file was read, ISO 8601. */
   readonly loadedAt: string;
   /**
-   * What the first rule that matches says; without one it is denied.
+   * Decides about a request. A request that no rule matches is denied.
    *
-   * @throws {SocketAddressError} for a host that is not numeric.
+   * @throws {SocketAddressError} if the host of the address is not numeric.
    */
-  decide(who: Requester, what: Wish): Decision;
+  decide(client: ClientCredentials, request: AccessRequest): Decision;
 }
 
-/** A file that is no policy. */
+/**
+ * A policy file is invalid. The message is `path:line: reason`. docs/policy.md
+ * describes the format.
+ *
+ * @example
+ * ```ts no-eval
+ * import { loadPolicy, PolicyError } from "jsr:@multibinder/server";
+ *
+ * try {
+ *   loadPolicy("/etc/multibinder/policy.jsonc");
+ * } catch (error) {
+ *   if (error instanceof PolicyError) console.error(error.path, error.line);
+ * }
+ * ```
+ */
 export class PolicyError extends Error {
   /** `PolicyError`. */
   override readonly name = "PolicyError";
 
-  /** `line` of the file at `path` is wrong, counted from 1. */
+  /** An error on `line`, counted from 1, of the file at `path`. */
   constructor(
     readonly path: string,
     readonly line: number,

@@ -1,13 +1,12 @@
 /**
- * Reads policy files. It is loaded only where there is one.
+ * Reads policy files. A daemon without a policy does not load this module.
  *
  * @module
  */
 import { groupId, userId } from "../../ffi/processes/accounts.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { readFile } from "../../ffi/files/file.ts";
-import { type Method, METHODS } from "../../protocol.ts";
-import { isOption } from "../sockets/bind_options.ts";
+import { isBindOption, type Method, METHODS } from "../../protocol.ts";
 import { type AddressMatcher, addressPattern } from "./address_pattern.ts";
 import { type IdRange, IdRanges } from "./id_ranges.ts";
 import { lineAt, LineError, type Located, readJson } from "./located_json.ts";
@@ -16,8 +15,8 @@ import { type Effect, type Policy, PolicyError } from "./policy.ts";
 import { type Rule, RuleList } from "./rule.ts";
 
 const WITH_ADDRESS: readonly Method[] = ["bind", "release"];
-/** Without those that need privileges or reach beyond the socket. */
-const USUAL_OPTIONS: readonly string[] = [
+/** Options that neither need privileges nor affect more than the socket. */
+const DEFAULT_OPTIONS: readonly string[] = [
   "backlog",
   "reuse_port",
   "defer_accept",
@@ -35,13 +34,13 @@ const KEYS: readonly string[] = [
   "options",
   "decision",
 ];
-/** The largest number: chown(2) and its like take the next one for nobody. */
+/** The largest id: chown(2) takes the next number for "leave as it is". */
 const MAX_ID = 0xfffffffe;
 
 /**
- * Reads the policy in a file.
+ * Reads a policy file.
  *
- * @throws {PolicyError} for a file that is none.
+ * @throws {PolicyError} if the file is not a policy.
  * @throws {OsError} ENOENT, EACCES, ...
  */
 export function readPolicy(path: string): Policy {
@@ -55,15 +54,15 @@ export function readPolicy(path: string): Policy {
     if (!(error instanceof TypeError)) throw error;
     const text = new TextDecoder().decode(bytes);
     const line = lineAt(text, text.indexOf("\ufffd"));
-    throw new PolicyError(path, line, "no UTF-8", { cause: error });
+    throw new PolicyError(path, line, "invalid UTF-8", { cause: error });
   }
 }
 
 /**
- * Reads a policy that was read from `path` before. The names of users and
- * groups become numbers now.
+ * Parses the text of the policy file at `path` and looks up the names of users
+ * and groups.
  *
- * @throws {PolicyError} for a text that is none.
+ * @throws {PolicyError} if the text is not a policy.
  */
 export function parsePolicy(text: string, path: string): Policy {
   try {
@@ -75,28 +74,30 @@ export function parsePolicy(text: string, path: string): Policy {
 }
 
 function readRules(root: Located): Rule[] {
-  const what = "a policy";
-  const { rules } = membersOf(root, what, ["rules"]);
+  const { rules } = membersOf(root, "policy", ["rules"]);
   if (rules === undefined) {
-    throw new LineError(root.line, 'a policy is { "rules": [...] }');
+    throw new LineError(
+      root.line,
+      'invalid policy: expected { "rules": [...] }',
+    );
   }
   return itemsOf(rules, "rules").map(readRule);
 }
 
 function readRule(value: Located): Rule {
   const { name, user, group, methods, addresses, options, decision } =
-    membersOf(value, "a rule", KEYS);
+    membersOf(value, "rule", KEYS);
   const effect = decision === undefined
     ? "allow"
     : oneOf<Effect>(decision, ["allow", "deny"], "decision");
-  const usualMethods = addresses === undefined ? METHODS : WITH_ADDRESS;
+  const defaultMethods = addresses === undefined ? METHODS : WITH_ADDRESS;
   return {
     name: name && readName(name),
     effect,
     users: user && readAccounts(user, "user", userId),
     groups: group && readAccounts(group, "group", groupId),
     methods: new Set(
-      methods === undefined ? usualMethods : readMethods(methods),
+      methods === undefined ? defaultMethods : readMethods(methods),
     ),
     addresses: addresses && readAddresses(addresses, effect),
     options: readOptions(options),
@@ -105,7 +106,7 @@ function readRule(value: Located): Rule {
 
 function readName(value: Located): string {
   const name = stringOf(value, "name");
-  if (name === "") throw new LineError(value.line, "name is empty");
+  if (name === "") throw new LineError(value.line, "invalid name: it is empty");
   return name;
 }
 
@@ -114,7 +115,9 @@ function readAccounts(
   kind: "user" | "group",
   numberOf: (name: string) => number | undefined,
 ): IdRanges {
-  const accounts = value.type === "array" ? someOf(value, kind) : [value];
+  const accounts = value.type === "array"
+    ? nonEmptyItemsOf(value, kind)
+    : [value];
   return new IdRanges(
     accounts.map((each) => readAccount(each, kind, numberOf)),
   );
@@ -130,13 +133,13 @@ function readAccount(
   if (typeof value !== "string" && typeof value !== "number") {
     throw new LineError(
       line,
-      `${kind} is a name, a number, a range "1000-1999", or an array of them`,
+      `invalid ${kind}: expected a name, a number, a range "1000-1999" or an array of them`,
     );
   }
   const range = /^(\d+)-(\d+)$/.exec(String(value));
   const digits = /^\d+$/.test(String(value));
   if (typeof value === "string" && range === null && !digits) {
-    const id = named(value, kind, numberOf, line);
+    const id = accountId(value, kind, numberOf, line);
     return { from: id, to: id };
   }
   const from = Number(range === null ? value : range[1]);
@@ -144,15 +147,18 @@ function readAccount(
   if (
     ![from, to].every((id) => Number.isInteger(id) && id >= 0 && id <= MAX_ID)
   ) {
-    throw new LineError(line, `${kind} ${value} is not within 0 to ${MAX_ID}`);
+    throw new LineError(
+      line,
+      `invalid ${kind} ${value}: expected 0 to ${MAX_ID}`,
+    );
   }
   if (from > to) {
-    throw new LineError(line, `the range ${value} of ${kind}s is empty`);
+    throw new LineError(line, `invalid ${kind} range ${value}: it is empty`);
   }
   return { from, to };
 }
 
-function named(
+function accountId(
   name: string,
   kind: "user" | "group",
   numberOf: (name: string) => number | undefined,
@@ -166,17 +172,17 @@ function named(
     throw new LineError(line, cause.message, { cause });
   }
   if (id !== undefined) return id;
-  throw new LineError(line, `there is no ${kind} ${JSON.stringify(name)}`);
+  throw new LineError(line, `${kind} ${JSON.stringify(name)} does not exist`);
 }
 
 function readMethods(value: Located): Method[] {
-  return someOf(value, "methods").map((each) =>
+  return nonEmptyItemsOf(value, "methods").map((each) =>
     oneOf(each, METHODS, "methods")
   );
 }
 
 function readAddresses(value: Located, effect: Effect): AddressMatcher[] {
-  return someOf(value, "addresses").map((each) => {
+  return nonEmptyItemsOf(value, "addresses").map((each) => {
     try {
       return addressPattern(stringOf(each, "addresses"), effect);
     } catch (cause) {
@@ -189,14 +195,14 @@ function readAddresses(value: Located, effect: Effect): AddressMatcher[] {
 function readOptions(
   value: Located | undefined,
 ): ReadonlySet<string> | undefined {
-  if (value === undefined) return new Set(USUAL_OPTIONS);
+  if (value === undefined) return new Set(DEFAULT_OPTIONS);
   if (value.type === "scalar" && value.value === "*") return undefined;
-  const names = someOf(value, "options").map((each) => {
+  const names = nonEmptyItemsOf(value, "options").map((each) => {
     const name = stringOf(each, "options");
-    if (name === "*" || name === "device" || isOption(name)) return name;
+    if (name === "*" || (isBindOption(name) && name !== "v6only")) return name;
     throw new LineError(
       each.line,
-      `there is no option ${JSON.stringify(name)}`,
+      `unknown option ${JSON.stringify(name)}`,
     );
   });
   return names.includes("*") ? undefined : new Set(names);
@@ -208,7 +214,7 @@ function membersOf(
   keys: readonly string[],
 ): Partial<Record<string, Located>> {
   if (value.type !== "object") {
-    throw new LineError(value.line, `${what} is an object`);
+    throw new LineError(value.line, `invalid ${what}: expected an object`);
   }
   const found = new Map<string, Located>();
   for (const { name, line, value: member } of value.members) {
@@ -216,10 +222,10 @@ function membersOf(
     if (!keys.includes(name)) {
       throw new LineError(
         line,
-        `${what} has no ${key}, only ${keys.join(", ")}`,
+        `unknown key ${key} of a ${what}: expected ${keys.join(", ")}`,
       );
     }
-    if (found.has(name)) throw new LineError(line, `${key} is there twice`);
+    if (found.has(name)) throw new LineError(line, `duplicate key ${key}`);
     found.set(name, member);
   }
   return Object.fromEntries(found);
@@ -227,20 +233,23 @@ function membersOf(
 
 function itemsOf(value: Located, what: string): readonly Located[] {
   if (value.type === "array") return value.items;
-  throw new LineError(value.line, `${what} is an array`);
+  throw new LineError(value.line, `invalid ${what}: expected an array`);
 }
 
-function someOf(value: Located, what: string): readonly Located[] {
+function nonEmptyItemsOf(value: Located, what: string): readonly Located[] {
   const items = itemsOf(value, what);
   if (items.length > 0) return items;
-  throw new LineError(value.line, `${what} is empty: it would match nothing`);
+  throw new LineError(
+    value.line,
+    `invalid ${what}: the array is empty and would match nothing`,
+  );
 }
 
 function stringOf(value: Located, what: string): string {
   if (value.type === "scalar" && typeof value.value === "string") {
     return value.value;
   }
-  throw new LineError(value.line, `${what} takes text in quotes`);
+  throw new LineError(value.line, `invalid ${what}: expected text in quotes`);
 }
 
 function oneOf<T extends string>(
@@ -253,6 +262,8 @@ function oneOf<T extends string>(
   if (found !== undefined) return found;
   throw new LineError(
     value.line,
-    `${what} takes ${known.join(", ")}, not ${JSON.stringify(text)}`,
+    `invalid ${what} ${JSON.stringify(text)}: expected one of ${
+      known.join(", ")
+    }`,
   );
 }

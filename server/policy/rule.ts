@@ -1,34 +1,40 @@
 import { type Address, hasHost } from "../../address.ts";
 import type { AddressMatcher } from "./address_pattern.ts";
 import type { IdRanges } from "./id_ranges.ts";
-import type { Decision, Effect, Policy, Requester, Wish } from "./policy.ts";
+import type {
+  AccessRequest,
+  ClientCredentials,
+  Decision,
+  Effect,
+  Policy,
+} from "./policy.ts";
 
-/** One rule; what is undefined matches everything. */
+/** A rule; an undefined field matches everything. */
 export interface Rule {
-  /** For log and messages. */
+  /** For the log and errors. */
   readonly name: string | undefined;
   readonly effect: Effect;
   readonly users: IdRanges | undefined;
   readonly groups: IdRanges | undefined;
   readonly methods: ReadonlySet<string>;
-  /** Made for the rule's effect. */
+  /** Matchers for the effect of the rule. */
   readonly addresses: readonly AddressMatcher[] | undefined;
-  /** What a bind may ask for. */
+  /** Options that a `bind` may have. */
   readonly options: ReadonlySet<string> | undefined;
 }
 
 const NO_RULE: Decision = Object.freeze({ allowed: false, rule: "no rule" });
 
-/** Rules in the order they are tried. */
+/** A policy made of rules. The first rule that matches decides. */
 export class RuleList implements Policy {
   readonly path: string;
   readonly text: string;
   readonly loadedAt: string;
   readonly #rules: readonly Rule[];
-  /** What each rule says where it matches. */
+  /** The decision of each rule. */
   readonly #decisions: readonly Decision[];
 
-  /** `text` is what the file at `path` said. */
+  /** `text` is the text of the file at `path`. */
   constructor(path: string, text: string, rules: readonly Rule[]) {
     this.path = path;
     this.text = text;
@@ -46,29 +52,36 @@ export class RuleList implements Policy {
     return this.#rules.length;
   }
 
-  decide(who: Requester, what: Wish): Decision {
+  decide(client: ClientCredentials, request: AccessRequest): Decision {
     for (let at = 0; at < this.#rules.length; at++) {
-      if (matches(this.#rules[at]!, who, what)) return this.#decisions[at]!;
+      if (matches(this.#rules[at]!, client, request)) {
+        return this.#decisions[at]!;
+      }
     }
     return NO_RULE;
   }
 }
 
-function matches(rule: Rule, who: Requester, what: Wish): boolean {
-  if (!rule.methods.has(what.method)) return false;
-  if (rule.users !== undefined && !rule.users.has(who.uid)) return false;
-  if (rule.groups !== undefined && !isMember(who, rule.groups)) return false;
-  const { method } = what;
+function matches(
+  rule: Rule,
+  client: ClientCredentials,
+  request: AccessRequest,
+): boolean {
+  const { method, address } = request;
+  if (!rule.methods.has(method)) return false;
+  if (rule.users !== undefined && !rule.users.has(client.uid)) return false;
+  if (rule.groups !== undefined && !isMember(client, rule.groups)) return false;
   if (method !== "bind" && method !== "release") return true;
-  if (!matchesAddress(rule, what.address)) return false;
+  if (!matchesAddress(rule, address)) return false;
   return method !== "bind" || rule.effect === "deny" ||
-    permits(rule.options, what);
+    permits(rule.options, request);
 }
 
-function isMember({ gid, groups }: Requester, of: IdRanges): boolean {
-  if (of.has(gid)) return true;
-  for (const group of groups) if (of.has(group)) return true;
-  return false;
+function isMember(
+  { gid, groups }: ClientCredentials,
+  members: IdRanges,
+): boolean {
+  return members.has(gid) || groups.some((group) => members.has(group));
 }
 
 function matchesAddress(
@@ -76,7 +89,7 @@ function matchesAddress(
   address: Address | undefined,
 ): boolean {
   if (addresses === undefined) return true;
-  // What nobody can look at is not allowed.
+  // Without an address a rule cannot be checked: the request is not allowed.
   if (address === undefined) return effect === "deny";
   for (const matcher of addresses) if (matcher(address)) return true;
   return false;
@@ -84,7 +97,7 @@ function matchesAddress(
 
 function permits(
   permitted: ReadonlySet<string> | undefined,
-  { address, options }: Wish,
+  { address, options }: AccessRequest,
 ): boolean {
   if (permitted === undefined) return true;
   if (

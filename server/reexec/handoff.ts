@@ -1,6 +1,5 @@
 /**
- * Replacing the program: everything the daemon holds goes to the next
- * generation, which takes it in.
+ * Hands the daemon's sockets and clients to the next generation.
  *
  * @module
  */
@@ -8,14 +7,13 @@ import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { Descriptor } from "../../ffi/files/descriptor.ts";
 import { memoryFile } from "../../ffi/files/file.ts";
 import { setAllCloseOnExec } from "../../ffi/processes/process.ts";
-import { DEFAULT_BACKLOG } from "../../protocol.ts";
+import { DEFAULT_BACKLOG, hasBacklog } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
-import { hasBacklog } from "../sockets/bind_options.ts";
 import { type Bind, BindTable } from "../sockets/bind_table.ts";
 import { Connection, idsOf } from "../daemon/connection.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
-import { executeWith } from "./inheritance.ts";
+import { executeWith } from "./inherited_state.ts";
 import { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import {
   type BindRecord,
@@ -27,12 +25,10 @@ import {
 } from "./state.ts";
 
 /**
- * Becomes a fresh copy of this program, under the same PID, that goes on with
- * everything this one holds. Signals that come meanwhile stay pending: they
- * are blocked (signals.ts). Returns only by throwing.
+ * Executes this program again, under the same PID and with the same state.
+ * Signals stay pending during the exec, because they are blocked (signals.ts).
  *
- * @throws {OsError} when the program cannot be executed; then this one goes on
- * as if nothing had been tried.
+ * @throws {OsError} if the program cannot be executed; then nothing has changed.
  */
 export function replaceProgram(daemon: Daemon): never {
   const state = stateOf(daemon);
@@ -41,7 +37,7 @@ export function replaceProgram(daemon: Daemon): never {
   return executeWith(state, { fd: memory.fd, attempt: 1 });
 }
 
-/** Everything a daemon holds, as the next generation reads it. */
+/** The state of a daemon, for the next generation. */
 export function stateOf(daemon: Daemon): StateRecord {
   const { control, binds, clients, origin } = daemon;
   return {
@@ -63,8 +59,8 @@ export function stateOf(daemon: Daemon): StateRecord {
 }
 
 /**
- * What has its default is left out: the gap of a re-exec with many binds is
- * made of this text.
+ * Describes a bind. Fields with default values are omitted: with many binds the
+ * length of this text determines how long a re-exec takes.
  */
 function bindRecord(bind: Bind): BindRecord {
   const { address, file, options: { backlog, ...options } } = bind;
@@ -103,17 +99,17 @@ function clientState(connection: Connection): ClientState {
     unsent: queued.map((outgoing) => ({
       bytes: outgoing.bytes.toBase64(),
       descriptors: outgoing.sockets.map(({ fd }) => fd),
-      // An older release has to be told.
+      // Older releases do not read the ids from the bytes.
       ...(outgoing.sockets.length > 0 && { ids: idsOf(outgoing) }),
     })),
   };
 }
 
 /**
- * A daemon that goes on where the last generation stopped. `prepare` has it
- * before the first client is answered.
+ * Creates a daemon from the state of the previous generation. `prepare` is
+ * called before the first client is answered.
  *
- * @throws {OsError} when the state names a descriptor that is not open.
+ * @throws {OsError} if the state names a descriptor that is not open.
  */
 export function adoptState(
   state: State,
@@ -142,14 +138,14 @@ export function adoptState(
   return daemon;
 }
 
-/** The socket of a number, which an unsent answer still has to carry. */
+/** Finds the sockets of unsent answers by the numbers of their descriptors. */
 function socketsByNumber(binds: BindTable): (fd: number) => SharedDescriptor {
   let sockets: Map<number, SharedDescriptor> | undefined;
   return (fd) => {
     sockets ??= new Map(Array.from(binds, ({ socket }) => [socket.fd, socket]));
     const held = sockets.get(fd);
     if (held !== undefined) return held.retain();
-    // It was released meanwhile: this answer is its last owner.
+    // The bind was released: the unsent answer is its last owner.
     const released = new SharedDescriptor(new Descriptor(fd));
     sockets.set(fd, released);
     return released;

@@ -7,57 +7,62 @@ import {
   type RequestId,
   type WireOptions,
 } from "../../protocol.ts";
-import type { HandOver } from "../sockets/bind_table.ts";
+import type { LastPeer } from "../sockets/bind_table.ts";
 
 /**
- * What one generation of the daemon hands to the next: every descriptor by
- * its number, which an exec keeps. A newer release may add fields, which an
- * older one passes over; a field that is missing has its default. `format`
- * changes only when that is not enough.
+ * The state that a generation of the daemon hands to the next. Descriptors are
+ * numbers, which an exec preserves. A newer release may add fields, which an
+ * older release ignores; a missing field has its default. `format` changes only
+ * if that is not enough.
  */
 export interface State {
   format: 1;
-  /** Of the release that wrote it. */
+  /** Version of the release that wrote the state. */
   version: string;
-  /** Of the generation that wrote it. */
+  /** Number of the generation that wrote the state. */
   generation: number;
+  /** Start of the first generation, ISO 8601. */
   started_at: string;
-  /** `file` is missing where the service manager made the socket. */
+  /** `file` is missing if the service manager created the socket. */
   control: { fd: number; path: string; file?: FileIdentity };
   binds: BindState[];
   clients: ClientState[];
-  /** The text of the policy in force, where there is one. */
+  /** Text of the policy in force. */
   policy?: string | undefined;
 }
 
 /**
- * A held socket, with a host and a port or with a path. Times are in ms since
+ * A held socket, which has a host and a port or a path. Times are in ms since
  * 1970.
  */
 export interface BindState {
   fd: number;
-  /** Default: `tcp`. */
+  /** @default "tcp", or "unix" with a path */
   kind: Kind;
-  /** In its canonical form. */
+  /** Canonical. */
   host?: string | undefined;
   port?: number | undefined;
-  /** Default: true. */
+  /** @default true */
   v6only: boolean;
   device?: string | undefined;
-  /** In its canonical form. */
+  /** Canonical. */
   path?: string | undefined;
   /** The file at the path. */
   file?: FileIdentity | undefined;
-  /** Default: 1000; null where it is not known. */
+  /**
+   * Null if it is not known.
+   *
+   * @default 1000
+   */
   backlog: number | null;
   /** The other options. */
   options?: WireOptions | undefined;
   bound_at: number;
   handed_out: number;
-  last_peer?: HandOver | undefined;
+  last_peer?: LastPeer | undefined;
 }
 
-/** A held socket as it is written: what has its default is left out. */
+/** A held socket as it is written: fields with default values are omitted. */
 export type BindRecord =
   & Pick<BindState, "fd">
   & { [Field in keyof BindState]?: BindState[Field] | undefined };
@@ -68,15 +73,19 @@ export type StateRecord = Omit<State, "binds"> & { binds: BindRecord[] };
 /** A connected client. */
 export interface ClientState {
   fd: number;
-  /** It shut its side: what it sent is all there will be. */
+  /** Whether the client has shut down its side: no request follows. */
   ended: boolean;
-  /** Bytes of requests that are not answered, in base64. */
+  /** Received bytes of unanswered requests, in base64. */
   received: string;
-  /** Answers that have not gone, in base64, and what goes with each. */
+  /** Unsent answers, in base64, with their descriptors. */
   unsent: {
     bytes: string;
     descriptors: number[];
-    /** Of the requests it answers. Default: null. */
+    /**
+     * Ids of the answered requests.
+     *
+     * @default null
+     */
     ids?: RequestId | RequestId[] | undefined;
   }[];
 }
@@ -87,13 +96,13 @@ export class StateError extends Error {
   override readonly name = "StateError";
 }
 
-/** The bytes of a state. */
+/** Encodes a state. */
 export function encodeState(state: StateRecord): Uint8Array<ArrayBuffer> {
   return encodeMessage(state);
 }
 
 /**
- * Reads a state of this release or another.
+ * Decodes a state of this or another release.
  *
  * @throws {StateError} naming what is missing.
  */
@@ -102,23 +111,25 @@ export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
   try {
     decoded = decodeMessage(bytes);
   } catch (cause) {
-    throw new StateError("the state is not JSON", { cause });
+    throw new StateError("invalid state: not JSON", { cause });
   }
-  if (!isObject(decoded)) throw new StateError("the state is no object");
+  if (!isObject(decoded)) throw new StateError("invalid state: not an object");
   const state = decoded as Partial<State>;
   const { format }: { format?: unknown } = state;
   if (format !== 1) {
     const found = typeof format === "number" ? `format ${format}` : "no format";
-    throw new StateError(`the state has ${found}, not 1`);
+    throw new StateError(`unsupported state: ${found}, expected format 1`);
   }
   const { control } = state;
   if (
     typeof control?.fd !== "number" || typeof control.path !== "string"
   ) {
-    throw new StateError("the state names no control socket");
+    throw new StateError("invalid state: missing control socket");
   }
   if (control.file !== undefined && !isObject(control.file)) {
-    throw new StateError("the state's control socket has no file");
+    throw new StateError(
+      "invalid state: file of the control socket is not an object",
+    );
   }
   return {
     format: 1,
@@ -139,22 +150,22 @@ function isObject(value: unknown): value is object {
 function listOf<T>(list: T[] | undefined, what: string): T[] {
   if (list === undefined) return [];
   if (Array.isArray(list) && list.every(isObject)) return list;
-  throw new StateError(`the ${what} of the state are no list of objects`);
+  throw new StateError(`invalid state: ${what} is not an array of objects`);
 }
 
 function descriptorOf(given: { fd?: number }, what: string): number {
   if (typeof given.fd !== "number") {
-    throw new StateError(`${what} of the state has no descriptor`);
+    throw new StateError(`invalid state: ${what} has no descriptor`);
   }
   return given.fd;
 }
 
-/** Fills in what is missing; there may be thousands, so nothing is copied. */
+/** Adds default values in place: a state may have thousands of binds. */
 function bindState(given: Partial<BindState>): BindState {
   const hasHost = typeof given.host === "string" &&
     typeof given.port === "number";
   if (!hasHost && typeof given.path !== "string") {
-    throw new StateError("a bind of the state has no address");
+    throw new StateError("invalid state: a bind has no address");
   }
   descriptorOf(given, "a bind");
   given.kind ??= hasHost ? "tcp" : "unix";

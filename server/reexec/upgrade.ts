@@ -8,73 +8,74 @@ import { reasonOf } from "../log/internal_errors.ts";
 import { encodeState } from "./state.ts";
 import { checkNewVersion, mayCheck } from "./version_check.ts";
 
-/** What an upgrade tells others. */
+/** Is notified of upgrades. */
 export interface UpgradeObserver {
-  /** It begins. */
+  /** An upgrade begins. */
   began(): void;
-  /** It came to nothing: this generation goes on. */
+  /** An upgrade failed: this generation continues to serve. */
   abandoned(): void;
 }
 
-/** Deno that starts opens so many descriptors, and panics where it cannot. */
-const STARTING_DENO = 32;
+/** Deno opens this many descriptors at its start, and panics if it cannot. */
+const STARTUP_DESCRIPTORS = 32;
 
 /**
- * Upgrades of the daemon, one at a time: the new version is checked beside the
- * old one where that is permitted, then takes its place.
+ * Upgrades the daemon, once at a time. The new version is checked beside the
+ * old one if `--allow-run` permits it, then replaces it.
  */
 export class Upgrade {
   readonly #daemon: Daemon;
   readonly #observer: UpgradeObserver;
-  #underWay = false;
-  #again = false;
+  #isRunning = false;
+  /** An upgrade is requested for which no check has begun. */
+  #isRequested = false;
 
-  /** Upgrades `daemon`. */
   constructor(daemon: Daemon, observer: UpgradeObserver) {
     this.#daemon = daemon;
     this.#observer = observer;
-    // A link that started us is recognised only while it still leads to us.
+    // Called early: executable() recognises a link that started this program
+    // only while it still leads to it.
     const program = executable();
     if (daemon.origin.generation === 1 && !mayCheck()) {
-      daemon.log.warn("a new version is not checked before it takes over", {
+      daemon.log.warn("new versions are not checked before a re-exec", {
         remedy: `--allow-run=${program}`,
       });
     }
   }
 
   /**
-   * Begins an upgrade. A request while one is under way has the check begin
-   * anew: what was checked may not be the newest code any more.
+   * Begins an upgrade. A request during an upgrade restarts the check, because
+   * the checked code may be outdated.
    */
   async request(): Promise<void> {
-    this.#again = true;
-    if (this.#underWay) return;
-    this.#underWay = true;
+    this.#isRequested = true;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
     this.#observer.began();
     const failure = await this.#attempt().catch(reasonOf);
-    this.#underWay = false;
-    // The daemon was ended meanwhile, and the check with it.
+    this.#isRunning = false;
+    // The daemon was stopped, and the check with it.
     if (failure === undefined) return;
     this.#observer.abandoned();
-    this.#daemon.log.error("upgrade abandoned, this generation goes on", {
+    this.#daemon.log.error("upgrade abandoned", {
       reason: failure,
     });
   }
 
   async #attempt(): Promise<string | undefined> {
     const { signal } = this.#daemon;
-    while (this.#again && mayCheck() && !signal.aborted) {
-      this.#again = false;
+    while (this.#isRequested && mayCheck() && !signal.aborted) {
+      this.#isRequested = false;
       const state = encodeState(stateOf(this.#daemon));
       const failure = await checkNewVersion(state, signal);
-      // A request that came meanwhile may be for a version that was mended.
-      if (failure !== undefined && !signal.aborted && !this.#again) {
+      // A request during the check may be for a corrected version.
+      if (failure !== undefined && !signal.aborted && !this.#isRequested) {
         return failure;
       }
     }
     try {
-      if (!canOpen(STARTING_DENO)) {
-        return `Deno needs ${STARTING_DENO} descriptors to start, and the limit is ${descriptorLimit().soft}`;
+      if (!canOpen(STARTUP_DESCRIPTORS)) {
+        return `Deno needs ${STARTUP_DESCRIPTORS} descriptors to start, and the limit is ${descriptorLimit().soft}`;
       }
       if (!signal.aborted) replaceProgram(this.#daemon);
     } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * The check of a new version before it replaces the old one: the very command
- * line that is about to be executed is started beside the daemon, loads all
- * its modules, reads a copy of the state, says so and exits.
+ * Checks a new version before it replaces the old one. The same command line is
+ * started beside the daemon, loads its modules, reads a copy of the state, prints
+ * a line and exits.
  *
  * @module
  */
@@ -13,37 +13,38 @@ import {
 } from "../../ffi/processes/process.ts";
 import { decodeState } from "./state.ts";
 
-/** Set for a program that is only checked. */
+/** Set to 1 for a program that is only checked. */
 const CHECK_VARIABLE = "MULTIBINDER_CHECK";
 
 /**
- * What a program that passed has said. An exit status of 0 alone is no proof:
- * an empty file has it, too.
+ * The line that a checked program prints. Exit status 0 is not sufficient: an
+ * empty module exits with 0 too.
  */
-const VERDICT = "multibinder check passed";
+const PASSED = "multibinder check passed";
 
-/** How long a new version may take to load and read the state, in ms. */
-const PATIENCE = 15_000;
+/** Time that a new version has to load and to read the state, in ms. */
+const CHECK_TIMEOUT = 15_000;
 
-/** So much of what a failed check wrote goes into the log, in characters. */
-const REPORTED = 4_000;
+/** Length of the output of a failed check that is logged, in characters. */
+const MAX_OUTPUT = 4_000;
 
-/** Whether this process is a new version that is only checked. */
+/** Whether this process is a new version that is being checked. */
 export function isCheck(): boolean {
   return environmentVariable(CHECK_VARIABLE) === "1";
 }
 
 /**
- * Reads the state on standard input; the verdict for standard output.
+ * Reads the state from standard input.
  *
- * @throws {StateError} when this release cannot go on with that state.
+ * @returns the line for standard output
+ * @throws {StateError} if this release cannot read the state.
  */
-export function passCheck(): string {
+export function runCheck(): string {
   decodeState(readAll(0));
-  return VERDICT;
+  return PASSED;
 }
 
-/** Whether Deno lets us start the program we would become. */
+/** Whether Deno permits the daemon to start the new version. */
 export function mayCheck(): boolean {
   const command = executable();
   return Deno.permissions.querySync({ name: "run", command }).state ===
@@ -51,16 +52,17 @@ export function mayCheck(): boolean {
 }
 
 /**
- * Checks the program that a re-exec would start, with a copy of the state.
+ * Runs the program that a re-exec would execute, with a copy of the state.
+ * Aborting kills it.
  *
- * @returns why it failed, or `undefined` when it passed. Aborting ends it.
+ * @returns why the check failed, or `undefined` if it passed
  */
 export async function checkNewVersion(
   state: Uint8Array<ArrayBuffer>,
   abort: AbortSignal,
 ): Promise<string | undefined> {
-  const late = AbortSignal.timeout(PATIENCE);
-  const end = AbortSignal.any([late, abort]);
+  const timeout = AbortSignal.timeout(CHECK_TIMEOUT);
+  const end = AbortSignal.any([timeout, abort]);
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(executable(), {
@@ -71,34 +73,34 @@ export async function checkNewVersion(
       stderr: "piped",
     }).spawn();
   } catch (error) {
-    return `it cannot be started: ${error}`;
+    return `the new version cannot be started: ${error}`;
   }
   const kill = () => {
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // The child has already exited.
     }
   };
   end.addEventListener("abort", kill);
-  const streams = [new LastWords(child.stdout), new LastWords(child.stderr)];
+  const streams = [new OutputTail(child.stdout), new OutputTail(child.stderr)];
   feed(child.stdin, state);
   const { success, code, signal } = await child.status;
   end.removeEventListener("abort", kill);
   const [output, errors] = await Promise.all(
     streams.map((stream) => stream.text()),
   );
-  if (success && output!.includes(VERDICT)) return undefined;
+  if (success && output!.includes(PASSED)) return undefined;
   const written = (errors!.trim() === "" ? output!.trim() : errors!.trim())
-    .slice(-REPORTED);
-  return `${howItEnded(late, code, signal)}: ${written || "it wrote nothing"}`;
+    .slice(-MAX_OUTPUT);
+  return `${endOf(timeout, code, signal)}: ${written || "no output"}`;
 }
 
-/** How long a stream may go on when the program has ended, in ms. */
-const LINGERING = 200;
+/** Time to wait for the end of the output after the child has exited, in ms. */
+const OUTPUT_TIMEOUT = 200;
 
-/** The end of what a program writes, read without end. */
-class LastWords {
+/** Reads all output of a program and keeps the end of it. */
+class OutputTail {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
   readonly #end: Promise<void>;
   #bytes = new Uint8Array(0);
@@ -114,32 +116,34 @@ class LastWords {
         const all = new Uint8Array(this.#bytes.length + each.value.length);
         all.set(this.#bytes);
         all.set(each.value, this.#bytes.length);
-        this.#bytes = all.slice(-REPORTED);
+        this.#bytes = all.slice(-MAX_OUTPUT);
       }
     } catch {
-      // Nothing more can be read of it.
+      // The output read so far is enough.
     }
   }
 
-  /** A child that has inherited the stream is not waited for. */
+  /** The kept output. Does not wait for other processes that hold the stream. */
   async text(): Promise<string> {
-    const timer = setTimeout(() => this.#reader.cancel(), LINGERING);
+    const timer = setTimeout(() => this.#reader.cancel(), OUTPUT_TIMEOUT);
     await this.#end;
     clearTimeout(timer);
     return new TextDecoder().decode(this.#bytes);
   }
 }
 
-function howItEnded(
-  late: AbortSignal,
+function endOf(
+  timeout: AbortSignal,
   code: number,
   signal: Deno.Signal | null,
 ): string {
-  if (late.aborted) return `it did not end within ${PATIENCE} ms`;
-  if (signal !== null) return `it was ended by ${signal}`;
+  if (timeout.aborted) {
+    return `the new version did not exit within ${CHECK_TIMEOUT} ms`;
+  }
+  if (signal !== null) return `the new version was killed by ${signal}`;
   return code === 0
-    ? "it exited without reading the state"
-    : `it exited with status ${code}`;
+    ? "the new version exited without reading the state"
+    : `the new version exited with status ${code}`;
 }
 
 async function feed(
@@ -151,6 +155,6 @@ async function feed(
     await writer.write(state);
     await writer.close();
   } catch {
-    // It ended before it read everything; how it ended says why.
+    // The child exited before it read the whole state: its status says why.
   }
 }

@@ -16,16 +16,14 @@ import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import { type BindContext, handOver } from "./bind_method.ts";
 import type { PendingRequest } from "./pending_request.ts";
 
-/** The answer to one message, ready to be sent. */
+/** An encoded answer to one message. */
 export interface Reply {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /**
-   * The sockets that go with it, in order. The sender releases each of them.
-   */
+  /** Sockets to send with it, in order. The sender releases each of them. */
   readonly sockets: readonly SharedDescriptor[];
 }
 
-/** Answers requests that have been performed, as one message. */
+/** Answers performed requests in one message. */
 export function replyTo(
   requests: readonly PendingRequest[],
   isBatch: boolean,
@@ -43,12 +41,12 @@ export function replyTo(
   return { bytes: encodeMessage(message), sockets };
 }
 
-/** A reply that is sent without a request. */
+/** A reply to a client that has sent no valid request. */
 export function errorReply(id: RequestId, error: RequestError): Reply {
   return { bytes: encodeMessage(errorAnswer(id, error)), sockets: [] };
 }
 
-/** The answer of a request that failed. */
+/** The answer to a failed request. */
 export function errorAnswer(id: RequestId, error: RequestError): Answer {
   return { jsonrpc: "2.0", id, error: errorObject(error) };
 }
@@ -70,7 +68,7 @@ function answerTo(request: PendingRequest, context: BindContext): Answer {
   }
 }
 
-/** Logs and counts the error of a request: the error to answer with. */
+/** Logs and counts the error of a request. Returns the error for the answer. */
 function reportError(
   request: PendingRequest,
   error: unknown,
@@ -85,14 +83,14 @@ function reportError(
     );
   }
   const { code, message: reason } = known;
-  // A denial has its audit line already.
+  // Authorization has already logged a denial.
   if (code === ErrorCode.DENIED) counters.refused.denied++;
-  else log.info("refused", { code, reason, ...requester(request) });
+  else log.info("request failed", { code, reason, ...origin(request) });
   return known;
 }
 
-/** The method and the client, as far as they are known. */
-function requester(
+/** The method and the client, if they are known. */
+function origin(
   { method, client }: PendingRequest,
 ): Record<string, unknown> {
   const what = method === undefined ? {} : { method };

@@ -6,8 +6,8 @@ import type { PendingRequest } from "./pending_request.ts";
 import { perform, type RequestContext } from "./perform.ts";
 
 /**
- * Performs the requests of a batch. Its binds are all or nothing: if one fails,
- * the others are undone. No other request comes between them.
+ * Performs the requests of a batch, with no other request in between. Its binds
+ * are all or nothing: if one fails, the others are undone.
  */
 export function performBatch(
   requests: readonly PendingRequest[],
@@ -30,12 +30,12 @@ function undo(
   try {
     undoBind(request.state.grant, binds);
   } catch (error) {
-    // The other binds have to be undone too.
+    // Continue: the other binds have to be undone too.
     logInternalError(log, error);
   }
   const error = new RequestError(
     ErrorCode.COULD_NOT_BIND,
-    "Could not bind: another bind of the batch failed, and it is all or nothing",
+    "Could not bind: another bind of the batch failed",
     { undone: true },
   );
   request.state = { name: "failed", error };

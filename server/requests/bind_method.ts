@@ -6,10 +6,11 @@ import type { Peer } from "../../ffi/sockets/socket.ts";
 import {
   DEFAULT_BACKLOG,
   ErrorCode,
+  hasBacklog,
   type WireOptions,
 } from "../../protocol.ts";
 import type { Authorization, Client } from "../policy/authorization.ts";
-import { changedOptions, hasBacklog } from "../sockets/bind_options.ts";
+import { changedOptions } from "../sockets/bind_options.ts";
 import {
   type Candidate,
   candidatesOf,
@@ -25,7 +26,7 @@ import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 
 /** The parts of the daemon that `bind` and `release` use. */
 export interface BindContext {
-  /** The sockets that are held. */
+  /** The held sockets. */
   readonly binds: BindTable;
   readonly authorization: Authorization;
   readonly limits: Limits;
@@ -33,22 +34,22 @@ export interface BindContext {
   readonly log: Log;
 }
 
-/** A socket that is going to be handed out. */
+/** A socket for an answer that is not sent yet. */
 export interface Grant {
   readonly bind: Bind;
-  /** A reference of its own: the sender of the answer releases it. */
+  /** The sender of the answer releases this reference. */
   readonly socket: SharedDescriptor;
   /** Whether it was bound for this request. */
   readonly isNew: boolean;
-  /** The client. */
+  /** Credentials of the client. */
   readonly peer: Peer;
-  /** The rule of the policy that allowed it. */
+  /** The rule that allowed it. */
   readonly rule: string;
 }
 
 /**
- * The method `bind`: the socket of an address, which the first request for the
- * address binds. {@linkcode handOver} or {@linkcode undoBind} has to follow.
+ * Performs `bind`: returns the held socket of the address, or binds a new one.
+ * Call {@linkcode handOver} or {@linkcode undoBind} afterwards.
  *
  * @throws {RequestError}
  */
@@ -59,7 +60,7 @@ export function grantBind(
 ): Grant {
   const { binds, authorization } = context;
   const { peer } = client;
-  if (binds.closed) throw bindError(new Error("the daemon is ending"));
+  if (binds.closed) throw bindError(new Error("the daemon is stopping"));
   const optionNames = Object.keys(options);
   const allow = ({ address, asked }: Candidate) =>
     authorization.allow(
@@ -87,9 +88,9 @@ export function grantBind(
 }
 
 /**
- * The first address that this machine has. Any other failure is final: if the
- * next address were taken instead, the same request would get another socket
- * later, once the first address is free.
+ * Tries the addresses of a name until one belongs to this machine. Any other
+ * failure is final. Otherwise the same request would get another socket later,
+ * once the first address is free.
  */
 function firstOf<T>(
   candidates: readonly Candidate[],
@@ -100,7 +101,7 @@ function firstOf<T>(
     try {
       return attempt(candidate);
     } catch (error) {
-      if (!(error instanceof RequestError) || !isForeignAddress(error)) {
+      if (!(error instanceof RequestError) || !isUnavailableAddress(error)) {
         throw error;
       }
       failure ??= error;
@@ -109,11 +110,14 @@ function firstOf<T>(
   throw failure ?? bindError(new Error("the name has no address"));
 }
 
-const FOREIGN: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+const UNAVAILABLE: ReadonlySet<string> = new Set([
+  "EADDRNOTAVAIL",
+  "EAFNOSUPPORT",
+]);
 
-function isForeignAddress({ data }: RequestError): boolean {
+function isUnavailableAddress({ data }: RequestError): boolean {
   return typeof data === "object" && data !== null && "code" in data &&
-    typeof data.code === "string" && FOREIGN.has(data.code);
+    typeof data.code === "string" && UNAVAILABLE.has(data.code);
 }
 
 function refuseTooMany({ binds, limits, counters }: BindContext): void {
@@ -149,12 +153,13 @@ function change(bind: Bind, options: WireOptions, access: FileAccess): void {
       if (error instanceof OsError) throw bindError(error);
       throw error;
     }
-    // One at a time: if the kernel refuses the next option, this one is set.
+    // Recorded one at a time: if the kernel refuses the next option, this one
+    // stays set.
     bind.options = { ...bind.options, ...changed };
   }
 }
 
-/** Counts and logs a socket that is handed out. */
+/** Counts and logs a socket that is handed over. */
 export function handOver(
   { bind, isNew, peer, rule }: Grant,
   { log }: BindContext,
@@ -163,7 +168,7 @@ export function handOver(
   bind.handedOut++;
   bind.lastPeer = { pid, uid, gid, at: Date.now() };
   if (log.level > LogLevels.INFO) return;
-  log.info("bind", {
+  log.info("bind granted", {
     address: formatAddress(bind.address),
     new: isNew,
     pid,
@@ -174,7 +179,7 @@ export function handOver(
   });
 }
 
-/** Takes a grant back: a socket that was bound for it is released. */
+/** Reverts a grant. A socket that was bound for it is released. */
 export function undoBind(
   { bind, socket, isNew }: Grant,
   binds: BindTable,

@@ -17,45 +17,38 @@ import {
   SocketAddressError,
 } from "../../ffi/sockets/socket_address.ts";
 import type { FileAccess } from "../../ffi/files/file.ts";
-import type { WireOptions } from "../../protocol.ts";
-import { isOption, readBindOptions } from "../sockets/bind_options.ts";
+import { isBindOption, type WireOptions } from "../../protocol.ts";
+import { type BindOptions, readBindOptions } from "../sockets/bind_options.ts";
 import { lookUp } from "./lookups.ts";
 import { bindError, invalidParams, RequestError } from "./request_error.ts";
 import { canonicalPath } from "../sockets/socket_file.ts";
 import { lookUpAccess, numericAccess } from "./file_access.ts";
 import { normalize } from "@std/path/posix/normalize";
 
-/** The params of `bind` and `release`, checked. */
+/** The checked params of `bind` and `release`. */
 export interface BindRequest {
-  /** The host may be a name, the path may be spelled in any way. */
+  /** The host may be a name, the path need not be canonical. */
   readonly address: Address;
   readonly options: WireOptions;
 }
 
-/** The same with every name looked up. */
+/** A {@linkcode BindRequest} of which all names are looked up. */
 export interface ResolvedBind {
   /** The address as the client wrote it. */
   readonly asked: Address;
-  /** The addresses of its host, which are numeric; of a path the path. */
+  /** The numeric addresses of the host, or the path. */
   readonly addresses: readonly Address[];
   readonly options: WireOptions;
   readonly access: FileAccess;
 }
 
 const KINDS: readonly Kind[] = ["tcp", "udp", "unix", "seqpacket", "unixgram"];
-const OF_THE_ADDRESS: ReadonlySet<string> = new Set([
-  "address",
-  "port",
-  "path",
-  "kind",
-  "v6only",
-  "device",
-]);
+const NOT_OPTIONS: readonly string[] = ["address", "port", "path", "kind"];
 
 /**
  * Reads the params of `bind`.
  *
- * @throws {RequestError} -32602 naming the param that is wrong.
+ * @throws {RequestError} -32602 naming the invalid param.
  */
 export function readBindParams(params: unknown): BindRequest {
   const first = Array.isArray(params) && params.length === 1
@@ -68,22 +61,23 @@ export function readBindParams(params: unknown): BindRequest {
   }
   const given = first as Record<string, unknown>;
   for (const name of Object.keys(given)) {
-    if (!OF_THE_ADDRESS.has(name) && !isOption(name)) {
+    if (!NOT_OPTIONS.includes(name) && !isBindOption(name)) {
       throw invalidParams(`unknown option ${name}`);
     }
   }
   const kind = readKind(given);
+  const { v6only, device, ...options } = readBindOptions(given, kind);
   const address = kind === "tcp" || kind === "udp"
-    ? readHost(kind, given)
+    ? readHost(kind, given, { v6only, device })
     : readPath(kind, given);
-  return { address, options: readBindOptions(given, kind) };
+  return { address, options };
 }
 
 /**
- * Reads the params of `release`, which are those of `bind`: a client may pass
- * what `list` shows. The options have no effect.
+ * Reads the params of `release`. They are those of `bind`, so that a client can
+ * pass an item of `list`. The options have no effect.
  *
- * @throws {RequestError} -32602 naming the param that is wrong.
+ * @throws {RequestError} -32602 naming the invalid param.
  */
 export function readReleaseParams(params: unknown): BindRequest {
   const { address } = readBindParams(params);
@@ -94,7 +88,7 @@ function readKind({ kind, path }: Record<string, unknown>): Kind {
   if (kind === undefined) return path === undefined ? "tcp" : "unix";
   const known = KINDS.find((each) => each === kind);
   if (known !== undefined) return known;
-  throw invalidParams(`kind is one of ${KINDS.join(", ")}`);
+  throw invalidParams(`kind: expected one of ${KINDS.join(", ")}`);
 }
 
 function refuse(
@@ -104,32 +98,36 @@ function refuse(
 ): void {
   const found = names.find((name) => given[name] !== undefined);
   if (found === undefined) return;
-  throw invalidParams(`${found} is not for ${what}`);
+  throw invalidParams(`${what} does not take ${found}`);
 }
 
 function readHost(
   kind: "tcp" | "udp",
   given: Record<string, unknown>,
+  { v6only, device }: Pick<BindOptions, "v6only" | "device">,
 ): HostAddress {
-  const { address, port, v6only, device } = given;
+  const { address, port } = given;
   refuse(given, `kind ${kind}`, ["path"]);
   if (
     typeof address !== "string" || address === "" || address.includes("\0")
   ) {
-    throw invalidParams("address is a host, such as 127.0.0.1, ::1 or a name");
+    throw invalidParams(
+      "address: expected a host such as 127.0.0.1, ::1 or a name",
+    );
   }
   if (address.includes("%")) {
-    throw invalidParams("address names an interface: say which as device");
+    throw invalidParams(
+      "address: name the network interface with the option device",
+    );
   }
-  if (typeof port !== "number") throw invalidParams("port is 0 to 65535");
-  if (v6only !== undefined && typeof v6only !== "boolean") {
-    throw invalidParams("v6only is true or false");
+  if (typeof port !== "number") {
+    throw invalidParams("port: expected 0 to 65535");
   }
   try {
     return {
       ...hostAddress(kind, address, port),
       v6only: v6only ?? true,
-      ...(device !== undefined && { device: readDevice(device) }),
+      ...(device !== undefined && { device }),
     };
   } catch (error) {
     if (error instanceof AddressError) throw invalidParams(error.message);
@@ -137,30 +135,24 @@ function readHost(
   }
 }
 
-// IFNAMSIZ of netdevice(7) is 16 with its NUL.
-const DEVICE = /^[^\s\0/]{1,15}$/;
-
-function readDevice(device: unknown): string {
-  if (typeof device === "string" && DEVICE.test(device)) return device;
-  throw invalidParams("device is a network interface, such as eth0");
-}
-
 function readPath(
   kind: PathKind,
   given: Record<string, unknown>,
 ): PathAddress {
   const { path } = given;
-  refuse(given, `kind ${kind}`, ["address", "port", "v6only", "device"]);
+  refuse(given, `kind ${kind}`, ["address", "port"]);
   if (typeof path !== "string" || !path.isWellFormed()) {
-    throw invalidParams("path is a path, or @ and an abstract name");
+    throw invalidParams(
+      "path: expected an absolute path or @ and an abstract name",
+    );
   }
   if (path.startsWith("@")) {
     refuse(given, "an abstract name", ["mode", "owner", "group"]);
-    if (path === "@") throw invalidParams("the abstract name is empty");
+    if (path === "@") throw invalidParams("path @: the abstract name is empty");
   } else if (!path.startsWith("/")) {
     throw invalidParams(`path ${path} is not absolute`);
   } else if (/\/(\.{0,2})$/.test(path)) {
-    throw invalidParams(`path ${path} is a directory's`);
+    throw invalidParams(`path ${path} is a directory`);
   }
   checkLength(path);
   return { kind, path };
@@ -177,7 +169,7 @@ function checkLength(path: string): void {
   }
 }
 
-/** The request resolved; `undefined` if a name in it has to be looked up. */
+/** Resolves a request; `undefined` if a name has to be looked up. */
 export function resolveWithoutLookUp(
   { address, options }: BindRequest,
 ): ResolvedBind | undefined {
@@ -190,8 +182,8 @@ export function resolveWithoutLookUp(
 /**
  * Looks up the host, the owner and the group of a request.
  *
- * @throws {RequestError} 10000 for a host without an address, -32602 for an
- * owner or a group that does not exist.
+ * @throws {RequestError} 10000 if the host has no address, -32602 if the owner or
+ * the group does not exist.
  */
 export async function lookUpNames(
   { address, options }: BindRequest,
@@ -222,20 +214,20 @@ async function lookUpAddresses(address: Address): Promise<Address[]> {
   }
 }
 
-/** An address as the client wrote it, and the address that is bound. */
+/** An address as the client wrote it and as it is bound. */
 export interface Candidate {
   readonly asked: Address;
-  /** A path without symbolic links; if it cannot be used, only normalized. */
+  /** A path has no symbolic links; with an error it is only normalized. */
   readonly address: Address;
   /** The key in the table of binds. */
   readonly identity: string;
-  /** Why a path cannot be used. */
+  /** Why the path cannot be used. */
   readonly error?: RequestError;
 }
 
 /**
- * The addresses with symbolic links in paths resolved. A path may lead
- * somewhere else at any time, so this is done when the request is performed.
+ * Resolves symbolic links in paths. A link may change at any time, so this
+ * happens when the request is performed.
  */
 export function candidatesOf(addresses: readonly Address[]): Candidate[] {
   return addresses.map((asked) =>

@@ -1,6 +1,6 @@
 /**
- * What happens to a message of a client: it is read, the names in it are
- * looked up, its requests are performed and answered.
+ * Handles a message of a client: reads it, looks up names, performs its requests
+ * and answers them.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface PendingMessage {
   readonly isBatch: boolean;
 }
 
-/** Reads a message. What is wrong with it becomes its answer. */
+/** Reads a message. An invalid message is answered with an error. */
 export function readMessage(
   bytes: Uint8Array<ArrayBuffer>,
   client: Client,
@@ -41,7 +41,8 @@ export function readMessage(
   }
   const { length } = message;
   if (length === 0 || length > abi.SCM_MAX_FD) {
-    const reason = `a batch of ${length} requests, not 1 to ${abi.SCM_MAX_FD}`;
+    const reason =
+      `a batch of ${length} requests, expected 1 to ${abi.SCM_MAX_FD}`;
     return failedMessage(invalidRequest(reason), client);
   }
   const requests = message.map((each) => readRequest(each, client));
@@ -56,24 +57,23 @@ export function failedMessage(
   return { requests: [failedRequest(error, client)], isBatch: false };
 }
 
-/** Whether {@linkcode resolveMessage} has to be awaited first. */
+/** Whether {@linkcode resolveMessage} has to be called first. */
 export function isUnresolved({ requests }: PendingMessage): boolean {
   return requests.some(({ state }) => state.name === "unresolved");
 }
 
 /**
- * Looks up the names in a message, one after the other, so that a client with
- * many names does not delay the others. Nothing else happens: a re-exec in the
- * meantime hands the message to the next generation, which begins again.
+ * Looks up the names in a message one after the other, so that a client with
+ * many names does not delay other clients. This changes no other state: a re-exec
+ * hands the message to the next generation, which looks them up again.
  */
 export async function resolveMessage(message: PendingMessage): Promise<void> {
   for (const request of message.requests) await resolveNames(request);
 }
 
 /**
- * Performs the requests of a message and answers them. The reply has to be
- * queued before anything else happens: a re-exec in between would perform the
- * requests twice.
+ * Performs the requests of a message and answers them. The caller must queue the
+ * reply at once: a re-exec before that would perform the requests twice.
  */
 export function answerMessage(
   { requests, isBatch }: PendingMessage,

@@ -7,8 +7,8 @@ import { bindError, invalidParams } from "./request_error.ts";
 type Account = string | number | undefined;
 
 /**
- * Mode, owner and group of a path's file; `undefined` if the owner or the group
- * is a name.
+ * Mode, owner and group of a socket file; `undefined` if the owner or the group
+ * is a name that has to be looked up.
  */
 export function numericAccess(
   { mode, owner, group }: WireOptions,
@@ -20,9 +20,9 @@ export function numericAccess(
 }
 
 /**
- * As {@linkcode numericAccess}, with names looked up.
+ * Like {@linkcode numericAccess}, but looks up names.
  *
- * @throws {RequestError} -32602 for a name that is not known.
+ * @throws {RequestError} -32602 if a name does not exist.
  */
 export async function lookUpAccess(
   { mode, owner, group }: WireOptions,
@@ -48,7 +48,7 @@ function accessOf(
   };
 }
 
-/** A name that consists of digits is a number. */
+/** A name that has only digits is a number. */
 function numberOf(account: Account): Account {
   return typeof account === "string" && /^\d+$/.test(account)
     ? Number(account)
@@ -57,14 +57,16 @@ function numberOf(account: Account): Account {
 
 async function userNumber(name: string): Promise<number> {
   const uid = await orBindError(lookUpOwner(name));
-  if (uid === undefined) throw invalidParams(`owner: there is no user ${name}`);
+  if (uid === undefined) {
+    throw invalidParams(`owner: user ${name} does not exist`);
+  }
   return uid;
 }
 
 async function groupNumber(name: string): Promise<number> {
   const gid = await orBindError(lookUpOwningGroup(name));
   if (gid === undefined) {
-    throw invalidParams(`group: there is no group ${name}`);
+    throw invalidParams(`group: group ${name} does not exist`);
   }
   return gid;
 }

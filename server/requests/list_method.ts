@@ -4,7 +4,7 @@ import { localAddress } from "../../ffi/sockets/socket_address.ts";
 import type { BindDescription } from "../../protocol.ts";
 import type { Bind, BindTable } from "../sockets/bind_table.ts";
 
-/** The method `list`: every held socket, in the order they were bound. */
+/** Performs `list`: describes every held socket, in the order of their binds. */
 export function listMethod(binds: BindTable): BindDescription[] {
   const queues = new AcceptQueues();
   return Array.from(binds, (bind): BindDescription => ({
@@ -23,7 +23,7 @@ export function listMethod(binds: BindTable): BindDescription[] {
   }));
 }
 
-/** The port that the kernel has chosen, where it was left to the kernel. */
+/** The address with the port that the kernel chose for port 0. */
 function boundTo(
   { address, socket }: Bind,
 ): Pick<BindDescription, "bound"> {

@@ -3,22 +3,21 @@ import { resolveHost } from "../../ffi/sockets/resolver.ts";
 import type { InternetAddress } from "../../ffi/sockets/socket_address.ts";
 
 /**
- * Lookups at the same time. Each takes a thread for as long as it lasts, and
- * the event loop waits on one of the same 32: names that resolve slowly must
- * not take them all, nor may they hold up those of users and groups.
+ * Limits how many lookups run at the same time. Each lookup blocks one of the 32
+ * threads of Deno's pool, and the event loop waits on one of them too.
  */
-class Lane {
-  readonly #width: number;
+class Semaphore {
+  readonly #limit: number;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor(width: number) {
-    this.#width = width;
+  constructor(limit: number) {
+    this.#limit = limit;
   }
 
-  /** Does it as soon as there is room, in the order of asking. */
+  /** Runs `work` when fewer than the limit are running, first come first served. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running === this.#width) {
+    if (this.#running === this.#limit) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     } else {
       this.#running++;
@@ -33,33 +32,33 @@ class Lane {
   }
 }
 
-const hosts = new Lane(16);
-const accounts = new Lane(4);
+const hosts = new Semaphore(16);
+const accounts = new Semaphore(4);
 
-const underWay = new Map<string, Promise<InternetAddress[]>>();
+const pending = new Map<string, Promise<InternetAddress[]>>();
 
 /**
- * The addresses of a host, IPv4 first; who asks for a name that is being
- * resolved shares the answer.
+ * Looks up the addresses of a host, IPv4 first. Concurrent calls for one name
+ * share a lookup.
  *
- * @throws {NameError} when there is none.
+ * @throws {NameError} if the name has no address.
  */
 export function lookUp(host: string, port: number): Promise<InternetAddress[]> {
   const key = `${host}:${port}`;
-  const shared = underWay.get(key);
+  const shared = pending.get(key);
   if (shared !== undefined) return shared;
   const lookup = hosts.run(() => resolveHost(host, port))
-    .finally(() => underWay.delete(key));
-  underWay.set(key, lookup);
+    .finally(() => pending.delete(key));
+  pending.set(key, lookup);
   return lookup;
 }
 
-/** The number of a user; `undefined` when there is none of that name. */
+/** Looks up the id of a user; `undefined` if the user does not exist. */
 export function lookUpOwner(name: string): Promise<number | undefined> {
   return accounts.run(() => lookUpUser(name));
 }
 
-/** The number of a group; `undefined` when there is none of that name. */
+/** Looks up the id of a group; `undefined` if the group does not exist. */
 export function lookUpOwningGroup(name: string): Promise<number | undefined> {
   return accounts.run(() => lookUpGroup(name));
 }

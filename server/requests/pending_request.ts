@@ -3,21 +3,21 @@ import type { Client } from "../policy/authorization.ts";
 import type { Grant } from "./bind_method.ts";
 import type { BindRequest, ResolvedBind } from "./bind_params.ts";
 
-/** A method with its params, in which no name has to be looked up any more. */
+/** A method with its params, of which all names are looked up. */
 export type Call =
   | { readonly method: "bind"; readonly bind: ResolvedBind }
   | { readonly method: "release"; readonly bind: ResolvedBind }
   | { readonly method: "list" | "status" };
 
-/** How far a request has come. */
+/** The state of a request. */
 export type RequestState =
-  /** The names in its params have to be looked up. */
+  /** Names in its params have to be looked up. */
   | {
     readonly name: "unresolved";
     readonly method: "bind" | "release";
     readonly bind: BindRequest;
   }
-  /** It can be performed at once. */
+  /** It can be performed. */
   | { readonly name: "ready"; readonly call: Call }
   /** A `bind` that succeeded. */
   | { readonly name: "granted"; readonly grant: Grant }
@@ -26,7 +26,7 @@ export type RequestState =
   /** The answer is an error. */
   | { readonly name: "failed"; readonly error: unknown };
 
-/** A request between its arrival and its answer. */
+/** A request that is not answered yet. */
 export interface PendingRequest {
   /** Null if the request has no valid id. */
   readonly id: RequestId;

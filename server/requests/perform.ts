@@ -1,6 +1,5 @@
 /**
- * Moves requests from one state to the next: looks up their names, then
- * performs them.
+ * Moves requests from one state to the next: looks up names, then performs them.
  *
  * @module
  */
@@ -56,20 +55,20 @@ function carryOut(
       releaseBind(call.bind, client, context);
       return { name: "done", result: true };
     case "list":
-      allowReading(call.method, client, context);
+      authorizeReading(call.method, client, context);
       return { name: "done", result: listMethod(context.binds) };
     case "status":
-      allowReading(call.method, client, context);
+      authorizeReading(call.method, client, context);
       return { name: "done", result: context.status() };
   }
 }
 
-/** Logged at level debug only: monitoring asks for it often. */
-function allowReading(
+/** Logs at level debug, because monitoring asks often. */
+function authorizeReading(
   method: Method,
   client: Client,
   { authorization, log }: RequestContext,
 ): void {
   const rule = authorization.allow(client, { method });
-  log.debug(method, { ...client.peer, decision: "granted", rule });
+  log.debug(`${method} granted`, { ...client.peer, decision: "granted", rule });
 }

@@ -19,7 +19,7 @@ import {
 } from "./bind_params.ts";
 import type { PendingRequest, RequestState } from "./pending_request.ts";
 
-/** Reads one request; what is wrong with it is the error in its state. */
+/** Reads one request. If it is invalid, its state has the error. */
 export function readRequest(request: unknown, client: Client): PendingRequest {
   return {
     id: idOf(request),
@@ -71,19 +71,19 @@ function stateOfBind(
 }
 
 function refuseParams(method: Method, params: unknown): void {
-  const none = params === undefined || params === null ||
+  const isEmpty = params === undefined || params === null ||
     (typeof params === "object" && Object.keys(params).length === 0);
-  if (!none) throw invalidParams(`${method} takes none`);
+  if (!isEmpty) throw invalidParams(`${method} takes no params`);
 }
 
-/** The id to answer with, also when the rest of the request is invalid. */
+/** The id for the answer, even if the rest of the request is invalid. */
 function idOf(request: unknown): RequestId {
   if (typeof request !== "object" || request === null) return null;
   const { id } = request as { id?: unknown };
   return typeof id === "string" || typeof id === "number" ? id : null;
 }
 
-/** The method, also when the rest of the request is invalid. */
+/** The method, even if the rest of the request is invalid. */
 function methodOf(request: unknown): string | undefined {
   if (typeof request !== "object" || request === null) return undefined;
   const { method } = request as { method?: unknown };

@@ -6,10 +6,10 @@ import type { BindContext } from "./bind_method.ts";
 import { candidatesOf, type ResolvedBind } from "./bind_params.ts";
 
 /**
- * The method `release`: the daemon closes its copy of a socket and removes its
- * path. Processes that have a copy keep it.
+ * Performs `release`: closes the daemon's copy of a socket and removes its path.
+ * Processes that have a copy keep it.
  *
- * @throws {RequestError} 10004 when nothing is bound to that address.
+ * @throws {RequestError} 10004 if no socket is bound to the address.
  */
 export function releaseBind(
   { asked, addresses }: ResolvedBind,
@@ -35,7 +35,7 @@ export function releaseBind(
   }
   binds.release(bind);
   binds.settle();
-  log.info("release", {
+  log.info("release granted", {
     address: formatAddress(bind.address),
     ...client.peer,
     decision: "granted",

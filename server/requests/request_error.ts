@@ -1,18 +1,18 @@
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { ErrorCode, type ErrorData, type ErrorObject } from "../../protocol.ts";
 
-/** A request that gets an error answer. */
+/** An error that a request is answered with. */
 export class RequestError extends Error {
   /** `RequestError`. */
   override readonly name = "RequestError";
 
-  /** `code`, `message` and `data` are the answer's. */
+  /** `code`, `message` and `data` of the answer. */
   constructor(readonly code: number, message: string, readonly data?: unknown) {
     super(message);
   }
 }
 
-/** A param that the method has no use for. */
+/** The error of a request with an invalid param. */
 export function invalidParams(message: string): RequestError {
   return new RequestError(
     ErrorCode.INVALID_PARAMS,
@@ -28,7 +28,7 @@ const OUT_OF_DESCRIPTORS: ReadonlySet<number> = new Set([
   Errno.ETOOMANYREFS,
 ]);
 
-/** Whether a call failed for want of descriptors or of memory for them. */
+/** Whether a call failed because descriptors or memory for them ran out. */
 export function isOutOfDescriptors(error: unknown): error is OsError {
   return error instanceof OsError && OUT_OF_DESCRIPTORS.has(error.errno);
 }
@@ -37,7 +37,7 @@ function dataOf({ errno, code, syscall }: OsError): ErrorData {
   return { errno, code, syscall };
 }
 
-/** The answer to a request that the kernel did not grant. */
+/** The error of a request that failed in the kernel. */
 export function bindError(error: unknown): RequestError {
   if (isOutOfDescriptors(error)) {
     return new RequestError(

@@ -9,25 +9,25 @@ import type { Limits } from "../daemon/limits.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Counters } from "../log/counters.ts";
 
-/** What `status` reports about a daemon. */
+/** Data about a daemon for `status`. */
 export interface StatusSource {
-  /** When the first generation began, ISO 8601. */
+  /** Start of the first generation, ISO 8601. */
   readonly startedAt: string;
-  /** When this one began, ISO 8601. */
+  /** Start of this generation, ISO 8601. */
   readonly generationStartedAt: string;
   readonly generation: number;
-  /** The path of the control socket. */
+  /** Path of the control socket. */
   readonly path: string;
-  /** How many sockets are held. */
+  /** Number of held sockets. */
   readonly binds: number;
-  /** How many clients are connected. */
+  /** Number of connected clients. */
   readonly clients: number;
   readonly limits: Limits;
   readonly counters: Counters;
   readonly policy: Policy | undefined;
 }
 
-/** The method `status`. */
+/** Performs `status`. */
 export function statusMethod(source: StatusSource): Status {
   const { startedAt, counters, policy } = source;
   const { rss, heapUsed } = Deno.memoryUsage();

@@ -11,77 +11,75 @@ import type { BoundSocket } from "./listening_socket.ts";
 import { removeSocketFile } from "./unix_socket.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 
-/** Who got a socket, and when. */
-export interface HandOver extends Peer {
-  /** In ms since 1970. */
+/** The client to which a socket was last handed over. */
+export interface LastPeer extends Peer {
+  /** Time of the hand-over in ms since 1970. */
   at: number;
 }
 
 /** A socket that the daemon holds. */
 export interface Bind {
-  /** The address in its canonical form. */
+  /** The canonical address. */
   readonly address: Address;
-  /** The same as text ({@linkcode canonicalIdentity}). */
+  /** The address as text ({@linkcode canonicalIdentity}). */
   readonly identity: string;
   /** The daemon's own copy, close-on-exec. */
   readonly socket: SharedDescriptor;
-  /** The file at its path, where it has one. */
+  /** The file of a bind to a path. */
   readonly file: FileIdentity | undefined;
-  /** As last asked for; the kernel may have capped some of it. */
+  /** As last requested; the kernel may use smaller values. */
   options: WireOptions;
   /** When it was bound, in ms since 1970. */
   readonly boundAt: number;
-  /** How many times it was handed out. */
+  /** Number of hand-overs. */
   handedOut: number;
-  /** Who got it last. */
-  lastPeer: HandOver | undefined;
+  lastPeer: LastPeer | undefined;
 }
 
-/** Hears of what comes into the table and what leaves it. */
+/** Is notified of changes of the table. */
 export interface BindObserver {
-  /** A socket was bound. */
+  /** A bind was added. */
   bound(bind: Bind): void;
-  /** A socket was released; it is still open. */
+  /** A bind was removed; its socket is still open. */
   released(bind: Bind): void;
-  /** What was released has to be free when this returns. */
+  /** Waits until the observer has closed its copies of released sockets. */
   settle(): void;
 }
 
-/** Every socket the daemon holds, by identity. */
+/** The sockets that the daemon holds, by identity. */
 export class BindTable implements Iterable<Bind> {
   readonly #binds = new Map<string, Bind>();
   #closed = false;
-  /** Default: nobody. */
   observer: BindObserver | undefined;
 
-  /** Whether nothing is held any more, and nothing will be. */
+  /** Whether the daemon is stopping: the table is empty and stays empty. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** How many there are. */
+  /** Number of held sockets. */
   get size(): number {
     return this.#binds.size;
   }
 
-  /** The one bound to the address of that identity. */
+  /** The bind of an identity. */
   get(identity: string): Bind | undefined {
     return this.#binds.get(identity);
   }
 
-  /** Takes over a socket. */
+  /** Adds a bind and takes ownership of its socket. */
   add(bind: Bind): void {
     const { identity, address } = bind;
     if (this.#binds.has(identity)) {
-      throw new TypeError(`${formatAddress(address)} is bound already`);
+      throw new TypeError(`${formatAddress(address)} is already bound`);
     }
     this.#binds.set(identity, bind);
     this.observer?.bound(bind);
   }
 
   /**
-   * Closes the daemon's copy of a socket and removes its path; whoever was
-   * handed one keeps it.
+   * Closes the daemon's copy of a socket and removes its path. Processes that
+   * have a copy keep it.
    */
   release(bind: Bind): void {
     const { identity, address, file } = bind;
@@ -94,17 +92,17 @@ export class BindTable implements Iterable<Bind> {
     }
   }
 
-  /** Waits until what was released is free, as far as others keep it. */
+  /** Waits until the observer has closed its copies of released sockets. */
   settle(): void {
     this.observer?.settle();
   }
 
-  /** In the order they were bound. */
+  /** In the order of the binds. */
   [Symbol.iterator](): Iterator<Bind> {
     return this.#binds.values();
   }
 
-  /** Closes the daemon's copies; whoever was handed one keeps it. */
+  /** Closes the daemon's copies. Processes that have copies keep them. */
   close(): void {
     this.#closed = true;
     for (const { socket } of this) socket.release();
@@ -112,7 +110,7 @@ export class BindTable implements Iterable<Bind> {
   }
 }
 
-/** A socket that nobody was handed yet, ready to be added. */
+/** Creates a bind of a new socket. */
 export function newBind(
   address: Address,
   { socket, file }: BoundSocket,

@@ -24,8 +24,12 @@ import {
   canonicalHost,
   type InternetAddress,
 } from "../../ffi/sockets/socket_address.ts";
-import { DEFAULT_BACKLOG, type WireOptions } from "../../protocol.ts";
-import { hasBacklog, setSocketOptions } from "./bind_options.ts";
+import {
+  DEFAULT_BACKLOG,
+  hasBacklog,
+  type WireOptions,
+} from "../../protocol.ts";
+import { setSocketOptions } from "./bind_options.ts";
 import { bindError } from "../requests/request_error.ts";
 import { bindToPath, removeSocketFile } from "./unix_socket.ts";
 
@@ -37,15 +41,15 @@ const TYPES: Readonly<Record<Address["kind"], SocketType>> = {
   unixgram: "datagram",
 };
 
-/** A socket that is bound, and listens where its kind can. */
+/** A bound socket. It listens if its kind has an accept queue. */
 export interface BoundSocket {
   readonly socket: Descriptor;
-  /** The file at its path, where it has one. */
+  /** The file of a socket that is bound to a path. */
   readonly file?: FileIdentity;
 }
 
 /**
- * Makes the socket of a canonical address: blocking, close-on-exec.
+ * Creates the socket of a canonical address: blocking, close-on-exec.
  *
  * @throws {OsError} EADDRINUSE, EACCES, EADDRNOTAVAIL, ... or EMFILE.
  */
@@ -67,8 +71,8 @@ function internetSocket(
   const target = numericTarget(address);
   const socket = newSocket(target, TYPES[kind]);
   try {
-    // SO_REUSEADDR lets a TCP port be bound again while connections of its
-    // last holder are in TIME_WAIT; a UDP port it would share with others.
+    // With SO_REUSEADDR a TCP port can be bound while connections of its last
+    // owner are in TIME_WAIT. A UDP port would be shared with other sockets.
     if (kind === "tcp") {
       setOption(socket.fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1, "SO_REUSEADDR");
     }
@@ -120,7 +124,7 @@ function listenIfQueued(
   if (hasBacklog(kind)) listenOn(fd, backlog);
 }
 
-/** The numeric address that bind(2) takes; throws a TypeError for a name. */
+/** The address for bind(2). Throws a TypeError if the host is a name. */
 function numericTarget(address: HostAddress): InternetAddress {
   const numeric = canonicalHost(address.host);
   if (numeric === undefined) {
@@ -129,7 +133,7 @@ function numericTarget(address: HostAddress): InternetAddress {
   return { ...numeric, port: address.port };
 }
 
-/** A socket that is bound, and what it is bound to. */
+/** A bound socket whose options can change. */
 interface Changeable {
   readonly address: Address;
   readonly socket: { readonly fd: number };
@@ -137,10 +141,10 @@ interface Changeable {
 }
 
 /**
- * Applies options to a socket that is bound: they take effect as far as the
- * kernel lets them.
+ * Applies options to a bound socket. The kernel may ignore some of them once a
+ * socket listens.
  *
- * @throws {OsError} EPERM and the like.
+ * @throws {OsError} EPERM and other errors of setsockopt(2) and chown(2).
  */
 export function changeSocket(
   { address, socket, file }: Changeable,
@@ -153,7 +157,9 @@ export function changeSocket(
   const ofFile = changed.mode ?? changed.owner ?? changed.group;
   if (hasHost(address) || ofFile === undefined) return;
   if (file === undefined) {
-    throw bindError(new Error(`${address.path} was not made by this daemon`));
+    throw bindError(
+      new Error(`${address.path} was not created by this daemon`),
+    );
   }
   if (changed.mode !== undefined) setAccess(address.path, file, { mode });
   if (changed.owner !== undefined) setAccess(address.path, file, { uid });

@@ -1,11 +1,10 @@
 /**
- * With whose rights a path may be used. Who may write one of the directories
- * on the way can put a link in the place of the next one between any two
- * calls, and have a socket made or a file removed elsewhere, where he could
- * not by himself. So the daemon goes that way with his rights, not its own.
+ * Chooses the rights with which the daemon uses a path. A user who can write to
+ * a directory of the path can replace the next directory with a link between two
+ * system calls, and so make the daemon create a socket or remove a file where
+ * that user cannot. So the daemon uses such a path with the rights of that user.
  *
- * The directory that the file itself is in may be anybody's: bind(2) and
- * unlink(2) follow no link there.
+ * The last directory does not matter: bind(2) and unlink(2) follow no link there.
  *
  * @module
  */
@@ -16,16 +15,16 @@ import { withRightsOf } from "../../ffi/files/file_rights.ts";
 import { userId } from "../../ffi/processes/process.ts";
 import { dirname } from "@std/path/posix/dirname";
 
-/** Writable by the group or by others. */
-const OPEN = 0o022;
+/** Write permission for the group or for others. */
+const SHARED = 0o022;
 
 /**
- * Runs `action` on a path without links, with the rights of the user who could
- * change where it leads, whom it is told; of the daemon's where nobody else
- * can.
+ * Runs `action` on a path without links. If a user other than root and the
+ * daemon can redirect the path, `action` runs with the rights of that user.
+ * `action` gets the id of the user whose rights it has.
  *
- * @throws {OsError} EPERM where several could, or where the daemon cannot take
- * on their rights; ENOENT, ENOTDIR for a directory that is none any more.
+ * @throws {OsError} EPERM if several users can redirect the path or if the daemon
+ * cannot assume the rights; ENOENT or ENOTDIR for a missing directory.
  */
 export function withPathRights<T>(
   path: string,
@@ -41,15 +40,18 @@ function userToActAs(path: string): number | undefined {
   let user: number | undefined;
   const directories = directoriesTo(path);
   for (const [index, directory] of directories.slice(0, -1).entries()) {
-    for (const other of moversOf(directory, directories[index + 1]!)) {
-      if (user !== undefined && user !== other) throw severalIn(directory);
+    const replacers = replacersOf(directory, directories[index + 1]!);
+    for (const other of replacers) {
+      if (user !== undefined && user !== other) {
+        throw writableByOthers(directory);
+      }
       user = other;
     }
   }
   return user;
 }
 
-/** From the root to the directory that the path is in. */
+/** The directories of a path, from the root on. */
 function directoriesTo(path: string): string[] {
   const directories: string[] = [];
   for (let each = dirname(path);; each = dirname(each)) {
@@ -65,25 +67,25 @@ function directoryAt(path: string): FileStatus {
   throw new OsError("open", Errno.ENOTDIR, path);
 }
 
-/** Who but root and the daemon could put something else in an entry's place. */
-function moversOf(directory: string, entry: string): number[] {
+/** Users, other than root and the daemon's, that can replace an entry. */
+function replacersOf(directory: string, entry: string): number[] {
   const { mode, uid } = directoryAt(directory);
-  const owner = isOurs(uid) ? [] : [uid];
-  if ((mode & OPEN) === 0) return owner;
-  // Of a sticky directory only its owner and the entry's may move it.
-  if ((mode & abi.S_ISVTX) === 0) throw severalIn(directory);
+  const owner = isTrusted(uid) ? [] : [uid];
+  if ((mode & SHARED) === 0) return owner;
+  // In a sticky directory only its owner and the entry's owner can rename it.
+  if ((mode & abi.S_ISVTX) === 0) throw writableByOthers(directory);
   const { uid: ofEntry } = directoryAt(entry);
-  return isOurs(ofEntry) ? owner : [...owner, ofEntry];
+  return isTrusted(ofEntry) ? owner : [...owner, ofEntry];
 }
 
-function isOurs(uid: number): boolean {
+function isTrusted(uid: number): boolean {
   return uid === 0 || uid === userId();
 }
 
-function severalIn(directory: string): OsError {
+function writableByOthers(directory: string): OsError {
   return new OsError(
     "open",
     Errno.EPERM,
-    `${directory}, in which others may put one directory in the place of another`,
+    `${directory}, in which several users can replace a directory`,
   );
 }

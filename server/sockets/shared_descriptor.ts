@@ -1,31 +1,31 @@
 import type { Descriptor } from "../../ffi/files/descriptor.ts";
 
 /**
- * A descriptor with more than one owner in this program: the table of binds,
- * and every queued answer that still has to carry it. The last one closes it,
- * so that a release cannot make an answer carry whatever gets the number next.
+ * A descriptor with several owners: the table of binds and each queued answer
+ * that carries it. The last owner closes it. Otherwise an answer that is queued
+ * during a release could carry another file with the same number.
  */
 export class SharedDescriptor {
   readonly #descriptor: Descriptor;
   #owners = 1;
 
-  /** Takes over a descriptor for its first owner. */
+  /** Takes ownership of a descriptor, with one owner. */
   constructor(descriptor: Descriptor) {
     this.#descriptor = descriptor;
   }
 
-  /** The number; throws a TypeError once the last owner has left. */
+  /** The number. Throws a TypeError once the descriptor is closed. */
   get fd(): number {
     return this.#descriptor.fd;
   }
 
-  /** One more owner. */
+  /** Adds an owner. */
   retain(): this {
     this.#owners++;
     return this;
   }
 
-  /** An owner leaves. */
+  /** Removes an owner. The last one closes the descriptor. */
   release(): void {
     if (--this.#owners === 0) this.#descriptor.close();
   }

@@ -1,6 +1,5 @@
 /**
- * The file of a UNIX socket: what is at its path, making it so that nobody can
- * connect too early, and removing it if it is still the same.
+ * Creates, checks and removes the file of a UNIX socket.
  *
  * @module
  */
@@ -24,29 +23,29 @@ import { dirname } from "@std/path/posix/dirname";
 import { join } from "@std/path/posix/join";
 import { normalize } from "@std/path/posix/normalize";
 
-/** What is at a path. */
-export type Occupant = "nothing" | "dead socket" | "live socket" | "other file";
+/** What a path refers to. A dead socket is one that nothing listens on. */
+export type PathState = "free" | "dead socket" | "live socket" | "other file";
 
-/** What is at a path; a link is another file. */
-export function occupantOf(path: string): Occupant {
+/** Checks a path without following a link at its end. */
+export function pathStateOf(path: string): PathState {
   const found = statusOf(path);
-  if (found === undefined) return "nothing";
+  if (found === undefined) return "free";
   return found.isSocket ? socketAt(path) : "other file";
 }
 
 const LIVE: ReadonlySet<number> = new Set([
   0,
   Errno.EPROTOTYPE,
-  // A datagram socket that takes from one sender only.
+  // A datagram socket that is connected to another one.
   Errno.EPERM,
-  // Its queue is full.
+  // The receive queue is full.
   Errno.EAGAIN,
 ]);
 
 function socketAt(path: string): "dead socket" | "live socket" {
   const address: UnixAddress = { family: "unix", path };
-  // A datagram socket gets no connection to a stream socket that lives, only
-  // word that it is of another type: whoever serves there notices nothing.
+  // The probe is a datagram socket: connect(2) to a live stream socket fails
+  // with EPROTOTYPE, and the server on it does not notice.
   using probe = newSocket(address, "datagram", { nonblocking: true });
   const errno = tryConnect(probe.fd, address);
   if (errno === Errno.ECONNREFUSED) return "dead socket";
@@ -54,7 +53,7 @@ function socketAt(path: string): "dead socket" | "live socket" {
   throw new OsError("connect", errno, path);
 }
 
-/** Removes a dead socket, if it is still dead. */
+/** Removes the socket at a path if it is dead. */
 export function removeDeadSocket(path: string): void {
   const found = statusOf(path);
   if (found?.isSocket && socketAt(path) === "dead socket") {
@@ -63,23 +62,24 @@ export function removeDeadSocket(path: string): void {
 }
 
 /**
- * bind(2) to a path where nothing is, by `maker`, whose rights are in force. Nobody can connect before the file is
- * as `access` says: without an owner or a group it is so from its first
- * moment, else it has no permissions until it belongs to them.
+ * Binds a socket to a free path. No client can connect before the file has the
+ * mode, the owner and the group of `access`: until it is handed to another owner
+ * or group it has no permissions.
  *
+ * @param creator the user whose rights are in force
  * @throws {OsError} EADDRINUSE, EACCES, ENOENT, EPERM, ...
  */
 export function bindFile(
   fd: number,
   path: string,
   { mode, ...owners }: FileAccess & { mode: number },
-  maker: number = userId(),
+  creator: number = userId(),
 ): FileIdentity {
-  const changesHands = owners.uid !== undefined || owners.gid !== undefined;
-  const mask = changesHands ? 0o777 : 0o777 & ~mode;
+  const changesOwner = owners.uid !== undefined || owners.gid !== undefined;
+  const mask = changesOwner ? 0o777 : 0o777 & ~mode;
   withUmask(mask, () => bindSocket(fd, { family: "unix", path }));
-  const file = fileOfNew(path, maker);
-  if (changesHands) {
+  const file = newFileAt(path, creator);
+  if (changesOwner) {
     try {
       setAccess(path, file, { mode, ...owners });
     } catch (error) {
@@ -91,31 +91,31 @@ export function bindFile(
 }
 
 /**
- * The file that was made a moment ago. Who may write the directory may have
- * put another in its place, which must not be taken for ours.
+ * The file that bind(2) has just created. Another user who can write to the
+ * directory may have replaced it: then this throws.
  */
-function fileOfNew(path: string, maker: number): FileIdentity {
+function newFileAt(path: string, creator: number): FileIdentity {
   let file: FileStatus | undefined;
   try {
     file = statusOf(path);
   } catch (error) {
-    // Nobody else would remove it.
+    // The caller cannot remove a file that it does not know.
     unlink(path);
     throw error;
   }
-  if (!file?.isSocket || file.uid !== maker || file.links !== 1) {
+  if (!file?.isSocket || file.uid !== creator || file.links !== 1) {
     throw new OsError("bind", Errno.ENOENT, path);
   }
   return file;
 }
 
-/** Removes what is at a path, if it is still that file. */
+/** Removes a path if it still refers to `file`. */
 export function removeIfStill(path: string, file: FileIdentity): void {
   try {
     const found = statusOf(path);
     if (found !== undefined && sameFile(found, file)) unlink(path);
   } catch (error) {
-    // Where the directory is gone or closed to us, nothing is left to do.
+    // The directory was removed or cannot be used: the file stays.
     if (!(error instanceof OsError)) throw error;
   }
 }
@@ -127,11 +127,11 @@ const UNREACHABLE: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * The path with its directory as it really is, without links and `..`: one
- * spelling for one place. A plain path into a directory that cannot be reached
- * stays as it is: a socket may be held that was bound there.
+ * Resolves the links and `..` in the directory of a path. A normalized path in a
+ * directory that cannot be reached is returned as it is: the daemon may hold a
+ * socket that was bound there.
  *
- * @throws {OsError} ENOENT, EACCES, ... for one that is not plain.
+ * @throws {OsError} ENOENT, EACCES, ... for a path that is not normalized.
  */
 export function canonicalPath(path: string): string {
   try {

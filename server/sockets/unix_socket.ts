@@ -1,5 +1,6 @@
 /**
- * The file of a bind to a path, wherever others may write on the way there.
+ * Creates and removes the socket file of a bind, even if other users can write
+ * to directories of its path (path_rights.ts).
  *
  * @module
  */
@@ -10,17 +11,16 @@ import { bindError } from "../requests/request_error.ts";
 import {
   bindFile,
   canonicalPath,
-  occupantOf,
+  pathStateOf,
   removeDeadSocket,
   removeIfStill,
 } from "./socket_file.ts";
 
-/** Permissions of a UNIX socket's file: its owner and its group. */
+/** Permissions of a socket file: its owner and its group may connect. */
 const DEFAULT_FILE_MODE = 0o660;
 
 /**
- * Binds a socket to a canonical path, in the place of a dead one's if there is
- * one.
+ * Binds a socket to a canonical path. A dead socket at the path is replaced.
  *
  * @throws {OsError} EADDRINUSE, EACCES, ENOENT, EPERM, ...
  */
@@ -30,12 +30,14 @@ export function bindToPath(
   access: FileAccess,
 ): FileIdentity {
   return withPathRights(path, (user) => {
-    makeRoom(path);
+    removeDeadSocketAt(path);
     const complete = { mode: DEFAULT_FILE_MODE, ...access };
     const file = bindFile(fd, path, complete, user);
     try {
       if (canonicalPath(path) === path) return file;
-      throw bindError(new Error(`${path} leads somewhere else by now`));
+      throw bindError(
+        new Error(`${path} was redirected by a link during the bind`),
+      );
     } catch (error) {
       removeIfStill(path, file);
       throw error;
@@ -43,9 +45,10 @@ export function bindToPath(
   });
 }
 
-function makeRoom(path: string): void {
-  switch (occupantOf(path)) {
-    case "nothing":
+/** Throws if the path is in use. */
+function removeDeadSocketAt(path: string): void {
+  switch (pathStateOf(path)) {
+    case "free":
       return;
     case "dead socket":
       removeDeadSocket(path);
@@ -56,17 +59,17 @@ function makeRoom(path: string): void {
       throw new OsError(
         "bind",
         Errno.EADDRINUSE,
-        `${path}, which is no socket`,
+        `${path}, which is not a socket`,
       );
   }
 }
 
-/** Removes the file of a bind, if it is still at its path. */
+/** Removes the file of a bind if it is still at its path. */
 export function removeSocketFile(path: string, file: FileIdentity): void {
   try {
     withPathRights(path, () => removeIfStill(path, file));
   } catch (error) {
-    // Where the way there is not safe, or gone, the file stays.
+    // The path is not safe any more, or a directory was removed: the file stays.
     if (!(error instanceof OsError)) throw error;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Binds that a Ruby multibinder passes on through its environment when it is
- * replaced by an exec: `MULTIBINDER_BIND__tcp__127_0.0.1__80=7`, with the
- * first dot of the address replaced by an underscore.
+ * Binds that a Ruby multibinder passes in its environment when it executes this
+ * program: `MULTIBINDER_BIND__tcp__127_0.0.1__80=7`. The first dot of the address
+ * is replaced by an underscore.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import {
 import { type BindTable, newBind } from "../sockets/bind_table.ts";
 import type { Log } from "../log/log.ts";
 
-/** How the variables begin. */
+/** Prefix of the variables. */
 export const RUBY_PREFIX = "MULTIBINDER_BIND__tcp__";
 
-/** Adds what a Ruby server has left; what is not what it says stays out. */
+/** Adds the binds of a Ruby server. Variables that do not fit are ignored. */
 export function adoptRubyBinds(binds: BindTable, log: Log): void {
   for (const entry of initialEnvironment()) {
     if (!entry.startsWith(RUBY_PREFIX)) continue;
@@ -29,12 +29,15 @@ export function adoptRubyBinds(binds: BindTable, log: Log): void {
       binds.add(
         newBind(address, { socket: new Descriptor(fd) }, {}),
       );
-      log.info("taken over", { address: formatAddress(address), from: entry });
+      log.info("bind taken over", {
+        address: formatAddress(address),
+        from: entry,
+      });
     } catch (error) {
       if (!(error instanceof OsError) && !(error instanceof TypeError)) {
         throw error;
       }
-      log.warn("a bind of the environment is of no use", {
+      log.warn("environment variable ignored", {
         variable: entry,
         reason: error.message,
       });
@@ -42,10 +45,10 @@ export function adoptRubyBinds(binds: BindTable, log: Log): void {
   }
 }
 
-/** The address and the descriptor, when the kernel agrees with the name. */
+/** The address and the descriptor of a variable, if the socket has that address. */
 function readEntry(entry: string): { address: HostAddress; fd: number } {
   const parts = /__tcp__(.+)__(\d{1,5})=(\d+)$/.exec(entry);
-  if (parts === null) throw new TypeError("it is not <address>__<port>=<fd>");
+  if (parts === null) throw new TypeError("expected <address>__<port>=<fd>");
   const fd = Number(parts[3]);
   const host = canonicalHost(parts[1]!.replace("_", "."))?.host;
   const port = Number(parts[2]);
@@ -55,7 +58,7 @@ function readEntry(entry: string): { address: HostAddress; fd: number } {
     bound.family === "unix" || bound.host !== host ||
     (port !== 0 && bound.port !== port)
   ) {
-    throw new TypeError(`descriptor ${fd} is bound to something else`);
+    throw new TypeError(`descriptor ${fd} is bound to another address`);
   }
   setCloseOnExec(fd, true);
   return { address: hostAddress("tcp", host, port), fd };

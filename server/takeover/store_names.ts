@@ -1,6 +1,6 @@
 /**
- * What sockets are called in the service manager's descriptor store. A name
- * may hold no colon (sd_pid_notify_with_fds(3)).
+ * Names of sockets in the service manager's descriptor store. A name must not
+ * contain a colon (sd_pid_notify_with_fds(3)).
  *
  * @module
  */
@@ -9,9 +9,10 @@ import { type FileIdentity, statusOfDescriptor } from "../../ffi/files/file.ts";
 import type { Bind } from "../sockets/bind_table.ts";
 
 /**
- * The name of a bind in the descriptor store: its identity, `tcp;__1;80` for
- * `[::1]:80`. Of a path it carries the file, so that a path that leads
- * elsewhere by now is noticed; of an abstract name the socket's inode.
+ * The name of a bind: its identity, such as `multibinder;tcp;__1;80` for
+ * `[::1]:80`. The name of a path contains the identity of its file, so that a
+ * replaced file is noticed. The name of an abstract name contains the inode of
+ * the socket.
  */
 export function storeName(
   { address, socket, file }: Pick<Bind, "address" | "socket" | "file">,
@@ -29,8 +30,8 @@ export function storeName(
 }
 
 /**
- * The address that a name in the descriptor store stands for, if it is one of
- * ours with a host; the socket knows its interface.
+ * The address in the name of a bind to a host, without the network interface;
+ * `undefined` for other names.
  */
 export function addressOfStoreName(name: string): HostAddress | undefined {
   const parts =
@@ -49,23 +50,23 @@ export function addressOfStoreName(name: string): HostAddress | undefined {
   };
 }
 
-/** Whether a name is that of a bind of ours to a path or an abstract name. */
+/** Whether a name is that of a bind to a path or an abstract name. */
 export function isPathStoreName(name: string): boolean {
   return /^multibinder;(unix|seqpacket|unixgram);/.test(name);
 }
 
-/** The file that the name of a bind carries, if it carries one. */
+/** The file in the name of a bind to a path. */
 export function bindFileOfStoreName(name: string): FileIdentity | undefined {
   const parts = /^multibinder;[a-z]+;file;(.+)$/.exec(name);
   return parts === null ? undefined : fileOfName(parts[1]!);
 }
 
-/** The name of the control socket in the descriptor store. */
+/** The name of the control socket. */
 export function controlStoreName(file: FileIdentity): string {
   return `multibinder;control;${fileName(file)}`;
 }
 
-/** The file that such a name carries, if it is one. */
+/** The file in the name of a control socket. */
 export function controlFileOfStoreName(name: string): FileIdentity | undefined {
   const parts = /^multibinder;control;(.+)$/.exec(name);
   return parts === null ? undefined : fileOfName(parts[1]!);

@@ -1,6 +1,6 @@
 /**
- * Sockets that the service manager passes at the start: out of its descriptor
- * store, where an earlier process of this service has left them, or of a
+ * Sockets that the service manager passes at the start. They come from its
+ * descriptor store, where an earlier process of this service put them, or from a
  * `.socket` unit.
  *
  * @module
@@ -40,9 +40,10 @@ import {
 } from "./store_names.ts";
 
 /**
- * Adds the binds that were passed to `binds` and returns the control socket,
- * if it was passed and its path still leads to it. What is of no use is closed
- * and dropped from the store.
+ * Adds the passed binds to `binds`. Unusable descriptors are closed and removed
+ * from the store.
+ *
+ * @returns the control socket, if it was passed and is still at its path
  */
 export function adoptStoredSockets(
   path: string,
@@ -63,15 +64,15 @@ export function adoptStoredSockets(
       const { address, file } = bound.family === "unix"
         ? boundPath(kind, bound.path, passed)
         : { address: boundAddress(kind, bound, passed), file: undefined };
-      // A .socket unit's port comes from there and from the store.
+      // A socket of a .socket unit may be in the store too.
       if (binds.get(canonicalIdentity(address)) !== undefined) {
         descriptor.close();
         continue;
       }
       const socket = { socket: descriptor, ...(file && { file }) };
-      // What it was made with is not known: whatever is asked for is applied.
+      // Its options are unknown, so the next bind applies all that it names.
       binds.add(newBind(address, socket, {}));
-      log.info("taken back", {
+      log.info("bind restored", {
         address: formatAddress(address),
         name: passed.name,
       });
@@ -79,7 +80,7 @@ export function adoptStoredSockets(
       if (!(error instanceof OsError) && !(error instanceof TypeError)) {
         throw error;
       }
-      log.warn("a descriptor that was passed is of no use", {
+      log.warn("passed descriptor ignored", {
         name: passed.name,
         reason: error.message,
       });
@@ -96,7 +97,10 @@ function kindOf({ fd }: PassedDescriptor): Kind {
   return kind;
 }
 
-/** A unit passes one UNIX stream socket, and the store calls the others ours. */
+/**
+ * Whether it is the control socket: a unit passes one UNIX stream socket, and
+ * binds have names of this daemon.
+ */
 function isControl(kind: Kind, { name }: PassedDescriptor): boolean {
   return kind === "unix" && !isPathStoreName(name);
 }
@@ -114,35 +118,35 @@ function adoptControl(
   if (file !== undefined) {
     const found = statusOf(path);
     if (found === undefined || !sameFile(found, file)) {
-      throw new TypeError(`${path} leads to it no more`);
+      throw new TypeError(`the file at ${path} was replaced`);
     }
   }
   setNonblocking(descriptor.fd, true);
   return new ControlSocket(descriptor, path, file);
 }
 
-/** The path of a bind, if it still leads to the socket. */
+/** The path and the file of a bind, if the file is still at its path. */
 function boundPath(
   kind: Kind,
   path: string,
   { name }: PassedDescriptor,
 ): { address: Address; file: FileIdentity | undefined } {
   if (kind === "tcp" || kind === "udp" || path === "") {
-    throw new TypeError("it is bound to nothing");
+    throw new TypeError("it has no address");
   }
   const file = bindFileOfStoreName(name);
   if (file !== undefined) {
     const found = statusOf(path);
     if (found === undefined || !sameFile(found, file)) {
-      throw new TypeError(`${path} leads to it no more`);
+      throw new TypeError(`the file at ${path} was replaced`);
     }
   }
   return { address: { kind, path }, file };
 }
 
 /**
- * The identity of a bind: that of the store, where port 0 stays port 0, if the
- * socket agrees, else what the kernel says.
+ * The address of a bind: that of its name, in which port 0 stays port 0, or of a
+ * socket with another name the address in the kernel.
  */
 function boundAddress(
   kind: Kind,
@@ -150,7 +154,7 @@ function boundAddress(
   { fd, name }: PassedDescriptor,
 ): Address {
   if (kind !== "tcp" && kind !== "udp") {
-    throw new TypeError("it is no socket of that kind");
+    throw new TypeError("unsupported kind of socket");
   }
   const device = boundDevice(fd);
   const on = device === undefined ? {} : { device };

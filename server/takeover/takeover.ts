@@ -1,6 +1,6 @@
 /**
- * Takes over from a running server: first its binds, then the path of its
- * control socket in one step. That server can be ended afterwards.
+ * Takes over from a running server: first its binds, then the path of its control
+ * socket. That server can be stopped afterwards.
  *
  * @module
  */
@@ -18,20 +18,20 @@ import {
 
 /** Options of {@linkcode takeOver}. */
 export interface TakeoverOptions {
-  /** The path of both servers' control socket. */
+  /** Path of the control socket of both servers. */
   path: string;
-  /** Who may connect to the new one. */
+  /** Permissions of the new control socket. */
   access: ControlAccess;
-  /** The addresses to ask for if the server has no `list` (Ruby). */
+  /** Addresses to ask for if the server has no method `list` (Ruby). */
   addresses: readonly Address[];
 }
 
 /**
- * Fetches every bind of the server at `path` and replaces its control socket;
- * `undefined` when no server listens there.
+ * Fetches every bind of the server at `path` and replaces its control socket.
  *
- * @throws {TakeoverError} when it does not hand over every bind; then nothing
- * has changed.
+ * @returns the new control socket; `undefined` if no server listens at `path`
+ * @throws {TakeoverError} if the server does not hand over every bind; then
+ * nothing has changed.
  */
 export function takeOver(
   { path, access, addresses }: TakeoverOptions,
@@ -43,16 +43,16 @@ export function takeOver(
   const listed = server.list();
   if (listed === undefined && addresses.length === 0) {
     throw new TakeoverError(
-      `the server on ${path} cannot list what it holds: name the addresses, --takeover=127.0.0.1:80,...`,
+      `the server on ${path} cannot list its binds: name their addresses, as in --takeover=127.0.0.1:80,...`,
     );
   }
   fetch(server, [...listed ?? [], ...addresses.map(wantedBind)], binds);
-  // From the rename on nothing may fail: new clients connect to this daemon.
+  // After the rename nothing may fail: new clients connect to this daemon.
   const { pid } = server.peer;
   const control = ControlSocket.replace(path, access);
-  // Sockets that were bound between the first list and the rename.
+  // Sockets may have been bound between the first list and the rename.
   if (listed !== undefined) fetchLate(server, binds, log);
-  log.warn("took the place of another server, which can be ended now", {
+  log.warn("takeover complete, the other server can be stopped", {
     path,
     binds: binds.size,
     pid,
@@ -72,7 +72,7 @@ function fetchLate(
     if (!(error instanceof OsError) && !(error instanceof TakeoverError)) {
       throw error;
     }
-    log.warn("the other server's last binds may be missing", {
+    log.warn("sockets bound during the takeover may be missing", {
       reason: error.message,
     });
   }

@@ -1,6 +1,6 @@
 /**
- * A takeover's connection to the running server, which is ours or a Ruby
- * multibinder: asks it for every socket that it holds.
+ * The connection of a takeover to the running server, which is this daemon or a
+ * Ruby multibinder.
  *
  * @module
  */
@@ -41,7 +41,7 @@ import { readBindOptions } from "../sockets/bind_options.ts";
 /** A socket to ask for. */
 export interface WantedBind {
   readonly params: BindParams;
-  /** The file at its path, as that server knows it. */
+  /** The file at its path, according to that server. */
   readonly file?: FileIdentity | undefined;
 }
 
@@ -59,16 +59,16 @@ export class TakeoverError extends Error {
   override readonly name = "TakeoverError";
 }
 
-/** How long an answer may take, in ms: a Ruby server serves one at a time. */
+/** Time to wait for an answer, in ms: a Ruby server serves one client at a time. */
 const ANSWER_TIMEOUT = 30_000;
 
-/** Errors of connect(2) when no server listens. */
+/** Errors of connect(2) if no server listens. */
 const NO_SERVER: ReadonlySet<number> = new Set([
   Errno.ENOENT,
   Errno.ECONNREFUSED,
 ]);
 
-/** A connection to the server that is taken over. */
+/** A connection to the running server. */
 export class TakeoverClient implements Disposable {
   readonly #socket: Descriptor;
   readonly #path: string;
@@ -79,9 +79,10 @@ export class TakeoverClient implements Disposable {
   }
 
   /**
-   * Connects; `undefined` when no server listens at the path.
+   * Connects; `undefined` if no server listens at the path.
    *
-   * @throws {OsError} EACCES and other errors that do not say whether one does.
+   * @throws {OsError} EACCES and other errors that leave it open whether a server
+   * listens.
    */
   static connect(path: string): TakeoverClient | undefined {
     const address: UnixAddress = { family: "unix", path };
@@ -96,12 +97,12 @@ export class TakeoverClient implements Disposable {
     }
   }
 
-  /** The server's process. */
+  /** Credentials of the server's process. */
   get peer(): Peer {
     return peerOf(this.#socket.fd);
   }
 
-  /** Every socket that it holds; `undefined` if it has no `list` (Ruby). */
+  /** Every bind of the server; `undefined` if it has no `list` (Ruby). */
   list(): readonly WantedBind[] | undefined {
     const { answer, descriptors } = this.#ask({ method: "list" });
     closeAll(descriptors);
@@ -115,7 +116,7 @@ export class TakeoverClient implements Disposable {
     );
   }
 
-  /** The socket of one address. */
+  /** Asks for one socket. */
   take({ params, file }: WantedBind): TakenBind {
     const { answer, descriptors } = this.#ask({
       method: "bind",
@@ -128,12 +129,12 @@ export class TakeoverClient implements Disposable {
       if (answer.error !== undefined) throw this.#refused(subject, answer);
       if (socket === undefined || surplus.length > 0) {
         throw new TakeoverError(
-          `${this.#path} sent ${descriptors.length} descriptors for ${subject}, not 1`,
+          `the server on ${this.#path} sent ${descriptors.length} descriptors for ${subject}, expected 1`,
         );
       }
       if (servingKind(socket.fd) !== asked.kind) {
         throw new TakeoverError(
-          `the socket for ${subject} is of another kind or does not listen`,
+          `the socket for ${subject} has another kind or does not listen`,
         );
       }
       const address = hasHost(asked) ? numericOf(asked, socket) : asked;
@@ -151,7 +152,7 @@ export class TakeoverClient implements Disposable {
 
   #refused(subject: string, { error }: Answer): TakeoverError {
     return new TakeoverError(
-      `${this.#path} does not give ${subject}: ${error?.message}`,
+      `the server on ${this.#path} refused ${subject}: ${error?.message}`,
     );
   }
 
@@ -168,7 +169,7 @@ export class TakeoverClient implements Disposable {
       return step.value;
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      throw new TakeoverError(`${this.#path}: ${error.message}`, {
+      throw new TakeoverError(`the server on ${this.#path}: ${error.message}`, {
         cause: error,
       });
     }
@@ -176,7 +177,7 @@ export class TakeoverClient implements Disposable {
 
   #timeout(missing: string): TakeoverError {
     return new TakeoverError(
-      `${this.#path}: gave up after ${ANSWER_TIMEOUT} ms: ${missing}`,
+      `the server on ${this.#path} did not answer within ${ANSWER_TIMEOUT} ms: ${missing}`,
     );
   }
 
@@ -186,7 +187,7 @@ export class TakeoverClient implements Disposable {
   }
 }
 
-/** A host name becomes the address to which the other server bound it. */
+/** Replaces a host name with the address to which the server has bound it. */
 function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   const numeric = canonicalHost(address.host);
   if (numeric !== undefined) return { ...address, host: numeric.host };
@@ -194,7 +195,7 @@ function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   return bound.family === "unix" ? address : { ...address, host: bound.host };
 }
 
-/** The file at its path, unless it was replaced by another. */
+/** The file, if it is still at its path. */
 function fileStillAt(
   address: Address,
   file: FileIdentity | undefined,
@@ -204,12 +205,16 @@ function fileStillAt(
   return found !== undefined && sameFile(found, file) ? file : undefined;
 }
 
-/** Without options that only a newer release has. */
+/** The options that this release knows: a newer server may have more. */
 function optionsOf(params: BindParams, kind: Kind): WireOptions {
-  return readBindOptions({ ...params }, kind);
+  const { v6only: _, device: __, ...options } = readBindOptions(
+    { ...params },
+    kind,
+  );
+  return options;
 }
 
-/** Asks for an address; the Ruby server reads only address and port. */
+/** The params of an address. The Ruby server reads only address and port. */
 export function wantedBind(address: Address): WantedBind {
   if (!hasHost(address)) {
     return { params: { kind: address.kind, path: address.path } };

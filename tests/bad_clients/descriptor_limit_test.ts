@@ -15,7 +15,7 @@ function startLimited(): Promise<Daemon> {
   return Daemon.start({ under: ["prlimit", `--nofile=${LIMIT}:${LIMIT}`] });
 }
 
-/** Connects until the daemon refuses; the last one is the one refused. */
+/** Connects until the daemon refuses a client, which is the last one. */
 async function connectUntilRefused(sock: string): Promise<RawConnection[]> {
   const connections: RawConnection[] = [];
   while (connections.length <= LIMIT) {
@@ -29,7 +29,7 @@ async function connectUntilRefused(sock: string): Promise<RawConnection[]> {
   throw new Error(`${LIMIT} clients and none refused`);
 }
 
-/** Whether a bind is granted; else it is for want of descriptors. */
+/** Whether a bind is granted. The only accepted error is 10002. */
 async function bindsNow(session: Session, address: string): Promise<boolean> {
   try {
     (await session.bind(address, 0)).close();
@@ -45,31 +45,35 @@ function closeAll(connections: RawConnection[]): void {
   for (const connection of connections) connection[Symbol.dispose]();
 }
 
-Deno.test("a client for whom no descriptor is left is told so and closed", {
-  ignore,
-}, async () => {
-  await using daemon = await startLimited();
-  const connections = await connectUntilRefused(daemon.sock);
-  try {
-    assertEquals(await connections.at(-1)?.next(), undefined);
-    using another = RawConnection.open(daemon.sock);
-    const [answer, ...more] = await another.answersToEnd();
-    assertEquals([answer?.jsonrpc, answer?.id], ["2.0", null]);
-    assertEquals(answer?.error?.code, ErrorCode.NO_DESCRIPTORS);
-    assertEquals(more, []);
-    const [first] = connections;
-    await first?.send("{}");
-    assertEquals(
-      (await first?.answer())?.error?.code,
-      ErrorCode.INVALID_REQUEST,
-    );
-  } finally {
-    closeAll(connections);
-  }
-});
+Deno.test(
+  "a client is answered 10002 and disconnected if no descriptor is left",
+  {
+    ignore,
+  },
+  async () => {
+    await using daemon = await startLimited();
+    const connections = await connectUntilRefused(daemon.sock);
+    try {
+      assertEquals(await connections.at(-1)?.next(), undefined);
+      using another = RawConnection.open(daemon.sock);
+      const [answer, ...more] = await another.answersToEnd();
+      assertEquals([answer?.jsonrpc, answer?.id], ["2.0", null]);
+      assertEquals(answer?.error?.code, ErrorCode.NO_DESCRIPTORS);
+      assertEquals(more, []);
+      const [first] = connections;
+      await first?.send("{}");
+      assertEquals(
+        (await first?.answer())?.error?.code,
+        ErrorCode.INVALID_REQUEST,
+      );
+    } finally {
+      closeAll(connections);
+    }
+  },
+);
 
 Deno.test(
-  "a bind for which no descriptor is left is 10002, one that is held is handed out",
+  "without a descriptor a new bind is answered 10002 and a held socket is handed out",
   {
     ignore,
   },
@@ -98,7 +102,7 @@ Deno.test(
 );
 
 Deno.test(
-  "status is answered with no descriptor left to count them: all are open",
+  "status works without a free descriptor",
   {
     ignore,
   },
@@ -120,27 +124,31 @@ Deno.test(
   },
 );
 
-Deno.test("a name that no descriptor is left to look up is an error answer", {
-  ignore,
-}, async () => {
-  await using daemon = await startLimited();
-  using asking = RawConnection.open(daemon.sock);
-  const connections = await connectUntilRefused(daemon.sock);
-  try {
-    const params = [{ address: "localhost", port: 0 }];
-    await asking.send(requestText(1, "bind", params));
-    const { id, error } = await asking.answer();
-    assertEquals(id, 1);
-    assert(error !== undefined);
-  } finally {
-    closeAll(connections);
-  }
-  await asking.send("{}");
-  const { error } = await asking.answer();
-  assertEquals(error?.code, ErrorCode.INVALID_REQUEST);
-});
+Deno.test(
+  "a bind of a name without a free descriptor is answered with an error",
+  {
+    ignore,
+  },
+  async () => {
+    await using daemon = await startLimited();
+    using asking = RawConnection.open(daemon.sock);
+    const connections = await connectUntilRefused(daemon.sock);
+    try {
+      const params = [{ address: "localhost", port: 0 }];
+      await asking.send(requestText(1, "bind", params));
+      const { id, error } = await asking.answer();
+      assertEquals(id, 1);
+      assert(error !== undefined);
+    } finally {
+      closeAll(connections);
+    }
+    await asking.send("{}");
+    const { error } = await asking.answer();
+    assertEquals(error?.code, ErrorCode.INVALID_REQUEST);
+  },
+);
 
-Deno.test("once the others have left everything works again", {
+Deno.test("the daemon recovers after clients have disconnected", {
   ignore,
 }, async () => {
   await using daemon = await startLimited();
@@ -152,12 +160,12 @@ Deno.test("once the others have left everything works again", {
     const address = `127.0.0.${2 + round}`;
     await eventually("a bind", () => bindsNow(session, address));
   }
-  // The session, and three binds.
+  // The session and three binds.
   await assertOpen(daemon.pid, idle, 1 + 3);
   assertEquals((await session.status()).binds, 3);
 });
 
-Deno.test("a flood of clients beyond the limit leaves nothing", {
+Deno.test("a flood of clients beyond the limit leaks no descriptor", {
   ignore,
 }, async () => {
   await using daemon = await startLimited();

@@ -6,7 +6,7 @@ import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const NAMED = { address: "localhost", port: 0 };
 
-/** Two requests of a client that is gone before the daemon looks at them. */
+/** Two requests of a client that disconnects before the daemon reads them. */
 async function askAndHangUp(daemon: Daemon, method: string): Promise<void> {
   daemon.program.signal("SIGSTOP");
   {
@@ -20,7 +20,7 @@ async function askAndHangUp(daemon: Daemon, method: string): Promise<void> {
   await daemon.program.errors.next("INFO bind");
 }
 
-Deno.test("what a client has asked for that is dropped while a name is looked up is not done later", async () => {
+Deno.test("requests of a client that is dropped during a lookup are not performed", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   using held = await session.bind("localhost", 0);
@@ -31,14 +31,14 @@ Deno.test("what a client has asked for that is dropped while a name is looked up
     async () => (await session.status()).clients === 1,
   );
   const bound = (await session.list()).map(({ address }) => address);
-  // Whatever is still looked up, this one is behind it.
+  // This bind is performed after any pending lookup.
   await session.release("localhost:0");
   const left = (await session.list()).map(({ address }) => address);
   assertEquals([bound.length, left.length], [2, 1]);
   assertEquals(held.addr.transport, "tcp");
 });
 
-Deno.test("what a client has asked for last is done, also when it hangs up at once", async () => {
+Deno.test("the last request of a client that disconnects at once is performed", async () => {
   await using daemon = await Daemon.start();
   {
     using connection = RawConnection.open(daemon.sock);

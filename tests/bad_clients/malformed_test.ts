@@ -20,7 +20,7 @@ const SEED = numberFrom(
 );
 const COUNT = numberFrom("MULTIBINDER_FUZZ_COUNT", 2000);
 
-/** So many clients at once. */
+/** Number of concurrent clients. */
 const CLIENTS = 8;
 
 const REFUSALS: ReadonlySet<number> = new Set([
@@ -37,7 +37,7 @@ function assertRefusal(answer: Answer): void {
   assert(!("result" in answer));
 }
 
-/** Sends it and reads to the end of the stream, which the daemon makes. */
+/** Sends the request and reads until the daemon closes the connection. */
 async function assertRefused(sock: string, request: Malformed): Promise<void> {
   using connection = RawConnection.open(sock);
   for (const piece of request.pieces) await connection.send(piece);
@@ -70,7 +70,7 @@ function* requestsOf(seed: number, count: number): Generator<Malformed> {
   while (count-- > 0) yield malformedRequest(random);
 }
 
-Deno.test(`${COUNT} malformed requests: each is refused or closed, and nothing is left of them`, async () => {
+Deno.test(`${COUNT} malformed requests are each refused or end their connection, and leak nothing`, async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using before = await bind("127.0.0.1", 0, { sock });
@@ -85,6 +85,6 @@ Deno.test(`${COUNT} malformed requests: each is refused or closed, and nothing i
   assertEquals((await daemon.status()).binds, 1);
 });
 
-Deno.test("the same seed makes the same malformed requests", () => {
+Deno.test("the same seed generates the same malformed requests", () => {
   assertEquals([...requestsOf(1, 100)], [...requestsOf(1, 100)]);
 });

@@ -6,7 +6,7 @@ import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const encoder = new TextEncoder();
 
-Deno.test("descriptors that a client sends along are not kept", async () => {
+Deno.test("descriptors that a client sends are closed", async () => {
   await using daemon = await Daemon.start();
   const before = await openIn(daemon.pid);
   {

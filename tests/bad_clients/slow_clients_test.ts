@@ -6,7 +6,7 @@ import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
 
-/** Connections that are closed together. */
+/** Connections. `using` closes all of them. */
 class Connections implements Disposable {
   readonly all: RawConnection[] = [];
 
@@ -21,7 +21,7 @@ class Connections implements Disposable {
   }
 }
 
-Deno.test("clients that say nothing hold up nobody", async () => {
+Deno.test("idle clients do not delay other clients", async () => {
   await using daemon = await Daemon.start();
   using _silent = new Connections(daemon.sock, 200);
   using session = await connect({ sock: daemon.sock });
@@ -30,7 +30,7 @@ Deno.test("clients that say nothing hold up nobody", async () => {
   assertEquals((await session.status()).clients, 201);
 });
 
-Deno.test("clients in the middle of a request hold up nobody, and are served when it is whole", async () => {
+Deno.test("clients with incomplete requests do not delay other clients, and are served once complete", async () => {
   await using daemon = await Daemon.start();
   using halfSent = new Connections(daemon.sock, 50);
   for (const [index, connection] of halfSent.all.entries()) {
@@ -44,7 +44,7 @@ Deno.test("clients in the middle of a request hold up nobody, and are served whe
   }
 });
 
-Deno.test("a client that floods holds up nobody", async () => {
+Deno.test("a client that floods does not delay other clients", async () => {
   await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
   using flooding = RawConnection.open(daemon.sock);
   const request = requestText(1, "nothing");
@@ -65,7 +65,7 @@ Deno.test("a client that floods holds up nobody", async () => {
   assertEquals(served, 100);
 });
 
-Deno.test("clients that vanish in the middle of a request leave nothing", async () => {
+Deno.test("clients that disconnect within a request leak nothing", async () => {
   await using daemon = await Daemon.start();
   const before = await openIn(daemon.pid);
   for (let cut = 0; cut < BIND.length; cut++) {
@@ -75,7 +75,7 @@ Deno.test("clients that vanish in the middle of a request leave nothing", async 
   await assertOpen(daemon.pid, before);
 });
 
-Deno.test("clients that vanish before they read the answer leave nothing", async () => {
+Deno.test("clients that disconnect before they read the answer leak nothing", async () => {
   await using daemon = await Daemon.start();
   using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
   const before = await openIn(daemon.pid);

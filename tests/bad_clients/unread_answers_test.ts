@@ -11,10 +11,10 @@ import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
 const STATUS = requestText(1, "status");
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
 
-/** Far more than a queue of answers and the kernel's buffers hold. */
+/** More answers than the queue and the kernel's buffers hold. */
 const FAR_TOO_MANY = 100_000;
 
-/** Sends until the daemon hangs up; whether it did. */
+/** Sends until the daemon disconnects the client. Returns whether it did. */
 async function sendUnread(
   connection: RawConnection,
   request: string,
@@ -35,7 +35,9 @@ Deno.test("a client that never reads is dropped when its queue is full", async (
     const who = `pid=${Deno.pid} uid=${Deno.uid()} gid=${Deno.gid()}`;
     assertMatch(
       line,
-      new RegExp(`WARN client dropped: it does not read its answers ${who}$`),
+      new RegExp(
+        `WARN client dropped reason="it does not read its answers" ${who}$`,
+      ),
     );
     using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
     assertEquals(web.addr.transport, "tcp");
@@ -75,7 +77,7 @@ const UNDER = [
 ];
 
 Deno.test(
-  "descriptors left unread run out for the client that leaves them, who is told",
+  "a client that exceeds the limit of descriptors in flight is answered 10002",
   {
     ignore: await lacks("setpriv", "prlimit"),
   },
@@ -92,7 +94,7 @@ Deno.test(
       const codes = new Set(answers.map(({ error }) => error?.code));
       assertEquals(codes, new Set([undefined, 10002]));
     }
-    // The allowance is the user's: other tests of the same user share it.
+    // The limit is per user: other tests of the same user share it.
     await eventually(
       "a bind",
       async () => (await ask(daemon.sock, BIND)).result === true,
@@ -100,7 +102,7 @@ Deno.test(
   },
 );
 
-Deno.test("a client that hangs up unread and keeps its descriptor is dropped", async () => {
+Deno.test("a client that disconnects with unread answers is dropped", async () => {
   await using daemon = await Daemon.start();
   using client = RawConnection.open(daemon.sock);
   for (let count = 0; count < 5; count++) {

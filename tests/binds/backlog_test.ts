@@ -5,13 +5,13 @@ import { backlogOf } from "../support/binds/listening_socket.ts";
 
 const MOST = Number(Deno.readTextFileSync("/proc/sys/net/core/somaxconn"));
 
-Deno.test("1000 connections may wait where no backlog is asked for", async () => {
+Deno.test("the default backlog is 1000 connections", async () => {
   await using daemon = await Daemon.start();
   using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
   assertEquals(backlogOf(web), Math.min(1000, MOST));
 });
 
-Deno.test("as many connections may wait as were asked for", async () => {
+Deno.test("the accept queue has the length of the option backlog", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   for (const [index, backlog] of [1, 37, 0x7fffffff].entries()) {
@@ -20,7 +20,7 @@ Deno.test("as many connections may wait as were asked for", async () => {
   }
 });
 
-Deno.test("another backlog takes effect on the socket that is there", async () => {
+Deno.test("a second bind changes the backlog of the held socket", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using first = await bind("127.0.0.1", 0, { sock });
@@ -28,7 +28,7 @@ Deno.test("another backlog takes effect on the socket that is there", async () =
   assertEquals(backlogOf(first), 37);
 });
 
-Deno.test("a bind that names no backlog leaves it as it is", async () => {
+Deno.test("a bind without backlog leaves the backlog unchanged", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using first = await bind("127.0.0.1", 0, { sock, backlog: 37 });

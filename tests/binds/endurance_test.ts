@@ -4,12 +4,12 @@ import { Daemon } from "../support/daemon.ts";
 import { assertNoGrowth } from "../support/memory_growth.ts";
 import { assertOpen, openIn } from "../support/open_descriptors.ts";
 
-/** A leak of one KiB a bind would be 10,000 KiB: well beyond this. */
+/** A leak of one KiB for each bind would be 10,000 KiB. */
 const MARGIN_KIB = 8 * 1024;
 
 const ADDRESSES = ["127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0", "127.0.0.4:0"];
 
-/** Binds and closes, half over a new connection each, half over one. */
+/** Binds and closes: half over one connection, half over a new one each. */
 async function bindAndClose(sock: string, times: number): Promise<void> {
   using session = await connect({ sock });
   for (let count = 0; count < times; count += 2) {
@@ -19,10 +19,10 @@ async function bindAndClose(sock: string, times: number): Promise<void> {
   }
 }
 
-Deno.test("10,000 binds and closes leave descriptors and memory where they were", async () => {
+Deno.test("10,000 binds and closes leak neither descriptors nor memory", async () => {
   await using daemon = await Daemon.start();
   const { pid, sock } = daemon;
-  // Until the compiler and the collector have settled.
+  // Warms up the compiler and the garbage collector.
   await bindAndClose(sock, 4_000);
   const descriptors = await openIn(daemon.pid);
   await assertNoGrowth(pid, MARGIN_KIB, () => bindAndClose(sock, 10_000));

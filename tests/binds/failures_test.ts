@@ -20,7 +20,7 @@ async function refusal(
   return error;
 }
 
-Deno.test("a port that somebody else holds is EADDRINUSE", async () => {
+Deno.test("a bind of a port in use fails with EADDRINUSE", async () => {
   await using daemon = await Daemon.start();
   using holder = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = holder.addr;
@@ -31,7 +31,7 @@ Deno.test("a port that somebody else holds is EADDRINUSE", async () => {
   }
 });
 
-Deno.test("a port that was held is bound once it is free", async () => {
+Deno.test("a bind succeeds once the port is free", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using own = OwnPort.take();
@@ -46,7 +46,7 @@ Deno.test("a port that was held is bound once it is free", async () => {
   assertEquals(web.addr, { transport: "tcp", hostname: "127.0.0.1", port });
 });
 
-Deno.test("an address that is not this machine's is EADDRNOTAVAIL", async () => {
+Deno.test("a bind of an address of another machine fails with EADDRNOTAVAIL", async () => {
   await using daemon = await Daemon.start();
   const error = await refusal(daemon.sock, "192.0.2.1", 0);
   const data = { errno: 99, code: "EADDRNOTAVAIL", syscall: "bind" };
@@ -57,7 +57,7 @@ const FIRST_FREE_PORT = Number(
   Deno.readTextFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start"),
 );
 
-/** Root but for the right to bind low ports; others lack it anyway. */
+/** Runs root without the capability to bind low ports; other users lack it. */
 const UNDER = Deno.uid() === 0
   ? [
     "setpriv",
@@ -66,7 +66,7 @@ const UNDER = Deno.uid() === 0
   ]
   : [];
 
-Deno.test("a low port is EACCES for a daemon that may not bind it", {
+Deno.test("a bind of a low port without the capability fails with EACCES", {
   ignore: FIRST_FREE_PORT <= 1 || await lacks(...UNDER.slice(0, 1)),
 }, async () => {
   await using daemon = await Daemon.start({ under: UNDER });
@@ -75,7 +75,7 @@ Deno.test("a low port is EACCES for a daemon that may not bind it", {
   assertEquals(error.data, data);
 });
 
-Deno.test("what could not be bound is not kept, and leaves no descriptor", async () => {
+Deno.test("a failed bind leaves neither a held socket nor a descriptor", async () => {
   await using daemon = await Daemon.start();
   const before = await openIn(daemon.pid);
   for (let count = 0; count < 100; count++) {

@@ -9,7 +9,7 @@ import {
 
 const ignore = lacksIpv6();
 
-Deno.test("two who ask for an address get the same socket", async () => {
+Deno.test("two clients that bind one address get the same socket", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using first = await bind("127.0.0.1", 0, { sock });
@@ -17,7 +17,7 @@ Deno.test("two who ask for an address get the same socket", async () => {
   assertSameSocket(first, second);
 });
 
-Deno.test("the socket outlives everyone who got it", async () => {
+Deno.test("the daemon keeps the socket when its clients close it", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   const first = await bind("127.0.0.1", 0, { sock });
@@ -27,7 +27,7 @@ Deno.test("the socket outlives everyone who got it", async () => {
   assertEquals(socketOf(second), name);
 });
 
-Deno.test("port 0 is one bind: asked again, the same port comes back", async () => {
+Deno.test("port 0 is one bind: a second bind gets the same port", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using first = await bind("127.0.0.1", 0, { sock });
@@ -52,7 +52,7 @@ for (
   });
 }
 
-Deno.test("a name and the address it stands for are one bind", async () => {
+Deno.test("a name and its address are one bind", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using byName = await bind("localhost", 0, { sock });
@@ -60,7 +60,7 @@ Deno.test("a name and the address it stands for are one bind", async () => {
   assertSameSocket(byName, byNumber);
 });
 
-Deno.test("names asked for at the same moment are one bind", async () => {
+Deno.test("concurrent binds of one name are one bind", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   const asked = Array.from(

@@ -11,25 +11,26 @@ const ISO_8601 = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 const US = `pid=${Deno.pid} uid=${Deno.uid()} gid=${Deno.gid()}`;
 const GRANTED = 'decision=granted rule="no policy"';
 
-Deno.test("each bind is a line on standard error with who asked", async () => {
+Deno.test("each bind is logged with its client", async () => {
   await using daemon = await Daemon.start();
   for (const isNew of [true, false]) {
     using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
-    const line = await daemon.program.errors.next("bind");
-    const said = `INFO bind address=127.0.0.1:0 new=${isNew} ${US} ${GRANTED}`;
+    const line = await daemon.program.errors.next("bind granted");
+    const said =
+      `INFO bind granted address=127.0.0.1:0 new=${isNew} ${US} ${GRANTED}`;
     assertMatch(line, new RegExp(`^${ISO_8601} ${said}$`));
   }
 });
 
-Deno.test("with --log-format json each bind is a JSON object a line", async () => {
+Deno.test("with --log-format json each bind is logged as one JSON object", async () => {
   await using daemon = await Daemon.start({ args: ["--log-format", "json"] });
   using _web = await bind(":0", { sock: daemon.sock });
-  const line = await daemon.program.errors.next("bind");
+  const line = await daemon.program.errors.next("bind granted");
   const { time, ...fields } = JSON.parse(line);
   assertMatch(time, new RegExp(`^${ISO_8601}$`));
   assertEquals(fields, {
     level: "info",
-    message: "bind",
+    message: "bind granted",
     address: ":0",
     new: true,
     pid: Deno.pid,
@@ -40,19 +41,19 @@ Deno.test("with --log-format json each bind is a JSON object a line", async () =
   });
 });
 
-Deno.test("a bind that was refused is a line with the reason", async () => {
+Deno.test("a failed bind is logged with its reason", async () => {
   await using daemon = await Daemon.start({ args: ["--log-format", "json"] });
   await bind("192.0.2.1", 0, { sock: daemon.sock }).then(
     (web) => web.close(),
     () => {},
   );
-  const line = await daemon.program.errors.next("refused");
+  const line = await daemon.program.errors.next("request failed");
   const { code, reason } = JSON.parse(line);
   assertEquals(code, 10000);
   assertMatch(reason, /^Could not bind: bind 192\.0\.2\.1:0: .*EADDRNOTAVAIL/);
 });
 
-Deno.test("what a client sends neither begins a line of the log nor moves a terminal", async () => {
+Deno.test("control characters from a client are escaped in the log", async () => {
   await using daemon = await Daemon.start();
   const method = "a\nb\rc\u001b[2Jd\u009b2J";
   await ask(daemon.sock, requestText(1, method));
@@ -74,7 +75,7 @@ Deno.test("with --log-level warn binds are not logged", async () => {
   assert(!errors.includes("127.0.0.1"), errors);
 });
 
-Deno.test("the peer that is logged is the one that connected", {
+Deno.test("the log has the credentials of the process that connected", {
   ignore: Deno.uid() !== 0 || await lacks("ruby", "setpriv"),
 }, async () => {
   await using scratch = await Scratch.make();
@@ -90,7 +91,7 @@ Deno.test("the peer that is logged is the one that connected", {
     args: [...nobody, "ruby", client, sock, "127.0.0.1", "0"],
   });
   const { pid } = peer;
-  const line = JSON.parse(await daemon.program.errors.next("bind"));
+  const line = JSON.parse(await daemon.program.errors.next("bind granted"));
   assertEquals([line.pid, line.uid, line.gid], [pid, 65534, 65533]);
   assertEquals((await peer.end()).code, 0);
 });

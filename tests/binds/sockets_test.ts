@@ -13,7 +13,7 @@ import {
 
 const ignore = lacksIpv6();
 
-/** Connects: the kernel answers for whoever will accept. */
+/** Connects; the kernel completes the handshake before accept(2). */
 async function connectTo(web: Binding, hostname: string): Promise<void> {
   const { port } = tcpAddress(web);
   (await Deno.connect({ hostname, port })).close();
@@ -23,7 +23,7 @@ function isV6Only({ fd }: Binding): boolean {
   return getOption(fd, abi.IPPROTO_IPV6, abi.IPV6_V6ONLY) === 1;
 }
 
-Deno.test("an IPv4 address is bound", async () => {
+Deno.test("bind binds an IPv4 address", async () => {
   await using daemon = await Daemon.start();
   using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
   const { hostname, port } = tcpAddress(web);
@@ -32,16 +32,20 @@ Deno.test("an IPv4 address is bound", async () => {
   await connectTo(web, "127.0.0.1");
 });
 
-Deno.test("an IPv6 address is bound, for IPv6 alone", { ignore }, async () => {
-  await using daemon = await Daemon.start();
-  using web = await bind("[::1]:0", { sock: daemon.sock });
-  assertEquals(tcpAddress(web).hostname, "::1");
-  assert(isV6Only(web));
-  await connectTo(web, "::1");
-});
+Deno.test(
+  "a socket on an IPv6 address accepts only IPv6",
+  { ignore },
+  async () => {
+    await using daemon = await Daemon.start();
+    using web = await bind("[::1]:0", { sock: daemon.sock });
+    assertEquals(tcpAddress(web).hostname, "::1");
+    assert(isV6Only(web));
+    await connectTo(web, "::1");
+  },
+);
 
 Deno.test(
-  "every IPv6 address is bound, for IPv6 alone",
+  "a socket on [::] accepts only IPv6",
   { ignore },
   async () => {
     await using daemon = await Daemon.start();
@@ -51,17 +55,21 @@ Deno.test(
   },
 );
 
-Deno.test(":PORT is one socket for IPv4 and IPv6", { ignore }, async () => {
-  await using daemon = await Daemon.start();
-  using web = await bind(":0", { sock: daemon.sock });
-  assertEquals(tcpAddress(web).hostname, "::");
-  await connectTo(web, "127.0.0.1");
-  await connectTo(web, "::1");
-  await eventually("2 that wait", () => waitingAt(web) === 2);
-});
+Deno.test(
+  ":PORT is one socket that accepts IPv4 and IPv6",
+  { ignore },
+  async () => {
+    await using daemon = await Daemon.start();
+    using web = await bind(":0", { sock: daemon.sock });
+    assertEquals(tcpAddress(web).hostname, "::");
+    await connectTo(web, "127.0.0.1");
+    await connectTo(web, "::1");
+    await eventually("2 that wait", () => waitingAt(web) === 2);
+  },
+);
 
 Deno.test(
-  "v6only: false opens an IPv6 socket to IPv4",
+  "with v6only: false an IPv6 socket accepts IPv4",
   { ignore },
   async () => {
     await using daemon = await Daemon.start();
@@ -72,7 +80,7 @@ Deno.test(
   },
 );
 
-Deno.test("localhost is its IPv4 address", async () => {
+Deno.test("bind of localhost binds its IPv4 address", async () => {
   await using daemon = await Daemon.start();
   using web = await bind("localhost", 0, { sock: daemon.sock });
   assertEquals(tcpAddress(web).hostname, "127.0.0.1");

@@ -6,7 +6,7 @@ import { Program } from "../support/program.ts";
 import { treePath } from "../support/tree.ts";
 import { tcpAddress, waitingAt } from "../support/binds/listening_socket.ts";
 
-/** Starts a service that answers every connection with its name. */
+/** Starts a service that sends its name to every connection. */
 async function startService(sock: string, name: string): Promise<Program> {
   const script = treePath("tests/support/binds/answering_service.ts");
   const service = Program.start(Deno.execPath(), {
@@ -20,7 +20,7 @@ async function answerOf(connection: Deno.Conn): Promise<string> {
   return await new Response(connection.readable).text();
 }
 
-Deno.test("a connection is served by whoever holds the socket", async () => {
+Deno.test("any process that holds the socket can accept a connection", async () => {
   await using daemon = await Daemon.start();
   await using _service = await startService(daemon.sock, "one");
   using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
@@ -28,7 +28,7 @@ Deno.test("a connection is served by whoever holds the socket", async () => {
   assertEquals(await answerOf(connection), "one");
 });
 
-Deno.test("a connection made while nobody accepts waits for the next who gets the socket", async () => {
+Deno.test("a connection waits until a later process gets the socket and accepts", async () => {
   await using daemon = await Daemon.start();
   const first = await bind("127.0.0.1", 0, { sock: daemon.sock });
   const address = tcpAddress(first);
@@ -38,7 +38,7 @@ Deno.test("a connection made while nobody accepts waits for the next who gets th
   assertEquals(await answerOf(connection), "one");
 });
 
-Deno.test("a connection made after a service was killed is served by the next", async () => {
+Deno.test("after a service is killed, the next one accepts waiting connections", async () => {
   await using daemon = await Daemon.start();
   using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
   const one = await startService(daemon.sock, "one");

@@ -21,7 +21,7 @@ function closeAll(bindings: readonly Binding[]): void {
   for (const binding of bindings) binding.close();
 }
 
-Deno.test("bindAll gets all sockets in order, however they are asked for", async () => {
+Deno.test("bindAll returns the sockets in order for every form of request", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   await withoutLeak(async () => {
@@ -72,12 +72,12 @@ Deno.test("bindAll gets all sockets in order, however they are asked for", async
   });
 });
 
-Deno.test("bindAll of nothing is nothing", async () => {
+Deno.test("bindAll of an empty array returns an empty array", async () => {
   await using daemon = await Daemon.start();
   assertEquals(await bindAll([], { sock: daemon.sock }), []);
 });
 
-Deno.test("bindAll gets 253 sockets, the most there can be", async () => {
+Deno.test("bindAll gets 253 sockets, the limit of unix(7)", async () => {
   await using daemon = await Daemon.start();
   await withoutLeak(async () => {
     const wanted = Array.from(
@@ -93,7 +93,7 @@ Deno.test("bindAll gets 253 sockets, the most there can be", async () => {
   });
 });
 
-Deno.test("bindAll of 254 is a RangeError, and nothing is asked for", async () => {
+Deno.test("bindAll of 254 sockets is a RangeError and sends no request", async () => {
   await using daemon = await Daemon.start();
   const wanted = Array<string>(254).fill("127.0.0.1:0");
   await assertRejects(
@@ -114,7 +114,7 @@ for (
     { address: "127.0.0.1", port: 65536 },
   ]
 ) {
-  Deno.test(`bindAll with ${JSON.stringify(wrong)} is an AddressError, and nothing is asked for`, async () => {
+  Deno.test(`bindAll with ${JSON.stringify(wrong)} is an AddressError and sends no request`, async () => {
     await using daemon = await Daemon.start();
     await assertRejects(
       () => bindAll(["127.0.0.1:0", wrong], { sock: daemon.sock }),
@@ -125,7 +125,7 @@ for (
 }
 
 for (const position of [0, 1, 2]) {
-  Deno.test(`bindAll throws the error of the bind that failed by itself: number ${position}`, async () => {
+  Deno.test(`bindAll throws the error of the bind that made the others fail: number ${position}`, async () => {
     await using daemon = await Daemon.start();
     await withoutLeak(async () => {
       using session = await connect({ sock: daemon.sock });
@@ -148,7 +148,7 @@ for (const position of [0, 1, 2]) {
   });
 }
 
-Deno.test("an error of bindAll says which address it is about, once", async () => {
+Deno.test("an error of bindAll names its address once", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   const failing = async (request: string | SocketRequest) => {
@@ -164,7 +164,7 @@ Deno.test("an error of bindAll says which address it is about, once", async () =
     mode: 0o600,
   });
   assertEquals(code, ErrorCode.INVALID_PARAMS);
-  assertMatch(`${message}`, /^\[::1\]:1: Invalid params: mode is for /);
+  assertMatch(`${message}`, /^\[::1\]:1: Invalid params: option mode is for /);
   assertEquals((await failing("192.0.2.1:80"))[0], ErrorCode.COULD_NOT_BIND);
   const [, named] = await failing("192.0.2.1:80");
   assertMatch(`${named}`, /^Could not bind: bind 192\.0\.2\.1:80: /);
@@ -187,7 +187,7 @@ Deno.test("bindAll throws the first error of several", async () => {
   assertEquals(error.code, ErrorCode.INVALID_PARAMS);
 });
 
-Deno.test("bindAll that is too long a request is a BindError, and the session goes on", async () => {
+Deno.test("bindAll is a BindError if the request is too long, and the session stays usable", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   const wanted = Array.from({ length: 253 }, (_, index) => ({

@@ -80,7 +80,7 @@ async function bindTwo(answer: Answers): Promise<unknown> {
   });
 }
 
-Deno.test("an answer to bindAll with every socket is taken", async () => {
+Deno.test("bindAll accepts an answer with every socket", async () => {
   const count = await bindTwo((connection, requests) =>
     send(connection, requests.map(granted), udpSocket(), udpSocket())
   );
@@ -100,7 +100,7 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
     (connection, requests) => send(connection, requests.map(granted)),
   ],
   [
-    "has a socket too many",
+    "has one socket too many",
     "3 descriptors",
     (connection, requests) =>
       send(
@@ -118,7 +118,7 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
       send(connection, [granted(first!)], udpSocket(), udpSocket()),
   ],
   [
-    "has an answer too many",
+    "has one answer too many",
     "3 of 2",
     (connection, requests) =>
       send(
@@ -129,7 +129,7 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
       ),
   ],
   [
-    "is another request's",
+    "has the id of another request",
     '"7"',
     (connection, [, second]) =>
       send(
@@ -156,25 +156,25 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
     (connection) => send(connection, [], udpSocket()),
   ],
   [
-    "is no array",
-    "no array",
+    "is not an array",
+    "not an array",
     (connection, [first]) =>
       send(connection, granted(first!), udpSocket(), udpSocket()),
   ],
   [
-    "is an array of no objects",
-    "no object",
+    "is an array without objects",
+    "not an object",
     (connection) => send(connection, [1, null], udpSocket()),
   ],
   [
-    "has what is no socket",
-    "something else",
+    "has a descriptor that is not a socket",
+    "not a listening socket",
     (connection, requests) =>
       send(connection, requests.map(granted), udpSocket(), spareDescriptor()!),
   ],
   [
     "has a socket that does not listen",
-    "something else",
+    "not a listening socket",
     (connection, requests) =>
       send(
         connection,
@@ -197,14 +197,14 @@ const MISTAKES: [what: string, says: string, answer: Answers][] = [
 ];
 
 for (const [what, says, answer] of MISTAKES) {
-  Deno.test(`an answer to bindAll that ${what} is a ProtocolError, and nothing stays open`, async () => {
+  Deno.test(`bindAll throws a ProtocolError for an answer that ${what}, and leaves no descriptor open`, async () => {
     const error = await assertRejects(() => bindTwo(answer), ProtocolError);
     assertStringIncludes(error.message, says);
   });
 }
 
 for (const order of [["own", "undone"], ["undone", "own"]]) {
-  Deno.test(`of the errors ${order.join(" and ")} the one that failed by itself is thrown, and a socket beside it closed`, async () => {
+  Deno.test(`bindAll throws the error that caused the others and closes a socket beside it: ${order.join(", ")}`, async () => {
     const error = await assertRejects(
       () =>
         bindTwo((connection, requests) =>
@@ -224,7 +224,7 @@ for (const order of [["own", "undone"], ["undone", "own"]]) {
   });
 }
 
-Deno.test("errors that all say undone are thrown all the same", async () => {
+Deno.test("bindAll throws the first error if every error says undone", async () => {
   const error = await assertRejects(
     () =>
       bindTwo((connection, requests) =>
@@ -238,7 +238,7 @@ Deno.test("errors that all say undone are thrown all the same", async () => {
   assertEquals(error.data, { undone: true });
 });
 
-Deno.test("one refusal of all of it is thrown", async () => {
+Deno.test("bindAll throws one error for the whole batch", async () => {
   const error = await assertRejects(
     () =>
       bindTwo((connection) =>

@@ -42,7 +42,7 @@ const FORMS: [text: string, hostname: string][] = [
 ];
 
 for (const [text, hostname] of FORMS) {
-  Deno.test(`bind("${text}") and bindSync give the same socket, bound to ${hostname}`, async () => {
+  Deno.test(`bind("${text}") and bindSync get the same socket, bound to ${hostname}`, async () => {
     await using daemon = await Daemon.start();
     const { sock } = daemon;
     using web = await bind(text, { sock });
@@ -58,7 +58,7 @@ for (const [text, hostname] of FORMS) {
   });
 }
 
-Deno.test("host and port as two arguments name the same socket as one text", async () => {
+Deno.test("host and port as two arguments get the same socket as one string", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   for (
@@ -74,7 +74,7 @@ Deno.test("host and port as two arguments name the same socket as one text", asy
   assertEquals((await daemon.status()).binds, 2);
 });
 
-Deno.test("addr is where connections to the socket arrive", async () => {
+Deno.test("a connection to addr arrives at the socket", async () => {
   await using daemon = await Daemon.start();
   for (const text of ["127.0.0.1:0", "[::1]:0"]) {
     using web = await bind(text, { sock: daemon.sock });
@@ -85,7 +85,7 @@ Deno.test("addr is where connections to the socket arrive", async () => {
 });
 
 Deno.test({
-  name: "a child process accepts on fd, which it has under the same number",
+  name: "a child process inherits fd under the same number and accepts on it",
   ignore: await lacks("python3"),
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -105,7 +105,7 @@ Deno.test({
   },
 });
 
-Deno.test("dup() is another number of the same socket, close-on-exec", async () => {
+Deno.test("dup() returns another descriptor of the same socket, close-on-exec", async () => {
   await using daemon = await Daemon.start();
   using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
   using copy = new Descriptor(web.dup());
@@ -117,7 +117,7 @@ Deno.test("dup() is another number of the same socket, close-on-exec", async () 
   assert(isListening(copy.fd));
 });
 
-Deno.test("close() twice is close() once, and a closed Binding has no fd", async () => {
+Deno.test("a second close() does nothing, and fd of a closed Binding throws", async () => {
   await using daemon = await Daemon.start();
   const web = await bind("127.0.0.1", 0, { sock: daemon.sock });
   const { fd, addr } = web;
@@ -134,7 +134,7 @@ Deno.test("close() twice is close() once, and a closed Binding has no fd", async
   assertEquals(web.addr, addr);
 });
 
-Deno.test("`using` closes every Binding, and nothing else stays open", async () => {
+Deno.test("`using` closes every Binding, and no descriptor stays open", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   await withoutLeak(async () => {
@@ -156,7 +156,7 @@ const NO_ADDRESSES = [
 ];
 
 for (const text of NO_ADDRESSES) {
-  Deno.test(`no address is asked for: ${JSON.stringify(text)}`, async () => {
+  Deno.test(`bind rejects an invalid address without a request: ${JSON.stringify(text)}`, async () => {
     const options = { sock: "/nowhere", timeout: 0 };
     await assertRejects(() => bind(text, options), AddressError);
     assertThrows(() => bindSync(text, options), AddressError);
@@ -164,14 +164,14 @@ for (const text of NO_ADDRESSES) {
 }
 
 for (const port of [-1, 65536, 1.5, NaN]) {
-  Deno.test(`no port is asked for: ${port}`, async () => {
+  Deno.test(`bind rejects an invalid port without a request: ${port}`, async () => {
     const options = { sock: "/nowhere", timeout: 0 };
     await assertRejects(() => bind("127.0.0.1", port, options), AddressError);
     assertThrows(() => bindSync("127.0.0.1", port, options), AddressError);
   });
 }
 
-Deno.test("a BindError says which call failed and why", async () => {
+Deno.test("a BindError has the failed system call and its errno", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -189,7 +189,7 @@ Deno.test("a BindError says which call failed and why", async () => {
   });
 });
 
-Deno.test("a BindError says which param the daemon has no use for", async () => {
+Deno.test("a BindError names the invalid param", async () => {
   await using daemon = await Daemon.start();
   const error = await assertRejects(
     () => bind("127.0.0.1", 0, { sock: daemon.sock, backlog: -1 }),

@@ -24,7 +24,7 @@ import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
 
 const VARIABLE = "MULTIBINDER_SOCK";
 
-/** Sets the variable, or unsets it, until the end of the scope. */
+/** Sets or unsets the variable until the end of the scope. */
 function withVariable(value: string | undefined): Disposable {
   const before = Deno.env.get(VARIABLE);
   const set = (value: string | undefined) => {
@@ -35,7 +35,7 @@ function withVariable(value: string | undefined): Disposable {
   return { [Symbol.dispose]: () => set(before) };
 }
 
-Deno.test("MULTIBINDER_SOCK names the control socket where no option does", async () => {
+Deno.test("MULTIBINDER_SOCK names the control socket if no option does", async () => {
   await using daemon = await Daemon.start();
   using _variable = withVariable(daemon.sock);
   using web = await bind("127.0.0.1", 0);
@@ -45,7 +45,7 @@ Deno.test("MULTIBINDER_SOCK names the control socket where no option does", asyn
   assertEquals((await session.status()).pid, daemon.pid);
 });
 
-Deno.test("the option sock goes before MULTIBINDER_SOCK", async () => {
+Deno.test("the option sock overrides MULTIBINDER_SOCK", async () => {
   await using daemon = await Daemon.start();
   using _variable = withVariable("/nowhere");
   using session = await connect({ sock: daemon.sock });
@@ -54,7 +54,7 @@ Deno.test("the option sock goes before MULTIBINDER_SOCK", async () => {
 
 for (const value of [undefined, ""]) {
   const what = value === undefined ? "no" : "an empty";
-  Deno.test(`neither option nor ${what} variable is an error that says so`, async () => {
+  Deno.test(`without the option sock and with ${what} variable the error names MULTIBINDER_SOCK`, async () => {
     using _variable = withVariable(value);
     await assertRejects(() => bind(":0"), TypeError, VARIABLE);
     await assertRejects(() => connect(), TypeError, VARIABLE);
@@ -91,7 +91,7 @@ Deno.test("bindSync waits for a daemon that is started later", async () => {
   assert(web.fd > 2);
 });
 
-Deno.test("no daemon within the timeout is a TimeoutError with path and reason", async () => {
+Deno.test("the TimeoutError without a daemon has the path and the reason", async () => {
   await using scratch = await Scratch.make();
   await withoutLeak(async () => {
     const missing = scratch.join("missing.sock");
@@ -113,7 +113,7 @@ Deno.test("no daemon within the timeout is a TimeoutError with path and reason",
   });
 });
 
-Deno.test("a path that is no socket is waited for as a dead one is", async () => {
+Deno.test("bind waits for a daemon at a path that is not a socket", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("file");
   await Deno.writeTextFile(sock, "");
@@ -124,7 +124,7 @@ Deno.test("a path that is no socket is waited for as a dead one is", async () =>
   );
 });
 
-Deno.test("a path that no waiting mends fails at once", async () => {
+Deno.test("bind fails at once for a path that cannot exist", async () => {
   await using scratch = await Scratch.make();
   await Deno.writeTextFile(scratch.join("file"), "");
   const error = await assertRejects(
@@ -135,7 +135,7 @@ Deno.test("a path that no waiting mends fails at once", async () => {
   assertEquals([error.code, error.syscall], ["ENOTDIR", "connect"]);
 });
 
-Deno.test("a path that is too long is an error that says so, and leaves nothing open", async () => {
+Deno.test("the error for a path that is too long says so, and no descriptor stays open", async () => {
   const sock = `/tmp/${"x".repeat(200)}`;
   await withoutLeak(async () => {
     await assertRejects(() => bind(":0", { sock }), SocketAddressError, sock);
@@ -144,7 +144,7 @@ Deno.test("a path that is too long is an error that says so, and leaves nothing 
   });
 });
 
-Deno.test("a control socket of somebody else is an OsError with EACCES", async () => {
+Deno.test("a control socket of another user is an OsError with EACCES", async () => {
   await using scratch = await OpenScratch.make();
   const sock = scratch.join("control.sock");
   await using _daemon = await Daemon.start({ sock });
@@ -168,7 +168,7 @@ Deno.test("a control socket of somebody else is an OsError with EACCES", async (
   assertStringIncludes(outcome.message, sock);
 });
 
-Deno.test("a program that may open no more descriptors is told so, and loses none", async () => {
+Deno.test("the error without a free descriptor says so, and no descriptor leaks", async () => {
   await using daemon = await Daemon.start();
   const limited = 'ulimit -Sn 100; ulimit -Hn 100; exec "$@"';
   await using program = Program.start("sh", {
@@ -188,7 +188,7 @@ Deno.test("a program that may open no more descriptors is told so, and loses non
   const { blocking, waiting, left } = JSON.parse(output);
   assertStringIncludes(blocking, "ProtocolError");
   assertStringIncludes(blocking, "RLIMIT_NOFILE");
-  // No descriptor to wait with, or none for an answer that is there already.
+  // No descriptor to wait with, or none for an answer that has already arrived.
   assertMatch(waiting, /EMFILE|RLIMIT_NOFILE/);
   assert(left >= 1);
 });

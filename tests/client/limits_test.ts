@@ -24,7 +24,7 @@ async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
   throw new Error("it did not reject");
 }
 
-Deno.test("a signal that is aborted already rejects with its reason", async () => {
+Deno.test("a call with an aborted signal rejects with its reason", async () => {
   await using daemon = await Daemon.start();
   const options = { sock: daemon.sock, signal: AbortSignal.abort(REASON) };
   await withoutLeak(async () => {
@@ -36,7 +36,7 @@ Deno.test("a signal that is aborted already rejects with its reason", async () =
   });
 });
 
-Deno.test("nothing is asked for with a signal that is aborted already", async () => {
+Deno.test("a call with an aborted signal sends no request", async () => {
   await using daemon = await Daemon.start();
   const options = { sock: daemon.sock, signal: AbortSignal.abort(REASON) };
   for (let count = 0; count < 20; count++) {
@@ -79,7 +79,7 @@ Deno.test("a signal ends the wait for an answer", async () => {
   });
 });
 
-Deno.test("a signal that has done its work keeps nothing alive", async () => {
+Deno.test("a signal does not keep the program alive after its call", async () => {
   await using daemon = await Daemon.start();
   const controller = new AbortController();
   const { signal } = controller;
@@ -89,7 +89,7 @@ Deno.test("a signal that has done its work keeps nothing alive", async () => {
   assertEquals(web.addr, again.addr);
 });
 
-Deno.test("AbortSignal.timeout() rejects as it does everywhere", async () => {
+Deno.test("AbortSignal.timeout() rejects with a DOMException", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   const signal = AbortSignal.timeout(20);
@@ -99,7 +99,7 @@ Deno.test("AbortSignal.timeout() rejects as it does everywhere", async () => {
   );
 });
 
-Deno.test("a daemon that does not answer within the timeout is a TimeoutError", async () => {
+Deno.test("no answer within the timeout is a TimeoutError", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await withoutLeak(async () => {
@@ -128,7 +128,7 @@ while True:
 `;
 
 Deno.test({
-  name: "bindSync gives up on a daemon that does not answer too",
+  name: "bindSync throws a TimeoutError if the daemon does not answer",
   ignore: await lacks("python3"),
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -149,7 +149,7 @@ Deno.test({
 });
 
 for (const timeout of [Infinity, 1e10]) {
-  Deno.test(`timeout: ${timeout} waits for an answer as long as it takes`, async () => {
+  Deno.test(`timeout: ${timeout} waits for an answer without a limit`, async () => {
     await using scratch = await Scratch.make();
     const sock = scratch.join("control.sock");
     const asked = Promise.withResolvers<void>();
@@ -169,7 +169,7 @@ for (const timeout of [Infinity, 1e10]) {
   });
 }
 
-Deno.test("timeout: 0 gives up where there is anything to wait for", async () => {
+Deno.test("timeout: 0 is a TimeoutError as soon as a call has to wait", async () => {
   await using scratch = await Scratch.make();
   const options = { sock: scratch.join("control.sock"), timeout: 0 };
   await assertRejects(() => bind(":0", options), TimeoutError, "0 ms");

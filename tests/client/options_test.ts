@@ -16,13 +16,13 @@ import {
 import { Daemon } from "../support/daemon.ts";
 import { PATIENCE } from "../support/eventually.ts";
 
-/** As JavaScript calls it, where nobody checks the names. */
+/** Options without a check of their names, as in JavaScript. */
 function unchecked(options: Record<string, unknown>): BindOptions {
   return options;
 }
 
 for (const name of ["bakclog", "reuse_port"]) {
-  Deno.test(`${name} is no option: the error names it and those there are`, async () => {
+  Deno.test(`the error for the unknown option ${name} lists the known ones`, async () => {
     const options = unchecked({ sock: "/nowhere", timeout: 0, [name]: 1 });
     const { [name]: _, ...common } = options as Record<string, unknown>;
     const address = "127.0.0.1:0";
@@ -44,7 +44,7 @@ for (const name of ["bakclog", "reuse_port"]) {
   });
 }
 
-Deno.test("the calls of a session refuse options that there are not, and take theirs", async () => {
+Deno.test("the calls of a session reject unknown options and accept those of connect", async () => {
   await using daemon = await Daemon.start();
   const { signal } = new AbortController();
   const limits = { timeout: PATIENCE, signal };
@@ -63,22 +63,22 @@ Deno.test("the calls of a session refuse options that there are not, and take th
   const [web] = await session.bindAll([{ address: "::1", port: 0 }], limits);
   web!.close();
   assertEquals((await session.list(limits)).length, 2);
-  // What a list says of a bind is not wrong here.
+  // release accepts all options that list shows.
   const listed = unchecked({ backlog: 1000, v6only: true });
   await session.release("::1", 0, { ...limits, ...listed });
   assertEquals((await session.status(limits)).binds, 1);
 });
 
-const NO_MODES: [mode: unknown, says: string][] = [
-  [666, "mode 666 is 0o1232: write 0o666"],
-  [640, "mode 640 is 0o1200: write 0o640"],
-  [0o1777, "mode 1023 is 0o1777: write one such as 0o660"],
-  [-1, "mode -1 is no number such as 0o660"],
-  ["0660", "mode 0660 is no number such as 0o660"],
+const INVALID_MODES: [mode: unknown, says: string][] = [
+  [666, "invalid mode 666 (0o1232): write 0o666"],
+  [640, "invalid mode 640 (0o1200): write 0o640"],
+  [0o1777, "invalid mode 1023 (0o1777): write a number such as 0o660"],
+  [-1, "invalid mode -1: expected a number such as 0o660"],
+  ["0660", "invalid mode 0660: expected a number such as 0o660"],
 ];
 
-for (const [mode, says] of NO_MODES) {
-  Deno.test(`${JSON.stringify(mode)} is no mode, and the error says what to write`, async () => {
+for (const [mode, says] of INVALID_MODES) {
+  Deno.test(`the error for the mode ${JSON.stringify(mode)} says what to write`, async () => {
     const address = "unix:/nowhere/x";
     const options = unchecked({ sock: "/nowhere", timeout: 0, mode });
     await assertRejects(() => bind(address, options), TypeError, says);
@@ -88,18 +88,18 @@ for (const [mode, says] of NO_MODES) {
   });
 }
 
-const NO_HOSTS: [address: string, says: string][] = [
-  ["127.0.0.1:8000", "has a port already"],
-  ["tcp://127.0.0.1:8000", "has a port already"],
-  ["[::1]:8000", "has a port already"],
-  [":8000", "has a port already"],
-  ["unix:/run/x", "is a path, which has no port"],
-  ["unixgram:@x", "is a path, which has no port"],
-  ["/run/x", "is a path, which has no port"],
+const INVALID_HOSTS: [address: string, says: string][] = [
+  ["127.0.0.1:8000", "it already has a port"],
+  ["tcp://127.0.0.1:8000", "it already has a port"],
+  ["[::1]:8000", "it already has a port"],
+  [":8000", "it already has a port"],
+  ["unix:/run/x", "a path has no port"],
+  ["unixgram:@x", "a path has no port"],
+  ["/run/x", "a path has no port"],
 ];
 
-for (const [address, says] of NO_HOSTS) {
-  Deno.test(`${address} with a port beside it is an AddressError that says why`, async () => {
+for (const [address, says] of INVALID_HOSTS) {
+  Deno.test(`the host ${address} with a port is an AddressError that says why`, async () => {
     const options = { sock: "/nowhere", timeout: 0 };
     const port = 8000;
     const errors = [
@@ -108,7 +108,7 @@ for (const [address, says] of NO_HOSTS) {
       await assertRejects(() => bindAll([{ address, port }]), AddressError),
     ];
     for (const { message } of errors) {
-      assertStringIncludes(message, `"${address}" ${says}`);
+      assertStringIncludes(message, `invalid host "${address}": ${says}`);
     }
   });
 }

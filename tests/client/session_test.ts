@@ -12,7 +12,7 @@ import { PATIENCE } from "../support/eventually.ts";
 import { Scratch } from "../support/tree.ts";
 import { FakeServer } from "../support/client/fake_server.ts";
 
-Deno.test("binds asked for at once are answered each with its own socket", async () => {
+Deno.test("concurrent binds each get their own socket", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   const hosts = Array.from(
@@ -33,7 +33,7 @@ Deno.test("binds asked for at once are answered each with its own socket", async
   assertEquals((await session.status()).clients, 1);
 });
 
-Deno.test("status() says what the daemon is and holds", async () => {
+Deno.test("status() has the properties of the daemon and its use of limits", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   (await session.bind("127.0.0.1", 0)).close();
@@ -62,7 +62,7 @@ Deno.test("status() says what the daemon is and holds", async () => {
   assert(new Date(status.started_at) <= new Date());
 });
 
-Deno.test("a daemon that was killed and started again is found by the next call", async () => {
+Deno.test("a call after a restart of the daemon connects again", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using first = await Daemon.start({ sock });
@@ -76,7 +76,7 @@ Deno.test("a daemon that was killed and started again is found by the next call"
   assert(before.fd !== after.fd);
 });
 
-Deno.test("a call waits for a daemon that is down at the moment", async () => {
+Deno.test("a call waits for a daemon that does not run", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using first = await Daemon.start({ sock });
@@ -88,7 +88,7 @@ Deno.test("a call waits for a daemon that is down at the moment", async () => {
   assertEquals((await waiting).pid, second.pid);
 });
 
-Deno.test("a session goes on after an error answer, on the same connection", async () => {
+Deno.test("a session keeps its connection after an error answer", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   await assertRejects(() => session.bind(":0", { backlog: -1 }), BindError);
@@ -96,7 +96,7 @@ Deno.test("a session goes on after an error answer, on the same connection", asy
   assertEquals(web.addr.transport, "tcp");
 });
 
-Deno.test("a session goes on after a call that was given up, and the late answer is nobody's", async () => {
+Deno.test("a session stays usable after a timeout, and drops the late answer", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await withoutLeak(async () => {
@@ -118,7 +118,7 @@ Deno.test("a session goes on after a call that was given up, and the late answer
   });
 });
 
-Deno.test("close() lets the calls under way end and refuses later ones", async () => {
+Deno.test("close() lets calls in progress finish and rejects later ones", async () => {
   await using daemon = await Daemon.start();
   await withoutLeak(async () => {
     const session = await connect({ sock: daemon.sock });

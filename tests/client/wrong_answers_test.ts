@@ -76,13 +76,13 @@ const MISTAKES: Mistake[] = [
     answer: (connection, { id }) => send(success(id))(connection),
   },
   {
-    what: "a descriptor that is no socket",
-    says: "something else than a listening socket",
+    what: "a descriptor that is not a socket",
+    says: "a descriptor that is not a listening socket",
     answer: (connection, { id }) => send(success(id), noSocket())(connection),
   },
   {
     what: "a socket that does not listen",
-    says: "something else than a listening socket",
+    says: "a descriptor that is not a listening socket",
     answer: (connection, { id }) =>
       send(success(id), streamSocket(LOOPBACK))(connection),
   },
@@ -99,22 +99,22 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "garbage",
-    says: "no JSON",
+    says: "not JSON",
     answer: (connection) => send("HTTP/1.1 400\r\n\r\n")(connection),
   },
   {
     what: "garbage with a socket",
-    says: "no JSON",
+    says: "not JSON",
     answer: (connection) => send("?", listeningSocket())(connection),
   },
   {
-    what: "what only looks like JSON",
-    says: "no JSON",
+    what: "text that only looks like JSON",
+    says: "not JSON",
     answer: (connection) => send("{result: true}\n")(connection),
   },
   {
-    what: "bytes that are no UTF-8",
-    says: "no JSON",
+    what: "bytes that are not UTF-8",
+    says: "not JSON",
     answer: (connection) =>
       connection.send(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)),
   },
@@ -125,14 +125,14 @@ const MISTAKES: Mistake[] = [
   },
   {
     what: "half an answer with a socket",
-    says: "ended in the middle",
+    says: "is incomplete",
     answer: (connection, { id }) =>
       send(success(id).slice(0, 20), listeningSocket())(connection),
   },
 ];
 
 for (const { what, says, answer } of MISTAKES) {
-  Deno.test(`an answer that is ${what} is a ProtocolError, and nothing stays open`, async () => {
+  Deno.test(`an answer that is ${what} is a ProtocolError, and no descriptor stays open`, async () => {
     await using scratch = await Scratch.make();
     const sock = scratch.join("control.sock");
     await withoutLeak(async () => {
@@ -164,7 +164,7 @@ Deno.test("an error answer is a BindError, and a socket beside it is closed", as
   });
 });
 
-Deno.test("an error without an id is the answer to what was asked", async () => {
+Deno.test("an error without an id is the answer to the pending request", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using _server = new FakeServer(sock, async (connection) => {
@@ -176,7 +176,7 @@ Deno.test("an error without an id is the answer to what was asked", async () => 
 });
 
 for (const first of [1, 20]) {
-  Deno.test(`an answer in pieces is put together, its socket beside the first ${first} bytes`, async () => {
+  Deno.test(`an answer may arrive in pieces, with its socket at the first ${first} bytes`, async () => {
     await using scratch = await Scratch.make();
     const sock = scratch.join("control.sock");
     await withoutLeak(async () => {
@@ -196,7 +196,7 @@ for (const first of [1, 20]) {
   });
 }
 
-Deno.test("a connection that ends before an answer is made again", async () => {
+Deno.test("the client connects again if the connection ends before the answer", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   const asked: (string | undefined)[] = [];
@@ -214,7 +214,7 @@ Deno.test("a connection that ends before an answer is made again", async () => {
   assertEquals(asked, ["bind", "bind", "bind", "bind"]);
 });
 
-Deno.test("connections that always end before an answer are a TimeoutError", async () => {
+Deno.test("connections that always end before the answer lead to a TimeoutError", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   let asked = 0;
@@ -232,7 +232,7 @@ Deno.test("connections that always end before an answer are a TimeoutError", asy
   assert(asked > 0);
 });
 
-Deno.test("a session goes on after a wrong answer, on a new connection", async () => {
+Deno.test("a session connects again after an invalid answer", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await withoutLeak(async () => {

@@ -6,7 +6,7 @@ import { runClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { Scratch } from "../support/tree.ts";
 
-/** What to do about an address that the daemon cannot bind. */
+/** The advice for an address that the daemon cannot bind. */
 function advice(asked: string, code: string, message: string): string {
   const cause = new BindError({
     code: 10000,
@@ -16,7 +16,7 @@ function advice(asked: string, code: string, message: string): string {
   return adviceFor(new FetchError(asked, cause)) ?? "";
 }
 
-Deno.test("advice about a port that may not be bound is another than about a path", () => {
+Deno.test("the advice for EACCES names the capability for a port and the directory for a path", () => {
   const denied = "Permission denied";
   assertStringIncludes(
     advice("127.0.0.1:80", "EACCES", `bind 127.0.0.1:80: ${denied}`),
@@ -35,13 +35,13 @@ for (
     ["seqpacket:@x", "ss -lxp"],
   ] as const
 ) {
-  Deno.test(`who has ${address} is shown by ${command}`, () => {
+  Deno.test(`the advice for ${address} in use names ${command}`, () => {
     const message = `bind ${address}: Address already in use`;
     assertStringIncludes(advice(address, "EADDRINUSE", message), command);
   });
 }
 
-Deno.test("what is known of a path without its address is said of a path", () => {
+Deno.test("the advice recognizes a path in the message of an error", () => {
   const of = (code: string, message: string) =>
     adviceFor(
       new BindError({
@@ -52,11 +52,11 @@ Deno.test("what is known of a path without its address is said of a path", () =>
     );
   assertMatch(`${of("EADDRINUSE", "bind /run/x: In use")}`, /ss -lxp/);
   assertMatch(`${of("EADDRINUSE", "bind 127.0.0.1:1: In use")}`, /ss -ltnp/);
-  assertMatch(`${of("ENOENT", "open /run/x: None")}`, /missing: create it$/);
+  assertMatch(`${of("ENOENT", "open /run/x: None")}`, /exist: create it$/);
 });
 
 for (const option of ["SO_MARK", "IP_TRANSPARENT", "IPV6_TRANSPARENT"]) {
-  Deno.test(`${option} needs a capability of the daemon's`, () => {
+  Deno.test(`the advice for ${option} names the capabilities that the daemon needs`, () => {
     const message = `setsockopt ${option}: Operation not permitted`;
     assertStringIncludes(
       advice("127.0.0.1:80", "EPERM", message),
@@ -66,9 +66,17 @@ for (const option of ["SO_MARK", "IP_TRANSPARENT", "IPV6_TRANSPARENT"]) {
 }
 
 const PATHS: [what: string, path: string, says: RegExp][] = [
-  ["a plain file in the way", "file", /^ {2}a file that is no socket/],
-  ["a missing directory", "none/deep/x", /mkdir -p \/.*\/none\/deep`/],
-  ["a directory that others may swap", "open/in/x", /write permission/],
+  [
+    "a path that is a plain file",
+    "file",
+    /^ {2}the path is a file that is not a/,
+  ],
+  [
+    "a directory that does not exist",
+    "none/deep/x",
+    /mkdir -p \/.*\/none\/deep`/,
+  ],
+  ["a directory that other users can replace", "open/in/x", /write permission/],
 ];
 
 for (const [what, path, says] of PATHS) {

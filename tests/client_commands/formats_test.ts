@@ -7,7 +7,7 @@ import {
 import { UsageError } from "../../client/command/options/usage_error.ts";
 import { formatDuration } from "../../duration.ts";
 
-Deno.test("columns are aligned under a heading, numbers to the right", () => {
+Deno.test("columns are aligned with their headings, numbers to the right", () => {
   const heads = [{ heading: "ADDRESS" }, { heading: "N", right: true }];
   const rows = [["127.0.0.1:80", "1"], [":1", "1000"]];
   assertEquals(columns(heads, rows), [
@@ -17,7 +17,7 @@ Deno.test("columns are aligned under a heading, numbers to the right", () => {
   ]);
 });
 
-Deno.test("lines of columns are cut to a width, counted as a terminal draws them", () => {
+Deno.test("lines are cut to a width in columns of the terminal", () => {
   const heads = [{ heading: "A" }, { heading: "B" }];
   const rows = [["天地", "玄黃宇宙"], ["e\u0301a", "🦕x"]];
   assertEquals(columns(heads, rows), [
@@ -32,12 +32,12 @@ Deno.test("lines of columns are cut to a width, counted as a terminal draws them
   ]);
 });
 
-Deno.test("nothing in a cell can steer the terminal", () => {
+Deno.test("control characters in a cell do not reach the terminal", () => {
   const rows = [["\x1b[2Jx\n\u202ey"]];
   assertEquals(columns([{ heading: "A" }], rows), ["A", "?[2Jx??y"]);
 });
 
-Deno.test("ages are said in their largest unit, or in two", () => {
+Deno.test("ages are printed in their largest unit, or their two largest", () => {
   const ages = [-5, 0, 999, 59_999, 60_000, 3_599_999, 7_200_000, 200_000_000];
   assertEquals(ages.map((age) => formatAge(age)), [
     ...["0s", "0s", "0s", "59s", "1m", "59m", "2h", "2d"],
@@ -47,7 +47,7 @@ Deno.test("ages are said in their largest unit, or in two", () => {
   ]);
 });
 
-Deno.test("durations are read as people write them", () => {
+Deno.test("durations have the units ms, s and min", () => {
   const read = (text: string) => readDuration("grace", text);
   assertEquals(["0", "2", "1.5s", "250ms", "2min"].map(read), [
     ...[0, 2000, 1500, 250, 120_000],

@@ -14,13 +14,13 @@ async function listed(daemon: Daemon, ...args: string[]): Promise<string> {
   return output;
 }
 
-Deno.test("list of a daemon that holds nothing says so, and is [] as JSON", async () => {
+Deno.test("list of a daemon without binds says so, and is [] as JSON", async () => {
   await using daemon = await Daemon.start();
   assertEquals(await listed(daemon), "The daemon holds no socket.");
   assertEquals(await listed(daemon, "--json"), "[]");
 });
 
-Deno.test("list is a line a socket under a heading, with who waits, who holds it and who got it last", async () => {
+Deno.test("list has one line per socket with its waiting connections, its holders and the last process", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using web = await bind("127.0.0.1", 0, { sock, backlog: 50 });
@@ -80,17 +80,17 @@ Deno.test("list --json has the daemon's answer with the holders added", async ()
   assert(command.includes("deno"), command);
 });
 
-Deno.test("list --no-holders does not look for them", async () => {
+Deno.test("list --no-holders does not search the holders", async () => {
   await using daemon = await Daemon.start();
   using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
   const [held] = JSON.parse(await listed(daemon, "--json", "--no-holders"));
   assertEquals([held.holders, held.unreadable], [undefined, undefined]);
   const table = await listed(daemon, "--no-holders");
-  assert(!table.includes("HOLDERS") && !table.includes("looked at"), table);
+  assert(!table.includes("HOLDERS") && !table.includes("inspected"), table);
 });
 
 Deno.test({
-  name: "on a terminal no line of list is longer than the terminal is wide",
+  name: "on a terminal no line of list is wider than the terminal",
   ignore: await lacks("script"),
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -102,7 +102,7 @@ Deno.test({
     });
     const { code, output } = await program.end();
     assertEquals(code, 0);
-    // Deno clears its progress bar before anything is printed.
+    // Deno clears its progress bar before the program prints.
     const lines = output.replaceAll("\r", "").slice(output.indexOf("ADDRESS"))
       .split("\n");
     const [heading = "", first = ""] = lines;
@@ -118,7 +118,7 @@ Deno.test({
   },
 });
 
-/** What a daemon without options, inodes and queues answers. */
+/** The answer of an older daemon, without options and inodes. */
 const OLDER = [
   {
     address: "127.0.0.1:80",
@@ -130,7 +130,7 @@ const OLDER = [
   { address: "[::1]:80" },
 ];
 
-Deno.test("of an older daemon list shows what there is", async () => {
+Deno.test("list shows the fields that an older daemon sends", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using _server = new FakeServer(sock, async (connection) => {

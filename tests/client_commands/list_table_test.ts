@@ -31,7 +31,7 @@ function holdersOf(...sockets: ListedSocket[]): string[] {
   return rows.map((row) => row.slice(start, end).trim());
 }
 
-Deno.test("every kind of socket has its line", () => {
+Deno.test("every kind of socket has a line", () => {
   const at = new Date(NOW - 40_000).toISOString();
   const sockets = [
     socket({ waiting: 12, options: { backlog: 50, device: "eth0" } }),
@@ -55,7 +55,7 @@ Deno.test("every kind of socket has its line", () => {
   ]);
 });
 
-Deno.test("a device that is in the address already is not said twice", () => {
+Deno.test("a device that is part of the address is not shown twice", () => {
   const options = { device: "eth0" };
   const [, row = ""] = listTable(
     [socket({ address: "127.0.0.1:80%eth0", options })],
@@ -65,7 +65,7 @@ Deno.test("a device that is in the address already is not said twice", () => {
   assertEquals(row.split(" ")[0], "127.0.0.1:80%eth0");
 });
 
-Deno.test("holders are told by command and user, workers of one kind together", () => {
+Deno.test("holders are grouped by command and user", () => {
   const workers = [1, 2, 3, 4, 5].map((pid) =>
     holder(pid, "nginx: worker process", "www")
   );
@@ -87,7 +87,7 @@ Deno.test("holders are told by command and user, workers of one kind together", 
   );
 });
 
-Deno.test("a command is told by its words, not by its options", () => {
+Deno.test("a command is shown without its options", () => {
   const deno =
     "/usr/bin/deno run --no-prompt --allow-ffi=/lib/libc.so service.ts";
   const commands = [deno, "-bash", "python3 -m http.server --bind ::1"];
@@ -103,7 +103,7 @@ Deno.test("a command is told by its words, not by its options", () => {
   );
 });
 
-Deno.test("where it is narrow columns are left out, and address, kind, waiting and holders stay", () => {
+Deno.test("a narrow table leaves columns out, but not address, kind, waiting and holders", () => {
   const at = new Date(NOW - 40_000).toISOString();
   const web = socket({
     holders: [holder(4711, "deno run -A service.ts", "www-data")],
@@ -128,7 +128,7 @@ Deno.test("where it is narrow columns are left out, and address, kind, waiting a
   ]);
 });
 
-Deno.test("an address is shown as it is released, with the port that the kernel chose", () => {
+Deno.test("an address is shown as release takes it, with the port that the kernel chose", () => {
   const shown = (more: Partial<ListedSocket>) =>
     listTable([socket(more)], NOW, { holders: false })[1]!
       .split(/ {2,}/)[0];
@@ -161,7 +161,7 @@ Deno.test("an address is shown as it is released, with the port that the kernel 
   );
 });
 
-Deno.test("what nobody was seen to hold is in doubt where not everybody was looked at", () => {
+Deno.test("a socket without a known holder is doubtful if processes could not be inspected", () => {
   const doubtful = (unreadable: number) => {
     const sockets = [socket({ holders: [], unreadable })];
     const [, row = ""] = listTable(sockets, NOW, { holders: true });
@@ -171,14 +171,14 @@ Deno.test("what nobody was seen to hold is in doubt where not everybody was look
   assertEquals(doubtful(0), [false, undefined]);
   assertEquals(doubtful(1), [
     true,
-    "1 process could not be looked at and may hold them too; root may look at m…",
+    "1 process could not be inspected and may hold them too; root can inspect m…",
   ]);
-  assertMatch(String(doubtful(12)[1]), /^12 processes could not be looked at/);
+  assertMatch(String(doubtful(12)[1]), /^12 processes could not be inspected/);
 });
 
-Deno.test("root is not told that root may look at more", () => {
+Deno.test("root does not get the advice to be root", () => {
   const sockets = [socket({ holders: [], unreadable: 2 })];
   assertEquals(listNotes(sockets, { root: true }), [
-    "2 processes could not be looked at and may hold them too.",
+    "2 processes could not be inspected and may hold them too.",
   ]);
 });

@@ -11,7 +11,7 @@ import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
 const OFTEN = ["list", "--watch", "0.1", "--no-holders"];
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.test(`list --watch prints a block a turn until ${signal}, and ends with 0`, async () => {
+  Deno.test(`list --watch prints a table per interval until ${signal} and exits with 0`, async () => {
     await using daemon = await Daemon.start();
     const { sock } = daemon;
     (await bind("127.0.0.1", 0, { sock })).close();
@@ -30,7 +30,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("list --watch --json prints a document a line", async () => {
+Deno.test("list --watch --json prints one document per line", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   await using program = startClient(daemon, ["list", "--json", "--watch=0.1"]);
@@ -43,7 +43,7 @@ Deno.test("list --watch --json prints a document a line", async () => {
   assertEquals((await program.end()).code, 0);
 });
 
-/** Starts a watch whose output `reader` gets; its status goes to our output. */
+/** Starts a watch that writes to `reader`, and prints its exit status. */
 function startPiped(sock: string, reader: string): Program {
   const command = clientCommand(OFTEN).join(" ");
   return Program.start("sh", {
@@ -52,7 +52,7 @@ function startPiped(sock: string, reader: string): Program {
   });
 }
 
-Deno.test("list --watch ends with 0 when its reader does", async () => {
+Deno.test("list --watch exits with 0 when its reader ends", async () => {
   await using daemon = await Daemon.start();
   await using program = startPiped(daemon.sock, "head -n 1 >&2");
   await program.output.next("ended 0");
@@ -60,13 +60,13 @@ Deno.test("list --watch ends with 0 when its reader does", async () => {
   assertEquals(errors, "The daemon holds no socket.");
 });
 
-Deno.test("list --watch ends when its reader does also while it waits for a daemon", async () => {
+Deno.test("list --watch ends when its reader ends, even while it waits for a daemon", async () => {
   await using scratch = await Scratch.make();
   await using program = startPiped(scratch.join("none.sock"), "true");
   await program.output.next("ended 0");
 });
 
-Deno.test("list --watch waits for a daemon, says so, and follows it through a re-exec and a restart", async () => {
+Deno.test("list --watch waits for a daemon, says so, and continues after a re-exec and a restart", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using program = startClient(undefined, OFTEN, {
@@ -92,7 +92,7 @@ Deno.test("list --watch waits for a daemon, says so, and follows it through a re
   assert(errors.split("\n").every((line) => line === waits), errors);
 });
 
-Deno.test("SIGTERM ends a watch that waits for a daemon", async () => {
+Deno.test("SIGTERM ends list --watch while it waits for a daemon", async () => {
   await using scratch = await Scratch.make();
   await using program = startClient(undefined, OFTEN, {
     env: { MULTIBINDER_SOCK: scratch.join("none.sock") },
@@ -102,7 +102,7 @@ Deno.test("SIGTERM ends a watch that waits for a daemon", async () => {
   assertEquals((await program.end()).code, 0);
 });
 
-Deno.test("an answer that ends in the middle is asked for again", async () => {
+Deno.test("list --watch repeats a request whose answer ends in the middle", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using _server = new FakeServer(sock, async (connection, number) => {
@@ -121,7 +121,7 @@ Deno.test("an answer that ends in the middle is asked for again", async () => {
   assertEquals((await program.end()).code, 0);
 });
 
-Deno.test("what the daemon refuses ends a watch with 1", async () => {
+Deno.test("list --watch exits with 1 if the daemon denies the request", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using _server = new FakeServer(sock, async (connection) => {
@@ -141,7 +141,7 @@ Deno.test("what the daemon refuses ends a watch with 1", async () => {
 
 Deno.test({
   name:
-    "on a terminal list --watch draws the same screen again, no higher than it is",
+    "on a terminal list --watch redraws the screen and never fills more than it",
   ignore: await lacks("script"),
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -161,14 +161,15 @@ Deno.test({
     const more = program.output.text.replaceAll("\r", "");
     const [, first = ""] = more.split("\x1b[H\x1b[2J");
     const lines = first.split("\n");
-    assertEquals(lines.slice(-2), ["... and 4 lines more", ""]);
+    assertEquals(lines.slice(-2), ["... and 4 more lines", ""]);
     assert(lines.length <= 10, first);
     for (const line of lines) assert([...line].length <= 60, line);
   },
 });
 
 Deno.test({
-  name: "what could not be looked at is said below what is cut of a watch",
+  name:
+    "list --watch shows the number of unreadable processes below the cut table",
   ignore: await lacks("script") || await lacks("setpriv"),
   fn: async () => {
     await using scratch = await OpenScratch.make();
@@ -190,8 +191,8 @@ Deno.test({
     await program.output.next("sockets, every");
     const lines = program.output.text.replaceAll("\r", "").split("\n");
     const at = lines.findIndex((line) => line.startsWith("... and"));
-    assertEquals(lines[at], "... and 5 lines more");
-    assertMatch(lines[at + 1]!, /^\d+ process(es)? could not be looked at/);
+    assertEquals(lines[at], "... and 5 more lines");
+    assertMatch(lines[at + 1]!, /^\d+ process(es)? could not be inspected/);
     assert([...lines[at + 1]!].length <= 60);
   },
 });

@@ -6,7 +6,7 @@ import { Daemon } from "../support/daemon.ts";
 const AT = "2026-01-02T03:04:05.000Z";
 const NOW = new Date(AT).getTime() + 93_780_000;
 
-Deno.test("status is a line a subject and a table of requests", () => {
+Deno.test("status has one line per subject and a table of requests", () => {
   const lines = statusLines({
     version: "1.2.3",
     pid: 42,
@@ -48,7 +48,7 @@ Deno.test("status is a line a subject and a table of requests", () => {
     "descriptors      40 of at most 1024",
     "request timeout  30 s",
     "memory           50.0 MiB, JavaScript 1.0 MiB",
-    "turned away      4 binds over the limit, 1 requests not finished in time",
+    "refused          4 binds over the limit, 1 requests not complete in time",
     `policy           /etc/mb.jsonc, 12 rules, loaded ${AT}, 1d 2h ago`,
     "",
     "METHOD  REQUESTS  ERRORS",
@@ -57,7 +57,7 @@ Deno.test("status is a line a subject and a table of requests", () => {
   ]);
 });
 
-Deno.test("status of an older daemon is what there is, of a newer one also what is not known", () => {
+Deno.test("status of an older daemon has fewer lines, of a newer one also unknown fields", () => {
   assertEquals(statusLines({ version: "0.1.0", pid: 42 }, NOW), [
     "version  0.1.0",
     "pid      42",
@@ -70,7 +70,7 @@ Deno.test("status of an older daemon is what there is, of a newer one also what 
   assertEquals(statusLines({ requests: {} }, NOW), ["policy  none"]);
 });
 
-Deno.test("the command status prints them, or JSON", async () => {
+Deno.test("the command status prints text, or JSON", async () => {
   await using daemon = await Daemon.start();
   const { code, output } = await runClient(daemon, ["status"]);
   assertEquals(code, 0);

@@ -4,10 +4,10 @@ import { Daemon } from "../support/daemon.ts";
 import { Program } from "../support/program.ts";
 import { treePath } from "../support/tree.ts";
 
-/** What the binary is made of, which needs no runtime of `deno compile`. */
+/** The binary's program, run without the runtime of `deno compile`. */
 const PROGRAM = [Deno.execPath(), "run", "-A", treePath("multibinder.ts")];
 
-/** Runs it to its end. */
+/** Runs the program to its end. */
 async function run(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -29,7 +29,7 @@ async function output(
 }
 
 Deno.test(
-  "the binary, the daemon and each command say the version",
+  "the binary, the daemon and each command print the version",
   async () => {
     assertEquals(await output(["-V"]), VERSION);
     assertEquals(await output(["--version"]), VERSION);
@@ -55,28 +55,48 @@ Deno.test(
   },
 );
 
-const WRONG: [what: string, args: string[], says: string, usage: string][] = [
-  ["no command", [], "multibinder: the command is missing", "<command>"],
-  ["an unknown one", ["serve"], "multibinder: there is no command serve", "<"],
-  ["no path", ["server"], "multibinder server: the path of", "server ["],
-  ["no such option", ["server", "-x"], "multibinder server: no option", "serv"],
-  ["a word too many", ["list", "a"], "multibinder list: list takes", "list ["],
+const WRONG: [what: string, args: string[], says: string, help: string][] = [
+  ["no command", [], "multibinder: the command", 'see "multibinder --help"'],
+  [
+    "an unknown command",
+    ["serve"],
+    "multibinder: unknown command serve",
+    'see "multibinder --help"',
+  ],
+  [
+    "no path",
+    ["server"],
+    "multibinder server: missing path of",
+    'see "multibinder server --help"',
+  ],
+  [
+    "an unknown option",
+    ["server", "-x"],
+    "multibinder server: unknown option",
+    'see "multibinder server --help"',
+  ],
+  [
+    "an unexpected argument",
+    ["list", "a"],
+    "multibinder list: list takes",
+    'see "multibinder list --help"',
+  ],
 ];
 
-for (const [what, args, says, usage] of WRONG) {
+for (const [what, args, says, help] of WRONG) {
   Deno.test(
-    `wrong usage of the binary ends with exit code 2 and the usage: ${what}`,
+    `an invalid command line of the binary exits with 2 and names the help: ${what}`,
     async () => {
       const { code, output, errors } = await run(args);
       assertEquals({ code, output }, { code: 2, output: "" });
       assert(errors.startsWith(says), errors);
-      assertStringIncludes(errors, `Usage: multibinder ${usage}`);
+      assertStringIncludes(errors, help);
     },
   );
 }
 
 Deno.test(
-  "a daemon and the commands of one binary work with each other",
+  "the daemon and the commands of one binary work together",
   async () => {
     await using daemon = await Daemon.start({
       program: [...PROGRAM, "server"],
@@ -104,7 +124,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a second daemon of the binary fails with exit code 1 and says why",
+  "a second daemon of the binary exits with code 1 and prints why",
   async () => {
     await using daemon = await Daemon.start({
       program: [...PROGRAM, "server"],
@@ -116,7 +136,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run of the binary passes variables on that a shell would lose",
+  "run of the binary passes on variables that a shell would lose",
   async () => {
     await using daemon = await Daemon.start({
       program: [...PROGRAM, "server"],

@@ -3,7 +3,7 @@ import { UnsupportedPlatformError } from "../../ffi/libc/abi.ts";
 import { permissionFlags } from "../../tools/compile/permissions.ts";
 
 for (const arch of ["x86_64", "aarch64"]) {
-  Deno.test(`a binary for ${arch} may open that target's C library, start programs, and nothing else`, () => {
+  Deno.test(`a binary for ${arch} may only open that target's C library and start programs`, () => {
     const [prompt, ffi, run, ...more] = permissionFlags(
       `${arch}-unknown-linux-gnu`,
     );
@@ -22,7 +22,7 @@ for (
     "",
   ]
 ) {
-  Deno.test(`no binary is compiled for a target that is not ours: "${target}"`, () => {
+  Deno.test(`no binary is compiled for the unsupported target "${target}"`, () => {
     assertThrows(() => permissionFlags(target), UnsupportedPlatformError);
   });
 }

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { pathThatStarted } from "../../ffi/processes/executable.ts";
 import { Scratch } from "../support/tree.ts";
 
-/** A folder with a file `binary` and a link to it, and the file's real path. */
+/** A folder with a file `binary` and a link to it; and the file's real path. */
 async function installed(): Promise<{ scratch: Scratch; binary: string }> {
   const scratch = await Scratch.make();
   await Deno.writeTextFile(scratch.join("binary"), "", { mode: 0o755 });
@@ -10,7 +10,7 @@ async function installed(): Promise<{ scratch: Scratch; binary: string }> {
   return { scratch, binary: await Deno.realPath(scratch.join("binary")) };
 }
 
-Deno.test("a binary is executed again by the path or link that started it", async () => {
+Deno.test("a re-exec uses the path or link that started the binary", async () => {
   const { scratch, binary } = await installed();
   await using _scratch = scratch;
   for (const name of ["binary", "link"]) {
@@ -19,7 +19,7 @@ Deno.test("a binary is executed again by the path or link that started it", asyn
   }
 });
 
-Deno.test("a relative path becomes absolute, for when the working directory changes", async () => {
+Deno.test("a relative path becomes absolute", async () => {
   const { scratch, binary } = await installed();
   await using _scratch = scratch;
   const before = Deno.cwd();
@@ -32,7 +32,7 @@ Deno.test("a relative path becomes absolute, for when the working directory chan
   }
 });
 
-Deno.test("a name without a slash is looked for in PATH", async () => {
+Deno.test("a name without a slash is searched in PATH", async () => {
   const { scratch, binary } = await installed();
   await using _scratch = scratch;
   const before = Deno.env.get("PATH")!;
@@ -44,7 +44,7 @@ Deno.test("a name without a slash is looked for in PATH", async () => {
   }
 });
 
-Deno.test("a name that leads elsewhere says nothing about the binary", async () => {
+Deno.test("a name of another file is not the path of the binary", async () => {
   const { scratch, binary } = await installed();
   await using _scratch = scratch;
   for (const name of ["made-up", "/usr/bin/env", ""]) {

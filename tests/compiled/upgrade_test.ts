@@ -32,14 +32,14 @@ async function commandLineOf(pid: number): Promise<string[]> {
   return text.split("\0").slice(0, -1);
 }
 
-/** How people start the binary that lies in a folder. */
+/** Ways to start the binary in a folder. */
 const STARTS: [how: string, command: (folder: string) => string[]][] = [
   ["by its path", (folder) => [`${folder}/multibinder`]],
   ["by a relative path", (folder) => ["env", "-C", folder, "./multibinder"]],
   ["by its name in PATH", (folder) => [
     ...["env", `PATH=${folder}:/usr/bin:/bin`, "multibinder"],
   ]],
-  ["under a name that leads nowhere", (folder) => [
+  ["with an unrelated argv[0]", (folder) => [
     ...["bash", "-c", 'exec -a made-up "$0" "$@"', `${folder}/multibinder`],
   ]],
 ];
@@ -72,20 +72,20 @@ for (const [how, command] of STARTS) {
   );
 }
 
-/** How a new version comes to the path of the old one. */
+/** Ways to put a new version at the path of the old one. */
 const REPLACEMENTS: [
   how: string,
   replace: (path: string, other: string) => Promise<void>,
 ][] = [
-  ["renamed over it", async (path, other) => {
+  ["renamed over the old one", async (path, other) => {
     await Deno.copyFile(other, `${path}.new`);
     await Deno.rename(`${path}.new`, path);
   }],
-  ["put in its place once it was removed", async (path, other) => {
+  ["copied there after the old one was removed", async (path, other) => {
     await Deno.remove(path);
     await Deno.copyFile(other, path);
   }],
-  ["put in its place once it was renamed", async (path, other) => {
+  ["copied there after the old one was renamed", async (path, other) => {
     await Deno.rename(path, `${path}.old`);
     await linkOrCopy(other, path);
   }],
@@ -93,7 +93,7 @@ const REPLACEMENTS: [
 
 for (const [how, replace] of REPLACEMENTS) {
   Deno.test(
-    `a new version of the binary, ${how}, takes over with the sockets and what waits on them`,
+    `a new version of the binary, ${how}, keeps the sockets and their accept queues`,
     compiling,
     async () => {
       await using folder = await installed();
@@ -125,7 +125,7 @@ for (const [how, replace] of REPLACEMENTS) {
 }
 
 Deno.test(
-  "a link that started the binary and leads to a new version by now is an upgrade",
+  "changing the link that started the binary is an upgrade",
   compiling,
   async () => {
     await using folder = await installed();
@@ -150,17 +150,17 @@ Deno.test(
   },
 );
 
-/** What may be found where the next version is looked for. */
+/** Errors at the path of the next version. */
 const BROKEN: [
   what: string,
   place: (path: string) => Promise<void>,
   says: RegExp,
 ][] = [
-  ["nothing", () => Promise.resolve(), /cannot be started/],
-  ["a file that is no program", async (path) => {
+  ["no file", () => Promise.resolve(), /cannot be started/],
+  ["a file that is not a program", async (path) => {
     await Deno.writeTextFile(path, "\0no program\n", { mode: 0o755 });
   }, /cannot be started|exited with status/],
-  ["a program that does something else", async (path) => {
+  ["another program", async (path) => {
     await Deno.writeTextFile(path, "#!/bin/sh\necho hello\n", { mode: 0o755 });
   }, /exited without reading the state: hello/],
   ["half of a binary", async (path) => {
@@ -168,12 +168,12 @@ const BROKEN: [
     await Deno.writeFile(path, bytes.subarray(0, bytes.length / 2), {
       mode: 0o755,
     });
-  }, /ended by SIG|exited with status/],
+  }, /killed by SIG|exited with status/],
 ];
 
 for (const [what, place, says] of BROKEN) {
   Deno.test(
-    `the old binary goes on and says why when it finds ${what} in its place`,
+    `the old binary keeps serving and logs why when its path has ${what}`,
     compiling,
     async () => {
       await using folder = await installed();

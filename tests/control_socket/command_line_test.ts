@@ -23,21 +23,21 @@ const WRONG: [what: string, args: string[], says: string][] = [
   ["an unknown short option", ["-x", "a.sock"], "-x"],
   ["a mode that is not octal", ["--mode", "rw", "a.sock"], "--mode rw"],
   ["a mode with a digit too many", ["--mode", "06000", "a.sock"], "06000"],
-  ["a level that is none", ["--log-level", "loud", "a.sock"], "--log-level"],
-  ["a format that is none", ["--log-format", "xml", "a.sock"], "--log-format"],
+  ["an unknown level", ["--log-level", "loud", "a.sock"], "--log-level"],
+  ["an unknown format", ["--log-format", "xml", "a.sock"], "--log-format"],
 ];
 
 for (const [what, args, says] of WRONG) {
-  Deno.test(`wrong usage ends with exit code 2 and the usage: ${what}`, async () => {
+  Deno.test(`a usage error exits with code 2 and names --help: ${what}`, async () => {
     const { code, output, errors, made } = await run(...args);
     assertEquals({ code, output, made }, { code: 2, output: "", made: 0 });
     assertStringIncludes(errors.split("\n")[0]!, says);
-    assertStringIncludes(errors, "Usage: multibinder");
+    assertStringIncludes(errors, 'see "multibinder --help"');
   });
 }
 
 for (const option of ["-h", "--help"]) {
-  Deno.test(`${option} prints the usage and ends with exit code 0`, async () => {
+  Deno.test(`${option} prints the usage and exits with code 0`, async () => {
     const { code, output, errors } = await run(option);
     assertEquals({ code, errors }, { code: 0, errors: "" });
     assert(output.startsWith("Usage: multibinder"));
@@ -45,7 +45,7 @@ for (const option of ["-h", "--help"]) {
 }
 
 for (const option of ["-V", "--version"]) {
-  Deno.test(`${option} prints the version and ends with exit code 0`, async () => {
+  Deno.test(`${option} prints the version and exits with code 0`, async () => {
     const { code, output, errors } = await run(option);
     assertEquals({ code, output: output.trim(), errors }, {
       code: 0,

@@ -6,7 +6,7 @@ import { within } from "../support/program.ts";
 import { Scratch } from "../support/tree.ts";
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`${signal} ends with exit code 0 and removes the path`, async () => {
+  Deno.test(`${signal} stops the daemon with exit code 0 and removes the path`, async () => {
     await using daemon = await Daemon.start();
     using _session = await connect({ sock: daemon.sock });
     daemon.program.signal(signal);
@@ -16,7 +16,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-Deno.test("a server that has taken the path meanwhile keeps it", async () => {
+Deno.test("a stopping daemon leaves the socket of another server at its path", async () => {
   await using first = await Daemon.start();
   const { sock } = first;
   await Deno.remove(sock);
@@ -25,7 +25,7 @@ Deno.test("a server that has taken the path meanwhile keeps it", async () => {
   assertEquals((await second.status()).pid, second.pid);
 });
 
-Deno.test("a file that has taken the path meanwhile stays", async () => {
+Deno.test("a stopping daemon leaves another file at its path", async () => {
   await using daemon = await Daemon.start();
   await Deno.remove(daemon.sock);
   await Deno.writeTextFile(daemon.sock, "precious");
@@ -33,7 +33,7 @@ Deno.test("a file that has taken the path meanwhile stays", async () => {
   assertEquals(await Deno.readTextFile(daemon.sock), "precious");
 });
 
-Deno.test("a path that is gone, directory and all, is no failure", async () => {
+Deno.test("a daemon whose directory was removed stops with exit code 0", async () => {
   await using scratch = await Scratch.make();
   await Deno.mkdir(scratch.join("run"));
   const sock = scratch.join("run/control.sock");
@@ -44,7 +44,7 @@ Deno.test("a path that is gone, directory and all, is no failure", async () => {
   assertEquals({ code, errors }, { code: 0, errors: "" });
 });
 
-/** Binds until logs were written, re-executes, and binds again. */
+/** Binds until log lines are written, re-executes, and binds again. */
 async function assertLivesOn(sock: string, pid: number): Promise<void> {
   using session = await connect({ sock });
   using before = await session.bind("127.0.0.1", 0);
@@ -60,7 +60,7 @@ async function assertLivesOn(sock: string, pid: number): Promise<void> {
   assertEquals(after.addr, before.addr);
 }
 
-Deno.test("nobody reading its output is no reason to end", async () => {
+Deno.test("the daemon serves after its output pipes are closed", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   const [command, ...args] = daemonCommand(sock);
@@ -81,7 +81,7 @@ Deno.test("nobody reading its output is no reason to end", async () => {
   assertEquals([code, signal], [0, null]);
 });
 
-Deno.test("started with no output at all it serves", async () => {
+Deno.test("the daemon serves without standard output and standard error", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   const child = new Deno.Command("sh", {

@@ -5,7 +5,7 @@ import { Scratch } from "../support/tree.ts";
 import { startDaemon } from "../support/control_socket/start_failure.ts";
 
 const asRoot = { ignore: Deno.uid() !== 0 };
-const WARNING = "others may connect to this daemon of root's";
+const WARNING = "root daemon without a policy";
 
 async function daemonGroup(): Promise<number> {
   const { stdout } = await new Deno.Command("getent", {
@@ -15,7 +15,7 @@ async function daemonGroup(): Promise<number> {
 }
 
 Deno.test(
-  "--group with a number is the control socket's, with mode 0660",
+  "--group with a number sets the group of the control socket and mode 0660",
   asRoot,
   async () => {
     await using daemon = await Daemon.start({ args: ["--group", "12345"] });
@@ -24,7 +24,7 @@ Deno.test(
   },
 );
 
-Deno.test("--group with a name is the control socket's", {
+Deno.test("--group with a name sets the group of the control socket", {
   ignore: asRoot.ignore || await lacks("getent"),
 }, async () => {
   await using daemon = await Daemon.start({ args: ["--group", "daemon"] });
@@ -32,7 +32,7 @@ Deno.test("--group with a name is the control socket's", {
   assertEquals([gid, mode! & 0o7777], [await daemonGroup(), 0o660]);
 });
 
-Deno.test("--mode goes before the mode of --group", asRoot, async () => {
+Deno.test("--mode overrides the mode of --group", asRoot, async () => {
   const args = ["--group=12345", "--mode=0620"];
   await using daemon = await Daemon.start({ args });
   const { gid, mode } = await Deno.lstat(daemon.sock);
@@ -40,7 +40,7 @@ Deno.test("--mode goes before the mode of --group", asRoot, async () => {
 });
 
 Deno.test(
-  "--group and its mode are the same after a re-exec and a takeover",
+  "--group and its mode survive a re-exec and a takeover",
   asRoot,
   async () => {
     await using scratch = await Scratch.make();
@@ -71,7 +71,7 @@ for (
     "99999999999999999999",
   ]
 ) {
-  Deno.test(`--group=${group} ends with exit code 2 and says so`, async () => {
+  Deno.test(`--group=${group} exits with code 2 and names the option`, async () => {
     await using scratch = await Scratch.make();
     const sock = scratch.join("control.sock");
     const args = [`--group=${group}`];
@@ -94,7 +94,7 @@ for (
 ) {
   const what = warns ? "warns" : "does not warn";
   Deno.test(
-    `a daemon of root's without a policy ${what}: ${args.join(" ")}`,
+    `a root daemon without a policy ${what}: ${args.join(" ")}`,
     asRoot,
     async () => {
       await using daemon = await Daemon.start({ args });
@@ -108,7 +108,7 @@ for (
   );
 }
 
-Deno.test("the warning is not repeated by a re-exec", asRoot, async () => {
+Deno.test("a re-exec does not repeat the warning", asRoot, async () => {
   await using daemon = await Daemon.start({ args: ["--mode", "0660"] });
   await daemon.reexec();
   const { errors } = await daemon.stop();

@@ -3,7 +3,7 @@ import { bind } from "../../client.ts";
 import { socketOf } from "../support/binds/listening_socket.ts";
 import { Daemon } from "../support/daemon.ts";
 
-Deno.test("SIGHUP without a policy changes nothing, and a line says so", async () => {
+Deno.test("SIGHUP without a policy changes nothing and is logged", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using before = await bind("127.0.0.1", 0, { sock });
@@ -21,7 +21,7 @@ Deno.test("SIGHUP without a policy changes nothing, and a line says so", async (
   assertEquals({ code, signal }, { code: 0, signal: null });
 });
 
-Deno.test("a burst of SIGHUP does not end the daemon", async () => {
+Deno.test("the daemon survives a burst of SIGHUP", async () => {
   await using daemon = await Daemon.start();
   for (let count = 0; count < 500; count++) daemon.program.signal("SIGHUP");
   assertEquals((await daemon.status()).generation, 1);
@@ -29,7 +29,7 @@ Deno.test("a burst of SIGHUP does not end the daemon", async () => {
   assertEquals((await daemon.stop()).code, 0);
 });
 
-Deno.test("SIGHUP around and during re-execs does not end the daemon", async () => {
+Deno.test("the daemon survives SIGHUP before, during and after re-execs", async () => {
   await using daemon = await Daemon.start();
   using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
   for (let round = 0; round < 5; round++) {

@@ -20,21 +20,21 @@ import { asUnprivileged, OpenScratch } from "../support/unprivileged.ts";
 import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
 import { assertRefused } from "../support/control_socket/start_failure.ts";
 
-Deno.test("the control socket is the owner's alone by default", async () => {
+Deno.test("the default mode of the control socket is 0600", async () => {
   await using daemon = await Daemon.start();
   const { mode } = await Deno.lstat(daemon.sock);
   assertEquals(mode! & 0o7777, 0o600);
 });
 
 for (const [option, expected] of [["0660", 0o660], ["666", 0o666]] as const) {
-  Deno.test(`--mode ${option} is the control socket's from when it listens on`, async () => {
+  Deno.test(`the control socket has --mode ${option} as soon as it exists`, async () => {
     await using daemon = await Daemon.start({ args: ["--mode", option] });
     const { mode } = await Deno.lstat(daemon.sock);
     assertEquals(mode! & 0o7777, expected);
   });
 }
 
-Deno.test("the path of a live server is refused, and that one goes on", async () => {
+Deno.test("the path of a live server is refused and that server keeps serving", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   const inode = (await Deno.lstat(sock)).ino;
@@ -45,7 +45,7 @@ Deno.test("the path of a live server is refused, and that one goes on", async ()
   assertEquals(bound.addr.transport, "tcp");
 });
 
-Deno.test("a server whose accept queue is full is alive too", async () => {
+Deno.test("the path of a server with a full accept queue is refused", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   const address: UnixAddress = { family: "unix", path: sock };
@@ -65,7 +65,7 @@ Deno.test("a server whose accept queue is full is alive too", async () => {
 interface Obstacle {
   what: string;
   make(path: string): Promise<unknown>;
-  /** What would be lost if it were touched. */
+  /** Must be the same afterwards. */
   look(path: string): Promise<unknown>;
 }
 
@@ -104,7 +104,7 @@ const OBSTACLES: Obstacle[] = [
 ];
 
 for (const { what, make, look } of OBSTACLES) {
-  Deno.test(`${what} at the path is refused and left alone`, async () => {
+  Deno.test(`${what} at the path is refused and left unchanged`, async () => {
     await using scratch = await Scratch.make();
     const sock = scratch.join("control.sock");
     await make(sock);
@@ -114,7 +114,7 @@ for (const { what, make, look } of OBSTACLES) {
   });
 }
 
-Deno.test("a dead socket is replaced, and a line says so", async () => {
+Deno.test("a dead socket is replaced and reported", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   leaveDeadSocket(sock);
@@ -138,7 +138,7 @@ Deno.test("after kill -9 the daemon starts again on the same path", async () => 
   assertEquals((await daemon.status()).pid, daemon.pid);
 });
 
-Deno.test("of daemons started at once on a dead path exactly one wins", async () => {
+Deno.test("of daemons started concurrently on a dead socket exactly one serves", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   leaveDeadSocket(sock);
@@ -161,7 +161,7 @@ Deno.test("of daemons started at once on a dead path exactly one wins", async ()
   (await bind("127.0.0.1", 0, { sock })).close();
 });
 
-Deno.test("a path that is too long is refused with its length", async () => {
+Deno.test("a path that is too long is refused with an error that has its length", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("x".repeat(108));
   const reason = await assertRefused(sock);
@@ -169,7 +169,7 @@ Deno.test("a path that is too long is refused with its length", async () => {
   assertStringIncludes(reason, `${sock.length} bytes`);
 });
 
-Deno.test("a path of 107 bytes, the longest there can be, is served", async () => {
+Deno.test("a path of 107 bytes, the longest possible, is served", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("x".repeat(106 - scratch.path.length));
   assertEquals(sock.length, 107);
@@ -177,14 +177,14 @@ Deno.test("a path of 107 bytes, the longest there can be, is served", async () =
   (await bind("127.0.0.1", 0, { sock })).close();
 });
 
-Deno.test("a missing directory is named with its errno", async () => {
+Deno.test("a missing directory is an error with its path and errno", async () => {
   await using scratch = await Scratch.make();
   const reason = await assertRefused(scratch.join("no/control.sock"));
   assertStringIncludes(reason, scratch.join("no"));
   assertStringIncludes(reason, "ENOENT");
 });
 
-Deno.test("a file in place of the directory is named with its errno", async () => {
+Deno.test("a file in place of the directory is an error with its path and errno", async () => {
   await using scratch = await Scratch.make();
   await Deno.writeTextFile(scratch.join("file"), "");
   const reason = await assertRefused(scratch.join("file/control.sock"));
@@ -192,7 +192,7 @@ Deno.test("a file in place of the directory is named with its errno", async () =
   assertStringIncludes(reason, "ENOTDIR");
 });
 
-Deno.test("a directory that may not be written to is named with its errno", async () => {
+Deno.test("a directory without write permission is an error with its path and errno", async () => {
   await using scratch = await OpenScratch.make();
   const sock = scratch.join("closed/control.sock");
   await Deno.mkdir(scratch.join("closed"));
@@ -204,7 +204,7 @@ Deno.test("a directory that may not be written to is named with its errno", asyn
   assertStringIncludes(reason, "EACCES");
 });
 
-Deno.test("a relative path belongs to the directory the daemon was started in", async () => {
+Deno.test("a relative path starts at the working directory of the daemon", async () => {
   await using scratch = await Scratch.make();
   const [command, ...args] = daemonCommand("control.sock");
   await using program = Program.start(command!, { args, cwd: scratch.path });

@@ -14,7 +14,7 @@ import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
 
 const QUIET = { logLevel: "error" } as const;
 
-Deno.test("serve() listens when it returns, and `await using` ends it", async () => {
+Deno.test("serve() listens when it returns, and `await using` shuts it down", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   {
@@ -33,7 +33,30 @@ Deno.test("serve() listens when it returns, and `await using` ends it", async ()
   await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
 });
 
-Deno.test("shutdown() twice is shutdown() once", async () => {
+for (
+  const [options, expected] of [
+    [{}, 0o600],
+    [{ gid: 12345 }, 0o660],
+    [{ gid: 12345, mode: 0o620 }, 0o620],
+  ] as const
+) {
+  Deno.test(
+    `serve(${Deno.inspect(options)}) listens with mode 0${
+      expected.toString(8)
+    }`,
+    { ignore: Deno.uid() !== 0 },
+    async () => {
+      await using scratch = await Scratch.make();
+      const path = scratch.join("control.sock");
+      await using _server = serve({ path, ...options, ...QUIET });
+      const { gid, mode } = await Deno.lstat(path);
+      assertEquals(mode! & 0o7777, expected);
+      assertEquals(gid, "gid" in options ? options.gid : Deno.gid());
+    },
+  );
+}
+
+Deno.test("a second shutdown() has no effect", async () => {
   await using scratch = await Scratch.make();
   await using server = serve({ path: scratch.join("control.sock"), ...QUIET });
   await Promise.all([server.shutdown(), server.shutdown()]);
@@ -42,7 +65,7 @@ Deno.test("shutdown() twice is shutdown() once", async () => {
   assertEquals((await Array.fromAsync(Deno.readDir(scratch.path))).length, 0);
 });
 
-Deno.test("a server that has failed says why, also when it is shut down then", async () => {
+Deno.test("finished and shutdown() reject with the error of the event loop", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   const real = libc().epoll_wait;
@@ -73,7 +96,7 @@ Deno.test("an AbortSignal shuts the server down", async () => {
   await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
 });
 
-Deno.test("an AbortSignal that is aborted already starts nothing", async () => {
+Deno.test("serve() with an aborted AbortSignal throws and does not listen", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   const reason = new Error("enough");
@@ -82,7 +105,7 @@ Deno.test("an AbortSignal that is aborted already starts nothing", async () => {
   await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
 });
 
-Deno.test("clients and binds of a server end with it, a client's socket does not", async () => {
+Deno.test("a shutdown closes clients and binds but not a client's copy of a socket", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   await using server = serve({ path, ...QUIET });
@@ -94,7 +117,7 @@ Deno.test("clients and binds of a server end with it, a client's socket does not
   assertEquals(connection.remoteAddr, web.addr);
 });
 
-Deno.test("two servers in one program know nothing of each other", async () => {
+Deno.test("two servers in one program are independent", async () => {
   await using scratch = await Scratch.make();
   await using one = serve({ path: scratch.join("one"), ...QUIET });
   await using other = serve({ path: scratch.join("other"), ...QUIET });
@@ -106,7 +129,7 @@ Deno.test("two servers in one program know nothing of each other", async () => {
   assertEquals([other.status().binds], [1]);
 });
 
-Deno.test("a path that is taken is an error, and the server there goes on", async () => {
+Deno.test("serve() on the path of a live server throws, and that server keeps serving", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   await using server = serve({ path, ...QUIET });
@@ -115,7 +138,7 @@ Deno.test("a path that is taken is an error, and the server there goes on", asyn
   assertEquals(server.status().binds, 1);
 });
 
-Deno.test("onReplaced hears of a dead socket that was there", async () => {
+Deno.test("onReplaced is called when a dead socket is replaced", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   leaveDeadSocket(path);
@@ -128,7 +151,7 @@ Deno.test("onReplaced hears of a dead socket that was there", async () => {
   assertEquals(replaced, [path]);
 });
 
-Deno.test("a server leaves no descriptor open", async () => {
+Deno.test("a server leaks no descriptor", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   await withoutLeak(async () => {
@@ -143,7 +166,7 @@ Deno.test("a server leaves no descriptor open", async () => {
   assertEquals((await Array.fromAsync(Deno.readDir(scratch.path))).length, 0);
 });
 
-Deno.test("a server that cannot start leaves no descriptor open", async () => {
+Deno.test("a server that fails to start leaks no descriptor", async () => {
   await using scratch = await Scratch.make();
   await Deno.writeTextFile(scratch.join("file"), "");
   await withoutLeak(() => {
@@ -161,7 +184,7 @@ Deno.test("a server that cannot start leaves no descriptor open", async () => {
 });
 
 Deno.test({
-  name: "a server that has ended keeps nothing of Deno's alive",
+  name: "shutdown() leaves no operation or resource that keeps Deno alive",
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Program } from "../support/program.ts";
 import { treePath } from "../support/tree.ts";
 
-Deno.test("the demo replaces service and daemon under load and loses nothing", async () => {
+Deno.test("the demo replaces service and daemon under load and loses no request", async () => {
   await using demo = Program.start(Deno.execPath(), {
     args: ["run", "-A", treePath("examples/demo/demo.ts")],
   });

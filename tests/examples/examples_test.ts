@@ -9,7 +9,7 @@ import {
 import { Program, within } from "../support/program.ts";
 import { libcPath, treePath } from "../support/tree.ts";
 
-/** The flags that an example's first lines tell its user to give. */
+/** The flags in the first lines of an example. */
 async function flagsOf(example: string): Promise<string[]> {
   const text = await Deno.readTextFile(treePath(`examples/${example}`));
   const line = text.split("\n").find((line) =>
@@ -22,7 +22,7 @@ async function flagsOf(example: string): Promise<string[]> {
   );
 }
 
-/** An example that serves, started with the flags in its first lines. */
+/** Starts an example with the flags in its first lines. */
 async function serving(
   example: string,
   daemon: Daemon,
@@ -38,7 +38,7 @@ async function serving(
   return program;
 }
 
-/** The URL of port 0 of that daemon, whose number only the kernel knows. */
+/** The URL of the daemon's bind of port 0. */
 async function urlOf({ sock }: Daemon): Promise<string> {
   using web = await bind("127.0.0.1", 0, { sock });
   return `http://127.0.0.1:${(web.addr as Deno.NetAddr).port}/`;
@@ -53,7 +53,7 @@ async function get(url: string): Promise<string> {
   }
 }
 
-Deno.test("web_service.ts: the next version serves beside the last and after it", async () => {
+Deno.test("web_service.ts: the next version serves beside the old one and after it", async () => {
   await using daemon = await Daemon.start();
   const url = await urlOf(daemon);
   await using old = await serving("web_service.ts", daemon, "v1");
@@ -77,7 +77,7 @@ Deno.test("launch.ts: a child without any permission serves on the socket it inh
   assertMatch(output, /the child ended with status 0/);
 });
 
-Deno.test("reexec.ts: the same process serves generation after generation on the same socket", async () => {
+Deno.test("reexec.ts: every generation has the same PID and the same socket", async () => {
   await using daemon = await Daemon.start();
   const url = await urlOf(daemon);
   await using service = await serving("reexec.ts", daemon);
@@ -85,7 +85,7 @@ Deno.test("reexec.ts: the same process serves generation after generation on the
   let open: Kinds | undefined;
   for (let generation = 2; generation <= 4; generation++) {
     service.signal("SIGUSR2");
-    // Asked before the next generation is up: it waits in the accept queue.
+    // The request may wait in the accept queue for the next generation.
     const answer = await get(url);
     assertMatch(answer, new RegExp(` of ${service.pid}\n$`));
     await service.output.next(`generation ${generation} serving`);
@@ -98,7 +98,7 @@ Deno.test("reexec.ts: the same process serves generation after generation on the
   await assertOpenKinds(service.pid, open!);
 });
 
-Deno.test("deno_serve.ts: Deno.serve on the shared socket, replaced by its next version", async () => {
+Deno.test("deno_serve.ts: the next version serves on the shared socket", async () => {
   await using daemon = await Daemon.start();
   const url = await urlOf(daemon);
   await using old = await serving("deno_serve.ts", daemon, "v1");
@@ -111,7 +111,7 @@ Deno.test("deno_serve.ts: Deno.serve on the shared socket, replaced by its next 
   assertEquals((await next.end()).code, 0);
 });
 
-Deno.test("hono.ts: a framework's routes on the shared socket", async () => {
+Deno.test("hono.ts: Hono serves its routes on the shared socket", async () => {
   await using daemon = await Daemon.start();
   const url = await urlOf(daemon);
   await using service = await serving("hono.ts", daemon);
@@ -121,7 +121,7 @@ Deno.test("hono.ts: a framework's routes on the shared socket", async () => {
   assertEquals((await service.end()).code, 0);
 });
 
-Deno.test("websocket.ts: messages come back, and a restart is announced", async () => {
+Deno.test("websocket.ts: messages come back, and SIGTERM announces a restart", async () => {
   await using daemon = await Daemon.start();
   const url = (await urlOf(daemon)).replace("http", "ws");
   await using service = await serving("websocket.ts", daemon);

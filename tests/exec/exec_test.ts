@@ -17,9 +17,9 @@ import { Scratch } from "../support/tree.ts";
 
 const NO_STRAYS = ["0", "1", "2", "3", "4"];
 
-Deno.test("the program has its sockets and nothing else open, under the PID it was started with", async () => {
+Deno.test("the program has only its sockets open and keeps the PID of exec", async () => {
   await using daemon = await Daemon.start();
-  // What the shell left open is not meant for the program either.
+  // A descriptor that the shell left open is closed too.
   await using program = startClient(
     daemon,
     ["exec", "127.0.0.1:0", "[::1]:0", "--", "sleep", "600"],
@@ -35,7 +35,7 @@ Deno.test("the program has its sockets and nothing else open, under the PID it w
   assertEquals(await Deno.readTextFile(children), "");
 });
 
-Deno.test("the program's standard input is the one that exec was started with", async () => {
+Deno.test("the program inherits the standard input of exec", async () => {
   await using daemon = await Daemon.start();
   const { output } = await runClient(
     daemon,
@@ -45,7 +45,7 @@ Deno.test("the program's standard input is the one that exec was started with", 
   assertEquals(output, "from above");
 });
 
-/** The environment that a program got, which prints it as the kernel has it. */
+/** The environment of a program that exec started (/proc/PID/environ). */
 async function environmentBehind(
   daemon: Daemon,
   addresses: string[],
@@ -65,7 +65,7 @@ async function environmentBehind(
   return { pid: program.pid, variables };
 }
 
-Deno.test("LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell of the sockets, and the rest of the environment is unchanged", async () => {
+Deno.test("exec sets LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES and leaves the other variables unchanged", async () => {
   await using daemon = await Daemon.start();
   const { pid, variables } = await environmentBehind(
     daemon,
@@ -87,7 +87,7 @@ Deno.test("LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES tell of the sockets, and th
   assertEquals(sorted(variables), sorted(expected));
 });
 
-Deno.test("{fd}, {fd1} and {fd:NAME} in the command are the sockets' numbers", async () => {
+Deno.test("exec replaces {fd}, {fd1} and {fd:NAME} in the command by descriptors", async () => {
   await using daemon = await Daemon.start();
   const { output } = await runClient(daemon, [
     "exec",
@@ -121,11 +121,11 @@ for (const nonblock of [false, true]) {
   });
 }
 
-// 32 and 33, which Deno.Command ignores in its children, as here, and which no
-// program can set by way of glibc.
+// Signals 32 and 33: glibc reserves them (signal(7)), and Deno.Command ignores them
+// in its children.
 const KEPT_BY_GLIBC = 0b11n << 31n;
 
-Deno.test("no signal is blocked and none is ignored, whatever exec was started with", async () => {
+Deno.test("the program has no blocked and no ignored signal, even if exec had", async () => {
   await using daemon = await Daemon.start();
   const { output } = await runClient(
     daemon,
@@ -149,7 +149,7 @@ async function writeProgram(
   await Deno.chmod(path, mode);
 }
 
-Deno.test("the program is looked for in PATH as execvp(3) does: one that may not be executed is passed over, one without a first line is the shell's", async () => {
+Deno.test("exec searches PATH as execvp(3) does: it skips files that are not executable, and a shell runs files without #!", async () => {
   await using daemon = await Daemon.start();
   await using scratch = await Scratch.make();
   await Deno.mkdir(scratch.join("first"));
@@ -167,7 +167,7 @@ Deno.test("the program is looked for in PATH as execvp(3) does: one that may not
   assertEquals({ code, output }, { code: 0, output: "hello 3" });
 });
 
-Deno.test("the exit status is the program's own", async () => {
+Deno.test("the exit status is that of the program", async () => {
   await using daemon = await Daemon.start();
   const command = ["exec", "127.0.0.1:0", "--", "sh", "-c"];
   const { code } = await runClient(daemon, [...command, "exit 42"]);
@@ -189,9 +189,9 @@ const NOT_STARTED: [
 ];
 
 for (const [what, command, expected, says] of NOT_STARTED) {
-  Deno.test(`a program that is ${what} ends with exit status ${expected} and one line`, async () => {
+  Deno.test(`exec of a program that is ${what} exits with ${expected} and prints one line`, async () => {
     await using daemon = await Daemon.start();
-    // As many sockets as take the numbers of Deno's own descriptors.
+    // Enough sockets to take the numbers of Deno's own descriptors.
     const addresses = Array.from(
       { length: 20 },
       (_, index) => `127.0.0.${index + 1}:0`,
@@ -211,7 +211,7 @@ for (const [what, command, expected, says] of NOT_STARTED) {
   });
 }
 
-Deno.test("an address in use is an error that says what failed, where, why and what to do", async () => {
+Deno.test("the error for an address in use says what failed, where, why and what to do", async () => {
   await using daemon = await Daemon.start();
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = `127.0.0.1:${(taken.addr as Deno.NetAddr).port}`;
@@ -230,7 +230,7 @@ Deno.test("an address in use is an error that says what failed, where, why and w
   assertStringIncludes(advice, "ss -ltnp");
 });
 
-Deno.test("a daemon that never comes is an error after --timeout", async () => {
+Deno.test("without a daemon exec fails after --timeout", async () => {
   await using scratch = await Scratch.make();
   const { code, errors } = await runClient(undefined, [
     "exec",
@@ -247,7 +247,7 @@ Deno.test("a daemon that never comes is an error after --timeout", async () => {
   assertStringIncludes(errors, "is the daemon running?");
 });
 
-Deno.test("exec of exec: the inner one's sockets take the place of the outer one's", async () => {
+Deno.test("exec of exec: the sockets of the inner exec replace those of the outer", async () => {
   await using daemon = await Daemon.start();
   const inner = clientCommand(["exec", "admin=[::1]:0", "--", "sh", "-c"]);
   const { output } = await runClient(daemon, [
@@ -256,15 +256,15 @@ Deno.test("exec of exec: the inner one's sockets take the place of the outer one
     "127.0.0.2:0",
     "--",
     ...inner,
-    // No pipe, which is a descriptor of the shell's while it is made, and not
-    // the last command, which the shell would become.
+    // A pipe would open descriptors in the shell, which would also execute the
+    // last command itself.
     "echo $LISTEN_FDS $LISTEN_FDNAMES $((LISTEN_PID - $$)); ls /proc/$$/fd; true",
   ]);
   assertEquals(output.trimEnd(), "1 admin 0\n0\n1\n2\n3");
 });
 
 for (const command of ["exec", "run"]) {
-  Deno.test(`the options of sockets that ${command} is given are for those that have them`, async () => {
+  Deno.test(`${command} applies each socket option to the kinds of socket that have it`, async () => {
     await using daemon = await Daemon.start();
     await using scratch = await Scratch.make();
     const path = scratch.join("web.sock");

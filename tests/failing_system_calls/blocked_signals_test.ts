@@ -8,15 +8,15 @@ Deno.test("the daemon executes itself once, and blocks its signals in every thre
   assertEquals(await threadsThatTakeSignals(process.pid), []);
 });
 
-Deno.test("a daemon that is started with its signals blocked does not execute itself", async () => {
+Deno.test("a daemon whose signals are blocked at its start does not execute itself", async () => {
   const under = ["env", "--block-signal=HUP,USR1,TERM,INT"];
   await using process = await FaultyProcess.listening({ under });
   assertEquals(process.image, 1);
   assertEquals(await threadsThatTakeSignals(process.pid), []);
 });
 
-Deno.test("a daemon whose signals are not blocked after it executed itself ends and says so", async () => {
-  // The PID of a shell is the PID of the program that it becomes.
+Deno.test("a daemon whose signals are not blocked after it has executed itself exits with an error", async () => {
+  // exec keeps the PID of the shell.
   const under = [
     "sh",
     "-c",

@@ -9,13 +9,13 @@ import { FaultyProcess } from "../support/failing_system_calls/faulty_process.ts
 import { RawConnection } from "../support/raw_connection.ts";
 import type { Call, Fault } from "../support/failing_system_calls/plan.ts";
 
-/** Daemons at the same time. */
+/** Number of concurrent daemons. */
 const WORKERS = 3;
 
-/** With one of these the file cannot be removed, or is not seen. */
+/** If one of these fails, the daemon cannot remove the file. */
 const KEEPS_FILES: ReadonlySet<string> = new Set(["unlink", "statx"]);
 
-/** A daemon ends that holds sockets and has clients, one of them half-way. */
+/** Stops a daemon that holds sockets and has clients. */
 async function endOf(
   prepare: (process: FaultyProcess) => void,
   signal: Deno.Signal,
@@ -48,7 +48,7 @@ async function endWith(fault: Fault, signal: Deno.Signal): Promise<void> {
 }
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`whatever call fails after ${signal}, the daemon ends with 0 and its socket is gone`, async () => {
+  Deno.test(`if any call fails after ${signal}, the daemon exits with 0 and its socket is removed`, async () => {
     const calls = await callsOfAnEnd(signal);
     assert(calls.some(({ symbol }) => symbol === "unlink"));
     await tryEach(

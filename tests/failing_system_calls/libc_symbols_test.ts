@@ -6,7 +6,7 @@ import {
   UNFAILING,
 } from "../support/failing_system_calls/libc_symbols.ts";
 
-Deno.test("every function of the C library that we call is listed once: as one that can fail in a daemon, cannot fail, or is not a daemon's", () => {
+Deno.test("every libc function in use is listed once: it can fail in the daemon, cannot fail, or is not used by the daemon", () => {
   const listed = [...Object.keys(FAILING), ...UNFAILING, ...NOT_THE_DAEMONS];
   assertEquals(listed.sort(), Object.getOwnPropertyNames(libc()).sort());
 });

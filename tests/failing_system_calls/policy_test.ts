@@ -26,9 +26,9 @@ async function policyIn(scratch: Scratch): Promise<string[]> {
   return ["--policy", path];
 }
 
-/** So often a policy was read again, or refused. */
+/** Number of reloads, successful or not. */
 function readings({ program }: FaultyProcess): number {
-  return program.errors.text.split(/policy (?:read|refused)/).length - 1;
+  return program.errors.text.split(/policy (?:reloaded|rejected)/).length - 1;
 }
 
 async function reread(process: FaultyProcess): Promise<void> {
@@ -41,7 +41,7 @@ function rulesOf(session: Session): Promise<number | undefined> {
   return session.status().then(({ policy }) => policy?.rules);
 }
 
-Deno.test("whatever call fails on SIGHUP, a policy is in force and the daemon serves", async () => {
+Deno.test("if any call fails on SIGHUP, a policy is in force and the daemon serves", async () => {
   await using scratch = await Scratch.make();
   const args = await policyIn(scratch);
   await using process = await FaultyProcess.listening({ args });
@@ -76,10 +76,10 @@ async function startWith(fault: Fault, args: string[]): Promise<void> {
 }
 
 function ofThePolicy({ site }: Call): boolean {
-  return /\b(policy_file|policy_in_force|accounts)\.ts:/.test(site);
+  return /\b(policy_file|load_policy|accounts)\.ts:/.test(site);
 }
 
-Deno.test("whatever call fails while the first policy is read, the daemon has that policy or ends with one line that says why", async () => {
+Deno.test("if any call fails during the first read of a policy, the daemon applies the policy or exits with an error of one line", async () => {
   await using scratch = await Scratch.make();
   const args = await policyIn(scratch);
   const calls = await (async () => {

@@ -10,17 +10,17 @@ import {
 import { FaultyProcess } from "../support/failing_system_calls/faulty_process.ts";
 import type { Call, Fault } from "../support/failing_system_calls/plan.ts";
 
-/** Daemons at the same time. */
+/** Number of concurrent daemons. */
 const WORKERS = 2;
 
 const REQUEST = requestText("half", "status");
 
-/** So many lines of a text say so. */
+/** Number of lines that contain a text. */
 function countOf(part: string, text: string): number {
   return text.split(part).length - 1;
 }
 
-/** A daemon with something to lose. */
+/** A daemon with sockets and clients. */
 class Holder implements AsyncDisposable {
   private constructor(
     readonly scratch: Scratch,
@@ -42,14 +42,14 @@ class Holder implements AsyncDisposable {
     return new Holder(scratch, process, held);
   }
 
-  /** How upgrades have ended until now, well or not. */
+  /** Number of upgrades that have ended, successful or not. */
   get endings(): number {
     const { output, errors } = this.process.program;
     return countOf("Listening for binds", output.text) +
       countOf("upgrade abandoned", errors.text);
   }
 
-  /** One upgrade to its end. */
+  /** Runs an upgrade to its end. */
   async upgrade(): Promise<void> {
     const before = this.endings;
     this.process.program.signal("SIGUSR1");
@@ -59,7 +59,7 @@ class Holder implements AsyncDisposable {
     });
   }
 
-  /** Both sockets are the same ones as at first. */
+  /** Asserts that both sockets are still the same. */
   async assertHolds(): Promise<void> {
     using session = await connect({ sock: this.process.sock });
     assertEquals((await session.list()).length, this.held.length);
@@ -79,7 +79,7 @@ class Holder implements AsyncDisposable {
   }
 }
 
-/** The calls of an upgrade; the image that is replaced counts as 0. */
+/** The calls of an upgrade; the generation that is replaced is image 0. */
 async function callsOfAnUpgrade(
   permissions?: readonly string[],
 ): Promise<Call[]> {
@@ -99,7 +99,7 @@ async function callsOfAnUpgrade(
   }));
 }
 
-/** Answered when it is whole, or its connection was closed. */
+/** Asserts that the request is answered once complete, or its connection is closed. */
 async function isServed(client: RawConnection): Promise<void> {
   await client.send(REQUEST.slice(10));
   const line = await client.next();
@@ -122,7 +122,7 @@ async function tryUpgrades(
         const image = process.image + fault.image!;
         process.inject({ ...fault, image });
         await holder.upgrade();
-        // Some calls follow the line by which it says that it is ready.
+        // The daemon makes some calls after it has printed that it listens.
         await eventually("the fault", () => process.happened === 1);
         await isServed(client);
         process.recover();
@@ -140,7 +140,7 @@ async function tryUpgrades(
   }
 }
 
-/** Serving clients is other tests' subject. */
+/** Calls of serving clients, which other tests cover. */
 const OF_CLIENTS: ReadonlySet<string> = new Set(["accept4", "recv", "send"]);
 
 function ofTheUpgrade({ symbol, site }: Call): boolean {
@@ -149,19 +149,19 @@ function ofTheUpgrade({ symbol, site }: Call): boolean {
     !symbol.includes("wait");
 }
 
-Deno.test("whatever call of the old generation fails during a re-exec, one of both goes on and no socket is lost", async () => {
+Deno.test("if any call of the old generation fails during a re-exec, one generation serves and no socket is lost", async () => {
   const calls = await callsOfAnUpgrade();
   const old = calls.filter(({ image }) => image === 0).filter(ofTheUpgrade);
   await tryUpgrades(everyFault(old));
 });
 
-Deno.test("whatever call of the new generation fails, it goes on and no socket is lost", async () => {
+Deno.test("if any call of the new generation fails, it serves and no socket is lost", async () => {
   const calls = await callsOfAnUpgrade();
   const fresh = calls.filter(({ image }) => image === 1).filter(ofTheUpgrade);
   await tryUpgrades(everyFault(fresh));
 });
 
-Deno.test("whatever call of the check of a new version fails, no socket is lost", async () => {
+Deno.test("if any call of the check of a new version fails, no socket is lost", async () => {
   const calls = await callsOfAnUpgrade(["-A"]);
   const checks = calls.filter(({ image }) => image === 1);
   await tryUpgrades(everyFault(checks), ["-A"]);

@@ -13,21 +13,21 @@ import {
 import { FaultyProcess } from "../support/failing_system_calls/faulty_process.ts";
 import type { Call, Fault } from "../support/failing_system_calls/plan.ts";
 
-/** Daemons at the same time. */
+/** Number of concurrent daemons. */
 const WORKERS = 2;
 
-/** So often an act is performed until its fault has happened. */
+/** Maximum number of attempts until the fault of an act happens. */
 const TURNS = 5;
 
-/** With one of these a file cannot be removed, or is not seen. */
+/** If one of these fails, the daemon cannot remove a file. */
 const KEEPS_FILES: ReadonlySet<string> = new Set(["unlink", "statx"]);
 
-/** A bind that is there all the time. */
+/** A bind that exists during the whole test. */
 const KEPT = ["127.0.0.7", 0] as const;
 
-/** A daemon that other faults were tried on before. */
+/** A daemon that is used for several faults. */
 class Stage implements AsyncDisposable {
-  /** The fewest it was seen with: Deno opens some for a moment. */
+  /** The minimum number of descriptors: Deno opens some temporarily. */
   #descriptors = Infinity;
 
   private constructor(
@@ -58,7 +58,7 @@ class Stage implements AsyncDisposable {
     }
   }
 
-  /** The calls of an act, each place once. */
+  /** The calls of an act, each place in the code once. */
   async callsOf(act: Act): Promise<Call[]> {
     this.process.trace();
     await this.perform(act);
@@ -69,8 +69,8 @@ class Stage implements AsyncDisposable {
   }
 
   /**
-   * Performs it until the fault has happened: whether the first request is
-   * there when its connection is accepted is a matter of luck.
+   * Repeats the act until the fault happens: it is random whether the first request
+   * has arrived when the connection is accepted.
    */
   async performUntil(fault: Fault, act: Act): Promise<boolean> {
     this.process.inject(fault);
@@ -82,8 +82,8 @@ class Stage implements AsyncDisposable {
   }
 
   /**
-   * What could not be removed is a dead socket, no more: the next one who asks
-   * for that path gets it, and it is gone when he lets go of it.
+   * A file that could not be removed is only a dead socket: a later bind replaces it
+   * and a later release removes it.
    */
   async replaceLeft(): Promise<void> {
     using session = await connect({ sock: this.process.sock });
@@ -94,7 +94,7 @@ class Stage implements AsyncDisposable {
     }
   }
 
-  /** Releases everything; nothing else is left of what was done. */
+  /** Releases everything and asserts that nothing is left. */
   async clear(): Promise<void> {
     using session = await connect({ sock: this.process.sock });
     await this.#settled(session);
@@ -102,7 +102,7 @@ class Stage implements AsyncDisposable {
     assertEquals(left.map(({ name }) => name), []);
   }
 
-  /** A bind may come late: its client had gone while a name was looked up. */
+  /** A bind may be late: its client disconnected while a name was looked up. */
   async #settled(session: Session): Promise<void> {
     let seen = "";
     const missing = () => `${this.#descriptors} descriptors, but ${seen}`;
@@ -147,7 +147,7 @@ function isAnswer(answer: Answer): boolean {
     ("result" in answer) !== (answer.error !== undefined);
 }
 
-/** Answered as JSON-RPC has it, or the connection was closed. */
+/** Asserts an answer of JSON-RPC or a closed connection. */
 async function isAnswered(
   connection: RawConnection,
   request: string,
@@ -157,13 +157,13 @@ async function isAnswered(
   if (line === undefined) return false;
   const message: Answer | Answer[] = JSON.parse(line.text);
   assert([message].flat().every(isAnswer), line.text);
-  // Who is turned away is told so before his request was read.
+  // A refused client is answered before its request is read.
   const turnedAway = !Array.isArray(message) && message.id === null;
   if (!turnedAway) assertEquals(idsOf(message), idsOf(JSON.parse(request)));
   return true;
 }
 
-/** The faults of every act, each place in the product once. */
+/** The faults of every act, each place in the code once. */
 async function everyFaultOfEveryAct(): Promise<Map<Fault, number>> {
   await using stage = await Stage.open();
   const known = new Set<string>();
@@ -179,7 +179,7 @@ async function everyFaultOfEveryAct(): Promise<Map<Fault, number>> {
   return found;
 }
 
-Deno.test("whatever call fails while a request is served, it is answered or its connection closed, and nothing is lost or left", async () => {
+Deno.test("if any call fails during a request, it is answered or its connection is closed, and nothing leaks", async () => {
   const faults = await everyFaultOfEveryAct();
   const stages: (Stage | undefined)[] = [];
   try {

@@ -9,10 +9,10 @@ import {
 import { FaultyProcess } from "../support/failing_system_calls/faulty_process.ts";
 import type { Call } from "../support/failing_system_calls/plan.ts";
 
-/** How often it looks whether it is to end, in ms. */
+/** Interval at which it checks whether to stop, in ms. */
 const TURN = 50;
 
-/** A manager that takes in everything and closes what comes along. */
+/** A service manager that receives messages and closes their descriptors. */
 class Manager implements AsyncDisposable {
   readonly #socket: NotificationSocket;
   readonly #loop: Promise<void>;
@@ -46,7 +46,7 @@ async function bindAndRelease(session: Session): Promise<void> {
     try {
       await attempt();
     } catch (error) {
-      // An answer that says no is one of those that are allowed.
+      // An error answer is allowed.
       assert(error instanceof Error && error.name === "BindError", `${error}`);
     }
   }
@@ -62,7 +62,7 @@ function ofTheManager({ site }: Call): boolean {
   return /\bservice_manager\.ts:/.test(site);
 }
 
-/** The fewest descriptors within some turns: Deno opens some for a moment. */
+/** The minimum number of descriptors: Deno opens some temporarily. */
 async function descriptorsOf(session: Session): Promise<number> {
   let fewest = Infinity;
   for (let turn = 0; turn < 20; turn++) {
@@ -72,7 +72,7 @@ async function descriptorsOf(session: Session): Promise<number> {
   return fewest;
 }
 
-Deno.test("whatever call fails while the service manager is told, requests are answered and nothing is left", async () => {
+Deno.test("if any call fails during a notification of the service manager, requests are answered and nothing leaks", async () => {
   await using manager = new Manager(`@multibinder-${crypto.randomUUID()}`);
   const env = { NOTIFY_SOCKET: manager.name };
   await using process = await FaultyProcess.listening({ env });

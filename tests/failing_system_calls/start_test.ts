@@ -11,12 +11,12 @@ import {
 import { FaultyProcess } from "../support/failing_system_calls/faulty_process.ts";
 import type { Call, Fault } from "../support/failing_system_calls/plan.ts";
 
-/** Daemons started at the same time. */
+/** Number of daemons that start concurrently. */
 const WORKERS = 3;
 
 async function callsOfAStart(): Promise<Call[]> {
   await using process = await FaultyProcess.listening({ traced: true });
-  // How the event loop comes to wait depends on who asks it when.
+  // The calls with which the event loop waits depend on timing.
   return process.calls().filter(({ symbol }) => !symbol.includes("wait"));
 }
 
@@ -24,7 +24,7 @@ async function listens(process: FaultyProcess): Promise<boolean> {
   return await process.listens().then(() => true, () => false);
 }
 
-/** It serves as if nothing had been, or it ends and says why. */
+/** Asserts that the daemon serves, or exits with an error. */
 async function startWith(fault: Fault): Promise<void> {
   await using process = await FaultyProcess.start({ faults: [fault] });
   if (await listens(process)) {
@@ -39,9 +39,9 @@ async function startWith(fault: Fault): Promise<void> {
   await assertNothingAt(process.sock);
 }
 
-Deno.test("whatever call fails at the start, the daemon serves all the same or ends with one line that says why, and leaves no socket", async () => {
+Deno.test("if any call fails at the start, the daemon serves or exits with an error of one line and leaves no socket", async () => {
   const faults = everyFault(await callsOfAStart());
-  // Those of the program that executes itself, and of the one that it becomes.
+  // The calls before and after the daemon executes itself.
   assert(faults.some(({ symbol, image }) => symbol === "execv" && image === 1));
   assert(faults.some(({ symbol, image }) => symbol === "bind" && image === 2));
   await tryEach(faults, WORKERS, startWith);

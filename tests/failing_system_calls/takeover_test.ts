@@ -9,14 +9,14 @@ import {
 import { FaultyProcess } from "../support/failing_system_calls/faulty_process.ts";
 import type { Call, Fault } from "../support/failing_system_calls/plan.ts";
 
-/** Pairs of daemons at the same time. */
+/** Number of concurrent pairs of daemons. */
 const WORKERS = 3;
 
 const ADDRESSES = ["127.0.0.1:0", "udp://127.0.0.1:0"];
 
 const args = ["--takeover"];
 
-/** The ports that are held. */
+/** The ports of the held sockets. */
 async function portsOf(session: Session): Promise<number[]> {
   assertEquals((await session.list()).length, ADDRESSES.length);
   const bindings = await session.bindAll(ADDRESSES);
@@ -56,14 +56,14 @@ async function callsOfATakeover(): Promise<Call[]> {
   return calls;
 }
 
-/** Of connect(2) these are no failures, but the answer: nobody is there. */
+/** Errors of connect(2) that mean that no server listens. */
 const NOBODY: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOENT"]);
 
 function isFailure({ symbol, outcome }: Fault): boolean {
   return symbol !== "connect" || !NOBODY.has(outcome);
 }
 
-/** The new one serves or ends with a clear word; one of both has all. */
+/** Asserts that the new daemon serves or exits with an error, and that one has all binds. */
 async function takeOverWith(fault: Fault): Promise<void> {
   const { old, ports } = await startOldDaemon();
   await using _old = old;
@@ -77,7 +77,7 @@ async function takeOverWith(fault: Fault): Promise<void> {
   assertEquals(await portsOf(session), ports);
 }
 
-Deno.test("whatever call fails while a daemon takes another one's place, one of both has every socket and is reached", async () => {
+Deno.test("if any call fails during a takeover, one daemon has every socket and serves", async () => {
   const faults = everyFault(await callsOfATakeover()).filter(isFailure);
   await tryEach(faults, WORKERS, takeOverWith);
 });

@@ -14,12 +14,12 @@ function several(
   return symbols.map((symbol) => ({ symbol, outcome, times }));
 }
 
-/** What a file takes and gives; an eventfd and a signalfd know no parts. */
+/** Calls that can transfer a part; an eventfd and a signalfd cannot. */
 function ofFiles(faults: readonly Fault[]): Fault[] {
   return faults.map((fault) => ({ ...fault, site: "file.ts" }));
 }
 
-/** Of every transfer one byte goes, as often as there are bytes. */
+/** Limits every transfer to one byte. */
 const ONE_BYTE = [
   ...several(["recv", "send", "sendmsg"], "one byte", 1e6),
   ...ofFiles(several(["read", "write", "pread"], "one byte", 1e6)),
@@ -40,13 +40,13 @@ async function assertServes(process: FaultyProcess): Promise<void> {
   assertEquals((await session.status(LONG)).binds, 2);
 }
 
-Deno.test("where only one byte is ever transferred at once every request is answered all the same", async () => {
+Deno.test("every request is answered if each call transfers only one byte", async () => {
   await using process = await FaultyProcess.listening();
   process.inject(...ONE_BYTE);
   await assertServes(process);
 });
 
-Deno.test("a daemon starts, re-executes and ends where only one byte is ever transferred at once", async () => {
+Deno.test("a daemon starts, re-executes and stops if each call transfers only one byte", async () => {
   await using process = await FaultyProcess.start({ faults: ONE_BYTE });
   await process.listens();
   const { sock } = process;
@@ -72,7 +72,7 @@ const INTERRUPTED = [
 ];
 
 for (const times of [1, 3, 20]) {
-  Deno.test(`calls that are interrupted ${times} times in a row are made again`, async () => {
+  Deno.test(`calls that are interrupted ${times} times in a row are repeated`, async () => {
     const faults = [
       ...several(INTERRUPTED, "EINTR", times),
       ...ofFiles(several(["write"], "EINTR", times)),
@@ -87,7 +87,7 @@ for (const times of [1, 3, 20]) {
     assertEquals((await process.program.end()).code, 0);
   });
 
-  Deno.test(`sockets that are not ready ${times} times in a row are waited for`, async () => {
+  Deno.test(`the daemon waits for sockets that are not ready ${times} times in a row`, async () => {
     await using process = await FaultyProcess.listening();
     const calls = ["accept4", "recv", "send", "sendmsg"];
     process.inject(...several(calls, "EAGAIN", times));

@@ -13,7 +13,7 @@ import type { Fault } from "../support/failing_system_calls/plan.ts";
 
 const STATUS = requestText("status", "status");
 
-/** Told why, or closed without a word. */
+/** Asserts an error answer or a closed connection. */
 async function connectInVain(
   connection: RawConnection,
   code: number,
@@ -24,15 +24,15 @@ async function connectInVain(
   }
 }
 
-/** A daemon that turns clients away, and one client that it serves. */
+/** A daemon that refuses clients, and one client that it serves. */
 interface Scene extends AsyncDisposable {
   process: FaultyProcess;
   turnAway(): Promise<void>;
-  /** Asks the daemon as the one who stays. */
+  /** Sends a request of the client that stays connected. */
   isServed(): Promise<void>;
 }
 
-/** Fails each call that is made for a client who is turned away. */
+/** Fails each call for a refused client. */
 async function failEach(open: () => Promise<Scene>): Promise<void> {
   let scene: Scene | undefined = await open();
   try {
@@ -85,7 +85,7 @@ async function sceneOf(
   };
 }
 
-Deno.test("whatever call fails while a client beyond the limit is turned away, the others are served", async () => {
+Deno.test("if any call fails while a client is refused, other clients are served", async () => {
   await failEach(() =>
     sceneOf(["--max-clients", "1"], async (sock) => {
       using connection = RawConnection.open(sock);
@@ -94,7 +94,7 @@ Deno.test("whatever call fails while a client beyond the limit is turned away, t
   );
 });
 
-Deno.test("whatever call fails while a request is dropped that takes too long, the others are served", async () => {
+Deno.test("if any call fails while a client times out, other clients are served", async () => {
   await failEach(() =>
     sceneOf(["--request-timeout", "10ms"], async (sock) => {
       using late = RawConnection.open(sock);
@@ -104,7 +104,7 @@ Deno.test("whatever call fails while a request is dropped that takes too long, t
   );
 });
 
-/** Whether a new client is served; it may be turned away. */
+/** Whether a new client is served; it may be refused. */
 async function servesNow(sock: string): Promise<boolean> {
   using connection = RawConnection.open(sock);
   await connection.send(STATUS);
@@ -128,13 +128,13 @@ async function assertServesInTheEnd(
 }
 
 for (const outcome of ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"] as const) {
-  Deno.test(`clients are served again when accept4 has failed with ${outcome} five times, in the reserve's place too`, async () => {
+  Deno.test(`clients are served again after accept4 has failed with ${outcome} five times, also with the spare descriptor`, async () => {
     await using process = await FaultyProcess.listening();
     await assertServesInTheEnd(process, outcome);
   });
 }
 
-Deno.test("a daemon that has no descriptor in reserve serves clients again when there are some", async () => {
+Deno.test("a daemon without a spare descriptor serves clients again once descriptors are free", async () => {
   const site = "descriptor.ts";
   const faults: Fault[] = [{ symbol: "eventfd", site, outcome: "EMFILE" }];
   await using process = await FaultyProcess.start({ faults });

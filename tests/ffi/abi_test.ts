@@ -14,18 +14,18 @@ const HEADERS = `
   linux/bpf
 `.trim().split(/\s+/);
 
-/** What no header has, and what else shows it. */
+/** Entries that no header defines, and the tests that check them. */
 const OF_NO_HEADER: Readonly<Record<string, string>> = {
   SCM_MAX_FD: "descriptor_passing_test.ts: 253 pass, 254 do not",
   libc: "paths; the last tests of this file, and every test that calls libc",
 };
 
 const EXPRESSIONS: Readonly<Record<string, string>> = {
-  // <netinet/tcp.h> has it, which cannot stand beside <linux/tcp.h>.
+  // Defined in <netinet/tcp.h>, which conflicts with <linux/tcp.h>.
   TCP_LISTEN: "BPF_TCP_LISTEN",
   "cmsghdr.size": "CMSG_LEN(0)",
   "cmsghdr.align": "CMSG_ALIGN(1)",
-  // It grows from kernel to kernel: what is read ends with the last field.
+  // Newer kernels have a longer struct; only the fields up to here are read.
   "tcp_info.size":
     "offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(__u64)",
 };
@@ -36,14 +36,14 @@ function typeOf(layout: string): string {
   return layout.endsWith("_t") ? layout : `struct ${layout}`;
 }
 
-/** A number of the table: by name, as a C expression, as the table has it. */
+/** A number of the table: its name, its C expression and its value. */
 interface Entry {
   name: string;
   expression: string;
   value: number;
 }
 
-/** An entry; what is no number is nothing that could be checked. */
+/** An entry. Throws for a value that is not a number, which cannot be checked. */
 function entry(name: string, usual: string, value: unknown): Entry {
   assert(typeof value === "number", `${name} is not checked by anything`);
   return { name, expression: EXPRESSIONS[name] ?? usual, value };
@@ -67,8 +67,8 @@ function entriesOf({ layouts, ...constants }: Abi): Entry[] {
 }
 
 /**
- * A C program that need not run: it leaves each value in its assembler text,
- * as the kernel's build learns its offsets (Documentation/kbuild, asm-offsets).
+ * A C program that is compiled, not run: the assembler text has each value, as
+ * in the kernel's build (Documentation/kbuild, asm-offsets).
  */
 function programFor(entries: readonly Entry[]): string {
   return [
@@ -83,8 +83,8 @@ function programFor(entries: readonly Entry[]): string {
 }
 
 /**
- * What a compiler leaves on `-> ` lines of the assembler text; a constant of
- * x86_64's has a `$` there.
+ * The values on the `-> ` lines of the assembler text. On x86_64 a constant has
+ * a `$`.
  */
 async function valuesBy(compiler: string, program: string): Promise<string[]> {
   const process = new Deno.Command(compiler, {
@@ -103,11 +103,10 @@ async function valuesBy(compiler: string, program: string): Promise<string[]> {
 }
 
 for (const arch of ["x86_64", "aarch64"]) {
-  // The name says the target, whichever machine it runs on.
+  // Debian's name is the same for a native and for a cross compiler.
   const compiler = `${arch}-linux-gnu-gcc`;
   Deno.test({
-    name:
-      `${arch}: every constant, size and offset is what the C compiler makes of the headers`,
+    name: `${arch}: every constant, size and offset is that of the C headers`,
     ignore: await lacks(compiler),
     fn: async () => {
       const entries = entriesOf(abiOf("linux", arch));
@@ -120,7 +119,7 @@ for (const arch of ["x86_64", "aarch64"]) {
   });
 }
 
-Deno.test("a constant or a field that is no number is not passed over", () => {
+Deno.test("the check fails on a constant or a field that is not a number", () => {
   const table = abiOf("linux", "x86_64");
   const text = Object.assign({}, table, { O_PATH: "0o10000000" });
   assertThrows(() => entriesOf(text), Error, "O_PATH is not checked");
@@ -137,7 +136,7 @@ Deno.test("both targets have every entry", () => {
   );
 });
 
-Deno.test("the C library is looked for under the name of its own target", () => {
+Deno.test("the paths of the C library are those of the target", () => {
   for (const arch of ["x86_64", "aarch64"]) {
     const [first] = abiOf("linux", arch).libc;
     assertEquals(first, `/lib/${arch}-linux-gnu/libc.so.6`);

@@ -25,7 +25,7 @@ import { treePath } from "../support/tree.ts";
 
 const KINDS: readonly QueueKind[] = ["tcp", "unix", "seqpacket"];
 
-/** A listening socket of this process and who has connected to it. */
+/** A listening socket of this process, and its connected clients. */
 class Queue implements Disposable {
   readonly #stack = new DisposableStack();
   readonly #type: "stream" | "seqpacket";
@@ -62,7 +62,7 @@ class Queue implements Disposable {
 }
 
 for (const kind of KINDS) {
-  Deno.test(`${kind}: who connects waits, until accepted`, () => {
+  Deno.test(`${kind}: a connection is in the accept queue until it is accepted`, () => {
     using queue = new Queue(kind);
     const waiting = () => waitingConnections(queue.fd, kind);
     assertEquals(waiting(), 0);
@@ -76,7 +76,7 @@ for (const kind of KINDS) {
   });
 }
 
-Deno.test("many sockets are told apart in one look, also more than fit into one message of the kernel", () => {
+Deno.test("AcceptQueues tells many sockets apart, also more than fit into one netlink message", () => {
   using stack = new DisposableStack();
   const queues = Array.from({ length: 1500 }, (_, index) => {
     const queue = stack.use(new Queue(KINDS[index % KINDS.length]!));
@@ -90,7 +90,7 @@ Deno.test("many sockets are told apart in one look, also more than fit into one 
   );
 });
 
-Deno.test("a look leaves no descriptor open", async () => {
+Deno.test("AcceptQueues leaves no descriptor open", async () => {
   using queue = new Queue("unix");
   await withoutLeak(() => {
     for (let count = 0; count < 10; count++) {
@@ -108,7 +108,7 @@ Deno.test("the inode is the one in /proc/PID/fd", () => {
   }
 });
 
-Deno.test("a descriptor that is none is an OsError", () => {
+Deno.test("an invalid descriptor is an OsError", () => {
   for (const kind of KINDS) {
     const error = assertThrows(() => waitingConnections(-1, kind), OsError);
     assertEquals(error.code, "EBADF");
@@ -139,9 +139,9 @@ async function waitingIn(
 }
 
 for (const [kind, expected] of [["tcp", 1], ["unix", null]] as const) {
-  const what = expected === null ? "not known" : "known all the same";
+  const what = expected === null ? "not known" : "known";
   Deno.test({
-    name: `in another network namespace the queue of ${kind} is ${what}`,
+    name: `in another network namespace the accept queue of ${kind} is ${what}`,
     ignore: Deno.uid() !== 0 || await lacks("unshare"),
     fn: async () => {
       using queue = new Queue(kind);
@@ -150,7 +150,7 @@ for (const [kind, expected] of [["tcp", 1], ["unix", null]] as const) {
     },
   });
 
-  Deno.test(`with no descriptor left the queue of ${kind} is ${what}`, async () => {
+  Deno.test(`without a spare descriptor the accept queue of ${kind} is ${what}`, async () => {
     using queue = new Queue(kind);
     queue.connect();
     assertEquals(await waitingIn([], queue, "full"), expected);

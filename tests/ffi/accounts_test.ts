@@ -25,7 +25,7 @@ const DATABASES: [
   ["group", "/etc/group", groupId, lookUpGroup, groupName],
 ];
 
-/** Names and numbers in a file such as /etc/passwd, each once. */
+/** The names and numbers in a file such as /etc/passwd, without duplicates. */
 async function entriesOf(file: string): Promise<[string, number][]> {
   const lines = (await Deno.readTextFile(file)).split("\n")
     .filter((line) => /^\w[^:]*:[^:]*:\d+:/.test(line));
@@ -48,7 +48,7 @@ for (const [kind, file, id, onThread, name] of DATABASES) {
     }
   });
 
-  Deno.test(`there is no ${kind} of an unknown name`, async () => {
+  Deno.test(`an unknown name of a ${kind} is undefined`, async () => {
     const unknown = ["nobody-has-this-name", "", "a\0b", "x".repeat(5000)];
     for (const each of unknown) {
       assertEquals(id(each), undefined);
@@ -57,7 +57,7 @@ for (const [kind, file, id, onThread, name] of DATABASES) {
     assertEquals(name(3_999_999_999), undefined);
   });
 
-  Deno.test(`a ${kind} of nothing but digits is a number`, async () => {
+  Deno.test(`a ${kind} of digits is a number`, async () => {
     const numbers: [string, number | undefined][] = [
       ["0", 0],
       ["0042", 42],
@@ -72,7 +72,7 @@ for (const [kind, file, id, onThread, name] of DATABASES) {
     }
   });
 
-  Deno.test(`many are looked up as a ${kind} at once`, async () => {
+  Deno.test(`many names of a ${kind} are looked up at once`, async () => {
     const names = Array.from({ length: 100 }, (_, at) => at % 2 ? "root" : "-");
     assertEquals(
       await Promise.all(names.map(onThread)),

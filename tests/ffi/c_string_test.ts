@@ -3,7 +3,7 @@ import { cString, textAt } from "../../ffi/libc/c_string.ts";
 import { bytesAt, NativeMemory } from "../../ffi/libc/memory.ts";
 
 for (const text of ["", "plain", "日本 ü 🦕"]) {
-  Deno.test(`a C string comes back: ${JSON.stringify(text)}`, () => {
+  Deno.test(`a C string decodes to the text that was encoded: ${JSON.stringify(text)}`, () => {
     const bytes = cString(text);
     assertEquals(bytes.at(-1), 0);
     using memory = NativeMemory.of(bytes);
@@ -12,10 +12,10 @@ for (const text of ["", "plain", "日本 ü 🦕"]) {
   });
 }
 
-Deno.test("a C string with a NUL of its own is refused", () => {
+Deno.test("a text that contains a NUL is refused", () => {
   assertThrows(() => cString("/run/a\0b"), TypeError, "NUL");
 });
 
-Deno.test("NULL is no text", () => {
+Deno.test("NULL decodes to undefined", () => {
   assertEquals(textAt(0n), undefined);
 });

@@ -42,7 +42,7 @@ for (const count of [0, 1, 2, 252, 253]) {
   });
 }
 
-Deno.test("254 descriptors, one more than the kernel passes, are refused", () => {
+Deno.test("254 descriptors, one more than the kernel's limit, are refused", () => {
   using pair = connectedPair();
   const fds = Array.from({ length: abi.SCM_MAX_FD + 1 }, () => pair.near.fd);
   assertThrows(
@@ -53,7 +53,7 @@ Deno.test("254 descriptors, one more than the kernel passes, are refused", () =>
   assertEquals(receiveDescriptors(pair.far.fd), undefined);
 });
 
-Deno.test("descriptors without a byte are refused: they would not arrive", () => {
+Deno.test("descriptors without a byte are refused: the kernel would not send them", () => {
   using pair = connectedPair();
   const none = new Uint8Array(0);
   for (const fds of [[], [pair.near.fd]]) {
@@ -79,7 +79,7 @@ Deno.test("descriptors arrive with the first byte of their message", () => {
   assertEquals(counts.reduce((sum, count) => sum + count), 1);
 });
 
-Deno.test("a long message goes in parts, its descriptors with the first", () => {
+Deno.test("a long message is sent in parts, its descriptors with the first part", () => {
   using pair = connectedPair();
   const long = crypto.getRandomValues(new Uint8Array(65_536 - 1024));
   const bytes = new Uint8Array(200_000);
@@ -107,7 +107,7 @@ Deno.test("a long message goes in parts, its descriptors with the first", () => 
   assertEquals(new Uint8Array(arrived), bytes);
 });
 
-Deno.test("a full buffer takes nothing, and says so", () => {
+Deno.test("sending to a full buffer returns -1", () => {
   using pair = connectedPair();
   const block = new Uint8Array(32 * 1024);
   let turns = 0;
@@ -122,7 +122,7 @@ Deno.test("a full buffer takes nothing, and says so", () => {
   assertEquals(descriptors, turns);
 });
 
-Deno.test("the end of the stream is no bytes, and nothing there yet is undefined", () => {
+Deno.test("the end of the stream is 0 bytes, and an empty buffer is undefined", () => {
   using pair = connectedPair();
   assertEquals(receiveDescriptors(pair.far.fd), undefined);
   pair.near.close();
@@ -133,7 +133,7 @@ Deno.test("the end of the stream is no bytes, and nothing there yet is undefined
   });
 });
 
-Deno.test("sending to somebody who is gone is EPIPE, and no signal", () => {
+Deno.test("sending to a closed peer is EPIPE, without SIGPIPE", () => {
   using pair = connectedPair();
   pair.far.close();
   const error = assertThrows(

@@ -12,7 +12,7 @@ import { OsError } from "../../ffi/libc/errno.ts";
 import { libc } from "../../ffi/libc/libc.ts";
 import { connectedPair } from "../support/ffi/connected_pair.ts";
 
-/** Opens descriptors until one has the number `fd`; the stack owns them all. */
+/** Opens descriptors until one has the number `fd`; the stack owns them. */
 function take(fd: number): DisposableStack {
   const taken = new DisposableStack();
   while (taken.use(spareDescriptor()!).fd < fd);
@@ -23,7 +23,7 @@ function isOpen(fd: number): boolean {
   return libc().fcntl(fd, 1, 0) !== -1;
 }
 
-Deno.test("a Descriptor is closed once: a number taken again stays open", () => {
+Deno.test("a Descriptor is closed once: a reused number stays open", () => {
   const descriptor = spareDescriptor()!;
   const { fd } = descriptor;
   descriptor.close();
@@ -45,7 +45,7 @@ Deno.test("`using` closes a Descriptor", () => {
   assert(!pair.far.closed);
 });
 
-Deno.test("release() hands the number on, which stays open", () => {
+Deno.test("release() returns the number without closing it", () => {
   const descriptor = spareDescriptor()!;
   const fd = descriptor.release();
   descriptor.close();

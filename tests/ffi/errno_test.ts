@@ -13,7 +13,7 @@ async function run(command: string, ...args: string[]): Promise<string> {
 
 const DEFINITION = /^#define (E\w+) (\w+)$/gm;
 
-/** What the C compiler's <errno.h> defines, synonyms as well. */
+/** The definitions of the C compiler's <errno.h>, with synonyms. */
 async function defined(): Promise<Map<string, number>> {
   const args = ["-E", "-dM", "-include", "errno.h", "-x", "c", "/dev/null"];
   const macros = new Map(
@@ -68,13 +68,13 @@ Deno.test({
   },
 });
 
-Deno.test("a number without a name is named by the number", () => {
+Deno.test("an errno without a name is E and the number", () => {
   for (const number of [0, -1, 41, 58, 134, 100_000]) {
     assertEquals(errnoName(number), `E${number}`);
   }
 });
 
-Deno.test("an OsError says what failed on what and why", () => {
+Deno.test("an OsError has the call, its subject and the reason", () => {
   const error = new OsError("bind", 98, "127.0.0.1:80");
   assertEquals(
     error.message,
@@ -90,7 +90,7 @@ Deno.test("an OsError says what failed on what and why", () => {
   assert(error instanceof Error);
 });
 
-Deno.test("check() passes a result on and throws the errno of a failure", () => {
+Deno.test("check() returns a result, and throws an OsError after a failure", () => {
   assertEquals(check(0, "call"), 0);
   assertEquals(check(7n, "call"), 7);
   const error = assertThrows(

@@ -13,7 +13,7 @@ import {
 } from "../../ffi/files/file.ts";
 import { Scratch } from "../support/tree.ts";
 
-Deno.test("a file's status is the one that Deno sees, of a link its own", async () => {
+Deno.test("a file's status is the one of Deno.lstat", async () => {
   await using scratch = await Scratch.make();
   const file = scratch.join("file");
   const link = scratch.join("link");
@@ -29,14 +29,14 @@ Deno.test("a file's status is the one that Deno sees, of a link its own", async 
   assert(!sameFile(statusOf(file)!, statusOf(link)!));
 });
 
-Deno.test("a socket is told from a file", async () => {
+Deno.test("the status tells a socket from a file", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("socket");
   using _listener = Deno.listen({ transport: "unix", path });
   assertEquals(statusOf(path)?.isSocket, true);
 });
 
-Deno.test("nothing at a path is undefined, what cannot be looked at an OsError", async () => {
+Deno.test("the status is undefined for a missing path, and an OsError for an inaccessible path", async () => {
   await using scratch = await Scratch.make();
   await Deno.writeTextFile(scratch.join("file"), "");
   assertEquals(statusOf(scratch.join("none")), undefined);
@@ -56,7 +56,7 @@ for (const size of [0, 1, 16 * 1024, 16 * 1024 + 1, 300_000]) {
   });
 }
 
-Deno.test("every name of a directory is listed, however many there are", async () => {
+Deno.test("every name of a large directory is listed", async () => {
   await using scratch = await Scratch.make();
   const names = Array.from({ length: 1500 }, (_, index) => `${index}-ü`);
   await Promise.all(
@@ -65,7 +65,7 @@ Deno.test("every name of a directory is listed, however many there are", async (
   assertEquals(namesIn(scratch.path).toSorted(), names.toSorted());
 });
 
-Deno.test("the umask is back after an action, also one that throws", async () => {
+Deno.test("the umask is restored after an action, also one that throws", async () => {
   await using scratch = await Scratch.make();
   const before = Deno.umask();
   withUmask(0o077, () => Deno.writeTextFileSync(scratch.join("file"), ""));
@@ -81,7 +81,7 @@ Deno.test("the umask is back after an action, also one that throws", async () =>
   assertEquals(Deno.umask(), before);
 });
 
-Deno.test("unlink() removes a file, and says what it could not remove", async () => {
+Deno.test("unlink() removes a file, and its error names the file", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("file");
   await Deno.writeTextFile(path, "");
@@ -90,7 +90,7 @@ Deno.test("unlink() removes a file, and says what it could not remove", async ()
   assertEquals(assertThrows(() => unlink(path), OsError, path).code, "ENOENT");
 });
 
-Deno.test("readLink() says where a link leads, and of what is none that it is none", async () => {
+Deno.test("readLink() returns the target of a link, and fails with EINVAL for a file", async () => {
   await using scratch = await Scratch.make();
   const link = scratch.join("link");
   await Deno.symlink("somewhere/else ü", link);

@@ -8,14 +8,14 @@ import { treePath } from "../support/tree.ts";
 
 const EBADF = 9;
 
-/** Enough calls that V8 compiles the loop. */
+/** Enough calls for V8 to compile the loop. */
 const MANY = 300;
 
 function source(path: string): string {
   return `file://${treePath(path)}`;
 }
 
-Deno.test("errno is right at each of many failing calls", () => {
+Deno.test("errno is right after each of many failing calls", () => {
   const path = cString("/nowhere/at/all");
   for (let count = 0; count < MANY; count++) {
     assertEquals(libc().open(path, abi.O_RDONLY, 0), -1);
@@ -23,7 +23,7 @@ Deno.test("errno is right at each of many failing calls", () => {
   }
 });
 
-Deno.test("errno is right where the first call of a program fails", async () => {
+Deno.test("errno is right when the first call of a program fails", async () => {
   const script = `
     import { libc } from ${JSON.stringify(source("ffi/libc/libc.ts"))};
     import { lastErrno } from ${JSON.stringify(source("ffi/libc/errno.ts"))};

@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { NativeMemory } from "../../ffi/libc/memory.ts";
 
-Deno.test("what is written to native memory is read from it", () => {
+Deno.test("native memory holds the bytes that were written", () => {
   using memory = NativeMemory.of(Uint8Array.of(1, 2, 3, 4));
   assertEquals(memory.size, 4);
   const all = new Uint8Array(4);
@@ -42,13 +42,13 @@ const BEYOND: [what: string, action: (memory: NativeMemory) => void][] = [
 ];
 
 for (const [what, action] of BEYOND) {
-  Deno.test(`beyond a block is refused: ${what}`, () => {
+  Deno.test(`native memory refuses ${what}`, () => {
     using memory = new NativeMemory(4);
     assertThrows(() => action(memory), RangeError);
   });
 }
 
-Deno.test("a block is freed once, however often it is disposed of", () => {
+Deno.test("a block that is disposed of twice is freed once", () => {
   const memory = new NativeMemory(64);
   memory[Symbol.dispose]();
   using other = new NativeMemory(64);

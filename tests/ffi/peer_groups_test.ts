@@ -7,14 +7,14 @@ import { Program } from "../support/program.ts";
 import { treePath } from "../support/tree.ts";
 import { connectedPair } from "../support/ffi/connected_pair.ts";
 
-/** This process's own, as proc_pid_status(5) has them. */
+/** The groups of this process (proc_pid_status(5)). */
 async function ownGroups(): Promise<number[]> {
   const status = await Deno.readTextFile("/proc/self/status");
   const [, groups = ""] = /^Groups:(.*)$/m.exec(status)!;
   return groups.trim().split(/\s+/).filter((each) => each !== "").map(Number);
 }
 
-Deno.test("the groups of who connected are its supplementary ones", async () => {
+Deno.test("the groups of a peer are its supplementary groups", async () => {
   using pair = connectedPair();
   assertEquals(supplementaryGroups(pair.far.fd), await ownGroups());
 });
@@ -35,7 +35,7 @@ const AS_A_MEMBER = `
 
 for (const count of [0, 1, 64, 65, 1000]) {
   Deno.test({
-    name: `all of ${count} supplementary groups are told`,
+    name: `all of ${count} supplementary groups are reported`,
     ignore: Deno.uid() !== 0 || await lacks("setpriv"),
     fn: async () => {
       const groups = Array.from({ length: count }, (_, at) => 70_000 + at);
@@ -52,7 +52,7 @@ for (const count of [0, 1, 64, 65, 1000]) {
   });
 }
 
-Deno.test("a socket that nobody connected to has no peer", () => {
+Deno.test("a socket that is not connected has no peer", () => {
   using socket = streamSocket({ family: "unix", path: "" });
   const error = assertThrows(() => supplementaryGroups(socket.fd), OsError);
   assertEquals([error.code, error.syscall], ["ENODATA", "getsockopt"]);

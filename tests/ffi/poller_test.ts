@@ -14,7 +14,7 @@ function readyNow(poller: Poller): Map<number, number> {
   return found;
 }
 
-Deno.test("a descriptor is reported while what it is watched for holds", () => {
+Deno.test("a descriptor is reported while it is ready", () => {
   using pair = connectedPair();
   using poller = new Poller();
   const { fd } = pair.far;
@@ -34,7 +34,7 @@ Deno.test("a descriptor is reported while what it is watched for holds", () => {
   assertEquals(readyNow(poller), new Map());
 });
 
-Deno.test("a hang-up is reported whatever is watched for", () => {
+Deno.test("a hang-up is reported for every interest", () => {
   using pair = connectedPair();
   using poller = new Poller();
   const { fd } = pair.far;
@@ -43,7 +43,7 @@ Deno.test("a hang-up is reported whatever is watched for", () => {
   assert((readyNow(poller).get(fd)! & abi.EPOLLHUP) !== 0);
 });
 
-Deno.test("more than one batch of ready descriptors is taken in turns", () => {
+Deno.test("more ready descriptors than one batch are reported in turns", () => {
   using poller = new Poller();
   using pairs = new DisposableStack();
   const expected = new Set<number>();
@@ -59,7 +59,7 @@ Deno.test("more than one batch of ready descriptors is taken in turns", () => {
   assertEquals(seen, expected);
 });
 
-Deno.test("wait() ends when something is ready, and leaves it for poll()", async () => {
+Deno.test("wait() ends when a descriptor is ready, and poll() then reports it", async () => {
   using pair = connectedPair();
   using poller = new Poller();
   poller.add(pair.far.fd, Interest.READ);
@@ -69,13 +69,13 @@ Deno.test("wait() ends when something is ready, and leaves it for poll()", async
   assertEquals([...readyNow(poller).keys()], [pair.far.fd]);
 });
 
-Deno.test("wait() ends when its time is over", async () => {
+Deno.test("wait() ends after its timeout", async () => {
   using poller = new Poller();
   await within(poller.wait(1), "the end of a millisecond");
   assertEquals(readyNow(poller), new Map());
 });
 
-Deno.test("wake() ends a wait, and is nobody's event", async () => {
+Deno.test("wake() ends a wait, and is not reported", async () => {
   using poller = new Poller();
   const waiting = poller.wait(-1);
   poller.wake();
@@ -84,7 +84,7 @@ Deno.test("wake() ends a wait, and is nobody's event", async () => {
   await within(poller.wait(1), "the end of a millisecond");
 });
 
-Deno.test("a poller that is waited on cannot be closed", async () => {
+Deno.test("a poller cannot be closed during a wait", async () => {
   const poller = new Poller();
   const waiting = poller.wait(-1);
   assertThrows(() => poller[Symbol.dispose](), TypeError, "wake it first");
@@ -93,7 +93,7 @@ Deno.test("a poller that is waited on cannot be closed", async () => {
   poller[Symbol.dispose]();
 });
 
-Deno.test("what is watched already, or not at all, is an OsError", () => {
+Deno.test("adding a descriptor twice, or removing an unknown one, is an OsError", () => {
   using pair = connectedPair();
   using poller = new Poller();
   const { fd } = pair.far;

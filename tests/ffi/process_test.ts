@@ -13,7 +13,7 @@ import {
   unsetEnvironmentVariable,
 } from "../../ffi/processes/process.ts";
 
-Deno.test("the process is this one", () => {
+Deno.test("PID, executable, command line and environment are those of this process", () => {
   assertEquals(processId(), Deno.pid);
   assertEquals(executable(), Deno.execPath());
   assert(commandLine().includes("test"));
@@ -31,13 +31,13 @@ Deno.test("an environment variable is read and unset", () => {
   assertEquals(Deno.env.get(name), undefined);
 });
 
-Deno.test("the limit of descriptors is the kernel's", async () => {
+Deno.test("the descriptor limit is RLIMIT_NOFILE", async () => {
   const limits = await Deno.readTextFile("/proc/self/limits");
   const [, soft, hard] = /^Max open files\s+(\d+)\s+(\d+)/m.exec(limits)!;
   assertEquals(descriptorLimit(), { soft: Number(soft), hard: Number(hard) });
 });
 
-Deno.test("the open descriptors are listed in order, the listing's own left out", () => {
+Deno.test("the open descriptors are listed in order, without the descriptor of the listing", () => {
   using spare = spareDescriptor()!;
   const open = openDescriptors();
   assert(open.includes(spare.fd));
@@ -46,13 +46,13 @@ Deno.test("the open descriptors are listed in order, the listing's own left out"
 });
 
 const NOT_EXECUTABLE: [path: string, code: string][] = [
-  ["/nowhere/at/all", "ENOENT"],
+  ["/no/such/file", "ENOENT"],
   ["/proc/self/status", "EACCES"],
   ["/", "EACCES"],
 ];
 
 for (const [path, code] of NOT_EXECUTABLE) {
-  Deno.test(`what cannot be executed leaves this program in charge: ${path}`, () => {
+  Deno.test(`this program continues when it cannot execute ${path}`, () => {
     const error = assertThrows(() => execute(path, ["x"], []), OsError, path);
     assertEquals([error.code, error.syscall], [code, "execve"]);
   });

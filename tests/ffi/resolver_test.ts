@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NameError, resolveHost } from "../../ffi/sockets/resolver.ts";
 
-Deno.test("localhost has a loopback address, each once, IPv4 first", async () => {
+Deno.test("localhost resolves to loopback addresses, each once, IPv4 first", async () => {
   const found = await resolveHost("localhost", 8080);
   assert(found.length > 0);
   assertEquals(found[0]?.host, "127.0.0.1");
@@ -12,14 +12,14 @@ Deno.test("localhost has a loopback address, each once, IPv4 first", async () =>
   assertEquals(families, families.toSorted());
 });
 
-Deno.test("a numeric address is its own", async () => {
+Deno.test("a numeric address resolves to itself", async () => {
   for (const host of ["127.0.0.7", "::1"]) {
     const found = await resolveHost(host, 1);
     assertEquals(found.map(({ host }) => host), [host]);
   }
 });
 
-// Longer than a label of a name may be, so that no server is asked.
+// Longer than a label may be, so the resolver asks no server.
 const NO_NAME = `${"x".repeat(64)}.invalid`;
 
 Deno.test("a name that does not exist is a NameError that names it", async () => {

@@ -4,7 +4,7 @@ import {
   unblockSignals,
 } from "../../ffi/processes/signal_mask.ts";
 
-/** The signals this thread blocks, a bit each (proc_pid_status(5)). */
+/** The blocked signals of this thread, as bits (proc_pid_status(5)). */
 function blocked(): bigint {
   const status = Deno.readTextFileSync("/proc/thread-self/status");
   return BigInt(`0x${/^SigBlk:\s*(\w+)$/m.exec(status)![1]}`);
@@ -21,7 +21,7 @@ const SIGNALS = [
 const bit = (number: number) => 1n << BigInt(number - 1);
 
 for (const [signal, number] of SIGNALS) {
-  Deno.test(`${signal} is blocked and unblocked, and no other with it`, () => {
+  Deno.test(`${signal} is blocked and unblocked, and no other signal`, () => {
     const before = blocked();
     try {
       blockSignals([signal]);
@@ -34,7 +34,7 @@ for (const [signal, number] of SIGNALS) {
   });
 }
 
-Deno.test("several are blocked at once, and those that were stay so", () => {
+Deno.test("several signals are blocked at once, and blocked signals stay blocked", () => {
   const before = blocked();
   blockSignals(["SIGUSR1"]);
   blockSignals(["SIGUSR2", "SIGHUP"]);

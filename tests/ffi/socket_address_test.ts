@@ -28,7 +28,7 @@ const ADDRESSES: [address: SocketAddress, text: string, length: number][] = [
 ];
 
 for (const [address, text, length] of ADDRESSES) {
-  Deno.test(`a sockaddr is read as it was written: ${text}`, () => {
+  Deno.test(`a sockaddr decodes to the address that was encoded: ${text}`, () => {
     const bytes = encodeSocketAddress(address);
     assertEquals(bytes.length, length);
     assertEquals(decodeSocketAddress(bytes), address);
@@ -36,7 +36,7 @@ for (const [address, text, length] of ADDRESSES) {
   });
 }
 
-Deno.test("a sockaddr has the bytes that ip(7), ipv6(7) and unix(7) say", () => {
+Deno.test("a sockaddr has the layout of ip(7), ipv6(7) and unix(7)", () => {
   assertEquals(
     encodeSocketAddress({ family: "ipv4", host: "127.0.0.1", port: 8080 }),
     Uint8Array.of(2, 0, 0x1f, 0x90, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0),
@@ -62,16 +62,16 @@ const REFUSED: [address: SocketAddress, says: string][] = [
   [{ family: "ipv4", host: "::1", port: 1 }, "::1"],
   [{ family: "ipv4", host: "127.1", port: 1 }, "127.1"],
   [{ family: "ipv6", host: "127.0.0.1", port: 1 }, "127.0.0.1"],
-  [{ family: "ipv4", host: "127.0.0.1\0", port: 1 }, "is no ipv4 address"],
+  [{ family: "ipv4", host: "127.0.0.1\0", port: 1 }, "is not an ipv4 address"],
 ];
 
 for (const [address, says] of REFUSED) {
-  Deno.test(`no sockaddr is made of ${JSON.stringify(address).slice(0, 60)}`, () => {
+  Deno.test(`an invalid address is not encoded: ${JSON.stringify(address).slice(0, 60)}`, () => {
     assertThrows(() => encodeSocketAddress(address), SocketAddressError, says);
   });
 }
 
-Deno.test("what is no address of ours is none", () => {
+Deno.test("a sockaddr of another family decodes to undefined", () => {
   assertEquals(decodeSocketAddress(new Uint8Array(0)), undefined);
   assertEquals(decodeSocketAddress(Uint8Array.of(16, 0, 0, 0)), undefined);
   assertEquals(decodeSocketAddress(Uint8Array.of(1, 0)), {

@@ -62,7 +62,7 @@ const WHOLE: readonly string[] = [
   "seqpacket:@name",
 ];
 
-/** An address with something in it, or something of its parts. */
+/** A mutated address, or random parts of addresses. */
 function textOf(random: Random): string {
   if (random.below(2) === 0) {
     const text = random.of(WHOLE);
@@ -82,7 +82,7 @@ function read(text: string): Address | undefined {
   }
 }
 
-Deno.test(`texts like addresses, ${CASES} times: each is an address that reads as it is written, or an AddressError`, async () => {
+Deno.test(`${CASES} texts like addresses: each is an address that round-trips, or an AddressError`, async () => {
   let addresses = 0;
   for (let number = 0; number < CASES; number++) {
     let text = "";

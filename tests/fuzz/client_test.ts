@@ -27,10 +27,10 @@ import { casesFor, inCase } from "../support/fuzz/seed.ts";
 
 const CASES = casesFor(5_000);
 
-/** Clients at the same time. */
+/** Number of concurrent clients. */
 const CLIENTS = 8;
 
-/** How long a call may take, in ms: one whose connection ends tries again. */
+/** Timeout of a call, in ms: a call whose connection ends is retried. */
 const TIMEOUT = 40;
 
 const LOOPBACK = { family: "ipv4", host: "127.0.0.1", port: 0 } as const;
@@ -44,7 +44,7 @@ function socketFor(random: Random): Descriptor {
   return socket;
 }
 
-/** What a daemon would answer. */
+/** The answer of a real daemon. */
 function answerTo({ id, method }: Request, random: Random): unknown {
   const error = { code: 10000, message: "Could not bind: no", data: null };
   if (random.below(8) === 0) return { jsonrpc: "2.0", id, error };
@@ -52,14 +52,14 @@ function answerTo({ id, method }: Request, random: Random): unknown {
   return { jsonrpc: "2.0", id, result };
 }
 
-/** Most often as many descriptors as there should be. */
+/** Usually the right number of descriptors. */
 function descriptorsFor(requests: Request[], random: Random): Descriptor[] {
   const right = requests.filter(({ method }) => method === "bind").length;
   const count = random.of([right, right, right, 0, 1, 2, 5]);
   return Array.from({ length: count }, () => socketFor(random));
 }
 
-/** A client that hangs up with answers unread has hung up all the same. */
+/** Runs `action`; ignores that the client has disconnected. */
 async function nextRequest(
   connection: FakeConnection,
 ): Promise<Request | Request[] | undefined> {
@@ -73,7 +73,7 @@ async function nextRequest(
   }
 }
 
-/** Answers in one way or another, and now and then hangs up. */
+/** Sends a mutated answer, and sometimes disconnects. */
 async function serve(
   connection: FakeConnection,
   random: Random,
@@ -95,7 +95,7 @@ async function serve(
   }
 }
 
-/** One call; what it gave is closed. */
+/** Makes one call and closes its result. */
 async function callOn(sock: string, random: Random): Promise<void> {
   const limits = { sock, timeout: TIMEOUT };
   const closeAll = (bindings: Binding[]) => {
@@ -125,7 +125,7 @@ function isDocumented(error: unknown): boolean {
     .some((type) => error instanceof type);
 }
 
-Deno.test(`mutated answers, ${CASES} times: a call gives what was asked for or rejects as documented, and nothing stays open`, async () => {
+Deno.test(`${CASES} mutated answers: a call resolves correctly or rejects as documented, and leaks no descriptor`, async () => {
   await using scratch = await Scratch.make();
   let resolved = 0;
   let rejected = 0;

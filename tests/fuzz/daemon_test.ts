@@ -17,24 +17,24 @@ import { casesFor, inCase, SEED } from "../support/fuzz/seed.ts";
 
 const CASES = casesFor(10_000);
 
-/** After so many cases nothing may be left of them. */
+/** Number of cases after which leaks are checked. */
 const BATCH = 400;
 
-/** Clients at the same time. */
+/** Number of concurrent clients. */
 const CLIENTS = 8;
 
-/** A daemon that has served some thousand cases grows no more, in bytes. */
+/** Allowed growth after the first thousands of cases, in bytes. */
 const GROWTH = 64 * 1024 * 1024;
 
 /**
- * A client that has more than 1 MiB of answers to read is dropped, and a list
- * is long while so many sockets are held.
+ * The daemon drops a client with more than 1 MiB of unread answers, and a list of
+ * many sockets is long.
  */
 const MOST_LISTS = 4;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Bytes of some requests, none of which does any harm. */
+/** Bytes of harmless requests. */
 function bytesFor(random: Random, directory: string): Bytes {
   while (true) {
     const count = random.of([1, 1, 1, 2, 3, 10]);
@@ -59,7 +59,7 @@ function shown(bytes: Bytes): string {
   return text.length > 2000 ? `${text.slice(0, 2000)}...` : text;
 }
 
-/** A daemon, and what it was like before anybody asked it for anything. */
+/** A daemon with its descriptors and memory before the first request. */
 class Target implements AsyncDisposable {
   private constructor(
     readonly scratch: Scratch,
@@ -86,7 +86,7 @@ class Target implements AsyncDisposable {
     });
   }
 
-  /** Another client is answered all the time. */
+  /** Asserts that another client is answered. */
   async watch(until: Promise<unknown>): Promise<void> {
     let isOver = false;
     until.then(() => isOver = true, () => isOver = true);
@@ -97,7 +97,7 @@ class Target implements AsyncDisposable {
     }
   }
 
-  /** Everything is there that was asked for, and goes; nothing else is. */
+  /** Asserts that the daemon holds the bound sockets, and releases them. */
   async clear(): Promise<void> {
     await this.#withoutClients();
     for (const { address, options } of await this.session.list()) {
@@ -118,7 +118,7 @@ class Target implements AsyncDisposable {
     assertEquals(this.daemon.program.errors.text, "");
   }
 
-  /** Descriptors are those of a daemon without clients, and of its binds. */
+  /** Asserts that no descriptor is open except the daemon's own and its binds. */
   async #withoutClients(): Promise<void> {
     const { session, before } = this;
     let seen: unknown;
@@ -136,13 +136,13 @@ class Target implements AsyncDisposable {
   }
 }
 
-Deno.test(`mutated requests, ${CASES} times: each is answered once or its connection closed, and nothing is left of them`, async () => {
+Deno.test(`${CASES} mutated requests: each is answered once or ends its connection, and leaks nothing`, async () => {
   await using target = await Target.open();
   const { sock } = target.daemon;
   for (let tried = 0; tried < CASES; tried += BATCH) {
     const numbers = Array.from({ length: BATCH }, (_, index) => tried + index)
       .values();
-    // One who never reads what he asks for, as long as the batch takes.
+    // A client that never reads its answers, for the duration of the batch.
     using unread = RawConnection.open(sock);
     await inCase(
       tried,
@@ -159,7 +159,7 @@ Deno.test(`mutated requests, ${CASES} times: each is answered once or its connec
   }
 });
 
-Deno.test("the same seed makes the same cases", async () => {
+Deno.test("the same seed generates the same cases", async () => {
   await inCase(
     0,
     () => `seed ${SEED}`,

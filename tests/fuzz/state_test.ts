@@ -11,7 +11,7 @@ const CASES = casesFor(10_000);
 
 const FILE = { device: "0:1", inode: "2" };
 
-/** One of everything. */
+/** A state with every field. */
 const STATE = JSON.parse(new TextDecoder().decode(encodeState({
   format: 1,
   version: "1.2.3",
@@ -42,7 +42,7 @@ const STATE = JSON.parse(new TextDecoder().decode(encodeState({
   policy: '{ "rules": [] }',
 })));
 
-Deno.test(`mutated states, ${CASES} times: each is read or a StateError`, async () => {
+Deno.test(`${CASES} mutated states: each is decoded or a StateError`, async () => {
   let reads = 0;
   for (let number = 0; number < CASES; number++) {
     let bytes = new Uint8Array(0);

@@ -174,7 +174,7 @@ Deno.test({
     await using haproxy = await Wrapped.serving(template("v1"));
     const { pid } = await haproxy.ask();
     await haproxy.daemon.stop();
-    await Deno.writeTextFile(haproxy.template, template("v2"));
+    await haproxy.write(template("v2"));
     await Deno.writeTextFile(haproxy.scratch.join("web.cfg"), "nonsense");
     Deno.kill(pid, "SIGKILL");
     await haproxy.says(`HAProxy ${pid} ended with SIGKILL`);

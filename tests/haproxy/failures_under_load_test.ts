@@ -58,7 +58,7 @@ function failures(takenPort: number): Failure[] {
       says: ({ template }) => [
         `${template}:12: Could not bind: `,
         `in ${bind}`,
-        "another program listens there",
+        "another program listens on this address",
       ],
     },
     {

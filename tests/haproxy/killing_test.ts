@@ -232,7 +232,7 @@ exec haproxy "$@"
         async () => (await childrenOf(init!)).length === 1,
       );
     await oneChild();
-    await Deno.writeTextFile(haproxy.template, template("v2"));
+    await haproxy.write(template("v2"));
     Deno.kill(init!, "SIGUSR2");
     await haproxy.says("is ready");
     await haproxy.askFor("v2");

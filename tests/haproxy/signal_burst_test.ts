@@ -17,11 +17,7 @@ Deno.test({
     const { program } = haproxy;
     const { lost } = await underLoad(haproxy.port, async () => {
       for (let turn = 1; turn <= SIGNALS; turn++) {
-        await Deno.writeTextFile(
-          `${haproxy.template}.new`,
-          template(`v${turn}`),
-        );
-        await Deno.rename(`${haproxy.template}.new`, haproxy.template);
+        await haproxy.write(template(`v${turn}`));
         program.signal(turn % 2 === 0 ? "SIGUSR2" : "SIGHUP");
       }
       await haproxy.askFor(`v${SIGNALS}`);
@@ -47,7 +43,7 @@ Deno.test({
     await haproxy.says("reload: SIGUSR2");
     haproxy.daemon.program.signal("SIGCONT");
     await haproxy.says("is ready");
-    await Deno.writeTextFile(haproxy.template, template("v2"));
+    await haproxy.write(template("v2"));
     await haproxy.says("is ready");
     assertEquals(
       haproxy.program.errors.text.match(/started HAProxy/g)?.length,

@@ -80,7 +80,7 @@ Deno.test("the error for a bind that the daemon refuses has the file, the line, 
     );
     assertEquals([error.line, error.expression], [2, tag]);
     assertMatch(error.message, /^web\.cfg\.erb:2: Could not bind: .*in use/);
-    assertMatch(error.message, /another program listens there/);
+    assertMatch(error.message, /another program listens on this address/);
   });
 });
 

@@ -395,7 +395,7 @@ const FAILURES: Failure[] = [
     what: "an unknown option",
     options: ["--frobnicate"],
     code: 2,
-    says: /no option --frobnicate/,
+    says: /unknown option --frobnicate/,
   },
   {
     what: "an invalid duration",

@@ -49,7 +49,7 @@ function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: `inherited: ${name}`, ignore: noPython, fn });
 }
 
-test("listening sockets from 3 on, named and in order", async () => {
+test("returns the listening sockets from 3 on in order, with their names", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("admin.sock");
   const result = await report({
@@ -62,18 +62,18 @@ test("listening sockets from 3 on, named and in order", async () => {
   assertEquals(result.numbers, [3, 4]);
 });
 
-test("they are close-on-exec until somebody asks for their numbers", async () => {
+test("sets close-on-exec until fd is read", async () => {
   const result = await report({ sockets: "tcp,tcp" });
   assertEquals(result.closeOnExec, [true, true]);
   assertEquals(result.passedOn, [true, true]);
 });
 
-test("without names they are called unknown", async () => {
+test("names sockets without a name unknown", async () => {
   const { bindings } = await report({ sockets: "tcp" });
   assertEquals(bindings.map(({ name }) => name), ["unknown"]);
 });
 
-test("a name stands for all that have it", async () => {
+test("returns all sockets with a name", async () => {
   const launch = { sockets: "tcp,tcp,tcp", names: "http:https:http" };
   const http = await report({ ...launch, args: ["http"] });
   assertEquals(http.bindings.map(({ name }) => name), ["http", "http"]);
@@ -82,17 +82,17 @@ test("a name stands for all that have it", async () => {
   assertEquals(none.bindings, []);
 });
 
-test("nothing, when LISTEN_PID is another process", async () => {
+test("returns nothing if LISTEN_PID names another process", async () => {
   const { bindings } = await report({ sockets: "tcp", pid: "1" });
   assertEquals(bindings, []);
 });
 
-test("nothing, without LISTEN_PID", async () => {
+test("returns nothing without LISTEN_PID", async () => {
   const { bindings } = await report({ sockets: "tcp", pid: "none" });
   assertEquals(bindings, []);
 });
 
-test("nothing, without any variable", async () => {
+test("returns nothing without any variable", async () => {
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -105,7 +105,7 @@ test("nothing, without any variable", async () => {
   assertEquals(JSON.parse(new TextDecoder().decode(stdout)).bindings, []);
 });
 
-test("what nobody can be served on is left alone", async () => {
+test("leaves descriptors alone that are not listening sockets", async () => {
   const { bindings, numbers } = await report({
     sockets: "idle,tcp,pipe",
     names: "idle:web:pipe",
@@ -114,7 +114,7 @@ test("what nobody can be served on is left alone", async () => {
   assertEquals(numbers, [4]);
 });
 
-test("datagram and seqpacket sockets among them, each with its kind", async () => {
+test("returns datagram and seqpacket sockets with their kinds", async () => {
   await using scratch = await Scratch.make();
   const [unix, gram, packet] = ["unix", "gram", "packet"].map((name) =>
     scratch.join(name)
@@ -139,7 +139,7 @@ test("datagram and seqpacket sockets among them, each with its kind", async () =
   ]);
 });
 
-test("the variables stay, unless they are to be cleared", async () => {
+test("keeps the variables, unless clear is set", async () => {
   const kept = await report({ sockets: "tcp", names: "web" });
   assertEquals(kept.variables, ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]);
   const cleared = await report({
@@ -151,13 +151,13 @@ test("the variables stay, unless they are to be cleared", async () => {
   assertEquals(cleared.bindings.length, 1);
 });
 
-test("who asks again gets the same Bindings, without the closed ones", async () => {
+test("returns the same Bindings again, without the closed ones", async () => {
   const result = await report({ sockets: "tcp,tcp,tcp" });
   assertEquals(result.same, true);
   assertEquals(result.left, 2);
 });
 
-test("a number that is none is an error", async () => {
+test("throws if LISTEN_FDS is not a number", async () => {
   await using program = Program.start("/bin/sh", {
     args: [
       "-c",
@@ -172,5 +172,5 @@ test("a number that is none is an error", async () => {
   });
   const { code, errors } = await program.end();
   assertEquals(code, 1);
-  assertMatch(errors, /TypeError: LISTEN_FDS is no number/);
+  assertMatch(errors, /TypeError: LISTEN_FDS is not a number/);
 });

@@ -20,7 +20,7 @@ async function statusOn(connection: RawConnection): Promise<Status> {
   return (await connection.answer()).result as Status;
 }
 
-Deno.test("a bind beyond --max-binds is 10003 and leaves nothing; what is held is handed out", async () => {
+Deno.test("a bind beyond --max-binds is answered 10003; held sockets are still handed out", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start(TWO);
   using connection = RawConnection.open(daemon.sock);
@@ -43,7 +43,7 @@ Deno.test("a bind beyond --max-binds is 10003 and leaves nothing; what is held i
   assertEquals(descriptors.open, before);
 });
 
-Deno.test("a release makes room for another bind", async () => {
+Deno.test("after a release another bind succeeds", async () => {
   await using daemon = await Daemon.start(TWO);
   using connection = RawConnection.open(daemon.sock);
   await granted(connection, TCP);
@@ -56,7 +56,7 @@ Deno.test("a release makes room for another bind", async () => {
   assertEquals((await rawList(connection)).length, 2);
 });
 
-Deno.test("a batch that would go beyond --max-binds is undone", async () => {
+Deno.test("a batch that exceeds --max-binds is undone", async () => {
   await using daemon = await Daemon.start(TWO);
   const before = await openIn(daemon.pid);
   {
@@ -86,7 +86,7 @@ Deno.test("a batch that would go beyond --max-binds is undone", async () => {
   await assertOpen(daemon.pid, before);
 });
 
-Deno.test("--max-binds holds across a re-exec, and all that is held stays", async () => {
+Deno.test("--max-binds and the held sockets survive a re-exec", async () => {
   await using daemon = await Daemon.start(TWO);
   using connection = RawConnection.open(daemon.sock);
   await granted(connection, TCP);
@@ -99,7 +99,7 @@ Deno.test("--max-binds holds across a re-exec, and all that is held stays", asyn
   assertEquals([binds, counted.binds], [2, 1]);
 });
 
-Deno.test("a daemon that takes over more than its --max-binds keeps all of them", async () => {
+Deno.test("a takeover keeps every bind, even beyond --max-binds", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await using old = await Daemon.start({ sock });

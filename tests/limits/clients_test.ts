@@ -11,7 +11,7 @@ import { Scratch } from "../support/tree.ts";
 const STATUS = requestText(1, "status");
 const THREE = { args: ["--max-clients", "3"] };
 
-/** A client that the daemon has let in. */
+/** A client that the daemon has accepted. */
 async function letIn(sock: string): Promise<RawConnection> {
   const connection = RawConnection.open(sock);
   await connection.send(STATUS);
@@ -19,7 +19,7 @@ async function letIn(sock: string): Promise<RawConnection> {
   return connection;
 }
 
-/** What the daemon says to a client before it hangs up. */
+/** What the daemon sends to a client before it disconnects it. */
 async function refusal(sock: string, said = ""): Promise<Answer> {
   using connection = RawConnection.open(sock);
   await connection.send(said);
@@ -28,7 +28,7 @@ async function refusal(sock: string, said = ""): Promise<Answer> {
   return answer ?? {};
 }
 
-Deno.test("a client beyond --max-clients is told so and closed, whatever it has said", async () => {
+Deno.test("a client beyond --max-clients is answered 10003 and disconnected", async () => {
   await using daemon = await Daemon.start(THREE);
   const { sock } = daemon;
   using stack = new DisposableStack();
@@ -57,7 +57,7 @@ Deno.test("a client beyond --max-clients is told so and closed, whatever it has 
   }
 });
 
-Deno.test("a slot that is free again is used", async () => {
+Deno.test("a client is accepted after another one has disconnected", async () => {
   await using daemon = await Daemon.start({ args: ["--max-clients=1"] });
   const { sock } = daemon;
   for (let round = 0; round < 5; round++) {
@@ -72,7 +72,7 @@ Deno.test("a slot that is free again is used", async () => {
   assertEquals((result as { clients: number }).clients, 1);
 });
 
-Deno.test("clients that are refused leave no descriptor", async () => {
+Deno.test("refused clients leak no descriptor", async () => {
   await using daemon = await Daemon.start(THREE);
   const { sock } = daemon;
   const before = await openIn(daemon.pid);
@@ -81,7 +81,7 @@ Deno.test("clients that are refused leave no descriptor", async () => {
     for (let count = 0; count < 3; count++) stack.use(await letIn(sock));
     for (let count = 0; count < 200; count++) await refusal(sock);
   }
-  // Until the three are gone nobody else is let in.
+  // No other client is accepted until the three have disconnected.
   await eventually("a free slot", async () => {
     const { error } = await refusalOrStatus(sock);
     return error === undefined;
@@ -95,7 +95,7 @@ async function refusalOrStatus(sock: string): Promise<Answer> {
   return await connection.answer();
 }
 
-Deno.test("the client library's error says that the limit is reached", async () => {
+Deno.test("the error of the client library says that the limit is reached", async () => {
   await using daemon = await Daemon.start(THREE);
   const { sock } = daemon;
   using stack = new DisposableStack();
@@ -118,7 +118,7 @@ Deno.test("the client library's error says that the limit is reached", async () 
   });
 });
 
-Deno.test("--max-clients holds across a re-exec, and those inside stay", async () => {
+Deno.test("--max-clients and the connected clients survive a re-exec", async () => {
   await using daemon = await Daemon.start(THREE);
   const { sock } = daemon;
   using stack = new DisposableStack();
@@ -144,11 +144,11 @@ Deno.test("without --max-clients there is no limit", async () => {
   assertEquals([clients, limits.clients, refused.clients], [301, 0, 0]);
 });
 
-Deno.test("those who have hung up make room for who connects in the same moment", async () => {
+Deno.test("clients that disconnect make room for clients that connect in the same turn", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   await using server = serve({ path, maxClients: 2, logLevel: "error" });
-  // The server's loop has its turn when this one waits.
+  // The server's event loop runs while this test waits.
   for (let count = 0; count < 5; count++) {
     RawConnection.open(path)[Symbol.dispose]();
   }

@@ -9,9 +9,9 @@ import { RawConnection, requestText } from "../support/raw_connection.ts";
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
 const STATUS = requestText(1, "status");
 
-/** Short, and long enough for a busy machine to do what has to be in time. */
+/** Short, but long enough for a busy machine to send a request in time. */
 const SHORT = 300;
-/** Longer than a busy machine does not run a test for. */
+/** Longer than a busy machine delays a test. */
 const MODERATE = 2_000;
 const LONG = PATIENCE;
 
@@ -29,7 +29,7 @@ function assertLate(answers: Answer[]): void {
 }
 
 for (const length of [1, 20, BIND.length - 1]) {
-  Deno.test(`a request of which only ${length} bytes come is answered with -32600 and closed`, async () => {
+  Deno.test(`a client that sends only ${length} bytes of a request is answered -32600 and disconnected`, async () => {
     await using daemon = await start(SHORT);
     const before = await openIn(daemon.pid);
     {
@@ -39,7 +39,7 @@ for (const length of [1, 20, BIND.length - 1]) {
       assertLate(await connection.answersToEnd());
       assert(performance.now() - began >= SHORT - 1);
       const line = await daemon.program.errors.next(
-        "its request is not complete",
+        "request not complete within",
       );
       assertStringIncludes(line, `pid=${Deno.pid}`);
       const { refused, limits } = await daemon.status();
@@ -49,7 +49,7 @@ for (const length of [1, 20, BIND.length - 1]) {
   });
 }
 
-Deno.test("a request that comes byte by byte is counted from its first byte", async () => {
+Deno.test("the timeout of a request that is sent byte by byte starts at its first byte", async () => {
   await using daemon = await start(SHORT);
   using connection = RawConnection.open(daemon.sock);
   const bytes = (async () => {
@@ -63,7 +63,7 @@ Deno.test("a request that comes byte by byte is counted from its first byte", as
   await bytes;
 });
 
-Deno.test("one half request behind whole ones is late, and the whole ones are answered", async () => {
+Deno.test("complete requests before an incomplete one are answered before the timeout", async () => {
   await using daemon = await start(SHORT);
   using connection = RawConnection.open(daemon.sock);
   await connection.send(STATUS + BIND + BIND.slice(0, 10));
@@ -74,7 +74,7 @@ Deno.test("one half request behind whole ones is late, and the whole ones are an
   assertLate(answers.slice(2));
 });
 
-Deno.test("50 half requests are each late, and others are served meanwhile", async () => {
+Deno.test("50 incomplete requests time out while other clients are served", async () => {
   await using daemon = await start(SHORT);
   using stack = new DisposableStack();
   const connections = Array.from(
@@ -92,7 +92,7 @@ Deno.test("50 half requests are each late, and others are served meanwhile", asy
   assertEquals((await session.status()).refused.timeouts, 50);
 });
 
-Deno.test("who is idle, or sends white space, is not late", async () => {
+Deno.test("a client that is idle or sends white space does not time out", async () => {
   await using daemon = await start(SHORT);
   using idle = RawConnection.open(daemon.sock);
   using spaces = RawConnection.open(daemon.sock);
@@ -112,7 +112,7 @@ Deno.test("who is idle, or sends white space, is not late", async () => {
   assertEquals((await daemon.status()).refused.timeouts, 1);
 });
 
-Deno.test("who always has the next request half sent is not late", async () => {
+Deno.test("a client that completes each request in time does not time out", async () => {
   await using daemon = await start(MODERATE);
   using connection = RawConnection.open(daemon.sock);
   const half = STATUS.length >> 1;
@@ -129,7 +129,7 @@ Deno.test("who always has the next request half sent is not late", async () => {
   assertEquals((await daemon.status()).refused.timeouts, 0);
 });
 
-Deno.test("who does not read the answers to whole requests is not late", async () => {
+Deno.test("a client that does not read answers does not time out", async () => {
   await using daemon = await start(SHORT);
   using unread = RawConnection.open(daemon.sock);
   await unread.send(STATUS.repeat(600));
@@ -142,7 +142,7 @@ Deno.test("who does not read the answers to whole requests is not late", async (
   assert(answers.every(({ result }) => result !== undefined));
 });
 
-Deno.test("with --request-timeout 0 nobody is late", async () => {
+Deno.test("--request-timeout 0 disables the timeout", async () => {
   await using daemon = await start("0");
   assertEquals((await daemon.status()).limits.request_timeout, 0);
   using connection = RawConnection.open(daemon.sock);
@@ -153,12 +153,12 @@ Deno.test("with --request-timeout 0 nobody is late", async () => {
   assertEquals((await connection.answer()).result, true);
 });
 
-Deno.test("the usual timeout is 30 s", async () => {
+Deno.test("the default timeout is 30 s", async () => {
   await using daemon = await Daemon.start();
   assertEquals((await daemon.status()).limits.request_timeout, 30_000);
 });
 
-Deno.test("what was half sent before a re-exec is completed after it", async () => {
+Deno.test("a request can be completed after a re-exec", async () => {
   await using daemon = await start(LONG);
   using connection = RawConnection.open(daemon.sock);
   for (let sent = 0; sent < 30; sent += 10) {
@@ -169,7 +169,7 @@ Deno.test("what was half sent before a re-exec is completed after it", async () 
   assertEquals((await connection.answer()).result, true);
 });
 
-Deno.test("what was half sent before a re-exec is late after it, counted anew", async () => {
+Deno.test("after a re-exec the timeout of an incomplete request starts again", async () => {
   await using daemon = await start(1000);
   using connection = RawConnection.open(daemon.sock);
   await connection.send(BIND.slice(0, 10));
@@ -185,7 +185,7 @@ Deno.test("what was half sent before a re-exec is late after it, counted anew", 
   assertEquals([refused.timeouts, generation], [1, 2]);
 });
 
-Deno.test("a request that is in hand for long is not late", async () => {
+Deno.test("a complete request does not time out, however long it takes", async () => {
   await using daemon = await start(SHORT);
   using connection = RawConnection.open(daemon.sock);
   const byName = requestText(2, "bind", [{ address: "localhost", port: 0 }]);

@@ -7,10 +7,10 @@ import { loopbackHost } from "../support/loopback.ts";
 import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
 import { Scratch } from "../support/tree.ts";
 
-/** As long as a client may take for a request, in ms. */
+/** The request timeout, in ms. */
 const TIMEOUT = 200;
 
-/** A name server that answers when it is told to, and knows no name. */
+/** A name server that knows no name and answers only when it is told to. */
 class NameServer implements Disposable {
   readonly host: string = loopbackHost();
   readonly #socket: Socket = createSocket("udp4");
@@ -29,12 +29,12 @@ class NameServer implements Disposable {
     return server;
   }
 
-  /** Answers what was asked, and at once from now on. */
+  /** Answers pending queries, and later ones at once. */
   answer(): void {
     this.#answers = true;
     for (const [question, port] of this.#questions.splice(0)) {
       const answer = Uint8Array.from(question);
-      // A response, recursion available, no such name (RFC 1035, 4.1.1).
+      // A response with recursion available and NXDOMAIN (RFC 1035, 4.1.1).
       answer.set([0x81, 0x83], 2);
       this.#socket.send(answer, port, "127.0.0.1");
     }
@@ -46,7 +46,7 @@ class NameServer implements Disposable {
 }
 
 Deno.test(
-  "a request that has to wait for a name server is not late, and nobody waits for it",
+  "a request that waits for a name server neither times out nor delays other clients",
   {
     ignore: Deno.uid() !== 0 || await lacks("unshare"),
   },

@@ -13,23 +13,23 @@ import { lacks } from "../support/foreign_program.ts";
 import { Program } from "../support/program.ts";
 import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
 
-/** A process that inherits sockets and does nothing. */
+/** Starts a process that inherits sockets and sleeps. */
 function startSleeping(...sockets: Binding[]): Program {
-  // Who asks for the number wants it to be inherited.
+  // Reading fd makes the descriptor inheritable.
   for (const { fd } of sockets) assert(fd > 2);
   return Program.start("sleep", { args: ["300"] });
 }
 
 type Brief = Omit<Holder, "user">;
 
-/** By number, without what differs from machine to machine. */
+/** Sorted by pid, without fields that differ between machines. */
 function briefly(holders: readonly Holder[] = []): Brief[] {
   return holders.map(({ pid, command, uid, descriptors }) => {
     return { pid, command: command.replace(/^.*\//, ""), uid, descriptors };
   }).toSorted((one, other) => one.pid - other.pid);
 }
 
-Deno.test("each process that holds a socket is found with its command, user and descriptors", async () => {
+Deno.test("holders() finds each process that holds a socket, with command, user and descriptors", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using session = await connect({ sock });
@@ -67,7 +67,7 @@ Deno.test({
   },
 });
 
-Deno.test("the daemon and this process are holders too, unless left out", async () => {
+Deno.test("the daemon and this process are holders too, unless excluded", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   using web = await session.bind("127.0.0.1", 0);
@@ -85,7 +85,7 @@ Deno.test("the daemon and this process are holders too, unless left out", async 
   );
 });
 
-Deno.test("a process that has ended or closed its copy holds nothing", async () => {
+Deno.test("a process that has exited or closed its copy is not a holder", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   const web = await bind("127.0.0.1", 0, { sock });
@@ -104,7 +104,7 @@ Deno.test("a process that has ended or closed its copy holds nothing", async () 
   assertEquals(after.byInode.size, 0);
 });
 
-Deno.test("sockets of a daemon that does not tell the inode have no holders, and nobody is looked at", async () => {
+Deno.test("holders() reads no process if the daemon does not report inodes", async () => {
   const looked: number[] = [];
   class Noting extends Array<number> {
     override includes(pid: number): boolean {
@@ -119,7 +119,7 @@ Deno.test("sockets of a daemon that does not tell the inode have no holders, and
   assert(looked.includes(Deno.pid));
 });
 
-Deno.test("the search ends with the reason of an aborted signal", async () => {
+Deno.test("an aborted signal rejects holders() with its reason", async () => {
   const reason = new Error("enough");
   const signal = AbortSignal.abort(reason);
   try {
@@ -132,7 +132,7 @@ Deno.test("the search ends with the reason of an aborted signal", async () => {
 
 Deno.test({
   name:
-    "who may not look at the processes of others is told of how many, and sees his own",
+    "an unprivileged user gets its own holders and the number of unreadable processes",
   ignore: await lacks("setpriv"),
   fn: async () => {
     await using scratch = await OpenScratch.make();
@@ -160,7 +160,7 @@ Deno.test({
       env: scratch.env,
     });
     const note =
-      /^\d+ processes could not be looked at and may hold them too; /m;
+      /^\d+ processes could not be inspected and may hold them too; /m;
     assert(note.test(table), table);
   },
 });

@@ -6,14 +6,14 @@ import { Daemon } from "../support/daemon.ts";
 import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
 import { listOf } from "../support/list_release/wire.ts";
 
-Deno.test("list of a daemon that holds nothing is empty", async () => {
+Deno.test("list of a daemon without binds is empty", async () => {
   await using daemon = await Daemon.start();
   assertEquals(await listOf(daemon.sock), []);
 });
 
 Deno.test({
   name:
-    "list has every bind in the order they were bound, with what it was asked for",
+    "list has every bind in the order of binding, with its requested options",
   ignore: lacksIpv6(),
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -34,7 +34,7 @@ Deno.test({
   },
 });
 
-Deno.test("list says when a socket was bound, how often it was handed out and to whom", async () => {
+Deno.test("list has the time of a bind, the number of hand-overs and the last client", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   const before = Date.now();
@@ -62,7 +62,7 @@ Deno.test("list is the same after a re-exec", async () => {
   assertEquals(await listOf(sock), before);
 });
 
-Deno.test("list takes no params, and sends no descriptor", async () => {
+Deno.test("list takes no params and sends no descriptor", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   (await bind("127.0.0.1", 0, { sock })).close();
@@ -77,7 +77,7 @@ Deno.test("list takes no params, and sends no descriptor", async () => {
   assertEquals(error?.code, ErrorCode.INVALID_PARAMS);
 });
 
-Deno.test("list of ten thousand binds is one whole answer", async () => {
+Deno.test("list of ten thousand binds is one complete answer", async () => {
   await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
   const { sock } = daemon;
   const { descriptors } = await daemon.status();

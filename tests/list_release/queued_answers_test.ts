@@ -5,14 +5,14 @@ import { Daemon } from "../support/daemon.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 import { release } from "../support/list_release/wire.ts";
 
-/** More answers than the kernel's buffer takes, fewer than the daemon keeps. */
+/** More answers than the kernel's buffer holds, fewer than the daemon's limit. */
 const COUNT = 1000;
 
 const PARAMS = { address: "127.0.0.1", port: 0 };
 
 for (const reexec of [false, true]) {
   const when = reexec ? ", across a re-exec," : "";
-  Deno.test(`answers that wait for a client that does not read carry${when} the socket that was released since`, async () => {
+  Deno.test(`queued answers still carry a socket that was released${when}`, async () => {
     await using daemon = await Daemon.start();
     const { sock } = daemon;
     using first = await bind("127.0.0.1", 0, { sock });
@@ -21,12 +21,12 @@ for (const reexec of [false, true]) {
     const ids = Array.from({ length: COUNT }, (_, index) => index);
     const requests = ids.map((id) => requestText(id, "bind", [PARAMS]));
     await connection.send(requests.join(""));
-    // The first bind's own line came before them.
+    // The line of the first bind precedes them.
     for (let line = 0; line <= COUNT; line++) {
       await daemon.program.errors.next("INFO bind");
     }
     assertEquals((await release(sock, PARAMS)).result, true);
-    // Whatever is opened now gets the lowest free number.
+    // A new descriptor gets the lowest free number.
     using second = await bind("127.0.0.1", 0, { sock });
     using third = await bind("127.0.0.2", 0, { sock });
     if (reexec) await daemon.reexec();

@@ -5,7 +5,7 @@ import { runClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { listOf } from "../support/list_release/wire.ts";
 
-/** Runs the command `release` with what `list` shows as the address. */
+/** Runs the command `release` with an address as `list` shows it. */
 async function releaseAsListed(daemon: Daemon): Promise<string> {
   const { output } = await runClient(daemon, ["list", "--no-holders"]);
   const shown = output.split("\n")[1]!.split(/ {2,}/)[0]!;
@@ -17,7 +17,7 @@ async function releaseAsListed(daemon: Daemon): Promise<string> {
 }
 
 Deno.test({
-  name: "what was bound with v6only false is released as list shows it",
+  name: "a bind with v6only false is released by the address in list",
   ignore: lacksIpv6(),
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -32,7 +32,7 @@ Deno.test({
   },
 });
 
-Deno.test("what was bound to a device is released as list shows it, and by --device", async () => {
+Deno.test("a bind to a device is released by the address in list, and by --device", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   (await bind("127.0.0.1:0", { sock, device: "lo" })).close();

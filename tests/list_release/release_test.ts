@@ -19,11 +19,11 @@ import { listOf, release } from "../support/list_release/wire.ts";
 
 const RELEASED = { jsonrpc: "2.0", id: "r", result: true } as const;
 
-Deno.test("release closes the daemon's copy: with no other holder the port is free", async () => {
+Deno.test("release closes the daemon's copy: without another holder the port is free", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   const before = await openIn(daemon.pid);
-  // Nobody else gets its port.
+  // No other program gets its port.
   const host = loopbackHost();
   const web = await bind(host, 0, { sock });
   const address = tcpAddress(web);
@@ -40,7 +40,7 @@ Deno.test("release closes the daemon's copy: with no other holder the port is fr
   await assertOpen(daemon.pid, before);
 });
 
-Deno.test("whoever was handed a socket keeps it after release", async () => {
+Deno.test("a client keeps its copy of a socket after a release", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using web = await bind("127.0.0.1", 0, { sock });
@@ -50,7 +50,7 @@ Deno.test("whoever was handed a socket keeps it after release", async () => {
   assert(socketOf(other) !== socketOf(web));
 });
 
-Deno.test("release of what is not bound is 10004, and names it", async () => {
+Deno.test("release of an address that is not bound is answered 10004 with the address", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   (await bind("127.0.0.1", 0, { sock })).close();
@@ -69,7 +69,7 @@ Deno.test("release of what is not bound is 10004, and names it", async () => {
   assertEquals((await listOf(sock)).length, 1);
 });
 
-Deno.test("a second release is 10004", async () => {
+Deno.test("a second release is answered 10004", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   (await bind("127.0.0.1", 0, { sock })).close();
@@ -107,7 +107,7 @@ for (const [bound, released] of SPELLINGS) {
   });
 }
 
-Deno.test("what was bound by its number is released by its name", async () => {
+Deno.test("a bind of an address is released by its host name", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   (await bind("127.0.0.1", 0, { sock })).close();
@@ -116,7 +116,7 @@ Deno.test("what was bound by its number is released by its name", async () => {
   assertEquals(await listOf(sock), []);
 });
 
-Deno.test("wrong params of release are -32602", async () => {
+Deno.test("invalid params of release are answered -32602", async () => {
   await using daemon = await Daemon.start();
   for (
     const params of [undefined, [], [{}], [{ address: 1, port: 1 }], [
@@ -149,7 +149,7 @@ Deno.test("bind, list and release in one batch are answered in order", async () 
   );
 });
 
-Deno.test("a release is written to the log with who asked", async () => {
+Deno.test("a release is logged with its client", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   (await bind("127.0.0.1", 0, { sock })).close();

@@ -45,7 +45,7 @@ for (const kind of ["unix", "seqpacket"] as const) {
   });
 }
 
-Deno.test("a socket without an accept queue has nobody waiting", async () => {
+Deno.test("list has no waiting count for a socket without an accept queue", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   (await bind("udp://127.0.0.1:0", { sock })).close();
@@ -54,7 +54,7 @@ Deno.test("a socket without an accept queue has nobody waiting", async () => {
   assertEquals(await waiting(sock), [undefined, undefined]);
 });
 
-Deno.test("list has the inode by which every process knows the socket", async () => {
+Deno.test("list has the inode of the socket, the same in every process", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using web = await bind("127.0.0.1", 0, { sock });

@@ -5,7 +5,7 @@ import { PACKAGE_CONFIGS } from "../../tools/package_configs.ts";
 
 const tree = new URL("../../", import.meta.url);
 
-/** Copies what the tool and the packages consist of. */
+/** Copies the files of the tool and of the packages. */
 async function copyTree(destination: string): Promise<void> {
   const config: { publish: { include: string[] } } = JSON.parse(
     await Deno.readTextFile(new URL("deno.json", tree)),
@@ -25,7 +25,7 @@ async function copyTree(destination: string): Promise<void> {
   await Deno.symlink(new URL(".jsr", tree), `${destination}/.jsr`);
 }
 
-/** Has the tool check a copy of this tree to which `change` was done. */
+/** Runs the tool on a copy of this tree that `change` has changed. */
 async function checkCopy(
   change: (copy: string) => Promise<void>,
   args: string[] = [],
@@ -55,7 +55,7 @@ function namesIn(problems: string): string[] {
   );
 }
 
-Deno.test("a type error in the commands of the client fails the check of the two packages that have them", async () => {
+Deno.test("a type error in a client command fails the check of both packages that contain it", async () => {
   const { code, output, problems } = await checkCopy((copy) =>
     Deno.writeTextFile(
       `${copy}/client/command/options/options.ts`,

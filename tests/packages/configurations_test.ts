@@ -19,7 +19,7 @@ async function read(config: string): Promise<PackageConfig> {
   return JSON.parse(await Deno.readTextFile(new URL(config, project)));
 }
 
-Deno.test("the three packages have one version, and the programs say it", async () => {
+Deno.test("the three packages have one version, and the programs print it", async () => {
   for (const config of PACKAGE_CONFIGS) {
     assertEquals((await read(config)).version, VERSION, config);
   }
@@ -41,7 +41,7 @@ Deno.test("the three packages share imports, license and lock setting", async ()
   }
 });
 
-Deno.test("both names of each import in imports.json ask for one version", async () => {
+Deno.test("both names of each import in imports.json have the same version", async () => {
   const { imports }: { imports: Record<string, string> } = JSON.parse(
     await Deno.readTextFile(new URL("imports.json", project)),
   );
@@ -51,7 +51,7 @@ Deno.test("both names of each import in imports.json ask for one version", async
   }
 });
 
-Deno.test("what a package exports is among what it publishes, and all of that exists", async () => {
+Deno.test("every export of a package is published, and every published path exists", async () => {
   for (const config of PACKAGE_CONFIGS) {
     const { exports, publish } = await read(config);
     for (const target of Object.values(exports)) {
@@ -66,7 +66,7 @@ Deno.test("what a package exports is among what it publishes, and all of that ex
   }
 });
 
-Deno.test("the package of both sides publishes what the two others do", async () => {
+Deno.test("the package of both sides publishes the files of the other two", async () => {
   const both = new Set((await read("deno.json")).publish.include);
   const each = new Set([
     ...(await read("server.deno.json")).publish.include,

@@ -7,7 +7,7 @@ async function names(directory: string): Promise<string[]> {
   return found.sort();
 }
 
-Deno.test("processes that prepare the folder registry at once end with the same one", async () => {
+Deno.test("concurrent processes prepare one folder registry", async () => {
   const all = await Deno.makeTempDir();
   try {
     const ready = await Promise.all(
@@ -23,7 +23,7 @@ Deno.test("processes that prepare the folder registry at once end with the same 
   }
 });
 
-Deno.test("a registry that is there already is used as it is", async () => {
+Deno.test("an existing folder registry is used as it is", async () => {
   const all = await Deno.makeTempDir();
   try {
     const first = await prepareFolderRegistry(all);

@@ -20,7 +20,7 @@ async function withStagedPackages(
   }
 }
 
-Deno.test("each package has its own side only, and no import that needs our import map", async () => {
+Deno.test("each package has only its own side, and no import that needs our import map", async () => {
   await withStagedPackages(async ({ directory }) => {
     for (
       const [name, rooms] of [
@@ -89,7 +89,7 @@ console.log(JSON.stringify(web.addr));
   });
 });
 
-Deno.test("jsr:@multibinder/multibinder has both faces, whole and one by one", async () => {
+Deno.test("jsr:@multibinder/multibinder exports both sides, together and each alone", async () => {
   await withStagedPackages(async ({ directory, env }) => {
     await Deno.writeTextFile(
       `${directory}/faces.ts`,

@@ -10,7 +10,7 @@ async function json(file: string): Promise<Record<string, unknown>> {
   return JSON.parse(await Deno.readTextFile(new URL(file, tree)));
 }
 
-/** What `deno check` says of `files` with the types of the registry that JSR_URL names. */
+/** The output of `deno check` for `files`, with the registry that JSR_URL names. */
 async function typeErrors(files: Map<string, string>): Promise<string> {
   const directory = await Deno.makeTempDir();
   try {
@@ -37,7 +37,7 @@ async function typeErrors(files: Map<string, string>): Promise<string> {
   }
 }
 
-/** "TS2322 in line 3", by file. What an error refers to beside its place is indented. */
+/** "TS2322 in line 3", by file. An indented line refers to another place. */
 function errorsByFile(errors: string): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   const error =
@@ -49,7 +49,7 @@ function errorsByFile(errors: string): Map<string, Set<string>> {
   return found;
 }
 
-Deno.test("the types of @std reject each wrong program for its one error, and accept the right one", async () => {
+Deno.test("the types of @std accept the correct program, and reject each wrong program for its one error", async () => {
   const files = new Map([["accepted.ts", ACCEPTED_PROGRAM]]);
   const expected = new Map<string, Set<string>>();
   for (const [index, { text, code }] of REJECTED_PROGRAMS.entries()) {

@@ -16,20 +16,20 @@ function start(
   }).spawn();
 }
 
-Deno.test("with_jsr ends with the exit code of what it ran", async () => {
+Deno.test("with_jsr exits with the exit code of its command", async () => {
   const child = start("Deno.exit(7)");
   const { code, signal } = await child.output();
   assertEquals([code, signal], [7, null]);
 });
 
-Deno.test("with_jsr leaves a JSR_URL alone that is set", async () => {
+Deno.test("with_jsr does not change JSR_URL", async () => {
   const url = "file:///somewhere/else/";
   const child = start("console.log(Deno.env.get('JSR_URL'))", { JSR_URL: url });
   const { stdout } = await child.output();
   assertEquals(new TextDecoder().decode(stdout), `${url}\n`);
 });
 
-Deno.test("with_jsr hands signals on to what it runs", async () => {
+Deno.test("with_jsr forwards signals to its command", async () => {
   const child = start(`
     Deno.addSignalListener("SIGUSR2", () => Deno.exit(12));
     setInterval(() => {}, 60_000);
@@ -41,7 +41,7 @@ Deno.test("with_jsr hands signals on to what it runs", async () => {
   await ended;
 });
 
-Deno.test("with_jsr ends by the signal that ended what it ran", async () => {
+Deno.test("with_jsr is killed by the signal that killed its command", async () => {
   const child = start(`
     setInterval(() => {}, 60_000);
     console.log("ready");

@@ -22,7 +22,7 @@ Deno.test("every documented command that runs one of our packages has --no-confi
     const text = await Deno.readTextFile(treePath(path));
     for (const line of text.split("\n")) {
       const [command] = PROGRAM.exec(line) ?? [];
-      // A program that is installed never reads the working directory's.
+      // An installed program never reads the working directory's deno.json.
       if (command === undefined || command.includes("install")) continue;
       found++;
       assertEquals(command.includes("--no-config"), true, `${path}: ${line}`);
@@ -31,7 +31,7 @@ Deno.test("every documented command that runs one of our packages has --no-confi
   assertEquals(found > 10, true, `${found} commands found`);
 });
 
-Deno.test("a deno.json in the working directory replaces a package of the daemon, with --no-config it does not", async () => {
+Deno.test("a deno.json in the working directory can replace a package of the daemon, and cannot with --no-config", async () => {
   const directory = await Deno.makeTempDir();
   try {
     await stagePackages(`${directory}/jsr`);

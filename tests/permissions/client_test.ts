@@ -25,7 +25,7 @@ const GRANTS: [what: string, flags: readonly string[]][] = [
 ];
 
 for (const [what, flags] of GRANTS) {
-  Deno.test(`a client binds, by way of MULTIBINDER_SOCK, granted ${what}`, async () => {
+  Deno.test(`a client with MULTIBINDER_SOCK binds with permission for ${what}`, async () => {
     await using daemon = await Daemon.start();
     const { addr, ...wrong } = await bindUnder(flags, daemon.sock);
     assertEquals(wrong, {});
@@ -34,7 +34,7 @@ for (const [what, flags] of GRANTS) {
   });
 }
 
-Deno.test("granted nothing a client hears which flag to add", async () => {
+Deno.test("a client without permissions gets an error that names the flag", async () => {
   const { name, message } = await bindUnder(["--no-prompt"], "/nowhere");
   assertEquals(name, "MissingPermissionError");
   assertStringIncludes(String(message), `--allow-ffi=${abi.libc[0]}`);

@@ -23,7 +23,7 @@ const all = abi.libc.join(",");
 GRANTS.push(["every candidate", ["--no-prompt", `--allow-ffi=${all}`]]);
 
 for (const [what, permissions] of GRANTS) {
-  Deno.test(`the daemon binds and re-executes where it is granted ${what}`, async () => {
+  Deno.test(`the daemon binds and re-executes with permission for ${what}`, async () => {
     await using daemon = await Daemon.start({ permissions });
     const { sock } = daemon;
     using before = await bind("127.0.0.1", 0, { sock });
@@ -51,7 +51,7 @@ const TOO_LITTLE: [what: string, flags: string[]][] = [
 ];
 
 for (const [what, permissions] of TOO_LITTLE) {
-  Deno.test(`granted ${what} the daemon names the flag to add`, async () => {
+  Deno.test(`the error of a daemon with permission for ${what} names the missing flag`, async () => {
     await using scratch = await Scratch.make();
     const reason = await assertRefused(scratch.join("s"), { permissions });
     assertStringIncludes(reason, `--allow-ffi=${abi.libc[0]}`);

@@ -15,6 +15,6 @@ Deno.test("only ffi/ opens libraries", () => {
   assert(containing(/\bDeno\.dlopen\b/, /^server\//).length > 0);
 });
 
-Deno.test("nothing uses a pointer API, which a scoped grant refuses", () => {
+Deno.test("no module uses a pointer API, which needs unscoped FFI permission", () => {
   assertEquals(containing(/\bUnsafe(Pointer|Callback|FnPointer)/, /^$/), []);
 });

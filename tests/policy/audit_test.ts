@@ -9,7 +9,7 @@ import {
 import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
 import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
-/** A daemon, somebody who asks it, and what he may have and may not. */
+/** A daemon, a client of user web, and an allowed and a denied address. */
 class Audited implements AsyncDisposable {
   readonly own = { address: loopbackHost(), port: 0 };
   readonly taken = { address: loopbackHost(), port: 0 };
@@ -32,10 +32,10 @@ class Audited implements AsyncDisposable {
     return audited;
   }
 
-  /** Every line of the audit until now. */
+  /** The log lines of decisions until now. */
   async lines(): Promise<string[]> {
     const { program } = this.server.daemon;
-    // What the daemon wrote before this line has come when it comes.
+    // The log is in order: this line is the last one.
     const last = crypto.randomUUID();
     await this.web.ask("bind", [{ [last]: true }]);
     await program.errors.next(last);
@@ -52,7 +52,7 @@ class Audited implements AsyncDisposable {
 const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
 
 Deno.test(
-  "each grant and each denial is one line that says who, what, the decision and the rule",
+  "each grant and each denial is logged with client, request, decision and rule",
   {
     ignore: cannotBecomeOthers,
   },
@@ -71,13 +71,13 @@ Deno.test(
     const who = `pid=${web.pid} uid=1500 gid=1600`;
     const granted = `decision=granted rule="rule 2 \\(web one\\)"`;
     const expected = [
-      `INFO bind address=${own.address}:0 new=true ${who} ${granted}`,
-      `INFO bind address=${own.address}:0 new=false ${who} ${granted}`,
-      `WARN denied method=bind address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
-      `WARN denied method=bind address=unix:@other decision=denied rule="no rule" ${who}`,
-      `WARN denied method=release address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
-      `WARN denied method=list decision=denied rule="no rule" ${who}`,
-      `INFO release address=${own.address}:0 ${who} ${granted}`,
+      `INFO bind granted address=${own.address}:0 new=true ${who} ${granted}`,
+      `INFO bind granted address=${own.address}:0 new=false ${who} ${granted}`,
+      `WARN request denied method=bind address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
+      `WARN request denied method=bind address=unix:@other decision=denied rule="no rule" ${who}`,
+      `WARN request denied method=release address=${taken.address}:0 decision=denied rule="rule 1" ${who}`,
+      `WARN request denied method=list decision=denied rule="no rule" ${who}`,
+      `INFO release granted address=${own.address}:0 ${who} ${granted}`,
     ];
     const lines = await audited.lines();
     assertEquals(lines.length, expected.length, lines.join("\n"));
@@ -88,7 +88,7 @@ Deno.test(
 );
 
 Deno.test(
-  "with --log-format json each line of the audit is an object with the same fields",
+  "with --log-format json each decision is logged as an object with the same fields",
   {
     ignore: cannotBecomeOthers,
   },
@@ -109,10 +109,16 @@ Deno.test(
     assertEquals(
       lines.map(({ time: _time, ...fields }) => fields),
       [
-        { level: "info", message: "bind", address, new: true, ...granted },
+        {
+          level: "info",
+          message: "bind granted",
+          address,
+          new: true,
+          ...granted,
+        },
         {
           level: "warn",
-          message: "denied",
+          message: "request denied",
           method: "bind",
           address: `${taken.address}:0`,
           rule: "rule 1",
@@ -120,18 +126,18 @@ Deno.test(
         },
         {
           level: "warn",
-          message: "denied",
+          message: "request denied",
           method: "list",
           rule: "no rule",
           ...denied,
         },
-        { level: "info", message: "release", address, ...granted },
+        { level: "info", message: "release granted", address, ...granted },
       ],
     );
   },
 );
 
-Deno.test("a look that is granted has its line at --log-level debug", {
+Deno.test("a granted list or status is logged at --log-level debug", {
   ignore: cannotBecomeOthers,
 }, async () => {
   await using audited = await Audited.start("--log-level", "debug");
@@ -142,14 +148,17 @@ Deno.test("a look that is granted has its line at --log-level debug", {
   const who = `pid=${web.pid} uid=1500 gid=1600`;
   assertMatch(
     status!,
-    new RegExp(`DEBUG status ${who} decision=granted rule="rule 3"$`),
+    new RegExp(`DEBUG status granted ${who} decision=granted rule="rule 3"$`),
   );
-  assertMatch(list!, /WARN denied method=list decision=denied rule="no rule"/);
+  assertMatch(
+    list!,
+    /WARN request denied method=list decision=denied rule="no rule"/,
+  );
   assertEquals(more, []);
 });
 
 Deno.test(
-  "of a batch with a denied member the log has the denial and no grant",
+  "for a batch with a denied member the log has the denial and no grant",
   {
     ignore: cannotBecomeOthers,
   },
@@ -167,7 +176,7 @@ Deno.test(
 );
 
 Deno.test(
-  "no address that somebody asks for breaks the line it is written on",
+  "a requested address cannot forge a log line",
   {
     ignore: cannotBecomeOthers,
   },
@@ -192,7 +201,7 @@ Deno.test(
       assertMatch(
         line,
         new RegExp(
-          `^${TIME} WARN denied method=bind address="?unix:.* decision=denied ` +
+          `^${TIME} WARN request denied method=bind address="?unix:.* decision=denied ` +
             `rule="no rule" pid=${web.pid} uid=1500 gid=1600$`,
         ),
       );

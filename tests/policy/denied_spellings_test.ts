@@ -5,10 +5,10 @@ import { cannotBecomeOthers, WEB } from "../support/policy/other_user.ts";
 import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
 import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
-/** Denied: no daemon may bind it, so that it does not matter who else has it. */
+/** A denied port: it does not matter whether another program holds it. */
 const PORT = 8443;
 
-/** All that reaches 127.0.0.1, or stands for it. */
+/** Spellings of 127.0.0.1 and of addresses that include it. */
 const IPV4 = [
   "127.0.0.1",
   "127.1",
@@ -40,7 +40,7 @@ const IPV4 = [
   "::ffff:0:0",
 ];
 
-/** All that reaches ::1, or stands for it. */
+/** Spellings of ::1 and of addresses that include it. */
 const IPV6 = [
   "::1",
   "0::1",
@@ -54,7 +54,7 @@ const IPV6 = [
   "::0.0.0.0",
 ];
 
-/** Spellings of `::`, which is dual-stack with `v6only: false`. */
+/** Spellings of `::`. */
 const DUAL_STACK = ["::", "0::", "::0", "0:0:0:0:0:0:0:0", "::0.0.0.0"];
 
 const DENIED: [what: string, pattern: string, hosts: string[], more: object][] =
@@ -86,7 +86,7 @@ const ALL = ["*:*", "udp://*:*"];
 for (const [what, pattern, hosts, more] of DENIED) {
   const how = JSON.stringify(more);
   Deno.test(
-    `${what} is denied as ${pattern} however it is spelled, with ${how}`,
+    `a rule that denies ${pattern} denies every spelling of ${what}, with ${how}`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -107,7 +107,7 @@ for (const [what, pattern, hosts, more] of DENIED) {
   );
 }
 
-/** Not one of these is, or takes in, 127.0.0.1. */
+/** None of these is or includes 127.0.0.1. */
 const OTHERS: object[] = [
   { address: "127.0.0.2" },
   { address: "127.2" },
@@ -125,7 +125,7 @@ const OTHERS: object[] = [
 ];
 
 Deno.test(
-  "a rule for one address allows every spelling of it, and nothing else",
+  "a rule for one address allows only the spellings of that address",
   {
     ignore: cannotBecomeOthers,
   },
@@ -150,7 +150,7 @@ Deno.test(
   },
 );
 
-Deno.test("a name is denied where any address it would be bound to is", {
+Deno.test("a name is denied if its first address is denied", {
   ignore: cannotBecomeOthers,
 }, async () => {
   await using server = await PolicyDaemon.start([
@@ -158,15 +158,15 @@ Deno.test("a name is denied where any address it would be bound to is", {
     OBSERVER,
   ]);
   await using web = await server.as(WEB);
-  // IPv4 comes first: were it passed over, a policy would choose the address.
+  // IPv4 comes first. Skipping it would let a policy choose the address.
   await assertDenied(web, "bind", { address: "localhost", port: 0 });
   assertEquals(await server.held(), []);
 });
 
-/** What is a port to some parser and no number to us. */
+/** Values that some parsers accept as a port. */
 const PORTS = ["8443", "0x20fb", "8443 ", [8443], 8443.5, -57093, 73979, true];
 
-Deno.test("a port that is spelled otherwise is no port", {
+Deno.test("a port in another spelling is an invalid param", {
   ignore: cannotBecomeOthers,
 }, async () => {
   const host = loopbackHost();
@@ -187,7 +187,7 @@ Deno.test("a port that is spelled otherwise is no port", {
 });
 
 Deno.test(
-  "port 0 is in no range, and the kernel's choice is nobody else's bind",
+  "a range does not contain port 0, and the port chosen for it is a bind of its own",
   {
     ignore: cannotBecomeOthers,
   },

@@ -7,7 +7,7 @@ import { cannotBecomeOthers, MAIL, WEB } from "../support/policy/other_user.ts";
 import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
 import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
-Deno.test("without a rule nobody may anything, root no more than others", {
+Deno.test("a policy without rules denies every request, also of root", {
   ignore: cannotBecomeOthers,
 }, async () => {
   await using server = await PolicyDaemon.start([]);
@@ -34,7 +34,7 @@ const METHODS = [
   "bind\u0000",
 ];
 
-Deno.test("a method that does not exist is none, whatever the policy allows", {
+Deno.test("an unknown method is answered -32601, whatever the policy allows", {
   ignore: cannotBecomeOthers,
 }, async () => {
   const web = { address: loopbackHost(), port: 0 };
@@ -60,7 +60,7 @@ const PRIVILEGED: [option: string, params: object][] = [
 for (const [option, params] of PRIVILEGED) {
   const asked = JSON.stringify(params);
   Deno.test(
-    `an option that the rule does not name is denied for a new socket and a held one: ${asked}`,
+    `an option that the rule does not list is denied for a new and a held socket: ${asked}`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -91,7 +91,7 @@ for (const [option, params] of PRIVILEGED) {
 
 for (const option of ["owner", "group"]) {
   Deno.test(
-    `the ${option} of a path is not for who may only bind it, also where it exists`,
+    `a rule without the option ${option} denies it for a new and a held path`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -101,7 +101,7 @@ for (const option of ["owner", "group"]) {
       await Deno.mkdir(folder);
       const own = { name: "own", user: 1500, addresses: [`unix:${folder}/*`] };
       await server.write(own, OBSERVER);
-      assertStringIncludes(await server.reread(), "policy read");
+      assertStringIncludes(await server.reread(), "policy reloaded");
       await using web = await server.as(WEB);
       const path = `${folder}/web.sock`;
       for (const account of [0, "0", "root", 1500]) {
@@ -119,7 +119,7 @@ for (const option of ["owner", "group"]) {
 }
 
 Deno.test(
-  "a socket that is held already is handed out to who may bind its address only",
+  "a held socket is handed out only to clients that may bind its address",
   {
     ignore: cannotBecomeOthers,
   },
@@ -143,31 +143,35 @@ Deno.test(
   },
 );
 
-Deno.test("what somebody else has bound is released by who may only", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  const [one, two] = [loopbackHost(), loopbackHost()];
-  await using server = await PolicyDaemon.start([
-    { name: "web", user: 1500, addresses: [`${one}:*`, "unix:@web"] },
-    { name: "mail", user: 2500, addresses: [`${two}:*`] },
-    { name: "bound", user: 2500, methods: ["bind"], addresses: [`${one}:*`] },
-    OBSERVER,
-  ]);
-  await using web = await server.as(WEB);
-  await using mail = await server.as(MAIL);
-  const address = { address: one, port: 0 };
-  const socket = await assertBinds(web, address);
-  assertEquals(await assertBinds(mail, address), socket);
-  // Of a held address and of one that is not he hears the same.
-  for (const asked of [address, { ...address, port: 1 }, { path: "@web" }]) {
-    await assertDenied(mail, "release", asked);
-  }
-  assertEquals((await server.held()).length, 1);
-  const { answer } = await web.ask("release", [address]);
-  assertEquals(answer.result, true);
-  const { answer: again } = await web.ask("release", [address]);
-  assertEquals(again.error?.code, ErrorCode.NO_SUCH_BIND);
-});
+Deno.test(
+  "only a client that may release an address can release the bind of another client",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const [one, two] = [loopbackHost(), loopbackHost()];
+    await using server = await PolicyDaemon.start([
+      { name: "web", user: 1500, addresses: [`${one}:*`, "unix:@web"] },
+      { name: "mail", user: 2500, addresses: [`${two}:*`] },
+      { name: "bound", user: 2500, methods: ["bind"], addresses: [`${one}:*`] },
+      OBSERVER,
+    ]);
+    await using web = await server.as(WEB);
+    await using mail = await server.as(MAIL);
+    const address = { address: one, port: 0 };
+    const socket = await assertBinds(web, address);
+    assertEquals(await assertBinds(mail, address), socket);
+    // The answer does not reveal whether the address is held.
+    for (const asked of [address, { ...address, port: 1 }, { path: "@web" }]) {
+      await assertDenied(mail, "release", asked);
+    }
+    assertEquals((await server.held()).length, 1);
+    const { answer } = await web.ask("release", [address]);
+    assertEquals(answer.result, true);
+    const { answer: again } = await web.ask("release", [address]);
+    assertEquals(again.error?.code, ErrorCode.NO_SUCH_BIND);
+  },
+);
 
 function batchOf(...params: readonly object[]): string {
   const requests = params.map((each, id) => requestText(id, "bind", [each]));
@@ -178,7 +182,7 @@ const POSITIONS = [0, 1, 2];
 
 for (const position of POSITIONS) {
   Deno.test(
-    `a batch whose member ${position} is denied binds nothing and sends no descriptor`,
+    `a batch of which member ${position} is denied binds nothing and sends no descriptor`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -208,7 +212,7 @@ for (const position of POSITIONS) {
   );
 }
 
-Deno.test("a batch that is denied leaves held sockets as they were", {
+Deno.test("a denied batch leaves held sockets unchanged", {
   ignore: cannotBecomeOthers,
 }, async () => {
   const [own, taken] = [loopbackHost(), loopbackHost()];
@@ -236,32 +240,36 @@ Deno.test("a batch that is denied leaves held sockets as they were", {
   assertEquals(held[0]?.handed_out, 1);
 });
 
-Deno.test("in a batch of several methods each is asked about on its own", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  const own = loopbackHost();
-  await using server = await PolicyDaemon.start([
-    { name: "own", user: 1500, methods: ["bind"], addresses: [`${own}:*`] },
-    OBSERVER,
-  ]);
-  await using web = await server.as(WEB);
-  const params = [{ address: own, port: 0 }];
-  const { answer, descriptors } = await web.send(`[${
-    [
-      requestText(1, "list"),
-      requestText(2, "bind", params),
-      requestText(3, "release", params),
-      requestText(4, "status"),
-    ].join(",")
-  }]`);
-  const codes = (answer as Answer[]).map(({ error }) => error?.code);
-  assertEquals(codes, [10001, undefined, 10001, 10001]);
-  assertEquals(descriptors.length, 1);
-  assertEquals((await server.held()).length, 1);
-});
+Deno.test(
+  "each request of a batch with several methods is authorized on its own",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const own = loopbackHost();
+    await using server = await PolicyDaemon.start([
+      { name: "own", user: 1500, methods: ["bind"], addresses: [`${own}:*`] },
+      OBSERVER,
+    ]);
+    await using web = await server.as(WEB);
+    const params = [{ address: own, port: 0 }];
+    const { answer, descriptors } = await web.send(`[${
+      [
+        requestText(1, "list"),
+        requestText(2, "bind", params),
+        requestText(3, "release", params),
+        requestText(4, "status"),
+      ].join(",")
+    }]`);
+    const codes = (answer as Answer[]).map(({ error }) => error?.code);
+    assertEquals(codes, [10001, undefined, 10001, 10001]);
+    assertEquals(descriptors.length, 1);
+    assertEquals((await server.held()).length, 1);
+  },
+);
 
 Deno.test(
-  "a connection keeps the rights of who opened it, and the peer of each is its own",
+  "a connection keeps the credentials of the process that opened it",
   {
     ignore: cannotBecomeOthers,
   },
@@ -272,7 +280,7 @@ Deno.test(
       OBSERVER,
     ]);
     const params = { address: host, port: 0 };
-    // Descriptors are numbered anew: the next client often gets the last one's.
+    // The next client often gets the descriptor number of the last one.
     for (let turn = 0; turn < 3; turn++) {
       {
         await using web = await server.as(WEB);
@@ -287,7 +295,7 @@ Deno.test(
 );
 
 Deno.test(
-  "other kinds of socket are other addresses: what is allowed for TCP is not for UDP, nor a path an abstract name",
+  "a rule for one kind of socket does not allow another kind",
   {
     ignore: cannotBecomeOthers,
   },

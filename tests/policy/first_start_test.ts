@@ -5,30 +5,34 @@ import { Daemon } from "../support/daemon.ts";
 import { Scratch } from "../support/tree.ts";
 
 const BAD: [what: string, text: string | undefined, says: string][] = [
-  ["that is no JSON", '{\n"rules": [\n', ":3: no JSON: ] expected"],
-  ["that is empty", "", ":1: no JSON: value expected"],
-  ["without rules", "\n{}", ':2: a policy is { "rules": [...] }'],
-  ["with an unknown key", '{ "rules": [\n{"x": 1}] }', ':2: a rule has no "x"'],
+  ["that is not JSON", '{\n"rules": [\n', ":3: invalid JSON: expected ]"],
+  ["that is empty", "", ":1: invalid JSON: expected a value"],
+  ["without rules", "\n{}", ':2: invalid policy: expected { "rules": [...] }'],
   [
-    "that names a user whom nobody knows",
+    "with an unknown key",
+    '{ "rules": [\n{"x": 1}] }',
+    ':2: unknown key "x" of a rule',
+  ],
+  [
+    "that names an unknown user",
     '{ "rules": [{\n\n"user": "no-such-user" }] }',
-    ':3: there is no user "no-such-user"',
+    ':3: user "no-such-user" does not exist',
   ],
   [
-    "that names a group that nobody knows",
+    "that names an unknown group",
     '{ "rules": [{\n"group": ["no-such-group"] }] }',
-    ':2: there is no group "no-such-group"',
+    ':2: group "no-such-group" does not exist',
   ],
   [
-    "with a bad pattern",
+    "with an invalid pattern",
     '{ "rules": [{\n"addresses": [\n"*:80", "80"] }] }',
-    ':3: "80" is no pattern of addresses',
+    ':3: invalid address pattern "80"',
   ],
   ["that is missing", undefined, ": No such file or directory"],
 ];
 
 for (const [what, text, says] of BAD) {
-  Deno.test(`a daemon does not start with a policy ${what}, and says why in one line`, async () => {
+  Deno.test(`a daemon with a policy ${what} exits with an error of one line`, async () => {
     await using scratch = await Scratch.make();
     const policy = scratch.join("policy.jsonc");
     if (text !== undefined) await Deno.writeTextFile(policy, text);
@@ -40,7 +44,7 @@ for (const [what, text, says] of BAD) {
   });
 }
 
-Deno.test("a daemon does not start with a directory for a policy, and names it", async () => {
+Deno.test("a daemon whose policy is a directory exits with an error that names it", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   const reason = await assertRefused(sock, {
@@ -50,7 +54,7 @@ Deno.test("a daemon does not start with a directory for a policy, and names it",
   assertStringIncludes(reason, scratch.path);
 });
 
-Deno.test("a daemon does not take the place of another with a bad policy", async () => {
+Deno.test("a daemon with an invalid policy does not take over", async () => {
   await using scratch = await Scratch.make();
   await using old = await Daemon.start();
   const { sock } = old;
@@ -64,11 +68,11 @@ Deno.test("a daemon does not take the place of another with a bad policy", async
   assertEquals((await old.status()).pid, old.pid);
 });
 
-Deno.test("--policy without a file is wrong usage", async () => {
+Deno.test("--policy without a file is a usage error", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   const started = Daemon.start({ sock, args: ["--policy="] });
   const error = await assertRejects(() => started, Error);
-  assertStringIncludes(error.message, "--policy: the file is missing");
+  assertStringIncludes(error.message, "--policy: missing file");
   await assertRejects(() => Deno.lstat(sock), Deno.errors.NotFound);
 });

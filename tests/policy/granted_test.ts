@@ -29,7 +29,7 @@ const MATCHING: [what: string, rule: RuleText, user: User, other: User][] = [
 
 for (const [what, rule, user, other] of MATCHING) {
   Deno.test(
-    `somebody whom the policy allows by ${what} binds, lists and releases, and nobody else does`,
+    `only a client that the policy allows by ${what} can bind, list and release`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -68,7 +68,7 @@ for (const [what, rule, user, other] of MATCHING) {
 }
 
 Deno.test(
-  "what one process of a user may not another user's may in the same moment",
+  "concurrent clients of different users have different rights",
   {
     ignore: cannotBecomeOthers,
   },
@@ -104,7 +104,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a group that the control socket belongs to may connect and is asked about like anybody",
+  "a member of the control socket's group is subject to the policy",
   {
     ignore: cannotBecomeOthers,
   },

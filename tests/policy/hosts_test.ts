@@ -3,7 +3,7 @@ import { SocketAddressError } from "../../ffi/sockets/socket_address.ts";
 import { type Address, hasHost } from "../../address.ts";
 import { canonical, mayBind, policyOf } from "../support/policy/asking.ts";
 
-/** `+ipv4` at the end is `v6only: false`. */
+/** `+ipv4` at the end means `v6only: false`. */
 function requested(text: string): Address {
   const address = canonical(text.replace(/\+ipv4$/, ""));
   return hasHost(address) && text.endsWith("+ipv4")
@@ -20,7 +20,7 @@ function denies(pattern: string, address: string): boolean {
   return !mayBind(policyOf(deny, {}), requested(address));
 }
 
-/** The same to a rule that allows and to one that denies. */
+/** Cases in which allow rules and deny rules match the same. */
 const EITHER: [pattern: string, matching: string[], others: string[]][] = [
   ["127.0.0.1:8000", [
     "127.0.0.1:8000",
@@ -115,7 +115,7 @@ for (const [pattern, matching, others] of EITHER) {
   }
 }
 
-/** Sockets that take in what the pattern names, and more. */
+/** Sockets that receive connections to addresses in and outside of the pattern. */
 const DENIED_ONLY: [pattern: string, addresses: string[]][] = [
   ["0.0.0.0:22", [":22"]],
   ["[::]:22", [":22", "[::]:22+ipv4"]],
@@ -132,14 +132,14 @@ const DENIED_ONLY: [pattern: string, addresses: string[]][] = [
 
 for (const [pattern, addresses] of DENIED_ONLY) {
   for (const address of addresses) {
-    Deno.test(`a rule on ${pattern} denies ${address} and does not allow it`, () => {
+    Deno.test(`${pattern} matches ${address} in a deny rule and not in an allow rule`, () => {
       assertEquals(denies(pattern, address), true);
       assertEquals(allows(pattern, address), false);
     });
   }
 }
 
-Deno.test("a host that is not numeric is nothing to decide about", () => {
+Deno.test("decide() throws for a host that is not numeric", () => {
   const policy = policyOf({ addresses: ["127.0.0.1:80"] });
   const address = { kind: "tcp", host: "web", port: 80, v6only: true } as const;
   assertThrows(() => mayBind(policy, address), SocketAddressError);

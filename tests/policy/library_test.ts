@@ -13,7 +13,7 @@ import {
 import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
 import { policyText } from "../support/policy/policy_daemon.ts";
 
-Deno.test("a server in a program of one's own asks the policy that it is given", async () => {
+Deno.test("serve({ policy }) applies the policy", async () => {
   const host = loopbackHost();
   await using scratch = await Scratch.make();
   const file = scratch.join("policy.jsonc");
@@ -46,7 +46,7 @@ Deno.test("a server in a program of one's own asks the policy that it is given",
   assertEquals(shown, { path: file, rules: 1, loaded_at: policy.loadedAt });
 });
 
-Deno.test("a server in a program of one's own knows its clients apart", {
+Deno.test("serve({ policy }) distinguishes its clients", {
   ignore: cannotBecomeOthers,
 }, async () => {
   const host = loopbackHost();
@@ -65,7 +65,7 @@ Deno.test("a server in a program of one's own knows its clients apart", {
   assertEquals(server.status().binds, 1);
 });
 
-Deno.test("loadPolicy rejects what is no policy, and what is not there", async () => {
+Deno.test("loadPolicy rejects for an invalid and for a missing file", async () => {
   await using scratch = await Scratch.make();
   const file = scratch.join("policy.jsonc");
   const missing = await assertRejects(() => loadPolicy(file), OsError);
@@ -73,5 +73,5 @@ Deno.test("loadPolicy rejects what is no policy, and what is not there", async (
   await Deno.writeTextFile(file, '{\n"rules": [\n{ "user": "no-such-user" }]}');
   const error = await assertRejects(() => loadPolicy(file), PolicyError);
   assertEquals([error.path, error.line], [file, 3]);
-  assertEquals(error.reason, 'there is no user "no-such-user"');
+  assertEquals(error.reason, 'user "no-such-user" does not exist');
 });

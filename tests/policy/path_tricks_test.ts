@@ -8,7 +8,7 @@ import {
 import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
 import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
-/** Somebody's directories `own` and `own/deep` beside one that is none of his business. */
+/** A user's directories `own` and `own/deep`, and a directory `outside`. */
 class Places {
   readonly own: string;
   readonly outside: string;
@@ -18,7 +18,7 @@ class Places {
     this.outside = server.open.join("outside");
   }
 
-  /** Makes both, and a policy that lets him bind in his own. */
+  /** Creates them, and a policy that lets the user bind in `own`. */
   static async in(server: PolicyDaemon): Promise<Places> {
     const places = new Places(server);
     for (const folder of [places.own, places.outside]) await Deno.mkdir(folder);
@@ -34,7 +34,7 @@ class Places {
     return places;
   }
 
-  /** Nothing was made outside, whatever came of it. */
+  /** Asserts that no file was created in `outside`. */
   async assertUntouched(): Promise<void> {
     const found = [...Deno.readDirSync(this.outside)].map(({ name }) => name);
     assertEquals(found, []);
@@ -42,7 +42,7 @@ class Places {
   }
 }
 
-/** It is refused for another reason than the policy: the errno's name. */
+/** Asserts an error of the kernel, not of the policy. Returns its code. */
 async function assertRefused(
   who: OtherUser,
   path: string,
@@ -55,7 +55,7 @@ async function assertRefused(
 }
 
 Deno.test(
-  "a path is allowed where it really is in the directory, however it is spelled",
+  "every spelling of a path in the allowed directory is allowed",
   {
     ignore: cannotBecomeOthers,
   },
@@ -81,7 +81,7 @@ Deno.test(
 );
 
 Deno.test(
-  "neither links nor .. in a path's directories lead out of what is allowed",
+  "links and .. in the directories of a path do not lead out of the allowed directory",
   {
     ignore: cannotBecomeOthers,
   },
@@ -126,7 +126,7 @@ Deno.test(
   },
 );
 
-Deno.test("a path that cannot be followed to its end binds nothing", {
+Deno.test("a path that cannot be resolved binds nothing", {
   ignore: cannotBecomeOthers,
 }, async () => {
   await using server = await PolicyDaemon.start([OBSERVER]);
@@ -140,7 +140,7 @@ Deno.test("a path that cannot be followed to its end binds nothing", {
   await assertRefused(web, `${own}/circle/x`, "ELOOP");
   await assertRefused(web, `${own}/dangling/x`, "ENOENT");
   await assertRefused(web, `${own}/file/x`, "ENOTDIR");
-  // Whether it can be followed is not told to who may not bind at its end.
+  // The answer does not reveal whether the path can be resolved.
   for (const way of ["missing", "circle", "dangling", "file", "deep"]) {
     const path = `${own}/${way}/../../outside/x`;
     await assertDenied(web, "bind", { path });
@@ -149,7 +149,7 @@ Deno.test("a path that cannot be followed to its end binds nothing", {
   await places.assertUntouched();
 });
 
-Deno.test("a link at the path itself is neither followed nor replaced", {
+Deno.test("a link at the end of a path is neither followed nor replaced", {
   ignore: cannotBecomeOthers,
 }, async () => {
   await using server = await PolicyDaemon.start([OBSERVER]);
@@ -173,14 +173,14 @@ Deno.test("a link at the path itself is neither followed nor replaced", {
   assert((await Deno.lstat(server.sock)).isSocket);
 });
 
-Deno.test("what is not a dead socket of one's own directory is not replaced", {
+Deno.test("only a dead socket is replaced", {
   ignore: cannotBecomeOthers,
 }, async () => {
   await using server = await PolicyDaemon.start([OBSERVER]);
   const { own } = await Places.in(server);
   await Deno.writeTextFile(server.open.join("precious"), "precious");
   await Deno.link(server.open.join("precious"), `${own}/file`);
-  // A second name of the control socket: connecting there finds it alive.
+  // A hard link to the control socket is a live socket.
   await Deno.link(server.sock, `${own}/control`);
   await Deno.mkdir(`${own}/folder`);
   await using web = await server.as(WEB);
@@ -192,7 +192,7 @@ Deno.test("what is not a dead socket of one's own directory is not replaced", {
 });
 
 Deno.test(
-  "a directory that was put elsewhere after the bind gives nothing away",
+  "a directory that is moved after a bind gives no access to files elsewhere",
   {
     ignore: cannotBecomeOthers,
   },
@@ -209,7 +209,7 @@ Deno.test(
     for (const method of ["bind", "release"]) {
       await assertDenied(web, method, { path });
     }
-    // Nor has the mode that somebody asks for reached what is there now.
+    // The requested mode was not applied to the new file either.
     await assertDenied(web, "bind", { path, mode: "0666" });
     assertEquals(await Deno.readTextFile(`${outside}/x`), "precious");
     assertEquals((await Deno.lstat(`${own}/before/x`)).mode! & 0o777, 0o600);

@@ -15,7 +15,7 @@ function ruleFor(host: string): RuleText {
   return { name: "web", user: 1500, addresses: [`${host}:*`] };
 }
 
-/** Ways in which the file is of no use when the next generation reads it. */
+/** Changes after which the next generation cannot use the file. */
 const SPOILED: [
   what: string,
   spoil: (path: string) => Promise<void>,
@@ -29,7 +29,7 @@ for (
   const [how, options] of [["checked", CHECKED], ["unchecked", {}]] as const
 ) {
   Deno.test(
-    `a re-exec that is ${how} reads the policy again, for connected clients too`,
+    `a re-exec that is ${how} reads the policy again, also for connected clients`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -57,7 +57,7 @@ for (
 
 for (const [what, spoil, says] of SPOILED) {
   Deno.test(
-    `${what} policy stops an upgrade that is checked, and the old generation goes on with its own`,
+    `with ${what} policy a checked upgrade is abandoned and the old policy stays in force`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -82,7 +82,7 @@ for (const [what, spoil, says] of SPOILED) {
   );
 
   Deno.test(
-    `with ${what} policy a generation that was not checked goes on with the last one's`,
+    `with ${what} policy an unchecked re-exec keeps the old policy`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -92,11 +92,11 @@ for (const [what, spoil, says] of SPOILED) {
       await using web = await server.as(WEB);
       const socket = await assertBinds(web, { address: host, port: 0 });
       await spoil(server.policyPath);
-      // The second of them has the text from the first.
+      // The second re-exec gets the text from the first.
       for (const generation of [2, 3]) {
         await server.daemon.reexec();
-        const line = await server.daemon.program.errors.next("policy refused");
-        assertStringIncludes(line, "the last generation's stays");
+        const line = await server.daemon.program.errors.next("policy rejected");
+        assertStringIncludes(line, "the previous one stays in force");
         assertStringIncludes(line, server.policyPath);
         assertStringIncludes(line, says);
         assertEquals(
@@ -110,14 +110,14 @@ for (const [what, spoil, says] of SPOILED) {
         assertEquals([policy?.path, policy?.rules], [server.policyPath, 2]);
       }
       await server.write(OBSERVER);
-      assertStringIncludes(await server.reread(), "policy read");
+      assertStringIncludes(await server.reread(), "policy reloaded");
       await assertDenied(web, "bind", { address: host, port: 0 });
     },
   );
 }
 
 Deno.test(
-  "the policy that a SIGHUP put in force is the one that is kept, not an older one",
+  "a re-exec keeps the policy of the last SIGHUP",
   {
     ignore: cannotBecomeOthers,
   },
@@ -136,7 +136,7 @@ Deno.test(
 );
 
 Deno.test(
-  "SIGHUPs in the midst of a re-exec end nothing, and the policy is in force after it",
+  "the daemon survives SIGHUPs during a re-exec, and the policy is in force after it",
   {
     ignore: cannotBecomeOthers,
   },
@@ -164,13 +164,13 @@ Deno.test(
 );
 
 Deno.test(
-  "all is denied where the last generation's policy is of no use either: a user it names is gone",
+  "every request is denied if the old policy is invalid too because a user was deleted",
   {
     ignore: cannotBecomeOthers || await lacks("unshare"),
   },
   async () => {
     await using server = await PolicyDaemon.start([OBSERVER], {
-      // An /etc/passwd of the daemon's own, where `guest` can come and go.
+      // The daemon has its own /etc/passwd, in which the test changes `guest`.
       under: [
         "unshare",
         "--mount",
@@ -189,7 +189,7 @@ Deno.test(
       addresses: [`${host}:*`],
     };
     await server.write(guest, OBSERVER);
-    assertStringIncludes(await server.reread(), "policy read");
+    assertStringIncludes(await server.reread(), "policy reloaded");
     await using web = await server.as(WEB);
     await assertBinds(web, { address: host, port: 0 });
 
@@ -197,9 +197,9 @@ Deno.test(
     await Deno.writeTextFile(passwd, await Deno.readTextFile("/etc/passwd"));
     await server.daemon.reexec();
     const { errors } = server.daemon.program;
-    const last = await errors.next("all is denied");
-    assertStringIncludes(errors.text, "the last generation's stays");
-    assertStringIncludes(last, 'there is no user \\"multibinder-guest\\"');
+    const last = await errors.next("every request is denied");
+    assertStringIncludes(errors.text, "the previous one stays in force");
+    assertStringIncludes(last, 'user \\"multibinder-guest\\" does not exist');
     await assertDenied(web, "bind", { address: host, port: 0 });
     for (const user of [WEB, { uid: 0, gid: 0 }]) {
       await using asking = await server.as(user);
@@ -209,7 +209,7 @@ Deno.test(
       await assertDenied(asking, "bind", { address: host, port: 0 });
     }
     await server.write(OBSERVER);
-    assertStringIncludes(await server.reread(), "policy read");
+    assertStringIncludes(await server.reread(), "policy reloaded");
     assertEquals((await server.held()).length, 1);
   },
 );

@@ -13,7 +13,7 @@ import {
 } from "../support/policy/policy_daemon.ts";
 
 Deno.test(
-  "after SIGHUP the new policy decides, also for who is connected and about what is held",
+  "after SIGHUP the new policy applies to connected clients and held sockets",
   {
     ignore: cannotBecomeOthers,
   },
@@ -28,10 +28,10 @@ Deno.test(
     await assertDenied(web, "bind", { address: two, port: 0 });
 
     await server.write(rule(two), OBSERVER);
-    // Nothing is read before somebody says so.
+    // The daemon does not read the file before SIGHUP.
     await assertDenied(web, "bind", { address: two, port: 0 });
     const line = await server.reread();
-    assertStringIncludes(line, "INFO policy read");
+    assertStringIncludes(line, "INFO policy reloaded");
     assertStringIncludes(line, `path=${server.policyPath} rules=2`);
 
     for (const method of ["bind", "release"]) {
@@ -46,39 +46,39 @@ Deno.test(
 const GOOD = '{\n"rules": [\n  { "name": "all" }\n]\n}';
 
 const BAD: [what: string, text: string, line: number, reason: string][] = [
-  ["is no JSON", GOOD.replace('"all"', '"all'), 3, "no JSON"],
-  ["is empty", "", 1, "no JSON: value expected"],
-  ["is cut off", GOOD.slice(0, -1), 5, "no JSON"],
-  ["has an unknown key", GOOD.replace("name", "nmae"), 3, 'no "nmae"'],
+  ["is not JSON", GOOD.replace('"all"', '"all'), 3, "invalid JSON"],
+  ["is empty", "", 1, "invalid JSON: expected a value"],
+  ["is truncated", GOOD.slice(0, -1), 5, "invalid JSON"],
+  ["has an unknown key", GOOD.replace("name", "nmae"), 3, 'unknown key "nmae"'],
   [
-    "names a user whom nobody knows",
+    "names an unknown user",
     GOOD.replace('"name": "all"', '\n"user": ["root", "no-such-user"]'),
     4,
-    'there is no user "no-such-user"',
+    'user "no-such-user" does not exist',
   ],
   [
-    "names a group that nobody knows",
+    "names an unknown group",
     GOOD.replace('"name": "all"', '"group": "no-such-group"'),
     3,
-    'there is no group "no-such-group"',
+    'group "no-such-group" does not exist',
   ],
   [
-    "has a bad pattern",
+    "has an invalid pattern",
     GOOD.replace('"name": "all"', '"addresses": ["localhost:80"]'),
     3,
-    "is not numeric",
+    "expected a numeric address",
   ],
   [
-    "has one bad rule behind a good one",
+    "has an invalid rule after a valid one",
     GOOD.replace("}\n]", '},\n\n{ "methods": ["unbind"] }\n]'),
     5,
-    'not "unbind"',
+    'invalid methods "unbind"',
   ],
 ];
 
 for (const [what, text, line, reason] of BAD) {
   Deno.test(
-    `a policy that ${what} is refused with its line, and the old one stays`,
+    `a policy that ${what} is rejected with its line, and the old one stays in force`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -90,7 +90,10 @@ for (const [what, text, line, reason] of BAD) {
       const before = (await server.daemon.status()).policy;
       await Deno.writeTextFile(server.policyPath, text);
       const logged = await server.reread();
-      assertStringIncludes(logged, "ERROR policy refused, the old one stays");
+      assertStringIncludes(
+        logged,
+        "ERROR policy rejected, the previous one stays in force",
+      );
       assertStringIncludes(logged, `${server.policyPath}:${line}: `);
       assertStringIncludes(logged, reason.replaceAll('"', '\\"'));
       await assertBinds(web, { address: host, port: 0 });
@@ -99,7 +102,7 @@ for (const [what, text, line, reason] of BAD) {
       assertEquals((await server.daemon.status()).policy, before);
 
       await server.write(OBSERVER);
-      assertStringIncludes(await server.reread(), "policy read");
+      assertStringIncludes(await server.reread(), "policy reloaded");
       await assertDenied(web, "bind", { address: host, port: 0 });
     },
   );
@@ -115,7 +118,7 @@ for (
   ] as const
 ) {
   Deno.test(
-    `a policy that ${what} is refused by its path, and the old one stays`,
+    `a policy that ${what} is rejected with its path, and the old one stays in force`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -126,7 +129,10 @@ for (
       await using web = await server.as(WEB);
       await spoil(server.policyPath);
       const logged = await server.reread();
-      assertStringIncludes(logged, "ERROR policy refused, the old one stays");
+      assertStringIncludes(
+        logged,
+        "ERROR policy rejected, the previous one stays in force",
+      );
       assertStringIncludes(logged, server.policyPath);
       await assertBinds(web, { address: host, port: 0 });
       await assertDenied(web, "bind", { address: loopbackHost(), port: 0 });
@@ -134,7 +140,7 @@ for (
   );
 }
 
-Deno.test("of many SIGHUPs at once the last policy is the one in force", {
+Deno.test("after many SIGHUPs the last policy is in force", {
   ignore: cannotBecomeOthers,
 }, async () => {
   const host = loopbackHost();
@@ -161,7 +167,7 @@ Deno.test("of many SIGHUPs at once the last policy is the one in force", {
 });
 
 Deno.test(
-  "clients that ask all the while are decided by the old policy or the new one, never by none",
+  "during SIGHUPs each request is decided by the old or by the new policy",
   {
     ignore: cannotBecomeOthers,
   },
@@ -207,31 +213,35 @@ Deno.test(
 Deno.test("SIGHUP without a policy changes nothing", async () => {
   await using daemon = await Daemon.start();
   daemon.program.signal("SIGHUP");
-  await daemon.program.errors.next("SIGHUP: there is no policy to read again");
+  await daemon.program.errors.next("SIGHUP ignored: the daemon has no policy");
   const { generation, policy } = await daemon.status();
   assertEquals([generation, policy], [1, undefined]);
 });
 
-Deno.test("status shows the policy in force, its rules, and when it was read", {
-  ignore: cannotBecomeOthers,
-}, async () => {
-  const began = Date.now();
-  await using server = await PolicyDaemon.start([{ methods: ["status"] }]);
-  await using web = await server.as(WEB);
-  const shown = async () => {
-    const { answer } = await web.ask("status");
-    return (answer.result as Status).policy!;
-  };
-  const first = await shown();
-  assertEquals([first.path, first.rules], [server.policyPath, 1]);
-  assert(Date.parse(first.loaded_at) >= began, first.loaded_at);
-  await server.write({ methods: ["status"] }, OBSERVER, OBSERVER);
-  assertEquals(await shown(), first);
-  await server.reread();
-  const second = await shown();
-  assertEquals([second.path, second.rules], [server.policyPath, 3]);
-  assert(second.loaded_at >= first.loaded_at);
-  await server.write({ user: 0 });
-  await server.reread();
-  await assertDenied(web, "status");
-});
+Deno.test(
+  "status shows the policy in force, its number of rules and when it was read",
+  {
+    ignore: cannotBecomeOthers,
+  },
+  async () => {
+    const began = Date.now();
+    await using server = await PolicyDaemon.start([{ methods: ["status"] }]);
+    await using web = await server.as(WEB);
+    const shown = async () => {
+      const { answer } = await web.ask("status");
+      return (answer.result as Status).policy!;
+    };
+    const first = await shown();
+    assertEquals([first.path, first.rules], [server.policyPath, 1]);
+    assert(Date.parse(first.loaded_at) >= began, first.loaded_at);
+    await server.write({ methods: ["status"] }, OBSERVER, OBSERVER);
+    assertEquals(await shown(), first);
+    await server.reread();
+    const second = await shown();
+    assertEquals([second.path, second.rules], [server.policyPath, 3]);
+    assert(second.loaded_at >= first.loaded_at);
+    await server.write({ user: 0 });
+    await server.reread();
+    await assertDenied(web, "status");
+  },
+);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Requester } from "../../server/policy/policy.ts";
+import type { ClientCredentials } from "../../server/policy/policy.ts";
 import {
   canonical,
   mayBind,
@@ -10,7 +10,7 @@ import {
 } from "../support/policy/asking.ts";
 
 function decisionFor(
-  who: Partial<Requester>,
+  who: Partial<ClientCredentials>,
   ...rules: RuleText[]
 ): [allowed: boolean, rule: string] {
   const { allowed, rule } = policyOf(...rules).decide(
@@ -28,7 +28,7 @@ Deno.test("the first rule that matches decides", () => {
   assertEquals(decisionFor({ uid: 8 }, deny, allow), [true, "rule 2 (web)"]);
 });
 
-Deno.test("what no rule matches is denied", () => {
+Deno.test("a request that no rule matches is denied", () => {
   assertEquals(decisionFor({}, { user: 7 }), [false, "no rule"]);
   assertEquals(decisionFor({ uid: 0 }), [false, "no rule"]);
 });
@@ -36,7 +36,7 @@ Deno.test("what no rule matches is denied", () => {
 const WHO: [
   what: string,
   rule: RuleText,
-  who: Partial<Requester>,
+  who: Partial<ClientCredentials>,
   matches: boolean,
 ][] = [
   ["a rule without user and group is for everybody", {}, {}, true],
@@ -66,7 +66,7 @@ const WHO: [
   ["user alone is not enough", { user: 1, group: 2 }, { uid: 1 }, false],
   ["group alone is not enough", { user: 1, group: 2 }, { gid: 2 }, false],
   [
-    "the largest number is a user's",
+    "the largest id is that of a user",
     { user: "0-4294967294" },
     { uid: 4294967294 },
     true,
@@ -88,13 +88,13 @@ function methodsOf(rule: RuleText): string[] {
 const METHODS: [what: string, rule: RuleText, methods: string[]][] = [
   ["a rule is for every method", {}, ["bind", "list", "release", "status"]],
   [
-    "a rule with addresses is for bind and release",
+    "a rule with addresses applies to bind and release",
     { addresses: ["*:80"] },
     ["bind", "release"],
   ],
   ["methods are those named", { methods: ["list"] }, ["list"]],
   [
-    "addresses matter to bind and release only",
+    "addresses apply only to bind and release",
     { methods: ["list", "release"], addresses: ["*:81"] },
     ["list"],
   ],
@@ -131,7 +131,7 @@ const OPTIONS: [
   ]),
   ["a named option is allowed", { ...WEB, options: ["mark"] }, ["mark"], true],
   [
-    "an option that is not named is not",
+    "an option that is not listed is not allowed",
     { ...WEB, options: ["mark"] },
     ["mark", "backlog"],
     false,
@@ -141,12 +141,12 @@ const OPTIONS: [
 ];
 
 for (const [what, rule, options, allowed] of OPTIONS) {
-  Deno.test(`${what}, where options are ${rule.options ?? "left out"}`, () => {
+  Deno.test(`${what}, with options ${rule.options ?? "missing"}`, () => {
     assertEquals(mayBind(policyOf(rule), "127.0.0.1:80", options), allowed);
   });
 }
 
-Deno.test("a rule that lacks an option leaves the decision to the next", () => {
+Deno.test("a rule that does not list an option does not match, and the next rule decides", () => {
   const policy = policyOf(WEB, { name: "marked", options: ["mark"] });
   const ask = (options: string[]) =>
     policy.decide(SOMEBODY, {
@@ -159,14 +159,14 @@ Deno.test("a rule that lacks an option leaves the decision to the next", () => {
   assertEquals(ask(["owner"]), "no rule");
 });
 
-Deno.test("a rule that denies does so whatever the options", () => {
+Deno.test("a deny rule ignores options", () => {
   const deny = { addresses: ["*:80"], options: ["mark"], decision: "deny" };
   const policy = policyOf(deny, { options: "*" });
   assertEquals(mayBind(policy, "127.0.0.1:80", ["device"]), false);
   assertEquals(mayBind(policy, "127.0.0.1:81", ["device"]), true);
 });
 
-Deno.test("an interface of the address is the option device", () => {
+Deno.test("the network interface of an address is the option device", () => {
   assertEquals(mayBind(policyOf(WEB), ON_LOOPBACK), false);
   assertEquals(
     mayBind(policyOf({ ...WEB, options: ["device"] }), ON_LOOPBACK),
@@ -174,7 +174,7 @@ Deno.test("an interface of the address is the option device", () => {
   );
 });
 
-Deno.test("options do not matter to release", () => {
+Deno.test("release ignores options", () => {
   const { allowed } = policyOf(WEB).decide(SOMEBODY, {
     method: "release",
     address: ON_LOOPBACK,
@@ -182,7 +182,7 @@ Deno.test("options do not matter to release", () => {
   assertEquals(allowed, true);
 });
 
-Deno.test("without an address no rule with addresses allows, and one denies", () => {
+Deno.test("without an address an allow rule with addresses does not match, but a deny rule does", () => {
   const ask = (rule: RuleText) =>
     policyOf(rule, {}).decide(SOMEBODY, { method: "bind" }).rule;
   assertEquals(ask(WEB), "rule 2");

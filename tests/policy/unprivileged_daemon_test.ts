@@ -13,7 +13,7 @@ import { policyText } from "../support/policy/policy_daemon.ts";
 
 const ignore = await lacks(...unprivileged.slice(0, 1));
 
-/** A place where such a daemon can make its control socket. */
+/** A directory in which an unprivileged daemon can create its control socket. */
 async function placeWithPolicy(text: string): Promise<OpenScratch> {
   const open = await OpenScratch.make();
   await Deno.mkdir(open.join("run"));
@@ -23,13 +23,13 @@ async function placeWithPolicy(text: string): Promise<OpenScratch> {
 }
 
 Deno.test(
-  "a daemon without privileges that may open libc alone follows its policy, rereads it and keeps it",
+  "an unprivileged daemon with FFI permission for libc only applies, rereads and keeps its policy",
   {
     ignore,
   },
   async () => {
     const [one, two] = [loopbackHost(), loopbackHost()];
-    // A name and a group: both are looked up by libc.
+    // libc looks up the user and the group.
     const look = { user: ["root", Deno.uid()!], methods: ["list", "status"] };
     const own = (host: string) => {
       return { name: "own", group: Deno.gid()!, addresses: [`${host}:*`] };
@@ -51,13 +51,13 @@ Deno.test(
 
     await Deno.writeTextFile(policy, policyText(look, own(two)));
     daemon.program.signal("SIGHUP");
-    await daemon.program.errors.next("policy read");
+    await daemon.program.errors.next("policy reloaded");
     (await session.bind(two, 0)).close();
     await assertDeniedAt(one);
 
     await Deno.remove(policy);
     await daemon.reexec();
-    await daemon.program.errors.next("the last generation's stays");
+    await daemon.program.errors.next("the previous one stays in force");
     (await session.bind(two, 0)).close();
     await assertDeniedAt(one);
     const { generation, binds } = await session.status();
@@ -65,7 +65,7 @@ Deno.test(
   },
 );
 
-Deno.test("a policy that the daemon may not read is an error that names it", {
+Deno.test("a policy file without read permission is an error that names it", {
   ignore: ignore || Deno.uid() !== 0,
 }, async () => {
   await using open = await placeWithPolicy(policyText());

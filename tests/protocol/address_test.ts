@@ -32,7 +32,7 @@ const READ: [text: string, address: Address, formatted?: string][] = [
 ];
 
 for (const [text, address, formatted = text] of READ) {
-  Deno.test(`${text} is read and written as ${formatted}`, () => {
+  Deno.test(`${text} is parsed, and formatted as ${formatted}`, () => {
     assertEquals(parseAddress(text), address);
     assertEquals(formatAddress(address), formatted);
   });
@@ -60,7 +60,7 @@ for (
     "unix:",
   ]
 ) {
-  Deno.test(`${JSON.stringify(text)} is no address`, () => {
+  Deno.test(`${JSON.stringify(text)} is not an address`, () => {
     assertThrows(() => parseAddress(text), AddressError);
   });
 }

@@ -11,10 +11,10 @@ import { assertOpen, openIn } from "../support/open_descriptors.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 import { Scratch } from "../support/tree.ts";
 
-/** What nobody can bind: the machine lacks the address. */
+/** A bind that fails: the machine does not have the address. */
 const IMPOSSIBLE = { address: "192.0.2.1", port: 0 };
 
-/** Sends a batch; the answers, and where the descriptors that came are bound. */
+/** Sends a batch; returns the answers and the addresses of the descriptors. */
 async function askBatch(
   connection: RawConnection,
   ...requests: [method: string, params?: unknown][]
@@ -45,7 +45,7 @@ function assertUndone(answer: Answer | undefined): void {
   assertEquals(answer !== undefined && "result" in answer, false);
 }
 
-Deno.test("where one bind of a batch fails, all are errors and no socket comes", async () => {
+Deno.test("when one bind of a batch fails, every bind is an error and no socket is sent", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   const before = await openIn(daemon.pid);
@@ -84,19 +84,19 @@ for (
       ErrorCode.INVALID_PARAMS,
     ],
     [
-      "has a name without an address",
+      "has a name that does not resolve",
       ["bind", { address: "x".repeat(64), port: 0 }],
       ErrorCode.COULD_NOT_BIND,
     ],
     [
-      "has an owner that nobody is",
+      "has an unknown owner",
       ["bind", { path: "@multibinder-x", owner: "no-such-account" }],
       ErrorCode.INVALID_PARAMS,
     ],
   ] as [string, [string, unknown?], number][]
 ) {
   for (const position of ["first", "last"]) {
-    Deno.test(`a bind that ${what} undoes the others, as the ${position} one`, async () => {
+    Deno.test(`a batch is undone when its ${position} bind ${what}`, async () => {
       await using daemon = await Daemon.start();
       using connection = RawConnection.open(daemon.sock);
       const good: [string, unknown][] = ["127.0.0.1", "127.0.0.2"].map((
@@ -115,7 +115,7 @@ for (
   }
 }
 
-Deno.test("what was held before a batch that fails is held after it, and not counted as handed out", async () => {
+Deno.test("a batch that fails keeps the sockets from before it, and does not count them as handed out", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
@@ -137,7 +137,7 @@ Deno.test("what was held before a batch that fails is held after it, and not cou
   assertEquals(names, ["held.sock"]);
 });
 
-Deno.test("one address twice in a batch that fails leaves nothing, in one that succeeds one socket", async () => {
+Deno.test("one address twice in a batch is one socket, and no socket when the batch fails", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   const before = await openIn(daemon.pid);
@@ -158,7 +158,7 @@ Deno.test("one address twice in a batch that fails leaves nothing, in one that s
   await assertOpen(daemon.pid, before);
 });
 
-Deno.test("a batch that failed can be asked for again", async () => {
+Deno.test("a batch that failed can be repeated", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
@@ -186,7 +186,7 @@ Deno.test("a batch that failed can be asked for again", async () => {
   ]);
 });
 
-Deno.test("a batch of every method sees what comes before it in the batch", async () => {
+Deno.test("a request of a batch sees the effects of the requests before it", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const one = { address: "127.0.0.1", port: 0 };
@@ -209,7 +209,7 @@ Deno.test("a batch of every method sees what comes before it in the batch", asyn
   assertEquals(addresses(answers[5]), ["udp://127.0.0.1:0"]);
 });
 
-Deno.test("a release in a batch that fails stays done, and leaves nothing half done", async () => {
+Deno.test("a release in a batch that fails stays in effect", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   const before = await openIn(daemon.pid);
@@ -235,7 +235,7 @@ Deno.test("a release in a batch that fails stays done, and leaves nothing half d
   await assertOpen(daemon.pid, before);
 });
 
-Deno.test("requests of a batch that fails are counted as errors, those of one that succeeds are not", async () => {
+Deno.test("the requests of a batch count as errors only when the batch fails", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const good: [string, unknown] = ["bind", { address: "127.0.0.1", port: 0 }];
@@ -247,7 +247,7 @@ Deno.test("requests of a batch that fails are counted as errors, those of one th
   assertEquals(requests.list, { requests: 1, errors: 0 });
 });
 
-Deno.test("253 binds of which the last fails leave nothing", async () => {
+Deno.test("253 binds leave no socket when the last one fails", async () => {
   await using daemon = await Daemon.start();
   const before = await openIn(daemon.pid);
   {

@@ -4,7 +4,7 @@ import { type Answer, ErrorCode } from "../../protocol.ts";
 import { Daemon } from "../support/daemon.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 
-/** The kernel passes no more descriptors in one message. */
+/** The kernel's limit of descriptors in one message (SCM_MAX_FD). */
 const MOST = 253;
 
 function bindRequest(id: unknown, address: string): string {
@@ -33,7 +33,7 @@ function hosts(descriptors: readonly number[]): unknown[] {
   });
 }
 
-Deno.test("a batch is answered by one line with the answers and descriptors in order", async () => {
+Deno.test("the answer to a batch is one line, with answers and descriptors in order", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const { answers, descriptors } = await askBatch(connection, [
@@ -52,7 +52,7 @@ Deno.test("a batch is answered by one line with the answers and descriptors in o
   );
 });
 
-Deno.test("what is no bind and fails leaves the binds of its batch alone", async () => {
+Deno.test("a failed request other than bind does not affect the binds of its batch", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const { answers, descriptors } = await askBatch(connection, [
@@ -77,7 +77,7 @@ Deno.test("what is no bind and fails leaves the binds of its batch alone", async
   assertEquals(hosts(descriptors), ["127.0.0.2", "127.0.0.3"]);
 });
 
-Deno.test("a batch of nothing but errors is still a batch", async () => {
+Deno.test("a batch of errors is answered as a batch", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const { answers, descriptors } = await askBatch(connection, ["1", "2"]);
@@ -100,7 +100,7 @@ Deno.test("a batch may ask for 253 sockets", async () => {
   assertEquals(descriptors.length, MOST);
 });
 
-Deno.test("an answer longer than the kernel takes at once comes whole, its descriptors once", async () => {
+Deno.test("an answer longer than the socket buffer arrives whole, with its descriptors once", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const text = "x".repeat(500);
@@ -120,7 +120,7 @@ Deno.test("an answer longer than the kernel takes at once comes whole, its descr
   }
 });
 
-Deno.test("an empty batch and one of more than 253 are invalid as a whole", async (t) => {
+Deno.test("an empty batch and a batch of more than 253 requests are invalid as a whole", async (t) => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (const length of [0, MOST + 1]) {
@@ -136,7 +136,7 @@ Deno.test("an empty batch and one of more than 253 are invalid as a whole", asyn
   assertEquals((await daemon.status()).binds, 0);
 });
 
-Deno.test("requests behind a batch are answered behind it", async () => {
+Deno.test("requests after a batch are answered after it", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   await connection.send(

@@ -24,7 +24,7 @@ Deno.test("status counts requests and errors by method", async () => {
     bind: none,
     list: none,
     release: none,
-    // The one that asks is counted when it is answered.
+    // This status request is counted after its answer.
     status: none,
     other: none,
   });
@@ -60,7 +60,7 @@ Deno.test("status counts requests and errors by method", async () => {
   });
 });
 
-Deno.test("what begins with no bracket is counted as an error", async () => {
+Deno.test("a request that does not begin with a bracket is counted as an error", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   await connection.send("GET / HTTP/1.1\r\n");
@@ -69,7 +69,7 @@ Deno.test("what begins with no bracket is counted as an error", async () => {
   assertEquals(requests.other, { requests: 1, errors: 1 });
 });
 
-Deno.test("nobody was turned away from a daemon that had no reason to", async () => {
+Deno.test("a new daemon has refused no client and no request", async () => {
   await using daemon = await Daemon.start();
   const { refused, limits, policy } = await daemon.status();
   assertEquals(refused, {
@@ -84,7 +84,7 @@ Deno.test("nobody was turned away from a daemon that had no reason to", async ()
   assertEquals(policy, undefined);
 });
 
-Deno.test("a client that does not read is counted as such", async () => {
+Deno.test("a client that does not read its answers is counted", async () => {
   await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
   using connection = RawConnection.open(daemon.sock);
   const request = requestText(1, "status").repeat(100);
@@ -92,7 +92,7 @@ Deno.test("a client that does not read is counted as such", async () => {
   assertEquals((await daemon.status()).refused.unread, 1);
 });
 
-Deno.test("counters begin anew with each generation", async () => {
+Deno.test("counters start at 0 in each generation", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   await connection.send(requestText(1, "nothing"));
@@ -102,7 +102,7 @@ Deno.test("counters begin anew with each generation", async () => {
   assertEquals(requests.other, { requests: 0, errors: 0 });
 });
 
-Deno.test("what a server's status() said does not change afterwards", async () => {
+Deno.test("the result of a server's status() does not change later", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("control.sock");
   await using server = serve({ path, logLevel: "error", maxBinds: 1 });
@@ -117,7 +117,7 @@ Deno.test("what a server's status() said does not change afterwards", async () =
   assertEquals(server.status().requests.bind?.requests, 1);
 });
 
-Deno.test("status says what memory the process has, as the kernel does", async () => {
+Deno.test("status reports the memory of the process as the kernel does", async () => {
   await using daemon = await Daemon.start();
   const { memory } = await daemon.status();
   const resident = await residentMemory(daemon.pid) * 1024;
@@ -125,7 +125,7 @@ Deno.test("status says what memory the process has, as the kernel does", async (
   assert(memory.heap > 0 && memory.heap < memory.resident);
 });
 
-Deno.test("uptime is the time since the first generation began", async () => {
+Deno.test("uptime is the time since the start of the first generation", async () => {
   const before = performance.now();
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });

@@ -22,7 +22,7 @@ function requestOfLength(id: number, length: number): string {
   return text.slice(0, -1) + " ".repeat(length - text.length) + "}";
 }
 
-Deno.test("what is no JSON is answered with -32700, and the connection goes on", async (t) => {
+Deno.test("a request that is not JSON is answered with -32700, and the connection stays open", async (t) => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (
@@ -47,7 +47,7 @@ Deno.test("what is no JSON is answered with -32700, and the connection goes on",
   }
 });
 
-Deno.test("text that is not UTF-8 is answered with -32700, and the connection goes on", async (t) => {
+Deno.test("a request that is not UTF-8 is answered with -32700, and the connection stays open", async (t) => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (
@@ -70,7 +70,7 @@ Deno.test("text that is not UTF-8 is answered with -32700, and the connection go
   }
 });
 
-Deno.test("what begins with no bracket is answered with -32700 and closed", async (t) => {
+Deno.test("a request that does not begin with a bracket is answered with -32700, and the connection is closed", async (t) => {
   await using daemon = await Daemon.start();
   for (const garbage of ["GET / HTTP/1.1\r\n\r\n", "null", `"a"`, "}", "\0"]) {
     await t.step(JSON.stringify(garbage), async () => {
@@ -84,7 +84,7 @@ Deno.test("what begins with no bracket is answered with -32700 and closed", asyn
   }
 });
 
-Deno.test("JSON that is no request is answered with -32600, and the connection goes on", async (t) => {
+Deno.test("JSON that is not a request is answered with -32600, and the connection stays open", async (t) => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (
@@ -111,7 +111,7 @@ Deno.test("JSON that is no request is answered with -32600, and the connection g
   }
 });
 
-Deno.test("a request of 64 KiB is served, whatever white space precedes it", async () => {
+Deno.test("a request of 64 KiB is served, without counting the white space before it", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (let id = 0; id < 3; id++) {
@@ -122,7 +122,7 @@ Deno.test("a request of 64 KiB is served, whatever white space precedes it", asy
   assert(answers.every(({ result }) => result !== undefined));
 });
 
-Deno.test("a request over 64 KiB is answered with -32600 and closed", async (t) => {
+Deno.test("a request over 64 KiB is answered with -32600, and the connection is closed", async (t) => {
   await using daemon = await Daemon.start();
   for (
     const [name, text] of [
@@ -142,7 +142,7 @@ Deno.test("a request over 64 KiB is answered with -32600 and closed", async (t) 
   }
 });
 
-Deno.test("a method that there is not is answered with -32601 and named", async (t) => {
+Deno.test("an unknown method is answered with -32601, and the error names it", async (t) => {
   await using daemon = await Daemon.start();
   for (
     const method of ["unbind", "", "Bind", "toString", "__proto__", "rpc.x"]
@@ -158,14 +158,14 @@ Deno.test("a method that there is not is answered with -32601 and named", async 
 const HOST = { address: "127.0.0.1", port: 0 };
 
 const WRONG_PARAMS: [params: unknown, named: string][] = [
-  [undefined, "bind takes"],
-  [null, "bind takes"],
-  [HOST, "bind takes"],
-  [[], "bind takes"],
-  [[HOST, HOST], "bind takes"],
-  [["127.0.0.1:0"], "bind takes"],
-  [[[HOST]], "bind takes"],
-  [[null], "bind takes"],
+  [undefined, "bind takes [{"],
+  [null, "bind takes [{"],
+  [HOST, "bind takes [{"],
+  [[], "bind takes [{"],
+  [[HOST, HOST], "bind takes [{"],
+  [["127.0.0.1:0"], "bind takes [{"],
+  [[[HOST]], "bind takes [{"],
+  [[null], "bind takes [{"],
   [[{}], "address"],
   [[{ port: 80 }], "address"],
   [[{ ...HOST, address: 1 }], "address"],
@@ -195,7 +195,7 @@ const WRONG_PARAMS: [params: unknown, named: string][] = [
   [[JSON.parse(`{"address":"127.0.0.1","port":0,"__proto__":1}`)], "__proto__"],
 ];
 
-Deno.test("params that bind has no use for are answered with -32602 and named", async (t) => {
+Deno.test("invalid params of bind are answered with -32602, and the error names them", async (t) => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (const [params, named] of WRONG_PARAMS) {
@@ -221,10 +221,10 @@ Deno.test("params of status are answered with -32602", async () => {
   }
 });
 
-Deno.test("a name without an address is answered with 10000, and the connection goes on", async () => {
+Deno.test("a name that does not resolve is answered with 10000, and the connection stays open", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
-  // Longer than a label may be: nobody is asked about it.
+  // Longer than a label may be, so the resolver asks no server.
   const name = "x".repeat(64);
   const params = [{ address: name, port: 80 }];
   await connection.send(requestText(1, "bind", params));

@@ -36,7 +36,7 @@ for (
     [" \t\r\n", "white space"],
   ] as const
 ) {
-  Deno.test(`messages with ${name} between them are cut apart wherever the stream breaks`, () => {
+  Deno.test(`messages with ${name} between them are separated at every split of the stream`, () => {
     const stream = encoder.encode(MESSAGES.join(between) + between);
     assertEquals(framed(stream), MESSAGES);
     for (let cut = 1; cut < stream.length; cut++) {
@@ -46,13 +46,13 @@ for (
   });
 }
 
-Deno.test("messages that come byte by byte are put together", () => {
+Deno.test("messages that arrive byte by byte are joined", () => {
   const stream = encoder.encode(MESSAGES.join(""));
   const bytes = Array.from(stream, (byte) => Uint8Array.of(byte));
   assertEquals(framed(...bytes), MESSAGES);
 });
 
-Deno.test("what no message was cut from yet is pending", () => {
+Deno.test("the bytes of an incomplete message are pending", () => {
   const framing = new Framing(1024);
   framing.append(encoder.encode(`{"a":1} {"b":`));
   assertEquals(decoder.decode(framing.next()), `{"a":1}`);
@@ -60,7 +60,7 @@ Deno.test("what no message was cut from yet is pending", () => {
   assertEquals(decoder.decode(framing.pending), `{"b":`);
 });
 
-Deno.test("a message as long as the limit passes, a longer one does not", () => {
+Deno.test("a message as long as the limit is accepted, a longer one is refused", () => {
   const framing = new Framing(10);
   framing.append(encoder.encode(`["456789"]`));
   assertEquals(framing.next()?.length, 10);
@@ -69,7 +69,7 @@ Deno.test("a message as long as the limit passes, a longer one does not", () => 
   assertEquals(error.code, ErrorCode.INVALID_REQUEST);
 });
 
-Deno.test("a message that is too long is refused before its end has come", () => {
+Deno.test("a message that is too long is refused before it is complete", () => {
   const framing = new Framing(10);
   framing.append(encoder.encode(`["4567890`));
   assertEquals(framing.next(), undefined);
@@ -78,13 +78,13 @@ Deno.test("a message that is too long is refused before its end has come", () =>
   assertEquals(error.code, ErrorCode.INVALID_REQUEST);
 });
 
-Deno.test("white space before a message is no part of its length", () => {
+Deno.test("white space before a message does not count to its length", () => {
   const framing = new Framing(10);
   framing.append(encoder.encode(" ".repeat(100) + "[1]"));
   assertEquals(decoder.decode(framing.next()), "[1]");
 });
 
-Deno.test("what begins with no bracket is no message", () => {
+Deno.test("bytes that do not begin with a bracket are refused", () => {
   for (const garbage of ["x", "1", `"`, "}", "]", "\0", "\xff", "null", ","]) {
     const framing = new Framing(1024);
     framing.append(encoder.encode(` {} ${garbage}`));
@@ -94,7 +94,7 @@ Deno.test("what begins with no bracket is no message", () => {
   }
 });
 
-Deno.test("messages do not change with the bytes that were appended", () => {
+Deno.test("a message is a copy of the appended bytes", () => {
   const framing = new Framing(1024);
   const room = encoder.encode(`{"a":1}{"b":`);
   framing.append(room);
@@ -106,7 +106,7 @@ Deno.test("messages do not change with the bytes that were appended", () => {
   assertEquals(framing.pending.length, 0);
 });
 
-Deno.test("nothing is left of what was discarded", () => {
+Deno.test("discard() drops the pending bytes", () => {
   const framing = new Framing(1024);
   framing.append(encoder.encode(`{"a":["`));
   assertEquals(framing.next(), undefined);

@@ -4,18 +4,18 @@ import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
 
 const BIND = [{ address: "127.0.0.1", port: 0 }];
 
-Deno.test("a request needs nothing behind it to be answered", async () => {
+Deno.test("a request needs no terminator", async () => {
   await using daemon = await Daemon.start();
   const answer = await ask(daemon.sock, requestText(1, "bind", BIND));
   assertEquals(answer, { jsonrpc: "2.0", id: 1, result: true });
 });
 
-Deno.test("a request that comes byte by byte is answered as one", async () => {
+Deno.test("a request that arrives byte by byte is answered once", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (const character of requestText("é}", "bind", BIND)) {
     await connection.send(character);
-    // Lets the daemon wake, so that the bytes do arrive apart.
+    // The daemon wakes up, so that each byte arrives alone.
     await daemon.status();
   }
   const answer = await connection.answer();
@@ -29,7 +29,7 @@ for (
     [" \r\n\t\n ", "white space"],
   ] as const
 ) {
-  Deno.test(`requests with ${name} between them are answered in their order`, async () => {
+  Deno.test(`requests with ${name} between them are answered in order`, async () => {
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
     const ids = Array.from({ length: 100 }, (_, index) => index);
@@ -40,7 +40,7 @@ for (
   });
 }
 
-Deno.test("every bind among several at once gets its own socket", async () => {
+Deno.test("each of several binds at once gets its own socket", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   await connection.send([
@@ -65,7 +65,7 @@ Deno.test("a request without id is answered with id null", async () => {
   assertEquals(refused.id, null);
 });
 
-Deno.test("an id comes back as it was sent", async (t) => {
+Deno.test("an answer has the id of its request", async (t) => {
   await using daemon = await Daemon.start();
   for (
     const id of [
@@ -109,7 +109,7 @@ Deno.test("an answer is one line with jsonrpc and id", async () => {
   }
 });
 
-Deno.test("a client that shuts its writing side is still answered, then let go", async () => {
+Deno.test("a client that shuts down its writing side is answered, then disconnected", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   await connection.send(
@@ -120,7 +120,7 @@ Deno.test("a client that shuts its writing side is still answered, then let go",
   assertEquals(answers.map(({ id }) => id), [1, 2]);
 });
 
-Deno.test("a request that ends in the middle is not answered but closed", async () => {
+Deno.test("an incomplete request is not answered, and its connection is closed", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   await connection.send(requestText(1, "status") + `{"jsonrpc":"2.0",`);
@@ -129,7 +129,7 @@ Deno.test("a request that ends in the middle is not answered but closed", async 
   assertEquals(answers.map(({ id }) => id), [1]);
 });
 
-Deno.test("requests behind one that has to resolve a name keep their order", async () => {
+Deno.test("requests after one that resolves a name are answered in order", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const byName = [{ address: "localhost", port: 0 }];

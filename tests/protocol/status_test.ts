@@ -8,7 +8,7 @@ import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const ISO_8601 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-Deno.test("status says which daemon it is", async () => {
+Deno.test("status describes the daemon", async () => {
   const before = new Date().toISOString();
   await using daemon = await Daemon.start();
   const after = new Date().toISOString();
@@ -24,7 +24,7 @@ Deno.test("status says which daemon it is", async () => {
   }
 });
 
-Deno.test("status counts binds and clients, the asking one included", async () => {
+Deno.test("status counts binds and clients, including its own client", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   const alone = await session.status();
@@ -45,7 +45,7 @@ Deno.test("status counts open descriptors as the kernel does", async () => {
   using _web = await session.bind("127.0.0.1", 0);
   await settled(daemon.pid);
   let descriptors = (await session.status()).descriptors;
-  // Deno opens its caches for a moment.
+  // Deno opens its caches for a moment, so one reading is not enough.
   await eventually("the same count twice", async () => {
     ({ descriptors } = await session.status());
     return descriptors.open === (await descriptorsOf(daemon.pid)).size;

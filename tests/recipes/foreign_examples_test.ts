@@ -4,16 +4,17 @@ import { load } from "../../examples/demo/load.ts";
 import { clientCommand, portOf } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { settledWithChildren } from "../support/process_state.ts";
 import { Program } from "../support/program.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 
-/** A program that the examples show how to start. */
+/** An example that starts a program. */
 interface Example {
-  /** What has to be installed. */
+  /** The program, which has to be installed. */
   program: string;
-  /** The file whose first lines say how, from the root of the tree. */
+  /** The file with the command in its first lines. */
   file: string;
-  /** Whether that file has the port in it. */
+  /** Whether the file contains the port. */
   hasPort?: boolean;
 }
 
@@ -33,7 +34,7 @@ async function commandIn(file: string): Promise<string> {
   return command.replace(/\\\n[ #*]*/g, "");
 }
 
-/** A program whose own children end with it. */
+/** A program that ends its children on SIGTERM. */
 class Started implements AsyncDisposable {
   constructor(readonly program: Program) {}
 
@@ -44,13 +45,13 @@ class Started implements AsyncDisposable {
   }
 }
 
-/** Where nginx keeps files: by default where only root may write. */
+/** Paths for nginx: only root may write to the default ones. */
 function temporaryPaths(scratch: Scratch): string {
   return ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((each) => `${each}_temp_path ${scratch.join(each)};`).join(" ");
 }
 
-/** An example as its first lines say, but with port 0, as `run` or `exec`. */
+/** Starts the command of an example with port 0, with `run` or `exec`. */
 async function start(
   { file, hasPort }: Example,
   daemon: Daemon,
@@ -105,7 +106,7 @@ for (const example of EXAMPLES) {
       const run = started.program;
       await run.errors.next("generation 1: ready");
       const port = await portOf(daemon);
-      // Who answers has its handlers of signals in place.
+      // A program that answers has its signal handlers in place.
       const names = new Set([await ask(port)]);
       const end = new AbortController();
       const address = { hostname: "127.0.0.1", port };
@@ -123,13 +124,16 @@ for (const example of EXAMPLES) {
       assertEquals(losses, []);
       assert(latencies.length > 0);
       assertEquals(names.size, 4, [...names].join());
+      const [, pid] = /generation 4: started .* as process (\d+)/
+        .exec(run.errors.text) ?? [];
+      await settledWithChildren(Number(pid));
       run.signal("SIGTERM");
       assertEquals((await run.end()).code, 0);
     },
   });
 
   Deno.test({
-    name: `${file}: the same with exec`,
+    name: `${file}: the program also serves under exec`,
     ignore,
     fn: async () => {
       await using daemon = await Daemon.start();

@@ -49,7 +49,7 @@ class Shell implements AsyncDisposable {
     this.errors = new Lines(this.#child.stderr);
   }
 
-  /** Types something. */
+  /** Writes to the input of the shell. */
   async type(text: string): Promise<void> {
     await this.#writer.write(new TextEncoder().encode(`${text}\n`));
   }
@@ -67,7 +67,7 @@ class Shell implements AsyncDisposable {
       await this.type("kill $(jobs -p)");
       await this.end();
     } catch {
-      // The test has ended it.
+      // It has already ended.
     }
   }
 }
@@ -102,7 +102,7 @@ Deno.test({
     await type(load);
     await shell.output.next("first: ");
     await type(reload);
-    // Without connections to drain, the old HAProxy may have ended before.
+    // Without connections to drain, the old HAProxy may already have ended.
     await shell.errors.next("is ready");
     const seen = await shell.output.next("second: ");
     assert(seen.includes("first: "), seen);
@@ -116,7 +116,7 @@ Deno.test({
   },
 });
 
-/** Replaces what depends on the run and on the version of HAProxy. */
+/** Replaces numbers that depend on the run and on the version of HAProxy. */
 function withoutNumbers(errors: string): string {
   return errors.replaceAll(/\((\d+)\) :/g, "(4711) :")
     .replace(/(haproxy version is) \S+/, "$1 2.6.12")
@@ -129,7 +129,7 @@ const reports = blocks(errorSection, "text");
 for (const [index, text] of blocks(errorSection, "erb").entries()) {
   const report = reports[index]!;
   Deno.test({
-    name: `docs/haproxy.md has the error as it is printed: ${
+    name: `docs/haproxy.md quotes the error as it is printed: ${
       report.split("\n")[0]
     }`,
     ignore,

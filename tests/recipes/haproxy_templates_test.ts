@@ -7,7 +7,7 @@ import { Scratch, treePath } from "../support/tree.ts";
 
 const ignore = await lacks("haproxy");
 
-/** A copy of an example's template at an address and port that nobody else uses. */
+/** A copy of an example's template with an unused address and port. */
 async function copyOf(
   name: string,
   scratch: Scratch,
@@ -34,7 +34,7 @@ async function get(url: string): Promise<string> {
 }
 
 Deno.test({
-  name: "examples/haproxy/web.cfg.erb works at once",
+  name: "examples/haproxy/web.cfg.erb works unchanged",
   ignore,
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -54,8 +54,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "examples/haproxy/sites.cfg.erb: each port leads to the servers of the environment",
+  name: "examples/haproxy/sites.cfg.erb: each port serves from SERVERS",
   ignore,
   fn: async () => {
     await using daemon = await Daemon.start();
@@ -87,7 +86,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "examples/haproxy/sites.cfg.erb without its variable says which",
+  name: "examples/haproxy/sites.cfg.erb: the error names a missing variable",
   ignore,
   fn: async () => {
     await using daemon = await Daemon.start();

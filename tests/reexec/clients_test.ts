@@ -9,7 +9,7 @@ function bindRequest(id: string | number, address: string): string {
   return requestText(id, "bind", [{ address, port: 0 }]);
 }
 
-/** The next answer is a success with one listening socket. */
+/** Asserts that the next answer is a success with one listening socket. */
 async function assertBound(
   client: RawConnection,
   id: string | number,
@@ -21,13 +21,13 @@ async function assertBound(
   assert(isListening(line.descriptors[0]!));
 }
 
-/** Nothing came after the last answer: the next one is the next request's. */
+/** Asserts that no other answer precedes the answer to the next request. */
 async function assertNoneLeft(client: RawConnection): Promise<void> {
   await client.send(requestText("probe", "none"));
   assertEquals((await client.answer()).id, "probe");
 }
 
-Deno.test("clients that connect while the program is replaced wait and are answered", async () => {
+Deno.test("clients that connect during a re-exec wait and are answered", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   daemon.program.signal("SIGUSR1");
@@ -43,7 +43,7 @@ Deno.test("clients that connect while the program is replaced wait and are answe
   assertEquals((await daemon.status()).generation, 2);
 });
 
-Deno.test("a session that was connected before goes on after", async () => {
+Deno.test("a session survives a re-exec", async () => {
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   using before = await session.bind("127.0.0.1", 0);
@@ -54,7 +54,7 @@ Deno.test("a session that was connected before goes on after", async () => {
   assertEquals(after.addr, before.addr);
 });
 
-Deno.test("a request cut at any byte by a re-exec is answered once", async () => {
+Deno.test("a request that a re-exec interrupts at any byte is answered once", async () => {
   await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
   const request = bindRequest("ü]}", "127.0.0.1");
   const clients = Array.from(
@@ -75,7 +75,7 @@ Deno.test("a request cut at any byte by a re-exec is answered once", async () =>
   }
 });
 
-Deno.test("half a character of a request crosses a re-exec", async () => {
+Deno.test("a multi-byte character that a re-exec interrupts is read correctly", async () => {
   await using daemon = await Daemon.start();
   using client = RawConnection.open(daemon.sock);
   const bytes = new TextEncoder().encode(bindRequest("ü", "127.0.0.1"));
@@ -87,7 +87,7 @@ Deno.test("half a character of a request crosses a re-exec", async () => {
   await assertBound(client, "ü");
 });
 
-Deno.test("a request for a name, whose answer takes time, is answered once", async () => {
+Deno.test("a request that waits for a name during a re-exec is answered once", async () => {
   await using daemon = await Daemon.start();
   const clients = Array.from(
     { length: 20 },
@@ -104,8 +104,8 @@ Deno.test("a request for a name, whose answer takes time, is answered once", asy
   }
 });
 
-Deno.test("answers that nobody has read yet arrive after a re-exec, with their sockets", async () => {
-  // More than the kernel keeps for one socket, and less than the daemon does.
+Deno.test("unread answers arrive after a re-exec, with their sockets", async () => {
+  // More than the kernel's buffer holds, fewer than the daemon's limit.
   const count = 1000;
   await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
   using client = RawConnection.open(daemon.sock);
@@ -114,7 +114,7 @@ Deno.test("answers that nobody has read yet arrive after a re-exec, with their s
     await client.send(bindRequest(id, last ? "127.0.0.2" : "127.0.0.1"));
   }
   await eventually(
-    "every request is dealt with",
+    "every request is performed",
     async () => (await daemon.status()).binds === 2,
   );
   await daemon.reexec();
@@ -123,7 +123,7 @@ Deno.test("answers that nobody has read yet arrive after a re-exec, with their s
   }
 });
 
-Deno.test("what a client sent before it shut its side is answered after a re-exec", async () => {
+Deno.test("requests of a client that has shut down its side are answered after a re-exec", async () => {
   await using daemon = await Daemon.start();
   using client = RawConnection.open(daemon.sock);
   daemon.program.signal("SIGUSR1");
@@ -133,7 +133,7 @@ Deno.test("what a client sent before it shut its side is answered after a re-exe
   await assertBound(client, 1);
 });
 
-Deno.test("a client that is gone by the end of a re-exec is forgotten", async () => {
+Deno.test("a client that disconnects during a re-exec is dropped", async () => {
   await using daemon = await Daemon.start();
   const client = RawConnection.open(daemon.sock);
   await client.send("{");
@@ -142,7 +142,7 @@ Deno.test("a client that is gone by the end of a re-exec is forgotten", async ()
   client[Symbol.dispose]();
   await daemon.listening();
   await eventually(
-    "one client is left, the asking one",
+    "only the asking client is left",
     async () => (await daemon.status()).clients === 1,
   );
   (await bind("127.0.0.1", 0, { sock: daemon.sock })).close();

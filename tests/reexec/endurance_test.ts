@@ -5,10 +5,10 @@ import { assertOpenKinds, openKinds } from "../support/open_descriptors.ts";
 import { residentMemory } from "../support/process_state.ts";
 import { RawConnection } from "../support/raw_connection.ts";
 
-/** More than garbage that waits to be collected, less than a leak of pages. */
+/** More than uncollected garbage, less than a leak of one page for each. */
 const MEMORY_NOISE_KIB = 48 * 1024;
 
-Deno.test("thirty generations hold no more descriptors and memory than the second", async () => {
+Deno.test("thirty re-execs leak neither descriptors nor memory", async () => {
   await using daemon = await Daemon.start();
   using client = RawConnection.open(daemon.sock);
   await client.send('{"jsonrpc":');
@@ -25,7 +25,7 @@ Deno.test("thirty generations hold no more descriptors and memory than the secon
   assert(grown < MEMORY_NOISE_KIB, `${grown} KiB more`);
 });
 
-Deno.test("a thousand binds cross a re-exec", async () => {
+Deno.test("a thousand binds survive a re-exec", async () => {
   const count = 1000;
   await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
   using session = await connect({ sock: daemon.sock });

@@ -16,7 +16,7 @@ for (const value of FOREIGN) {
   });
 }
 
-/** Starts a daemon whose own PID is in MULTIBINDER_STATE, with descriptor 9. */
+/** Starts a daemon with a MULTIBINDER_STATE of its PID and descriptor 9. */
 async function startWithState(content: string) {
   await using scratch = await Scratch.make();
   const state = scratch.join("state");
@@ -29,13 +29,17 @@ async function startWithState(content: string) {
 }
 
 const UNREADABLE = [
-  { what: "no JSON", content: "{", says: "the state is not JSON" },
-  { what: "another format", content: '{"format":2}', says: "format 2, not 1" },
-  { what: "nothing", content: "", says: "the state is not JSON" },
+  { what: "not JSON", content: "{", says: "invalid state: not JSON" },
+  {
+    what: "of another format",
+    content: '{"format":2}',
+    says: "format 2, expected format 1",
+  },
+  { what: "empty", content: "", says: "invalid state: not JSON" },
 ];
 
 for (const { what, content, says } of UNREADABLE) {
-  Deno.test(`a state that holds ${what} ends the daemon with one line`, async () => {
+  Deno.test(`a daemon with a state that is ${what} exits with an error of one line`, async () => {
     const { code, output, errors } = await startWithState(content);
     assertEquals({ code, output }, { code: 1, output: "" });
     assertStringIncludes(errors, says);

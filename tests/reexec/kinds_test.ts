@@ -18,7 +18,7 @@ const noIpv6 = lacksIpv6();
 
 const USUAL = PLACES.filter(({ family }) => !(noIpv6 && family === "ipv6"));
 
-/** One of every kind, and one with each option. */
+/** A bind of every kind, and one with each option. */
 function everything(scratch: Scratch): BindParams[] {
   const internet = { address: "127.0.0.2", port: 0 };
   return [
@@ -40,10 +40,10 @@ function everything(scratch: Scratch): BindParams[] {
   ];
 }
 
-Deno.test("every kind of socket with its options crosses re-execs: the list, the sockets and the files are the same", async () => {
+Deno.test("every kind of socket survives re-execs with its options and its file", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
-  // A first start is not like a re-exec in what Deno opens for itself.
+  // At the first start Deno opens other descriptors than after a re-exec.
   await daemon.reexec();
   const idle = await idleKinds(daemon);
   const binds = everything(scratch);
@@ -76,7 +76,7 @@ Deno.test("every kind of socket with its options crosses re-execs: the list, the
   await assertIdleKinds(daemon, idle);
 });
 
-Deno.test("options are in the kernel after a re-exec, and change as before", async () => {
+Deno.test("options are still set after a re-exec, and can be changed", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const params = { address: "127.0.0.1", port: 0 };
@@ -98,7 +98,7 @@ Deno.test("options are in the kernel after a re-exec, and change as before", asy
   });
 });
 
-Deno.test("a file that another took the place of before a re-exec is left alone by a release after it", async () => {
+Deno.test("a release after a re-exec leaves a file that has replaced the socket before it", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
@@ -112,7 +112,7 @@ Deno.test("a file that another took the place of before a re-exec is left alone 
   assertEquals(await Deno.readTextFile(path), "another's");
 });
 
-Deno.test("a batch that waits for a name at a re-exec is granted as a whole after it", async () => {
+Deno.test("a batch that waits for a name during a re-exec is granted as a whole after it", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);

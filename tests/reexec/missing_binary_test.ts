@@ -12,7 +12,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-/** For each descriptor: whether an exec closes it (proc_pid_fdinfo(5)). */
+/** For each descriptor: whether it is close-on-exec (proc_pid_fdinfo(5)). */
 async function closeOnExec(pid: number): Promise<Map<string, boolean>> {
   const found = new Map<string, boolean>();
   for await (const { name } of Deno.readDir(`/proc/${pid}/fdinfo`)) {
@@ -23,7 +23,7 @@ async function closeOnExec(pid: number): Promise<Map<string, boolean>> {
   return found;
 }
 
-Deno.test("a program that cannot be executed leaves the old generation in charge", async () => {
+Deno.test("the old generation keeps serving if the new program cannot be executed", async () => {
   await using scratch = await Scratch.make();
   const deno = scratch.join("deno");
   const sock = scratch.join("control.sock");

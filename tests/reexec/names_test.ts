@@ -18,12 +18,12 @@ const CLIENT = { peer: { pid: 1, uid: 0, gid: 0 }, groups: [] };
 
 const BY_NAME = requestText(1, "bind", [{ address: "localhost", port: 0 }]);
 
-// A re-exec may come at any moment at which the event loop has a turn, and the
-// next generation carries out what has not been answered by then.
+// A re-exec may happen in any turn of the event loop, and the next generation
+// performs every request that is not answered by then.
 for (
   const [what, text] of [["request", BY_NAME], ["batch", `[${BY_NAME}]`]]
 ) {
-  Deno.test(`a ${what} for a name has done nothing before it can be answered at once`, async () => {
+  Deno.test(`a ${what} for a name changes nothing until it is answered`, async () => {
     await using scratch = await Scratch.make();
     using daemon = firstGeneration({
       control: ControlSocket.listen(

@@ -30,7 +30,7 @@ Deno.test("SIGUSR1 keeps the process, the binds and the control socket", async (
   assertEquals({ code, signal }, { code: 0, signal: null });
 });
 
-Deno.test("a re-exec says Respawning..., then again that it listens", async () => {
+Deno.test("a re-exec prints Respawning..., then that it listens", async () => {
   await using daemon = await Daemon.start();
   await daemon.reexec();
   const { output } = await daemon.stop();
@@ -52,7 +52,7 @@ Deno.test("a bind is the same socket in every process and generation", async () 
   assert([...theirs.values()].includes(inode));
 });
 
-Deno.test("the first start and the counters outlive a re-exec", async () => {
+Deno.test("the time of the first start and the counters of binds survive a re-exec", async () => {
   await using daemon = await Daemon.start();
   (await bind("127.0.0.1", 0, { sock: daemon.sock })).close();
   const before = await daemon.status();
@@ -74,7 +74,7 @@ Deno.test("the first start and the counters outlive a re-exec", async () => {
 const UNUSUAL = ["two words.sock", 'it\'s "quoted" $HOME.sock', "日本 ü.sock"];
 
 for (const name of UNUSUAL) {
-  Deno.test(`the command line comes back as it was: ${name}`, async () => {
+  Deno.test(`the command line is the same after a re-exec: ${name}`, async () => {
     await using scratch = await Scratch.make();
     const sock = scratch.join(name);
     const args = ["--log-format", "json", "--mode=0600"];
@@ -85,11 +85,11 @@ for (const name of UNUSUAL) {
     (await bind("127.0.0.1", 0, { sock })).close();
     const { errors } = await daemon.stop();
     const lines = errors.trim().split("\n").map((line) => JSON.parse(line));
-    assertEquals(lines.at(-1).message, "bind");
+    assertEquals(lines.at(-1).message, "bind granted");
   });
 }
 
-Deno.test("the environment comes back, without the note to the next generation", async () => {
+Deno.test("the environment is the same after a re-exec, without MULTIBINDER_STATE", async () => {
   const env = { MULTIBINDER_TEST: "a=b c" };
   await using daemon = await Daemon.start({ env });
   await daemon.reexec();

@@ -25,7 +25,7 @@ async function bindUntil(
   return binds;
 }
 
-Deno.test("a hundred SIGUSR1 in a row lose no bind and never kill the daemon", async () => {
+Deno.test("a hundred SIGUSR1 lose no bind and do not kill the daemon", async () => {
   await using daemon = await Daemon.start({ args: ["--log-level", "warn"] });
   let ended = false;
   const clients = Array.from(
@@ -45,7 +45,7 @@ Deno.test("a hundred SIGUSR1 in a row lose no bind and never kill the daemon", a
   assert(binds.every((count) => count > 0));
 });
 
-/** Returns in the first moment of the next generation, with no turn between. */
+/** Returns as soon as the next generation has been executed. */
 function awaitExec(pid: number): void {
   const end = performance.now() + PATIENCE;
   const environment = () => Deno.readTextFileSync(`/proc/${pid}/environ`);
@@ -57,7 +57,7 @@ function awaitExec(pid: number): void {
 const ENDS = ["SIGTERM", "SIGINT"] as const;
 
 for (const signal of ENDS) {
-  Deno.test(`${signal} together with SIGUSR1 ends the daemon cleanly`, async () => {
+  Deno.test(`${signal} together with SIGUSR1 stops the daemon cleanly`, async () => {
     await using daemon = await Daemon.start();
     daemon.program.signal("SIGUSR1");
     daemon.program.signal(signal);
@@ -68,7 +68,7 @@ for (const signal of ENDS) {
     });
   });
 
-  Deno.test(`${signal} while the next generation starts ends it cleanly`, async () => {
+  Deno.test(`${signal} while the next generation starts stops it cleanly`, async () => {
     await using daemon = await Daemon.start();
     daemon.program.signal("SIGUSR1");
     awaitExec(daemon.pid);
@@ -100,7 +100,7 @@ Deno.test("no signal stays blocked once the next generation listens", async () =
   assertEquals((await blockedSignals(pid)).get(pid), before);
 });
 
-Deno.test("no thread of the daemon takes SIGUSR1, at which Deno opens its debugger, before and after Deno has its handler in place", async () => {
+Deno.test("every thread of the daemon blocks SIGUSR1, before and after Deno installs its handler", async () => {
   await using daemon = await Daemon.start();
   for (const generation of [1, 2]) {
     assertEquals(await threadsThatTakeSignals(daemon.pid), []);

@@ -38,11 +38,11 @@ function encode(value: unknown): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-Deno.test("a state reads as it was written", () => {
+Deno.test("a decoded state equals the encoded one", () => {
   assertEquals(decodeState(encodeState(STATE)), STATE);
 });
 
-Deno.test("a newer release's state may say more", () => {
+Deno.test("unknown fields of a state are ignored", () => {
   const newer = {
     ...STATE,
     colour: "blue",
@@ -55,7 +55,7 @@ Deno.test("a newer release's state may say more", () => {
   assertEquals([binds[0]?.fd, clients[0]?.fd], [6, 8]);
 });
 
-Deno.test("an older release's state may say less", () => {
+Deno.test("missing fields of a state have defaults", () => {
   const state = decodeState(encode({
     format: 1,
     control: CONTROL,
@@ -79,7 +79,7 @@ Deno.test("an older release's state may say less", () => {
   assertEquals([none.binds, none.clients], [[], []]);
 });
 
-Deno.test("a state of every kind of bind reads as it was written", () => {
+Deno.test("a decoded state of every kind of bind equals the encoded one", () => {
   const common = {
     v6only: true,
     backlog: 1000,
@@ -152,7 +152,7 @@ const UNREADABLE: Record<string, unknown> = {
   },
   "a bind without an address": { ...STATE, binds: [{ fd: 6 }] },
   "a client without a descriptor": { ...STATE, clients: [{ ended: true }] },
-  "binds that are no list": { ...STATE, binds: 7 },
+  "binds that are not an array": { ...STATE, binds: 7 },
 };
 
 for (const [what, value] of Object.entries(UNREADABLE)) {
@@ -161,12 +161,12 @@ for (const [what, value] of Object.entries(UNREADABLE)) {
   });
 }
 
-Deno.test("a state is refused: no JSON", () => {
+Deno.test("a state is refused: not JSON", () => {
   const bytes = new TextEncoder().encode('{"format":1');
   assertThrows(() => decodeState(bytes), StateError, "not JSON");
 });
 
-Deno.test("the refusal of another format names it", () => {
+Deno.test("the error for another format names it", () => {
   assertThrows(
     () => decodeState(encode({ ...STATE, format: 2 })),
     StateError,

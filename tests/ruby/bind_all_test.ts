@@ -34,7 +34,7 @@ Deno.test(
 );
 
 Deno.test(
-  "bindAll keeps nothing open when the Ruby server refuses one, and the session goes on",
+  "bindAll closes its sockets if the Ruby server refuses one, and the session stays usable",
   withRuby,
   async () => {
     await using server = await rubyServer();
@@ -52,7 +52,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a UDP address, which the Ruby server takes for TCP, is a ProtocolError",
+  "bind of a UDP address from the Ruby server throws a ProtocolError",
   withRuby,
   async () => {
     await using server = await rubyServer();
@@ -66,7 +66,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a path, which the Ruby server does not know, is a BindError",
+  "bind of a path from the Ruby server throws a BindError",
   withRuby,
   async () => {
     await using server = await rubyServer();

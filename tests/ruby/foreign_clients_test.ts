@@ -47,7 +47,7 @@ for (
 }
 
 Deno.test(
-  "50 requests of the Ruby client in one piece get 50 answers and sockets",
+  "50 requests of the Ruby client in one write get 50 answers and sockets",
   withRuby,
   async () => {
     await using daemon = await Daemon.start();
@@ -79,21 +79,25 @@ Deno.test("the Ruby client's backlog takes effect", withRuby, async () => {
   assertEquals([code, backlogOf(web)], [0, 37]);
 });
 
-Deno.test("the Ruby client reads our error answer", withRuby, async () => {
-  await using daemon = await Daemon.start();
-  const { code, answers: [answer] } = await runForeign(
-    "client.rb",
-    daemon.sock,
-    "192.0.2.1",
-    "80",
-  );
-  assertEquals(code, 1);
-  assertEquals(answer?.jsonrpc, "2.0");
-  const { message, ...rest } = answer?.error as Record<string, unknown>;
-  assertMatch(String(message), /^Could not bind: .*192\.0\.2\.1/);
-  const data = { errno: 99, code: "EADDRNOTAVAIL", syscall: "bind" };
-  assertEquals(rest, { code: 10000, data });
-});
+Deno.test(
+  "the Ruby client reads an error answer of the daemon",
+  withRuby,
+  async () => {
+    await using daemon = await Daemon.start();
+    const { code, answers: [answer] } = await runForeign(
+      "client.rb",
+      daemon.sock,
+      "192.0.2.1",
+      "80",
+    );
+    assertEquals(code, 1);
+    assertEquals(answer?.jsonrpc, "2.0");
+    const { message, ...rest } = answer?.error as Record<string, unknown>;
+    assertMatch(String(message), /^Could not bind: .*192\.0\.2\.1/);
+    const data = { errno: 99, code: "EADDRNOTAVAIL", syscall: "bind" };
+    assertEquals(rest, { code: 10000, data });
+  },
+);
 
 for (const options of [[], ["--pieces"]]) {
   const how = options.length === 0 ? "in one piece" : "byte by byte";
@@ -129,7 +133,7 @@ for (const options of [[], ["--pieces"]]) {
 }
 
 Deno.test(
-  "a Python client gets a batch's sockets with its one answer",
+  "a Python client gets the sockets of a batch with one answer",
   withPython,
   async () => {
     await using daemon = await Daemon.start();

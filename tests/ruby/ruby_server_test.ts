@@ -20,7 +20,7 @@ import { Scratch } from "../support/tree.ts";
 
 const withRuby = { ignore: await lacks("ruby") };
 
-/** The Ruby server, listening. `await using` ends it. */
+/** A listening Ruby server. `await using` stops it. */
 class RubyServer implements AsyncDisposable {
   readonly #scratch: Scratch;
   readonly #program: Program;
@@ -64,7 +64,7 @@ Deno.test("bindSync gets a socket of the Ruby server", withRuby, async () => {
 });
 
 Deno.test(
-  "a session gets one socket after the other from the Ruby server",
+  "a session gets several sockets from the Ruby server",
   withRuby,
   async () => {
     await using server = await RubyServer.start();
@@ -77,7 +77,7 @@ Deno.test(
 );
 
 Deno.test(
-  "clients that ask the Ruby server at once are served one after the other",
+  "concurrent clients of the Ruby server are served one after the other",
   withRuby,
   async () => {
     await using server = await RubyServer.start();
@@ -98,7 +98,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the backlog reaches the Ruby server, which has 1000 otherwise",
+  "the Ruby server uses the requested backlog, by default 1000",
   withRuby,
   async () => {
     await using server = await RubyServer.start();
@@ -114,7 +114,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a socket stays as the Ruby server made it: non-blocking",
+  "a socket of the Ruby server stays non-blocking",
   withRuby,
   async () => {
     await using server = await RubyServer.start();
@@ -124,7 +124,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the Ruby server's failed bind is a BindError",
+  "a failed bind of the Ruby server throws a BindError",
   withRuby,
   async () => {
     await using server = await RubyServer.start();
@@ -147,7 +147,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a session goes on after the Ruby server's failed bind",
+  "a session stays usable after a failed bind of the Ruby server",
   withRuby,
   async () => {
     await using server = await RubyServer.start();
@@ -159,7 +159,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the Ruby server's answer without id and jsonrpc is a BindError",
+  "an error answer of the Ruby server without id and jsonrpc throws a BindError",
   withRuby,
   async () => {
     await using server = await RubyServer.start();

@@ -3,7 +3,7 @@ import { Binding } from "../../client.ts";
 import { hostAddress } from "../../address.ts";
 import { boundSocket } from "../../server/sockets/listening_socket.ts";
 
-/** Opens files until one has the number, or any higher one. */
+/** Opens files until one has this number or a higher one. */
 async function occupy(fd: number): Promise<Deno.FsFile[]> {
   const files: Deno.FsFile[] = [];
   const isTaken = async () => {
@@ -19,7 +19,7 @@ async function occupy(fd: number): Promise<Deno.FsFile[]> {
   return files;
 }
 
-/** The descriptors that are this socket, by number. */
+/** The descriptors of this socket. */
 async function descriptorsOf(inode: string): Promise<number[]> {
   const found: number[] = [];
   for await (const { name } of Deno.readDir("/proc/self/fd")) {
@@ -34,7 +34,7 @@ async function descriptorsOf(inode: string): Promise<number[]> {
   return found;
 }
 
-Deno.test("shutdown after an abort touches no descriptor that is not its own", async () => {
+Deno.test("shutdown after an abort does not touch descriptors of others", async () => {
   const address = hostAddress("tcp", "127.0.0.1", 0);
   const { socket } = boundSocket(address, { backlog: 16 }, {});
   using web = Binding.from(socket.release());

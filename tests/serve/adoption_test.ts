@@ -22,7 +22,7 @@ function withStep(name: keyof Steps, step: Step): Steps {
   return { ...STEPS, [name]: step };
 }
 
-/** A step that fails before it does anything, or when it has done all it does. */
+/** A step that fails before or after it acts. */
 function failing(name: keyof Steps, when: "before" | "after"): Steps {
   return withStep(name, (adoption, undo) => {
     if (when === "after") STEPS[name](adoption, undo);
@@ -30,7 +30,7 @@ function failing(name: keyof Steps, when: "before" | "after"): Steps {
   });
 }
 
-/** The lines in which any epoll instance of ours watches a descriptor. */
+/** The registrations in the epoll instances of this process. */
 async function registrations(): Promise<string[]> {
   const found: string[] = [];
   for (const [fd, target] of await descriptorsOf(Deno.pid)) {
@@ -43,7 +43,7 @@ async function registrations(): Promise<string[]> {
 
 for (const name of NAMES) {
   for (const when of ["before", "after"] as const) {
-    Deno.test(`a step that fails leaves nothing behind: ${name}, ${when} it has acted`, async () => {
+    Deno.test(`a failed step leaves no descriptor and no registration: ${name}, ${when} it acts`, async () => {
       await withoutLeak(async () => {
         using web = listeningTcp();
         const error = assertThrows(
@@ -57,7 +57,7 @@ for (const name of NAMES) {
       });
     });
 
-    Deno.test(`Deno's listener is whole again after a step failed: ${name}, ${when} it has acted`, async () => {
+    Deno.test(`Deno's listener accepts again after a failed step: ${name}, ${when} it acts`, async () => {
       using web = listeningTcp();
       let listener: Deno.TcpListener | undefined;
       assertThrows(
@@ -70,7 +70,6 @@ for (const name of NAMES) {
           ),
         AdoptionError,
       );
-      // What was taken apart and put together again accepts.
       const accepted = listener!.accept();
       using _client = await Deno.connect({ port: listener!.addr.port });
       (await accepted).close();
@@ -86,7 +85,7 @@ const LIES: [keyof Steps, string, (adoption: Adoption) => void][] = [
 ];
 
 for (const [step, refused, lie] of LIES) {
-  Deno.test(`what ${step} gets wrong, ${refused} notices`, async () => {
+  Deno.test(`an error of ${step} is detected by ${refused}`, async () => {
     await withoutLeak(async () => {
       using web = listeningTcp();
       const steps = withStep(step, (adoption, undo) => {
@@ -103,7 +102,7 @@ for (const [step, refused, lie] of LIES) {
   });
 }
 
-Deno.test("a listener that a second epoll instance watches is not touched", async () => {
+Deno.test("a listener that a second epoll instance watches is not replaced", async () => {
   const { Interest, Poller } = await import("../../ffi/files/poller.ts");
   await withoutLeak(async () => {
     using web = listeningTcp();
@@ -122,7 +121,7 @@ Deno.test("a listener that a second epoll instance watches is not touched", asyn
   });
 });
 
-Deno.test("the adopted socket is watched as Deno's was, close-on-exec, and deregistered at the end", async () => {
+Deno.test("the adopted socket has the registration of Deno's, is close-on-exec, and is deregistered at the end", async () => {
   await withoutLeak(async () => {
     using web = listeningTcp();
     const before = await registrations();

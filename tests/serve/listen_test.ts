@@ -20,7 +20,7 @@ async function read(conn: Deno.Conn): Promise<string> {
 const test = (name: string, action: () => Promise<void>) =>
   Deno.test(`listen: ${name}`, action);
 
-test("accept gives a connection that reads and writes", async () => {
+test("accept returns a connection that reads and writes", async () => {
   using socket = listeningTcp();
   using listener = socket.listen();
   assertEquals(listener.addr, socket.addr);
@@ -34,7 +34,7 @@ test("accept gives a connection that reads and writes", async () => {
   assertEquals(await read(conn), "ping");
   assertEquals(await conn.write(encoder.encode("pong")), 4);
   assertEquals(await read(client), "pong");
-  // Half-closed, the other half goes on.
+  // After a half-close, the other direction stays open.
   await client.closeWrite();
   assertEquals(await conn.read(new Uint8Array(1)), null);
   await conn.write(encoder.encode("last"));
@@ -43,7 +43,7 @@ test("accept gives a connection that reads and writes", async () => {
   assertEquals(await client.read(new Uint8Array(1)), null);
 });
 
-test("a read takes no more than fits, and leaves the rest", async () => {
+test("a read returns at most the length of the buffer and leaves the rest", async () => {
   using socket = listeningTcp();
   using listener = socket.listen();
   using client = await connectTo(socket);
@@ -87,7 +87,7 @@ test("readable piped to writable echoes a megabyte", async () => {
   assertEquals(echo.subarray(-bytes.length), bytes);
 });
 
-test("iteration gives every connection and ends with close", async () => {
+test("iteration yields every connection and ends with close", async () => {
   using socket = listeningTcp();
   const listener = socket.listen();
   const served: string[] = [];
@@ -107,7 +107,7 @@ test("iteration gives every connection and ends with close", async () => {
   assertEquals(served, ["one", "two", "three"]);
 });
 
-test("close ends an accept that waits, and every later one", async () => {
+test("close rejects a pending accept and every later one", async () => {
   using socket = listeningTcp();
   const listener = socket.listen();
   const waiting = assertRejects(
@@ -120,7 +120,7 @@ test("close ends an accept that waits, and every later one", async () => {
   await assertRejects(() => listener.accept(), Deno.errors.BadResource);
 });
 
-test("a connection that nobody asked for stays in the queue", async () => {
+test("a connection stays in the accept queue until accept is called", async () => {
   using socket = listeningTcp();
   using first = await connectTo(socket);
   {
@@ -151,7 +151,7 @@ test("an unref'd listener still accepts", async () => {
   (await within(again, "another connection")).close();
 });
 
-test("a UNIX socket", async () => {
+test("accepts on a UNIX socket", async () => {
   await using scratch = await Scratch.make();
   using socket = listeningUnix(scratch.join("echo.sock"));
   using listener = socket.listen();
@@ -163,7 +163,7 @@ test("a UNIX socket", async () => {
   assertEquals(await read(conn), "ping");
 });
 
-test("nothing is left open", async () => {
+test("leaves no descriptor open", async () => {
   await withoutLeak(async () => {
     using socket = listeningTcp();
     for (let count = 0; count < 5; count++) {

@@ -24,7 +24,7 @@ function start(
 
 const NET = "--allow-net=127.0.0.1";
 
-Deno.test(`a service that is granted the C library and ${NET} serves`, async () => {
+Deno.test(`a service with permission for the C library and ${NET} serves`, async () => {
   await using daemon = await Daemon.start();
   await using service = start("tests/support/serve/service.ts", [NET], [
     "0",
@@ -40,7 +40,7 @@ Deno.test(`a service that is granted the C library and ${NET} serves`, async () 
   assertEquals({ code, errors }, { code: 0, errors: "" });
 });
 
-Deno.test(`a listener that is granted the C library and ${NET} accepts`, async () => {
+Deno.test(`a listener with permission for the C library and ${NET} accepts`, async () => {
   await using daemon = await Daemon.start();
   await using service = start("tests/support/serve/echo.ts", [NET], [], {
     MULTIBINDER_SOCK: daemon.sock,
@@ -77,10 +77,10 @@ for (const script of ["service.ts", "echo.ts"]) {
 
 const isBefore28 = isOlder("2.8.0");
 
-Deno.test("a UNIX socket is served with --allow-net, before Deno 2.8 with -A", async () => {
+Deno.test("a UNIX socket needs --allow-net, and -A before Deno 2.8", async () => {
   await using scratch = await Scratch.make();
   using web = listeningUnix(scratch.join("web.sock"));
-  // The child has it under the same number.
+  // The child inherits it under the same number.
   await using service = start(
     "tests/support/serve/serve_descriptor.ts",
     [isBefore28 ? "-A" : "--allow-net"],
@@ -92,7 +92,7 @@ Deno.test("a UNIX socket is served with --allow-net, before Deno 2.8 with -A", a
   assertEquals((await service.end()).errors, "");
 });
 
-Deno.test(`a UNIX socket under ${NET}: the error names --allow-net`, async () => {
+Deno.test(`the error for a UNIX socket with ${NET} names --allow-net`, async () => {
   await using scratch = await Scratch.make();
   using web = listeningUnix(scratch.join("web.sock"));
   await using service = start(
@@ -108,7 +108,7 @@ Deno.test(`a UNIX socket under ${NET}: the error names --allow-net`, async () =>
 });
 
 if (isBefore28) {
-  Deno.test("before Deno 2.8 a UNIX socket without -A is an error that says so", async () => {
+  Deno.test("before Deno 2.8 the error for a UNIX socket without -A names -A", async () => {
     await using scratch = await Scratch.make();
     using web = listeningUnix(scratch.join("web.sock"));
     await using service = start(

@@ -8,7 +8,7 @@ import { load } from "../support/serve/load.ts";
 const RESTARTS = 20;
 const CLIENTS = 16;
 
-/** Everything that the service needs, and nothing else. */
+/** All permissions that the service needs. */
 const GRANTS = [`--allow-ffi=${libcPath}`, "--allow-net=127.0.0.1"];
 
 async function serving(
@@ -56,7 +56,7 @@ for (const persistent of [false, true]) {
     );
     assertEquals(lost, []);
     assert(names.size > RESTARTS / 2);
-    // One for each connection of each restart is all there can be.
+    // At most one for each connection and restart.
     assert(closedBetween <= (persistent ? RESTARTS * CLIENTS : 0));
   });
 }

@@ -43,7 +43,7 @@ test("answers with what the handler returns", async () => {
   assertEquals(body, "GET /path");
 });
 
-test("the request has the URL, the headers and the body that were sent", async () => {
+test("the request has the URL, headers and body of the client", async () => {
   using web = listeningTcp();
   await using _server = web.serve(async (request) =>
     Response.json({
@@ -64,13 +64,13 @@ test("the request has the URL, the headers and the body that were sent", async (
   });
 });
 
-test("a path that looks like a host stays a path", async () => {
+test("a path that begins with // stays a path", async () => {
   using web = listeningTcp();
   await using _server = web.serve(({ url }) => new Response(url));
   assertEquals((await get(web, "//other/x")).body, "http://test//other/x");
 });
 
-test("an IPv6 socket", async () => {
+test("serves on an IPv6 socket", async () => {
   using web = listeningTcp("::1");
   await using server = web.serve(
     (_, { remoteAddr }) => Response.json(remoteAddr),
@@ -83,7 +83,7 @@ test("an IPv6 socket", async () => {
   assertEquals(addr, connection.localAddr);
 });
 
-test("a UNIX socket, whose clients have its address", async () => {
+test("serves on a UNIX socket, whose address is remoteAddr", async () => {
   await using scratch = await Scratch.make();
   using web = listeningUnix(scratch.join("web.sock"));
   await using server = web.serve(
@@ -93,7 +93,7 @@ test("a UNIX socket, whose clients have its address", async () => {
   assertEquals(JSON.parse((await get(web)).body), web.addr);
 });
 
-test("info.remoteAddr is the client", async () => {
+test("info.remoteAddr is the address of the client", async () => {
   using web = listeningTcp();
   await using _server = web.serve(
     (_, { remoteAddr }) => Response.json(remoteAddr),
@@ -105,7 +105,7 @@ test("info.remoteAddr is the client", async () => {
   assertEquals(addr, connection.localAddr);
 });
 
-test("bodies stream both ways while both are open", async () => {
+test("request and response stream at the same time", async () => {
   using web = listeningTcp();
   await using _server = web.serve((request) =>
     new Response(
@@ -129,7 +129,7 @@ test("bodies stream both ways while both are open", async () => {
   assertStringIncludes(await connection.rest(), "0\r\n\r\n");
 });
 
-test("the head of a stream comes before its first chunk", async () => {
+test("the head of a streamed response arrives before its first chunk", async () => {
   using web = listeningTcp();
   const { promise, resolve } = Promise.withResolvers<void>();
   await using _server = web.serve(() =>
@@ -150,7 +150,7 @@ test("the head of a stream comes before its first chunk", async () => {
   await connection.until("late");
 });
 
-test("a client that goes cancels the stream it was reading", async () => {
+test("a client that disconnects cancels the stream of its response", async () => {
   using web = listeningTcp();
   const cancelled = Promise.withResolvers<void>();
   await using _server = web.serve(() =>
@@ -169,7 +169,7 @@ test("a client that goes cancels the stream it was reading", async () => {
   await within(cancelled.promise, "the stream is cancelled");
 });
 
-test("a client that goes aborts the request's signal", async () => {
+test("a client that disconnects aborts the signal of its request", async () => {
   using web = listeningTcp();
   const aborted = Promise.withResolvers<void>();
   const began = Promise.withResolvers<void>();
@@ -187,7 +187,7 @@ test("a client that goes aborts the request's signal", async () => {
   await within(aborted.promise, "the signal aborts");
 });
 
-test("a connection answers one request after the other", async () => {
+test("a connection serves one request after another", async () => {
   using web = listeningTcp();
   let count = 0;
   await using _server = web.serve(async (request) => {
@@ -204,7 +204,7 @@ test("a connection answers one request after the other", async () => {
   }
 });
 
-test("HEAD gets the headers alone", async () => {
+test("a response to HEAD has no body", async () => {
   using web = listeningTcp();
   await using _server = web.serve(
     () => new Response("body", { headers: { "x-one": "1" } }),
@@ -218,7 +218,7 @@ test("HEAD gets the headers alone", async () => {
   assert(text.endsWith("\r\n\r\n"));
 });
 
-test("onError answers for a handler that throws", async () => {
+test("onError makes the response if the handler throws", async () => {
   using web = listeningTcp();
   await using _server = web.serve(() => {
     throw new Error("in the handler");
@@ -240,7 +240,7 @@ test("onListen is called once, before serve returns, with the address of the soc
   assertEquals(server.addr, web.addr);
 });
 
-test("shutdown answers what is under way, and nothing that comes later", async () => {
+test("shutdown answers requests in progress and no later ones", async () => {
   using web = listeningTcp();
   const began = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
@@ -258,12 +258,12 @@ test("shutdown answers what is under way, and nothing that comes later", async (
   assertEquals((await slow).body, "slow answer");
   await within(ended, "the shutdown");
   await within(server.finished, "the end of the server");
-  // It waits in the queue for whoever serves next.
+  // The connection waits in the accept queue for the next server.
   await using _next = web.serve(() => new Response("the next server"));
   assertStringIncludes(await late.rest(), "the next server");
 });
 
-test("shutdown closes connections that nothing is under way on", async () => {
+test("shutdown closes idle connections", async () => {
   using web = listeningTcp();
   const server = web.serve(() => new Response("once."));
   using connection = await HttpConnection.open(web);
@@ -273,11 +273,11 @@ test("shutdown closes connections that nothing is under way on", async () => {
   await connection.rest();
 });
 
-test("a connection that was accepted before the shutdown is answered after it", async () => {
+test("shutdown answers the first request of a connection that was accepted before it", async () => {
   using web = listeningTcp();
   const server = web.serve(() => new Response("answered."));
   using connection = await HttpConnection.open(web);
-  // Connections are accepted in turn: this one is, when the next is answered.
+  // Connections are accepted in order: this one before the next one is answered.
   await get(web);
   const ended = server.shutdown();
   await connection.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -285,7 +285,7 @@ test("a connection that was accepted before the shutdown is answered after it", 
   await within(ended, "the shutdown");
 });
 
-test("an aborted signal ends the server and what is under way", async () => {
+test("an aborted signal ends the server and cuts off requests", async () => {
   using web = listeningTcp();
   const began = Promise.withResolvers<void>();
   const stop = new AbortController();
@@ -302,7 +302,7 @@ test("an aborted signal ends the server and what is under way", async () => {
   assertThrows(() => web.serve(() => new Response(), { signal: stop.signal }));
 });
 
-test("the server has a duplicate of its own and closes only that", async () => {
+test("the server closes only its own duplicate", async () => {
   await withoutLeak(async () => {
     const web = listeningTcp();
     const other = web.dup();
@@ -311,7 +311,7 @@ test("the server has a duplicate of its own and closes only that", async () => {
     web.close();
     assertEquals((await get(address)).body, "hello");
     await server.shutdown();
-    // Who still holds the socket can go on with it.
+    // The socket still works for its other holders.
     const { Binding } = await import("../../client.ts");
     using again = Binding.from(other);
     await using _server = again.serve(() => new Response("again"));
@@ -319,7 +319,7 @@ test("the server has a duplicate of its own and closes only that", async () => {
   });
 });
 
-test("ten servers on a socket after one another leave no descriptor", async () => {
+test("ten servers in a row on a socket leave no descriptor open", async () => {
   await withoutLeak(async () => {
     using web = listeningTcp();
     for (let count = 0; count < 10; count++) {
@@ -382,7 +382,7 @@ Deno.test({
   },
 });
 
-test("TLS needs both halves", () => {
+test("TLS needs both cert and key", () => {
   using web = listeningTcp();
   assertThrows(
     () => web.serve(() => new Response(), { cert: "only" }),
@@ -418,7 +418,7 @@ test("Deno.upgradeWebSocket makes a WebSocket of the connection", async () => {
   await within(closed, "the end of the WebSocket");
 });
 
-test("a request to upgrade to something unknown is answered as any other", async () => {
+test("a request to upgrade to an unknown protocol is answered as usual", async () => {
   using web = listeningTcp();
   await using _server = web.serve(() => new Response("as it is"));
   using connection = await HttpConnection.open(web);
@@ -428,14 +428,14 @@ test("a request to upgrade to something unknown is answered as any other", async
   await connection.until("as it is");
 });
 
-test("connections that waited in the queue before are served", async () => {
+test("connections that already wait in the accept queue are served", async () => {
   using web = listeningTcp();
   using early = await HttpConnection.open(web);
   await early.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   await using _server = web.serve(() => new Response("at last"));
   assertStringIncludes(await early.rest(), "at last");
 });
-Deno.test("a client that connects to the temporary listener is reset, the shared socket serves", async () => {
+Deno.test("a client of the temporary listener is reset, and the shared socket serves", async () => {
   const { serve } = await import("../../client/binding/serve.ts");
   const { STEPS } = await import("../../ffi/sockets/adopt.ts");
   const { streamSocket, tryConnect } = await import(
@@ -446,7 +446,7 @@ Deno.test("a client that connects to the temporary listener is reset, the shared
   await using _server = serve(web, () => new Response("hello"), {}, {
     ...STEPS,
     keep(adoption, undo) {
-      // Between Deno.serve and the replacement, as unlikely as it is.
+      // Connects between Deno.serve and the replacement.
       stranger = streamSocket(adoption.reported);
       assertEquals(tryConnect(stranger.fd, adoption.reported), 0);
       STEPS.keep(adoption, undo);
@@ -458,7 +458,7 @@ Deno.test("a client that connects to the temporary listener is reset, the shared
   stranger?.close();
 });
 
-Deno.test("two programs' worth of servers accept from one queue", async () => {
+Deno.test("two servers accept from one queue", async () => {
   using web = listeningTcp();
   await using _one = web.serve(() => new Response("hello"));
   await using _other = web.serve(() => new Response("hello"));

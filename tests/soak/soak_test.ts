@@ -2,7 +2,7 @@ import { withoutLeak } from "../support/descriptor_leak.ts";
 import { CYCLES, SECONDS, SEED, STORM_SECONDS } from "../support/soak/plan.ts";
 import { Run } from "../support/soak/run.ts";
 
-Deno.test("binds, releases, clients that come and go in every bad way, re-execs and policies at random leave nothing that does not add up", async () => {
+Deno.test("a daemon stays consistent under random binds, releases, bad clients, re-execs and policies", async () => {
   console.log(`MULTIBINDER_SOAK=${SECONDS} MULTIBINDER_SOAK_SEED=${SEED}`);
   await withoutLeak(async () => {
     await using run = await Run.start();

@@ -16,7 +16,7 @@ import {
 import { boundAt, SOCKET_TYPES } from "../support/socket_kinds/unix_sockets.ts";
 
 for (const kind of PATH_KINDS) {
-  Deno.test(`an abstract name leads to the socket, without a file: ${kind}`, async () => {
+  Deno.test(`a socket with an abstract name has no file: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -34,7 +34,7 @@ for (const kind of PATH_KINDS) {
     assert(tryConnect(late.fd, address) !== 0);
   });
 
-  Deno.test(`an abstract name that somebody else has is in use: ${kind}`, async () => {
+  Deno.test(`an abstract name of another program is in use: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -66,10 +66,10 @@ const ODD = [
 ];
 
 for (const name of ODD) {
-  Deno.test(`${JSON.stringify(name.slice(0, 20))} is an abstract name, listed and reported as it is`, async () => {
+  Deno.test(`${JSON.stringify(name.slice(0, 20))} is an abstract name that list and the kernel report unchanged`, async () => {
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
-    // A name is of the whole machine: each test has its own.
+    // Abstract names are global: each test has its own.
     const kind = "unix";
     const fd = await granted(connection, { kind, path: name });
     using binding = Binding.from(duplicate(fd).release());
@@ -81,7 +81,7 @@ for (const name of ODD) {
   });
 }
 
-Deno.test("names that differ in one byte are different sockets", async () => {
+Deno.test("abstract names that differ in one byte are different sockets", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
@@ -98,7 +98,7 @@ for (
     ["@\ud800", "path"],
   ] as const
 ) {
-  Deno.test(`${JSON.stringify(path.slice(0, 20))} is no abstract name: -32602`, async () => {
+  Deno.test(`${JSON.stringify(path.slice(0, 20))} is not an abstract name: -32602`, async () => {
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
     for (const kind of PATH_KINDS) {

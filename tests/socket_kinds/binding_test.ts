@@ -15,11 +15,11 @@ interface Case {
   kind: Binding["kind"];
   transport: Deno.Addr["transport"];
   hostname?: string;
-  /** What the path is, where it has one. */
+  /** The expected path. */
   path?: string;
 }
 
-/** `DIR` is a directory of the test's own. */
+/** `DIR` stands for the directory of the test. */
 const CASES: Case[] = [
   {
     address: "127.0.0.1:0",
@@ -107,7 +107,7 @@ for (const { address, kind, transport, hostname, path } of CASES) {
 for (
   const address of ["udp://127.0.0.1:0", "seqpacket:DIR/a", "unixgram:DIR/a"]
 ) {
-  Deno.test(`serve() and listen() of ${address} say what to do instead`, async () => {
+  Deno.test(`serve() and listen() of ${address} throw an error that says what to do instead`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     const { sock } = daemon;
@@ -129,7 +129,7 @@ for (
   });
 }
 
-Deno.test("serve() of a UNIX path answers requests there", async () => {
+Deno.test("serve() of a UNIX path answers requests", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using web = await bind(`unix:${scratch.join("web.sock")}`, {
@@ -162,7 +162,7 @@ Deno.test("listen() of an abstract name accepts connections to it", async () => 
   await served;
 });
 
-Deno.test("the client's options are the daemon's, by their names there", {
+Deno.test("each option of the client sets the option of the daemon", {
   ignore: Deno.uid() !== 0,
 }, async () => {
   await using daemon = await Daemon.start();
@@ -197,7 +197,7 @@ Deno.test("the client's options are the daemon's, by their names there", {
   assertEquals(await session.list(), []);
 });
 
-Deno.test("the client's v6only is part of the address", {
+Deno.test("v6only of the client is part of the address", {
   ignore: noIpv6,
 }, async () => {
   await using daemon = await Daemon.start();
@@ -215,7 +215,7 @@ Deno.test("the client's v6only is part of the address", {
   ]);
 });
 
-Deno.test("the client's mode, owner and group are the file's", async () => {
+Deno.test("mode, owner and group of the client apply to the file", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   const path = scratch.join("web.sock");

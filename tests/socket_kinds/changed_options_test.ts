@@ -12,7 +12,7 @@ import { WITHOUT_NET_ADMIN } from "../support/socket_kinds/without_net_admin.ts"
 
 const noIpv6 = lacksIpv6();
 
-/** What changes on a socket that is bound, and what the kernel says then. */
+/** Options that can change on a bound socket, with their values in the kernel. */
 const CHANGES: Record<
   string,
   [options: WireOptions, there: Partial<Record<keyof typeof READ, number>>][]
@@ -44,7 +44,7 @@ const CHANGES: Record<
 for (const place of PLACES) {
   const { name, kind, family } = place;
   Deno.test(
-    `a repeated bind applies what it names to the socket that is there: ${name}`,
+    `a repeated bind applies its options to the held socket: ${name}`,
     {
       ignore: family === "ipv6" && noIpv6,
     },
@@ -72,7 +72,7 @@ for (const place of PLACES) {
   );
 }
 
-Deno.test("a repeated bind that names no option changes none", async () => {
+Deno.test("a repeated bind without options changes none", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   const params = { address: "127.0.0.1", port: 0 };
@@ -87,7 +87,7 @@ Deno.test("a repeated bind that names no option changes none", async () => {
 });
 
 Deno.test(
-  "the list says what the kernel has when a repeated bind is granted in part only",
+  "list has the options in the kernel after a repeated bind that fails partway",
   {
     ignore: Deno.uid() !== 0 || await lacks("setpriv"),
   },
@@ -114,7 +114,7 @@ Deno.test(
   },
 );
 
-Deno.test("a repeated bind changes the mode of the file that is there", async () => {
+Deno.test("a repeated bind changes the mode of the file", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
@@ -131,7 +131,7 @@ Deno.test("a repeated bind changes the mode of the file that is there", async ()
 });
 
 Deno.test(
-  "a repeated bind changes the owner and the group of the file that is there",
+  "a repeated bind changes the owner and the group of the file",
   {
     ignore: Deno.uid() !== 0,
   },
@@ -148,7 +148,7 @@ Deno.test(
   },
 );
 
-Deno.test("a repeated bind does not change another file that is at the path by now", async () => {
+Deno.test("a repeated bind does not change a file that has replaced the socket", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);

@@ -112,7 +112,7 @@ Deno.test("tcp and udp of one port are two binds, released one by one", async ()
   assertEquals(await inodeOf(connection, { ...params, kind: "udp" }), udp);
 });
 
-Deno.test("a port that was chosen is another bind than port 0, and in use", async () => {
+Deno.test("the port chosen for port 0 is another bind and in use", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (const kind of ["tcp", "udp"]) {
@@ -127,7 +127,7 @@ Deno.test("a port that was chosen is another bind than port 0, and in use", asyn
 });
 
 for (const kind of ["tcp", "udp"] as const) {
-  Deno.test(`a device distinguishes: ${kind}`, async () => {
+  Deno.test(`binds to different devices are different: ${kind}`, async () => {
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
     const anywhere = { kind, address: "127.0.0.1", port: 0 };
@@ -142,7 +142,9 @@ for (const kind of ["tcp", "udp"] as const) {
     assertEquals(listed.map(({ options }) => options.device), [undefined]);
   });
 
-  Deno.test(`v6only distinguishes: ${kind}`, { ignore: noIpv6 }, async () => {
+  Deno.test(`binds with different v6only are different: ${kind}`, {
+    ignore: noIpv6,
+  }, async () => {
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
     const six = { kind, address: "::", port: 0 };
@@ -161,7 +163,7 @@ for (const kind of ["tcp", "udp"] as const) {
     assertEquals(await inodeOf(connection, six), first);
   });
 
-  Deno.test(`reuse_port lets another holder have the port: ${kind}`, async () => {
+  Deno.test(`with reuse_port another program can bind the port: ${kind}`, async () => {
     await using one = await Daemon.start();
     await using other = await Daemon.start();
     using first = RawConnection.open(one.sock);
@@ -178,7 +180,7 @@ for (const kind of ["tcp", "udp"] as const) {
 for (
   const address of ["fe80::1%lo", "::1%1", "127.0.0.1%lo"]
 ) {
-  Deno.test(`an interface in the address is -32602 and says where it belongs: ${address}`, async () => {
+  Deno.test(`an interface in the address is -32602 and the error names the option device: ${address}`, async () => {
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
     const error = await refused(connection, { address, port: 0 });

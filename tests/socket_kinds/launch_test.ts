@@ -6,7 +6,7 @@ import { Scratch } from "../support/tree.ts";
 
 const ignore = await lacks("python3");
 
-/** Prints what it was passed as sd_listen_fds(3) has it. */
+/** Prints the passed sockets (sd_listen_fds(3)). */
 const REPORT = `
 import os, socket, json
 names = os.environ["LISTEN_FDNAMES"].split(":")
@@ -59,7 +59,7 @@ Deno.test("exec passes sockets of every kind", { ignore }, async () => {
   assertEquals((await daemon.status()).binds, 6);
 });
 
-Deno.test("run passes sockets of every kind, to the next one as well", {
+Deno.test("run passes sockets of every kind, also to the next generation", {
   ignore,
 }, async () => {
   await using scratch = await Scratch.make();

@@ -19,7 +19,7 @@ import {
   onlyBoundAt,
 } from "../support/socket_kinds/unix_sockets.ts";
 
-/** Every pair of what is asked for and what is there. */
+/** Every pair of a requested kind and a kind at the path. */
 const PAIRS = PATH_KINDS.flatMap((asked) =>
   PATH_KINDS.map((there) => [asked, there] as const)
 );
@@ -40,7 +40,7 @@ async function inUse(
 }
 
 for (const [asked, there] of PAIRS) {
-  Deno.test(`a dead ${there} socket's file makes room for a ${asked} socket`, async () => {
+  Deno.test(`a dead ${there} socket is replaced by a ${asked} socket`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -53,7 +53,7 @@ for (const [asked, there] of PAIRS) {
     assertEquals(names, ["web.sock"]);
   });
 
-  Deno.test(`a ${there} socket that lives keeps its path from a ${asked} socket, and notices nothing`, async () => {
+  Deno.test(`a live ${there} socket is not replaced by a ${asked} socket and is not disturbed`, async () => {
     await using scratch = await Scratch.make();
     const path = scratch.join("web.sock");
     using service = boundAt(path, there);
@@ -69,7 +69,7 @@ for (const [asked, there] of PAIRS) {
 }
 
 for (const there of ["unix", "seqpacket"] as const) {
-  Deno.test(`a ${there} socket that is bound and does not listen yet keeps its path`, async () => {
+  Deno.test(`a ${there} socket that is bound and does not listen yet is not replaced`, async () => {
     await using scratch = await Scratch.make();
     const path = scratch.join("web.sock");
     using _service = onlyBoundAt(path, there);
@@ -79,7 +79,7 @@ for (const there of ["unix", "seqpacket"] as const) {
   });
 }
 
-Deno.test("a datagram socket that takes from one sender only keeps its path", async () => {
+Deno.test("a connected datagram socket is not replaced", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("log.sock");
   using service = boundAt(path, "unixgram");
@@ -89,7 +89,7 @@ Deno.test("a datagram socket that takes from one sender only keeps its path", as
   for (const asked of PATH_KINDS) await inUse(path, asked);
 });
 
-Deno.test("a socket whose accept queue is full keeps its path", async () => {
+Deno.test("a socket with a full accept queue is not replaced", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("web.sock");
   using _service = boundAt(path, "unix");
@@ -105,7 +105,7 @@ Deno.test("a socket whose accept queue is full keeps its path", async () => {
   for (const asked of PATH_KINDS) await inUse(path, asked);
 });
 
-Deno.test("the control socket's own path is in use", async () => {
+Deno.test("the path of the control socket is in use", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (const kind of PATH_KINDS) {
@@ -115,7 +115,7 @@ Deno.test("the control socket's own path is in use", async () => {
   assertEquals((await daemon.status()).binds, 0);
 });
 
-Deno.test("a path that the daemon holds is in use for the other kinds", async () => {
+Deno.test("the path of a held socket is in use for other kinds", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
@@ -134,7 +134,7 @@ Deno.test("a path that the daemon holds is in use for the other kinds", async ()
 interface Obstacle {
   what: string;
   make(path: string): void | Promise<void>;
-  /** What would be lost if it were touched. */
+  /** Must be the same afterwards. */
   look(path: string): unknown;
 }
 
@@ -150,7 +150,7 @@ const OBSTACLES: Obstacle[] = [
     look: (path) => Deno.lstatSync(path).isDirectory,
   },
   {
-    what: "a symbolic link that leads nowhere",
+    what: "a broken symbolic link",
     make: (path) => Deno.symlink("/nowhere/at/all", path),
     look: (path) => Deno.readLinkSync(path),
   },
@@ -193,14 +193,14 @@ const OBSTACLES: Obstacle[] = [
 ];
 
 for (const { what, make, look } of OBSTACLES) {
-  Deno.test(`${what} at the path is refused and left alone`, async () => {
+  Deno.test(`${what} at the path is refused and left unchanged`, async () => {
     await using scratch = await Scratch.make();
     const path = scratch.join("web.sock");
     await make(path);
     const before = look(path);
     for (const kind of PATH_KINDS) {
       const { message } = await inUse(path, kind);
-      assertStringIncludes(message, "no socket");
+      assertStringIncludes(message, "not a socket");
     }
     assertEquals(look(path), before);
   });

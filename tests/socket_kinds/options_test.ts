@@ -25,13 +25,13 @@ const isRoot = Deno.uid() === 0;
 
 const INTERNET: readonly Kind[] = ["tcp", "udp"];
 
-/** What an option is to be in the kernel, for each value it is asked for. */
+/** An option with the expected values in the kernel. */
 interface Case {
   option: keyof typeof READ;
   kinds: readonly Kind[];
-  /** Value asked for and value there. */
+  /** Requested value and value in the kernel. */
   values: [asked: number | boolean, there: number][];
-  /** Whether it takes CAP_NET_ADMIN. */
+  /** Whether it needs CAP_NET_ADMIN. */
   privileged?: boolean;
 }
 
@@ -56,7 +56,7 @@ const CASES: Case[] = [
   {
     option: "defer_accept",
     kinds: ["tcp"],
-    // In whole retransmissions, which come after 1, 3, 7, 15 ... s.
+    // The kernel rounds up to a retransmission, after 1, 3, 7, 15 ... s.
     values: [[0, 0], [1, 1], [2, 3], [3, 3], [5, 7], [30, 31]],
   },
   { option: "fast_open", kinds: ["tcp"], values: [[0, 0], [16, 16]] },
@@ -68,7 +68,7 @@ function ignored({ family }: Place, privileged = false): boolean {
 
 for (const place of PLACES) {
   Deno.test(
-    `each option is accepted, in the kernel and in the list, or refused by name: ${place.name}`,
+    `each option is either set in the kernel and listed or refused by name: ${place.name}`,
     {
       ignore: ignored(place),
     },
@@ -160,7 +160,7 @@ for (const place of PLACES.filter(({ family }) => family !== "path")) {
 }
 
 for (const kind of INTERNET) {
-  Deno.test(`an IPv6 socket refuses IPv4 unless asked otherwise: ${kind}`, {
+  Deno.test(`an IPv6 socket refuses IPv4 by default: ${kind}`, {
     ignore: noIpv6,
   }, async () => {
     await using daemon = await Daemon.start();

@@ -1,5 +1,5 @@
 /**
- * What takes effect only in the right order, as the kernel sees the calls.
+ * The order of the system calls of a bind.
  *
  * @module
  */
@@ -16,14 +16,14 @@ const ignore = Deno.uid() !== 0 || await lacks("strace");
 const TRACED =
   "socket,setsockopt,bind,listen,umask,fchownat,chmod,fchmodat,sendmsg";
 
-/** The calls that a daemon makes for one bind, without those of others. */
+/** The system calls of a daemon for one bind. */
 async function callsFor(
   params: (scratch: Scratch) => unknown,
 ): Promise<string[]> {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
-  // Whatever the first request of a daemon does beside.
+  // The first request causes other system calls too.
   await granted(connection, { address: "127.0.0.9", port: 0 });
   const file = scratch.join("trace");
   await using strace = Program.start("strace", {
@@ -37,7 +37,7 @@ async function callsFor(
   return lines.map((line) => line.replace(/^\d+ +/, ""));
 }
 
-/** The order in which what matches was done, by the patterns' names. */
+/** The names of the patterns in the order of the matching calls. */
 function orderOf(
   calls: readonly string[],
   patterns: Record<string, RegExp>,
@@ -82,7 +82,7 @@ Deno.test("options are set before bind(2), and bind(2) is before listen(2)", {
 });
 
 for (const kind of ["unix", "seqpacket", "unixgram"]) {
-  Deno.test(`a file has its mode from its first moment: ${kind}`, {
+  Deno.test(`a file is created with its mode: ${kind}`, {
     ignore,
   }, async () => {
     const calls = await callsFor((scratch) => ({
@@ -102,31 +102,35 @@ for (const kind of ["unix", "seqpacket", "unixgram"]) {
     assert(calls.some((call) => /^umask\(\d+\) += 0137/.test(call)));
   });
 
-  Deno.test(`a file that gets an owner is nobody's until it has it: ${kind}`, {
-    ignore,
-  }, async () => {
-    const calls = await callsFor((scratch) => ({
-      kind,
-      path: scratch.join("web.sock"),
-      owner: 12345,
-      group: 23456,
-    }));
-    const order = orderOf(calls, {
-      mask: /^umask\(0777\)/,
-      bind: /^bind\(.*web\.sock/,
-      owner: /^fchownat\(\d+, "", 12345, 23456, AT_EMPTY_PATH\) += 0/,
-      mode: /^(chmod|fchmodat)\(.*0660\) += 0/,
-      listen: /^listen\(/,
-      handed: /^sendmsg\(.*SCM_RIGHTS/,
-    });
-    const listen = kind === "unixgram" ? [] : ["listen"];
-    assertEquals(order, [
-      "mask",
-      "bind",
-      "owner",
-      "mode",
-      ...listen,
-      "handed",
-    ]);
-  });
+  Deno.test(
+    `a file for another owner has no permissions until chown(2): ${kind}`,
+    {
+      ignore,
+    },
+    async () => {
+      const calls = await callsFor((scratch) => ({
+        kind,
+        path: scratch.join("web.sock"),
+        owner: 12345,
+        group: 23456,
+      }));
+      const order = orderOf(calls, {
+        mask: /^umask\(0777\)/,
+        bind: /^bind\(.*web\.sock/,
+        owner: /^fchownat\(\d+, "", 12345, 23456, AT_EMPTY_PATH\) += 0/,
+        mode: /^(chmod|fchmodat)\(.*0660\) += 0/,
+        listen: /^listen\(/,
+        handed: /^sendmsg\(.*SCM_RIGHTS/,
+      });
+      const listen = kind === "unixgram" ? [] : ["listen"];
+      assertEquals(order, [
+        "mask",
+        "bind",
+        "owner",
+        "mode",
+        ...listen,
+        "handed",
+      ]);
+    },
+  );
 }

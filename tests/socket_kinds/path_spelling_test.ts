@@ -18,7 +18,7 @@ import {
 } from "../support/socket_kinds/raw_bind.ts";
 
 for (const kind of PATH_KINDS) {
-  Deno.test(`however a path is spelled, it is one bind: ${kind}`, async () => {
+  Deno.test(`all spellings of a path are one bind: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -32,7 +32,7 @@ for (const kind of PATH_KINDS) {
       "real//web.sock",
       "./real/./web.sock",
       "real/inner/../web.sock",
-      // Where `deep` leads, `..` is `real`.
+      // `deep` is a link: the parent of its target is `real`.
       "deep/../web.sock",
       "link/../link/web.sock",
     ];
@@ -103,7 +103,7 @@ const NO_PATHS: [path: unknown, says: string][] = [
 ];
 
 for (const [path, says] of NO_PATHS) {
-  Deno.test(`${JSON.stringify(path)} is no path: -32602`, async () => {
+  Deno.test(`${JSON.stringify(path)} is not a path: -32602`, async () => {
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
     for (const kind of PATH_KINDS) {
@@ -115,7 +115,7 @@ for (const [path, says] of NO_PATHS) {
   });
 }
 
-Deno.test("the longest path there can be is bound", async () => {
+Deno.test("bind accepts the longest possible path", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
@@ -126,7 +126,7 @@ Deno.test("the longest path there can be is bound", async () => {
   await rawRelease(connection, { path });
 });
 
-Deno.test("a short path that leads to one that is too long is -32602", async () => {
+Deno.test("a short path that resolves to one that is too long is -32602", async () => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
@@ -141,7 +141,7 @@ Deno.test("a short path that leads to one that is too long is -32602", async () 
   assertEquals(second?.code, ErrorCode.INVALID_PARAMS);
 });
 
-Deno.test("a directory that cannot be used is named with its errno", async (t) => {
+Deno.test("a directory that cannot be used is an error with its errno", async (t) => {
   await using scratch = await Scratch.make();
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
@@ -166,7 +166,7 @@ Deno.test("a directory that cannot be used is named with its errno", async (t) =
   assertEquals(await rawList(connection), []);
 });
 
-Deno.test("a directory that the daemon may not write or search is EACCES", {
+Deno.test("a directory without write or search permission is EACCES", {
   ignore: await lacks(...unprivileged.slice(0, 1)),
 }, async () => {
   await using open = await OpenScratch.make();

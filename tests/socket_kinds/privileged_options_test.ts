@@ -22,7 +22,7 @@ for (
   ] as const
 ) {
   Deno.test(
-    `without CAP_NET_ADMIN ${option} of ${address} is EPERM and names ${name}`,
+    `without CAP_NET_ADMIN ${option} of ${address} fails with EPERM and names ${name}`,
     {
       ignore: noSetpriv || (address === "::1" && noIpv6),
     },
@@ -58,7 +58,7 @@ for (
 ) {
   for (const kind of ["tcp", "udp"]) {
     Deno.test(
-      `free_bind binds ${address}, which this machine does not have: ${kind}`,
+      `free_bind binds ${address}, an address of no interface: ${kind}`,
       {
         ignore: family === "ipv6" && noIpv6,
       },
@@ -83,7 +83,7 @@ for (
 }
 
 for (const kind of ["tcp", "udp"]) {
-  Deno.test(`a device is the one that the socket is bound to: ${kind}`, async () => {
+  Deno.test(`a socket is bound to its device: ${kind}`, async () => {
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
     const params = { kind, address: "127.0.0.1", port: 0, device: "lo" };
@@ -92,7 +92,7 @@ for (const kind of ["tcp", "udp"]) {
     assertEquals((await rawList(connection))[0]?.options.device, "lo");
   });
 
-  Deno.test(`a device that there is not is ENODEV: ${kind}`, async () => {
+  Deno.test(`an unknown device is ENODEV: ${kind}`, async () => {
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
     const params = { kind, address: "127.0.0.1", port: 0, device: "nosuch0" };
@@ -109,7 +109,7 @@ for (const kind of ["tcp", "udp"]) {
 }
 
 Deno.test(
-  "with CAP_NET_ADMIN a transparent socket binds what this machine does not have",
+  "with CAP_NET_ADMIN a transparent socket binds an address of no interface",
   {
     ignore: Deno.uid() !== 0,
   },

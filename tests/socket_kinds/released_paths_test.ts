@@ -14,7 +14,7 @@ import {
 import { boundAt, SOCKET_TYPES } from "../support/socket_kinds/unix_sockets.ts";
 
 for (const kind of PATH_KINDS) {
-  Deno.test(`a release removes the path, and it can be bound again at once: ${kind}`, async () => {
+  Deno.test(`a release removes the path, which can be bound again at once: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using holder = RawConnection.open(daemon.sock);
@@ -29,7 +29,7 @@ for (const kind of PATH_KINDS) {
     assertEquals((await rawList(connection)).length, 1);
   });
 
-  Deno.test(`a release of another kind at that path is 10004: ${kind}`, async () => {
+  Deno.test(`a release of another kind at the path is 10004: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -44,7 +44,7 @@ for (const kind of PATH_KINDS) {
     await rawRelease(connection, { kind, path });
   });
 
-  Deno.test(`a release leaves alone what has come to the path meanwhile: ${kind}`, async () => {
+  Deno.test(`a release leaves a file that has replaced the socket: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -58,7 +58,7 @@ for (const kind of PATH_KINDS) {
     assertEquals(await rawList(connection), []);
   });
 
-  Deno.test(`a release of what has lost its path is one all the same: ${kind}`, async () => {
+  Deno.test(`a release succeeds if the path was removed: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -70,7 +70,7 @@ for (const kind of PATH_KINDS) {
     assertEquals(await rawList(connection), []);
   });
 
-  Deno.test(`the end of the daemon leaves the path to who holds the socket: ${kind}`, async () => {
+  Deno.test(`a stopping daemon does not remove the path of a held socket: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -81,7 +81,7 @@ for (const kind of PATH_KINDS) {
     using client = newSocket(address, SOCKET_TYPES[kind]);
     assertEquals(tryConnect(client.fd, address), 0);
     assert(fd > 2);
-    // And the next daemon finds it in use, not dead.
+    // The next daemon finds a live socket.
     await using next = await Daemon.start();
     using other = RawConnection.open(next.sock);
     await other.send(requestText(1, "bind", [{ kind, path }]));
@@ -89,7 +89,7 @@ for (const kind of PATH_KINDS) {
     assertEquals((error?.data as { code: string }).code, "EADDRINUSE");
   });
 
-  Deno.test(`after the end of the daemon and of the last holder the path is bound again: ${kind}`, async () => {
+  Deno.test(`after the daemon and the last holder have exited the path can be bound again: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     const path = scratch.join("web.sock");
     {

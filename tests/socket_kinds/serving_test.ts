@@ -19,7 +19,7 @@ function ignored({ family }: Place): boolean {
   return noPython || (family === "ipv6" && noIpv6);
 }
 
-/** Where clients find it, as send.py wants it. */
+/** The address of the socket for send.py. */
 async function findIt(sock: string, params: BindParams): Promise<string> {
   using connection = RawConnection.open(sock);
   const bound = localAddress(await granted(connection, params));
@@ -48,7 +48,7 @@ async function answersTo(
 for (const place of PLACES) {
   const { name, kind } = place;
   Deno.test(
-    `Python programs serve each other on it, before and after a re-exec, and without the daemon: ${name}`,
+    `Python programs serve on the socket before and after a re-exec and without the daemon: ${name}`,
     {
       ignore: ignored(place),
     },
@@ -77,7 +77,7 @@ for (const place of PLACES) {
     },
   );
 
-  Deno.test(`what waits when a holder ends is the next one's: ${name}`, {
+  Deno.test(`the next holder gets what waits when a holder exits: ${name}`, {
     ignore: ignored(place),
   }, async () => {
     await using scratch = await Scratch.make();
@@ -101,7 +101,7 @@ for (const place of PLACES) {
     assertEquals(await sending, ["A", "B", "C", "D"]);
   });
 
-  Deno.test(`two holders share what comes: ${name}`, {
+  Deno.test(`two holders share connections or messages: ${name}`, {
     ignore: ignored(place),
   }, async () => {
     await using scratch = await Scratch.make();
@@ -128,7 +128,7 @@ for (const place of PLACES) {
   });
 }
 
-Deno.test("no datagram that comes while the daemon re-executes is lost", async () => {
+Deno.test("no datagram is lost during a re-exec", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   using socket = await bind("udp://127.0.0.1:0", { sock });

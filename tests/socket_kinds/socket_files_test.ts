@@ -21,7 +21,7 @@ const isRoot = Deno.uid() === 0;
 
 for (const kind of PATH_KINDS) {
   for (const umask of ["000", "022", "077", "777"]) {
-    Deno.test(`a socket's file has mode 0660 whatever the umask: ${kind}, umask ${umask}`, async () => {
+    Deno.test(`the default mode of a socket file is 0660: ${kind}, umask ${umask}`, async () => {
       await using scratch = await Scratch.make();
       const sock = scratch.join("control.sock");
       const under = ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"];
@@ -36,7 +36,7 @@ for (const kind of PATH_KINDS) {
     });
   }
 
-  Deno.test(`a socket's file has the mode that was asked for: ${kind}`, async () => {
+  Deno.test(`a socket file has the requested mode: ${kind}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -51,7 +51,7 @@ for (const kind of PATH_KINDS) {
   });
 
   Deno.test(
-    `a socket's file has the owner and the group that were asked for: ${kind}`,
+    `a socket file has the requested owner and group: ${kind}`,
     {
       ignore: !isRoot,
     },
@@ -77,7 +77,7 @@ for (const kind of PATH_KINDS) {
   );
 }
 
-Deno.test("an owner and a group may be named", {
+Deno.test("owner and group may be names", {
   ignore: !isRoot || await lacks("getent"),
 }, async () => {
   await using scratch = await Scratch.make();
@@ -97,7 +97,7 @@ async function id(database: "passwd" | "group"): Promise<number> {
 }
 
 for (const option of ["owner", "group"]) {
-  Deno.test(`the ${option} of a name that nobody has is -32602 and leaves no file`, async () => {
+  Deno.test(`an unknown ${option} is -32602 and leaves no file`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -112,7 +112,7 @@ for (const option of ["owner", "group"]) {
 }
 
 Deno.test(
-  "an owner that the daemon may not give a file to is EPERM and leaves no file",
+  "an owner without permission for chown(2) is EPERM and leaves no file",
   {
     ignore: await lacks(...unprivileged.slice(0, 1)),
   },
@@ -140,7 +140,7 @@ Deno.test(
 );
 
 Deno.test(
-  "whoever may not write the file may not connect to it, whoever may can",
+  "only users with write permission for the file can connect",
   {
     ignore: !isRoot || await lacks("setpriv", "python3"),
   },

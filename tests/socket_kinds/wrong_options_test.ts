@@ -8,7 +8,7 @@ import { rawList, refused } from "../support/socket_kinds/raw_bind.ts";
 
 const NO_FLAG = [1, 0, "true", null, [], {}];
 
-/** Not from 0 on: a text, a fraction, too small, too large, ... */
+/** Invalid numbers: text, a fraction, too small, too large, ... */
 function noNumber(most: number, least = 0): unknown[] {
   return ["1", 0.5, least - 1, most + 1, 1e300, null, true, [1], {}];
 }
@@ -28,7 +28,7 @@ const NO_ACCOUNT = [
   0.5,
   MAX_UNSIGNED,
   2 ** 32,
-  // chown(2) takes this one for "as it is", and what is longer for another.
+  // chown(2) takes the first for "leave as it is" and truncates the others.
   "4294967295",
   "4294967296",
   "18446744073709551616",
@@ -59,7 +59,7 @@ const TAKES_ALL = PLACES.find(({ name }) => name === "tcp over IPv4")!;
 const HAS_A_FILE = PLACES.find(({ name }) => name === "unix at a path")!;
 
 for (const [option, values] of Object.entries(WRONG)) {
-  Deno.test(`a value that ${option} cannot have is -32602 and names it`, async (t) => {
+  Deno.test(`an invalid value of ${option} is -32602 and the error names the option`, async (t) => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -79,7 +79,7 @@ for (const [option, values] of Object.entries(WRONG)) {
 }
 
 for (const place of PLACES) {
-  Deno.test(`an option that there is not is -32602 and named: ${place.name}`, async () => {
+  Deno.test(`an unknown option is -32602 and the error names it: ${place.name}`, async () => {
     await using scratch = await Scratch.make();
     await using daemon = await Daemon.start();
     using connection = RawConnection.open(daemon.sock);
@@ -93,7 +93,7 @@ for (const place of PLACES) {
   });
 }
 
-Deno.test("what belongs to another kind's address is -32602 and named", async (t) => {
+Deno.test("a param of another kind of address is -32602 and the error names it", async (t) => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
   for (const kind of KINDS) {

@@ -7,12 +7,12 @@ import { get } from "../support/serve/http_connection.ts";
 import { listeningTcp } from "../support/serve/sockets.ts";
 import { libcPath, Scratch, treePath } from "../support/tree.ts";
 
-/** What a Binding refers to, `socket:[123]`. */
+/** The link of a Binding's descriptor, such as `socket:[123]`. */
 async function socketOf({ fd }: Binding): Promise<string> {
   return await Deno.readLink(`/proc/self/fd/${fd}`);
 }
 
-/** The descriptors of a child from 3 on, when it has become what it shall be. */
+/** The descriptors of a child from 3 on, after its exec. */
 async function descriptors(
   pid: number,
   program: string,
@@ -22,11 +22,11 @@ async function descriptors(
   return Object.fromEntries([...all].filter(([fd]) => fd > 2));
 }
 
-Deno.test("spawn: the child has its sockets at 3, 4, ... and nothing else", async () => {
+Deno.test("spawn: the child has its sockets at 3, 4, ... and no other descriptor", async () => {
   using web = listeningTcp();
   using admin = listeningTcp();
   using other = listeningTcp();
-  // Asked for by number, it is inherited by children of Deno.Command.
+  // After a read of fd, children of Deno.Command inherit it.
   assert(other.fd > 2);
   await using child = spawn("sleep", {
     args: ["1000"],
@@ -38,20 +38,19 @@ Deno.test("spawn: the child has its sockets at 3, 4, ... and nothing else", asyn
   });
 });
 
-Deno.test("spawn: a child without sockets has no descriptor of ours", async () => {
+Deno.test("spawn: a child without sockets has no descriptor of its parent", async () => {
   using web = listeningTcp();
   assert(web.fd > 2);
   await using child = spawn("sleep", { args: ["1000"] });
   assertEquals(await descriptors(child.pid, "sleep"), {});
 });
 
-Deno.test("spawn: numbers are chosen, also those that are in use here", async () => {
+Deno.test("spawn: the option at chooses the numbers, even if the parent uses them", async () => {
   using one = listeningTcp();
   using two = listeningTcp();
   await using child = spawn("sleep", {
     args: ["1000"],
     bindings: { one, two, three: one },
-    // Each where the other is.
     at: { one: two.fd, two: one.fd },
   });
   assertEquals(await descriptors(child.pid, "sleep"), {
@@ -61,7 +60,7 @@ Deno.test("spawn: numbers are chosen, also those that are in use here", async ()
   });
 });
 
-Deno.test("spawn: our own descriptors stay as they are", async () => {
+Deno.test("spawn: the descriptors of the parent do not change", async () => {
   await withoutLeak(async () => {
     using web = listeningTcp();
     await spawn("true", { bindings: { web } }).status;
@@ -82,7 +81,7 @@ async function outputOf(
   return await Deno.readTextFile(path);
 }
 
-Deno.test("spawn: LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID tell of sockets from 3 on", async () => {
+Deno.test("spawn: LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID announce sockets from 3 on", async () => {
   using web = listeningTcp();
   const output = await outputOf(
     'echo "$LISTEN_FDS $LISTEN_FDNAMES"; [ "$LISTEN_PID" = $$ ] && echo own',
@@ -91,7 +90,7 @@ Deno.test("spawn: LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID tell of sockets from
   assertEquals(output, "2 web:admin\nown\n");
 });
 
-Deno.test("spawn: sockets elsewhere are not announced", async () => {
+Deno.test("spawn: sockets at other numbers are not announced", async () => {
   using web = listeningTcp();
   const output = await outputOf('echo "<$LISTEN_FDS$LISTEN_PID>"', {
     bindings: { web },
@@ -100,7 +99,7 @@ Deno.test("spawn: sockets elsewhere are not announced", async () => {
   assertEquals(output, "<>\n");
 });
 
-Deno.test("spawn: the environment is ours with what is set, or empty", async () => {
+Deno.test("spawn: the environment is that of the parent plus env, or only env", async () => {
   const path = Deno.env.get("PATH")!;
   const env = { MULTIBINDER_TEST: "a=b\nc" };
   const script = 'echo "$PATH|$MULTIBINDER_TEST"';
@@ -112,11 +111,11 @@ Deno.test("spawn: the environment is ours with what is set, or empty", async () 
   );
 });
 
-Deno.test("spawn: the child runs where it shall", async () => {
+Deno.test("spawn: cwd is the working directory of the child", async () => {
   assertEquals(await outputOf("pwd", { cwd: "/" }), "/\n");
 });
 
-Deno.test("spawn: no signal is blocked or ignored", async () => {
+Deno.test("spawn: the child has no blocked and no ignored signal", async () => {
   using web = listeningTcp();
   await using child = spawn("sleep", { args: ["1000"], bindings: { web } });
   await descriptors(child.pid, "sleep");
@@ -124,13 +123,13 @@ Deno.test("spawn: no signal is blocked or ignored", async () => {
   const masks = [...status.matchAll(/^(SigBlk|SigIgn):\s*([\da-f]+)$/gm)];
   assertEquals(masks.length, 2);
   for (const [, name, mask] of masks) {
-    // 32 and 33 are the C library's own.
+    // glibc reserves the signals 32 and 33 (signal(7)).
     const standard = BigInt(`0x${mask}`) & 0x7fffffffn;
     assertEquals(standard, 0n, name);
   }
 });
 
-Deno.test("spawn: the status is the exit code or the signal", async () => {
+Deno.test("spawn: status has the exit code or the signal", async () => {
   const exited = spawn("/bin/sh", { args: ["-c", "exit 7"] });
   assertEquals(await exited.status, { success: false, code: 7, signal: null });
   assertEquals((await spawn("true").status).success, true);
@@ -144,7 +143,7 @@ Deno.test("spawn: the status is the exit code or the signal", async () => {
   assertThrows(() => killed.kill(), TypeError, "ended");
 });
 
-Deno.test("spawn: a signal that aborts ends the child", async () => {
+Deno.test("spawn: an aborted signal ends the child", async () => {
   const stop = new AbortController();
   const child = spawn("sleep", { args: ["1000"], signal: stop.signal });
   stop.abort();
@@ -152,7 +151,7 @@ Deno.test("spawn: a signal that aborts ends the child", async () => {
   assertThrows(() => spawn("true", { signal: stop.signal }));
 });
 
-Deno.test("spawn: streams go to a descriptor, or nowhere", async () => {
+Deno.test("spawn: a stream goes to a descriptor, or to /dev/null", async () => {
   await using program = Program.start(Deno.execPath(), {
     args: [
       "run",
@@ -169,7 +168,7 @@ Deno.test("spawn: streams go to a descriptor, or nowhere", async () => {
   });
 });
 
-Deno.test("spawn: what cannot be started is an error at once", () => {
+Deno.test("spawn: a command that cannot be started is an OsError", () => {
   using web = listeningTcp();
   const some: Record<string, Binding>[] = [{}, { web }];
   for (const bindings of some) {
@@ -183,7 +182,7 @@ Deno.test("spawn: what cannot be started is an error at once", () => {
   assertThrows(() => spawn("true", { cwd: "/no/such/place" }), OsError);
 });
 
-Deno.test("spawn: bindings that make no sense are errors", () => {
+Deno.test("spawn: invalid bindings are a TypeError", () => {
   using web = listeningTcp();
   const closed = listeningTcp();
   closed.close();
@@ -191,12 +190,12 @@ Deno.test("spawn: bindings that make no sense are errors", () => {
     assertThrows(() => spawn("true", options), TypeError, message);
   refuse({ bindings: { closed } }, "closed");
   refuse({ at: { web: 3 } }, "no binding web");
-  refuse({ bindings: { web }, at: { web: -1 } }, "-1 is no descriptor");
+  refuse({ bindings: { web }, at: { web: -1 } }, "-1 is not a descriptor");
   refuse({ bindings: { web, w: web }, at: { web: 5, w: 5 } }, "both");
   refuse({ bindings: { "a:b": web } }, "LISTEN_FDNAMES");
 });
 
-Deno.test("spawn: a Deno service gets its socket and serves, without --allow-run here", async () => {
+Deno.test("spawn: a Deno service serves on its socket, and the parent needs no --allow-run", async () => {
   using web = listeningTcp();
   const number = web.fd;
   await using parent = Program.start(Deno.execPath(), {

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { FACES, FOLDERS } from "../support/permissions/sources.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 
-/** The product and nothing else. */
+/** The files and folders of the product. */
 const PRODUCT = [...FACES, ...FOLDERS, "imports.json"];
 
 async function copyOfProduct(scratch: Scratch): Promise<string> {
@@ -32,11 +32,11 @@ async function plant(path: string, line: string): Promise<void> {
   await Deno.writeTextFile(path, `${line}\n${text}`);
 }
 
-Deno.test("check:structure finds nothing in this tree", async () => {
+Deno.test("check:structure finds no problem in this tree", async () => {
   assertEquals(await checkStructure(treePath(".")), { code: 0, problems: [] });
 });
 
-Deno.test("check:structure fails on an upward import, also of a type alone", async () => {
+Deno.test("check:structure fails on an upward import, also of a type", async () => {
   await using scratch = await Scratch.make();
   const tree = await copyOfProduct(scratch);
   await plant(`${tree}/protocol.ts`, 'import type {} from "./client.ts";');
@@ -60,7 +60,7 @@ Deno.test("check:structure fails on an import circle", async () => {
   });
 });
 
-Deno.test("check:structure fails on an import of another folder's own file, and on a file that nothing imports", async () => {
+Deno.test("check:structure fails on an import of another folder's private file, and on a file that is not imported", async () => {
   await using scratch = await Scratch.make();
   const tree = await copyOfProduct(scratch);
   await Deno.writeTextFile(
@@ -71,7 +71,7 @@ Deno.test("check:structure fails on an import of another folder's own file, and 
   assertEquals({ code, problems }, {
     code: 1,
     problems: [
-      "client/unused.ts imports client/command/status_lines.ts, which is its folder's own",
+      "client/unused.ts imports client/command/status_lines.ts, which is private to its folder",
       "nothing imports client/unused.ts",
     ],
   });

@@ -1,6 +1,6 @@
 /**
- * The client's command line as its users start it: a process of its own that
- * may open libc and nothing else.
+ * Starts the client's command line as users do: a separate process that may
+ * only open libc.
  *
  * @module
  */
@@ -45,7 +45,7 @@ export function startClient(
   });
 }
 
-/** Runs one to its end. */
+/** Runs one of the client's commands and waits for its end. */
 export async function runClient(
   daemon: Daemon | undefined,
   args: readonly string[],
@@ -55,7 +55,7 @@ export async function runClient(
   return await program.end();
 }
 
-/** The port that stands behind port 0 of 127.0.0.1 at that daemon. */
+/** The port that the daemon holds for port 0 of 127.0.0.1. */
 export async function portOf({ sock }: Daemon): Promise<number> {
   using web = await bind("127.0.0.1", 0, { sock });
   return (web.addr as Deno.NetAddr).port;

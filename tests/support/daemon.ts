@@ -1,6 +1,6 @@
 /**
- * The daemon as its users start it: a process of its own that may open libc
- * and nothing else.
+ * Starts the daemon as its users do: in a separate process that may only open
+ * libc.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { libcPath, Scratch, treePath } from "./tree.ts";
 
 /** Options of {@linkcode Daemon.start}. */
 export interface DaemonOptions {
-  /** Where the control socket is put. Default: a directory of its own. */
+  /** The path of the control socket. Default: in a temporary directory. */
   sock?: string;
   /** Options of the daemon's command line. Default: none. */
   args?: readonly string[];
   /**
-   * What is started with those options and the path of the control socket.
+   * The program to start with those options and the path of the control socket.
    * Default: this deno with the daemon of this tree.
    */
   program?: readonly string[];
@@ -111,7 +111,7 @@ export class RunningDaemon implements AsyncDisposable {
     await this.listening();
   }
 
-  /** What it says of itself. */
+  /** Its answer to `status`. */
   async status(): Promise<Status> {
     using session = await this.session();
     return await session.status();

@@ -1,12 +1,12 @@
 /**
- * Whether something left a descriptor of this process open.
+ * Detects descriptors of this process that are left open.
  *
  * @module
  */
 import { eventually } from "./eventually.ts";
 import { descriptorsOf } from "./process_state.ts";
 
-/** What a runtime opens on its own is no leak: it has no socket behind it. */
+/** Descriptors that Deno opens itself are not leaks; they are not sockets. */
 const COUNTED = /^(socket|pipe|\/memfd)|eventpoll|eventfd/;
 
 async function counted(): Promise<Set<string>> {

@@ -1,16 +1,16 @@
 /**
- * Conditions that nothing announces: asked for again and again, with an end.
+ * Polls for conditions that cause no event, with a time limit.
  *
  * @module
  */
 
 /**
- * How long a test waits for what has to happen, in ms: a hundred times what it
- * takes on a machine with nothing else to do.
+ * How long a test waits for a condition, in ms: about a hundred times as long
+ * as on an idle machine.
  */
 export const PATIENCE = 240_000;
 
-/** Pause between two looks, in ms. */
+/** Pause between two checks, in ms. */
 const PAUSE = 10;
 
 /** Waits until `condition` holds; fails with `what` when it never does. */

@@ -38,7 +38,7 @@ export async function lacks(...commands: string[]): Promise<boolean> {
   return missing;
 }
 
-/** What a foreign client printed, one value a line of JSON, and its status. */
+/** A foreign client's output, one JSON value a line, and its exit code. */
 export interface ForeignResult {
   code: number;
   answers: Record<string, unknown>[];

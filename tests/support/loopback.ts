@@ -1,5 +1,5 @@
 /**
- * Addresses that nobody else on this machine uses.
+ * Addresses that no other program on this machine uses.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const PORTS = 10_000;
 
 /**
  * A port that no other test has, with any address. "Take a free port, give it
- * back and bind it" has a gap in which the kernel may give it to somebody else.
+ * back and bind it" has a gap in which another program can get it.
  * `using` gives it back.
  */
 export class OwnPort implements Disposable {
@@ -69,7 +69,7 @@ function lockOf(port: number): Descriptor | undefined {
   }
 }
 
-/** Whether no other program of this machine has it. */
+/** Whether no other program on this machine uses it. */
 function isFree(port: number): boolean {
   try {
     Deno.listen({ hostname: "0.0.0.0", port }).close();

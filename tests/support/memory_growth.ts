@@ -1,11 +1,11 @@
 /**
- * Whether a process keeps memory of what it does.
+ * Detects memory leaks of a process.
  *
  * @module
  */
 import { residentMemory } from "./process_state.ts";
 
-/** A leak grows in each of so many rounds; garbage does not. */
+/** A leak grows in each of these rounds; garbage does not. */
 const ROUNDS = 5;
 
 /** Fails where each round of the same work leaves a process `margin` KiB larger. */

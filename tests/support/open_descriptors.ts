@@ -1,8 +1,8 @@
 /**
- * What a process has open once it has settled. A moment's look is not enough:
- * Deno opens its caches, the roots of certificates and the like for a moment,
- * and a client that has hung up is noticed a moment later. So what was open
- * before is a set, and afterwards a test waits until nothing else is left.
+ * Compares the open descriptors of a process before and after an action. One
+ * reading is not enough: Deno opens caches and certificates for a moment, and
+ * notices a disconnected client late. So a test waits until only the
+ * descriptors from before are open.
  *
  * @module
  */
@@ -19,13 +19,16 @@ async function openNow(pid: number): Promise<Set<string>> {
   return new Set(Array.from(all, ([fd, target]) => `${fd} ${target}`));
 }
 
-/** What a process of Deno's has open. */
+/** The open descriptors of a Deno process. */
 export async function openIn(pid: number): Promise<Open> {
   await settled(pid);
   return await openNow(pid);
 }
 
-/** Waits until a process has open what it had before, or less, and `more`. */
+/**
+ * Waits until a process has no other descriptors than before, and `more` new
+ * ones.
+ */
 export async function assertOpen(
   pid: number,
   before: Open,
@@ -42,7 +45,7 @@ export async function assertOpen(
   );
 }
 
-/** Where Deno keeps what it has compiled and downloaded. */
+/** The directory of Deno's caches. */
 const DENO_DIR = Deno.env.get("DENO_DIR") ??
   `${
     Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? ""}/.cache`
@@ -51,7 +54,7 @@ const DENO_DIR = Deno.env.get("DENO_DIR") ??
 /** How many descriptors of each kind: `{ socket: 3, "anon_inode:[eventpoll]": 2 }`. */
 export type Kinds = Record<string, number>;
 
-/** The kinds of what a process has open now, but for Deno's caches. */
+/** The kinds of open descriptors of a process, without Deno's caches. */
 async function kindsNow(pid: number): Promise<Kinds> {
   const kinds: Kinds = {};
   for (const target of (await descriptorsOf(pid)).values()) {
@@ -66,8 +69,8 @@ async function kindsNow(pid: number): Promise<Kinds> {
 const EQUAL_READINGS = 5;
 
 /**
- * The kinds of what a process of Deno's has open, when they have not changed
- * for a while: what can be compared across a re-exec.
+ * The kinds of open descriptors of a Deno process after they have stopped
+ * changing, to compare across a re-exec.
  */
 export async function openKinds(pid: number): Promise<Kinds> {
   await settled(pid);
@@ -82,7 +85,7 @@ export async function openKinds(pid: number): Promise<Kinds> {
   return JSON.parse(last);
 }
 
-/** Waits until a process has as much open of each kind. */
+/** Waits until a process has these numbers of open descriptors of each kind. */
 export async function assertOpenKinds(
   pid: number,
   expected: Kinds,
@@ -107,7 +110,7 @@ interface Target {
   readonly sock: string;
 }
 
-/** A session, once nobody else is connected. */
+/** A session, after all other clients have disconnected. */
 async function onlySession({ sock }: Target): Promise<Session> {
   const session = await connect({ sock });
   await eventually(

@@ -1,5 +1,5 @@
 /**
- * What /proc says of a process.
+ * Reads the state of a process from /proc.
  *
  * @module
  */
@@ -33,8 +33,8 @@ async function hasSignalHandler(pid: number): Promise<boolean> {
 }
 
 /**
- * Waits until a process of this Deno has opened what it opens on its own: the
- * last is a pair of sockets for its handler of signals.
+ * Waits until a process of this Deno has opened its internal descriptors: the
+ * last is a socket pair for its signal handler.
  */
 export async function settled(pid: number): Promise<void> {
   if (!HAS_SIGNAL_HANDLER) return;
@@ -57,7 +57,25 @@ export async function settledAs(pid: number, program: string): Promise<void> {
   });
 }
 
-/** The signals that each thread holds back: by thread, a bit for each. */
+/**
+ * Waits until a process and its children sleep. Once a HAProxy 2.6 did not end on
+ * a SIGUSR1 that arrived a moment after its first answer.
+ */
+export async function settledWithChildren(pid: number): Promise<void> {
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
+  const pids = [
+    String(pid),
+    ...children.split(" ").filter((one) => one !== ""),
+  ];
+  for (const each of pids) {
+    await eventually(`process ${each} sleeps`, async () => {
+      const stat = await Deno.readTextFile(`/proc/${each}/stat`);
+      return stat[stat.lastIndexOf(")") + 2] === "S";
+    });
+  }
+}
+
+/** The blocked signals of each thread, as a bit mask. */
 export async function blockedSignals(
   pid: number,
 ): Promise<Map<number, bigint>> {
@@ -79,14 +97,14 @@ export async function blockedSignals(
 /** SIGHUP, SIGINT, SIGUSR1 and SIGTERM, a bit each as in proc_pid_status(5). */
 const DAEMON_SIGNALS = 0x4203n;
 
-/** The threads of a process that do not hold all of the daemon's signals back. */
+/** The threads of a process that do not block all of the daemon's signals. */
 export async function threadsThatTakeSignals(pid: number): Promise<number[]> {
   return [...await blockedSignals(pid)]
     .filter(([, blocked]) => (blocked & DAEMON_SIGNALS) !== DAEMON_SIGNALS)
     .map(([thread]) => thread);
 }
 
-/** The numbers of signals that wait until a process takes them. */
+/** The numbers of the pending signals of a process. */
 export async function pendingSignals(pid: number): Promise<Set<number>> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const pending = new Set<number>();

@@ -1,6 +1,6 @@
 /**
- * Programs that a test starts: what they print is waited for line by line,
- * and none outlives its test.
+ * Starts programs for a test, waits for lines of their output, and ends them
+ * with the test.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export const ENVIRONMENT = {
   DENO_NO_UPDATE_CHECK: "1",
 } as const;
 
-/** What a program has written to one of its streams, and what it will. */
+/** The output of a program on one of its streams. */
 export class Lines {
   readonly #seen: string[] = [];
   #taken = 0;
@@ -59,7 +59,7 @@ export class Lines {
     this.#wake?.();
   }
 
-  /** Everything until now. */
+  /** The output so far. */
   get text(): string {
     return this.#seen.join("\n");
   }
@@ -140,7 +140,7 @@ export class Program implements AsyncDisposable {
     try {
       this.#child.kill(signal);
     } catch (error) {
-      // Deno knows of the end before the promise of it has settled.
+      // Deno detects the end before its status promise settles.
       if (!(error instanceof TypeError)) throw error;
     }
   }

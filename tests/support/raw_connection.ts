@@ -1,6 +1,6 @@
 /**
- * A client that says what it likes on the control socket, byte by byte if need
- * be, and sees every byte and descriptor that comes back.
+ * A client that sends arbitrary bytes on the control socket, and receives every
+ * byte and descriptor.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export function requestText(
   return JSON.stringify({ jsonrpc: "2.0", id, method, params });
 }
 
-/** One line that came, and what came with it. */
+/** A received line and its descriptors. */
 export interface ReceivedLine {
   /** With its newline, if it had one. */
   text: string;
@@ -64,7 +64,10 @@ function closeAll(descriptors: readonly number[] = []): void {
   for (const fd of descriptors) new Descriptor(fd).close();
 }
 
-/** A connection to the control socket. `using` closes it and what came. */
+/**
+ * A connection to the control socket. `using` closes it and the received
+ * descriptors.
+ */
 export class RawConnection implements Disposable {
   readonly #socket: Descriptor;
   readonly #lines: ReceivedLine[] = [];
@@ -92,7 +95,7 @@ export class RawConnection implements Disposable {
     return this.#socket.fd;
   }
 
-  /** Sends everything; false when the daemon hung up before. */
+  /** Sends everything; false when the daemon has disconnected. */
   async send(data: string | Uint8Array<ArrayBuffer>): Promise<boolean> {
     let rest = typeof data === "string" ? encoder.encode(data) : data;
     while (rest.length > 0) {
@@ -104,25 +107,25 @@ export class RawConnection implements Disposable {
     return true;
   }
 
-  /** Says that nothing more will be sent. */
+  /** Shuts down the sending direction. */
   endWriting(): void {
     libc().shutdown(this.fd, SHUT_WR);
   }
 
-  /** The next line, or `undefined` when the daemon has hung up. */
+  /** The next line, or `undefined` after the daemon has disconnected. */
   async next(): Promise<ReceivedLine | undefined> {
     this.closeReceived();
     while (this.#lines.length === 0 && !this.#ended) await this.#receive();
     return this.#handedOut = this.#lines.shift();
   }
 
-  /** Closes what came with the last line. */
+  /** Closes the descriptors of the last line. */
   closeReceived(): void {
     closeAll(this.#handedOut?.descriptors);
     this.#handedOut = undefined;
   }
 
-  /** The next answer, which has to come. */
+  /** The next answer; throws if the daemon disconnects first. */
   async answer(): Promise<Answer> {
     const line = await this.next();
     if (line === undefined) throw new Error("closed without an answer");
@@ -136,7 +139,7 @@ export class RawConnection implements Disposable {
     return answers;
   }
 
-  /** Every answer until the daemon hangs up. */
+  /** Every answer until the daemon disconnects. */
   async answersToEnd(): Promise<Answer[]> {
     const answers: Answer[] = [];
     for (let line; (line = await this.next()) !== undefined;) {
@@ -154,8 +157,8 @@ export class RawConnection implements Disposable {
     this.#take(bytes);
     this.#ended = bytes.length === 0;
     if (this.#ended && this.#rest.length > 0) this.#addLine(this.#rest.length);
-    // The kernel joins nothing behind a message with descriptors, only before
-    // it: they belong to whatever the last byte belongs to.
+    // A read can join earlier data with a message that has descriptors, but
+    // never later data: the descriptors belong to the last byte.
     const owner = this.#rest.length > 0 ? undefined : this.#lines.at(-1);
     (owner?.descriptors ?? this.#restDescriptors).push(...descriptors);
   }
@@ -192,7 +195,7 @@ export class RawConnection implements Disposable {
   }
 }
 
-/** The one answer to one request on a connection of its own. */
+/** The answer to one request on a new connection. */
 export async function ask(sock: string, request: string): Promise<Answer> {
   using connection = RawConnection.open(sock);
   await connection.send(request);

@@ -1,5 +1,5 @@
 /**
- * Where things are: this tree, the C library, a place for a test's files.
+ * Paths: this tree, the C library, temporary directories.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Programs that run as a user whom permissions apply to.
+ * Runs programs as a user other than root.
  *
  * @module
  */
@@ -7,7 +7,10 @@ import { Scratch } from "./tree.ts";
 
 const NOBODY = 65534;
 
-/** Root passes every check of permissions: what to start a program with then. */
+/**
+ * The command prefix that drops root's rights, because root passes every
+ * permission check.
+ */
 export const unprivileged: readonly string[] = Deno.uid() === 0
   ? [
     "setpriv",

@@ -12,7 +12,7 @@ import { Service, serviceUnit } from "../support/systemd/service.ts";
 const withSystemd = { ignore: await lacksSystemd() };
 
 Deno.test(
-  "systemctl reload re-executes: same process, next generation, active again",
+  "systemctl reload re-executes the daemon in the same process",
   withSystemd,
   async () => {
     await using service = await Service.start();
@@ -32,7 +32,7 @@ Deno.test(
 );
 
 Deno.test(
-  "kill -9 after a reload gives everything back, what was bound before it and since",
+  "binds from before and after a reload survive kill -9",
   withSystemd,
   async () => {
     await using service = await Service.start();
@@ -63,7 +63,7 @@ Deno.test(
 );
 
 Deno.test(
-  "systemctl stop frees the ports and removes the control socket, start begins anew",
+  "systemctl stop frees the ports and removes the control socket; start begins without binds",
   withSystemd,
   async () => {
     await using service = await Service.start();
@@ -89,7 +89,7 @@ Deno.test(
 );
 
 Deno.test(
-  "systemctl restart keeps the sockets and the connections that wait on them",
+  "systemctl restart keeps the sockets and waiting connections",
   withSystemd,
   async () => {
     await using service = await Service.start();
@@ -113,7 +113,7 @@ Deno.test(
 );
 
 Deno.test(
-  "release drops a socket from the descriptor store",
+  "release removes a socket from the descriptor store",
   withSystemd,
   async () => {
     await using service = await Service.start();
@@ -132,7 +132,7 @@ Deno.test(
 );
 
 Deno.test(
-  "systemctl status says where the daemon listens, what it holds and its generation",
+  "systemctl status shows the control socket, the number of binds and the generation",
   withSystemd,
   async () => {
     await using service = await Service.start();
@@ -150,7 +150,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a bind that is asked for in the middle of a reload outlives a kill -9 as well",
+  "a bind made during a reload survives kill -9",
   withSystemd,
   async () => {
     await using service = await Service.start();
@@ -185,7 +185,7 @@ Deno.test(
 );
 
 Deno.test(
-  "systemctl reload with a broken new version leaves the old one active, a repaired one takes over",
+  "systemctl reload to a broken version is abandoned, and to a repaired one succeeds",
   withSystemd,
   async () => {
     await using machine = await Machine.start();

@@ -16,7 +16,7 @@ import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
 
-/** The worst exposure that `systemd-analyze security` may find, in tenths. */
+/** Maximum exposure in `systemd-analyze security`, in tenths. */
 const THRESHOLD = "19";
 
 const CONTROL = "/run/multibinder/control.sock";
@@ -33,7 +33,7 @@ async function serviceOfExample(): Promise<Service> {
 }
 
 Deno.test(
-  "systemd-analyze verify has nothing to say of the example units",
+  "systemd-analyze verify finds no problem in the example units",
   withSystemd,
   async () => {
     await using machine = await Machine.start({ units: await exampleUnits() });
@@ -71,7 +71,7 @@ Deno.test({
 });
 
 Deno.test(
-  "the example unit binds port 80 as a plain user, and a reload and kill -9 keep it",
+  "the example unit binds port 80 as an unprivileged user, and keeps it after a reload and kill -9",
   withSystemd,
   async () => {
     await using service = await serviceOfExample();
@@ -102,7 +102,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the example unit's control socket is its user's and its group's",
+  "the control socket of the example unit has its user and its group",
   withSystemd,
   async () => {
     await using service = await serviceOfExample();
@@ -120,7 +120,7 @@ Deno.test(
 );
 
 Deno.test(
-  "with the example .socket unit the daemon starts for its first client, and its socket outlives all",
+  "with the example .socket unit the first client starts the daemon, and the socket is never closed",
   withSystemd,
   async () => {
     await using service = await serviceOfExample();

@@ -27,7 +27,7 @@ const ignore = await lacks("haproxy") || await lacksSystemd();
 const TEMPLATE = "haproxy-multi@.service";
 const UNIT = "haproxy-multi@web.service";
 
-/** The worst exposure that `systemd-analyze security` may find, in tenths. */
+/** Maximum exposure in `systemd-analyze security`, in tenths. */
 const THRESHOLD = "27";
 
 async function units(): Promise<Record<string, string>> {
@@ -37,17 +37,17 @@ async function units(): Promise<Record<string, string>> {
   };
 }
 
-/** A machine with the example's files where its unit looks for them. */
+/** A machine with the files of the example. */
 class Instance implements AsyncDisposable {
   private constructor(
     readonly machine: Machine,
-    /** What the unit has as /etc/haproxy. */
+    /** The directory that the unit has as /etc/haproxy. */
     readonly folder: string,
-    /** Where HAProxy listens. */
+    /** The host that HAProxy listens on. */
     readonly hostname: string,
   ) {}
 
-  /** Boots one, with the example's template as web.cfg.erb, on port 80. */
+  /** Boots a machine with the example's template as web.cfg.erb, on port 80. */
   static async prepare(): Promise<Instance> {
     const machine = await Machine.start({ units: await units() });
     try {
@@ -58,13 +58,13 @@ class Instance implements AsyncDisposable {
         [`${TEMPLATE}.d/machine.conf`]: [
           "[Service]",
           `BindPaths=${folder}:/etc/haproxy`,
-          // systemd itself reads it, which sees the host's /etc/haproxy.
+          // systemd reads it, and sees the host's /etc/haproxy.
           `EnvironmentFile=-${folder}/%i.env`,
-          // Nothing is downloaded: the npm packages are in the host's cache.
+          // The npm packages are in the host's cache.
           denoEnvironment(),
         ].join("\n"),
       });
-      // Where Debian's package has HAProxy's chroot.
+      // HAProxy's chroot in Debian's package.
       await machine.run("mkdir", "/var/lib/haproxy");
       const hostname = privilegedAddress().split(":")[0]!;
       const instance = new Instance(machine, folder, hostname);
@@ -76,7 +76,7 @@ class Instance implements AsyncDisposable {
     }
   }
 
-  /** Boots one and starts the unit. */
+  /** Boots a machine and starts the unit. */
   static async start(): Promise<Instance> {
     const instance = await Instance.prepare();
     try {
@@ -89,7 +89,7 @@ class Instance implements AsyncDisposable {
     }
   }
 
-  /** The example's template, which says `text`. */
+  /** The example's template, with `text` as the response. */
   async example(text = "hello from haproxy"): Promise<string> {
     const template = await Deno.readTextFile(
       treePath("examples/haproxy/web.cfg.erb"),
@@ -108,29 +108,29 @@ class Instance implements AsyncDisposable {
     return this.machine.systemctl(verb, UNIT);
   }
 
-  /** Reloads it, which must succeed. */
+  /** Reloads the unit, which must succeed. */
   async reload(): Promise<void> {
     const { code, errors } = await this.systemctl("reload");
     assertEquals(code, 0, errors + await this.log());
   }
 
-  /** One of its properties. */
+  /** A property of the unit. */
   property(name: string): Promise<string> {
     return this.machine.property(UNIT, name);
   }
 
-  /** The HAProxy that serves, as `systemctl status` shows it. */
+  /** The serving HAProxy, from `systemctl status`. */
   async serving(): Promise<number> {
     const text = await this.property("StatusText");
     return Number(/^HAProxy (\d+) serves/.exec(text)?.[1]);
   }
 
-  /** Everything that it has written. */
+  /** The output of the unit. */
   log(): Promise<string> {
     return this.machine.journal(UNIT);
   }
 
-  /** A request on a new connection. */
+  /** Sends a request on a new connection. */
   async ask(): Promise<string> {
     const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
     try {
@@ -147,7 +147,7 @@ class Instance implements AsyncDisposable {
 }
 
 Deno.test({
-  name: "systemd-analyze verify has nothing to say of haproxy-multi@.service",
+  name: "systemd-analyze verify finds no problem in haproxy-multi@.service",
   ignore,
   fn: async () => {
     await using machine = await Machine.start({ units: await units() });
@@ -211,7 +211,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "systemctl reload returns when the next HAProxy serves, and loses nothing",
+    "systemctl reload returns when the next HAProxy serves, and loses no connection",
   ignore,
   fn: async () => {
     await using instance = await Instance.start();
@@ -239,7 +239,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a reload with a bad template fails, says why in the status, and leaves HAProxy as it is",
+    "a reload with an invalid template fails, shows the reason in the status, and changes nothing",
   ignore,
   fn: async () => {
     await using instance = await Instance.start();
@@ -261,7 +261,7 @@ Deno.test({
     assert(!text.includes("failed"), text);
     assertNotEquals(await instance.serving(), pid);
     await eventually(
-      "an answer of the mended one",
+      "an answer of the corrected one",
       async () => await instance.ask() === "mended\n",
     );
   },
@@ -291,7 +291,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "after a kill -9 of HAProxy, or of the wrapper, who connects is answered",
+    "after kill -9 of HAProxy or of the wrapper, new connections are served",
   ignore,
   fn: async () => {
     await using instance = await Instance.start();
@@ -317,7 +317,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "systemctl stop leaves no process and no pid file, and its end is a clean one",
+    "systemctl stop ends cleanly and leaves neither a process nor a pid file",
   ignore,
   fn: async () => {
     await using instance = await Instance.start();

@@ -10,7 +10,7 @@ import { Service } from "../support/systemd/service.ts";
 const withSystemd = { ignore: await lacksSystemd() };
 const PATIENT = { timeout: PATIENCE };
 
-/** One address of each kind, paths in `directory`. */
+/** One address of each kind; paths are in `directory`. */
 function addresses(directory: string): string[] {
   return [
     "127.0.0.1:0",
@@ -26,7 +26,7 @@ function addresses(directory: string): string[] {
   ];
 }
 
-/** The socket that stands behind each address. */
+/** The socket of each address. */
 async function socketsOf(
   sock: string,
   asked: readonly string[],
@@ -41,7 +41,7 @@ async function socketsOf(
 
 Deno.test({
   name:
-    "sockets of every kind, with their files, come back after a re-exec and kill -9, and are released for good",
+    "sockets of every kind and their files survive a re-exec and kill -9, and can be released",
   ignore: withSystemd.ignore || lacksIpv6(),
   fn: async () => {
     await using service = await Service.start();
@@ -82,7 +82,7 @@ Deno.test({
 });
 
 Deno.test(
-  "what leads to another file by the time of kill -9 is dropped, and that file left alone",
+  "after kill -9 a stored socket whose file was replaced is dropped, and the file stays",
   withSystemd,
   async () => {
     await using service = await Service.start();
@@ -104,7 +104,7 @@ Deno.test(
     ]);
     await service.becomes("NFileDescriptorStore", "2");
     const log = await machine.journal(service.unit);
-    assertEquals(log.split("leads to it no more").length, 3, log);
+    assertEquals(log.split("was replaced").length, 3, log);
     const error = await assertRejects(
       () => session.bind(`seqpacket:${taken}`),
       BindError,
@@ -135,7 +135,7 @@ Deno.test(
     assertEquals(await socketsOf(sock, asked), before);
     assertEquals((await Deno.lstat(sock)).ino, ino);
     const log = await machine.journal(service.unit);
-    assert(!log.includes("of no use"), log);
+    assert(!log.includes("ignored"), log);
   },
 );
 

@@ -18,7 +18,7 @@ import { hostState, tracesOf } from "../support/systemd/traces.ts";
 const noMachine = await lacksSystemd();
 const noPython = await lacks("/usr/bin/python3");
 
-/** Nobody else gets its ports. */
+/** An address that other tests do not use. */
 const HOST = loopbackHost();
 
 const STORED_SOCKET = [
@@ -38,26 +38,26 @@ StartLimitIntervalSec=0
 FileDescriptorStoreMax=8
 `;
 
-/** What stored_socket.py says of itself. */
+/** The answer of stored_socket.py. */
 interface Stored {
   port: number;
   inode: number;
   names: string[];
 }
 
-/** Its answer to a connection. */
+/** Connects and reads the answer. */
 async function ask(port: number): Promise<Stored> {
   using connection = await Deno.connect({ hostname: HOST, port });
   return JSON.parse(await new Response(connection.readable).text());
 }
 
-/** What it wrote at each of its starts. */
+/** The lines that it printed at each start. */
 async function startsOf(machine: Machine, unit: string): Promise<Stored[]> {
   const lines = (await machine.journal(unit)).trimEnd().split("\n");
   return lines.map((line) => JSON.parse(line));
 }
 
-/** Runs systemctl, which must succeed and say nothing. */
+/** Runs systemctl, which must succeed without output. */
 async function systemctl(machine: Machine, ...words: string[]): Promise<void> {
   assertEquals(await machine.systemctl(...words), {
     code: 0,
@@ -81,7 +81,7 @@ Deno.test({
     for (const kills of [1, 2, 3]) {
       const before = await machine.mainPid(unit);
       await machine.kill(unit);
-      // Waits in the accept queue should the next process not be there yet.
+      // The connection waits in the accept queue for the next process.
       assertEquals(await ask(first.port), { ...first, names: ["web"] });
       const pid = await machine.mainPid(unit);
       assert(pid !== before);
@@ -93,8 +93,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "systemctl stop ends a service and its stored socket, start begins anew",
+  name: "systemctl stop ends a service and closes its stored socket",
   ignore: noMachine || noPython,
   fn: async () => {
     const unit = "stored.service";
@@ -117,7 +116,7 @@ Deno.test({
   },
 });
 
-/** Directives that take from a service what the daemon can do without. */
+/** Sandboxing directives under which the daemon works. */
 const HARDENING = `
 DynamicUser=yes
 CapabilityBoundingSet=CAP_NET_BIND_SERVICE
@@ -146,7 +145,7 @@ SystemCallFilter=@system-service @pkey
 for (const [how, directives] of [["", ""], ["hardened ", HARDENING]]) {
   Deno.test({
     name: `the daemon of this tree, a ${how}service of systemd, ` +
-      "keeps its binds at systemctl kill -s USR1",
+      "keeps its binds after systemctl kill -s USR1",
     ignore: noMachine,
     fn: async () => {
       const unit = "multibinder.service";
@@ -202,7 +201,7 @@ ${denoEnvironment()}
   },
 });
 
-/** What a machine can try to do to the one it runs on. */
+/** Attempts of a machine to change its host. */
 const MISCHIEF = `
   rm -rf /tmp/* /var/tmp/* /run/multibinder-* /var/lib/* 2>&1
   touch /tmp/multibinder-mischief /run/multibinder-mischief
@@ -215,7 +214,7 @@ const MISCHIEF = `
 `;
 
 Deno.test({
-  name: "machines leave this one as it was",
+  name: "a machine does not change its host",
   ignore: noMachine,
   fn: async () => {
     const kept = await Promise.all(
@@ -243,14 +242,14 @@ Deno.test({
         assert(!names.some((name) => name.endsWith("mischief")));
       }
     } finally {
-      // Fails when one was cleaned away.
+      // Fails if it was removed.
       for (const path of kept) await Deno.remove(path);
     }
   },
 });
 
 Deno.test({
-  name: "a machine ends with the test that started it, even one killed with -9",
+  name: "a machine stops with the test that started it, even after kill -9",
   ignore: noMachine,
   fn: async () => {
     await using test = Program.start(Deno.execPath(), {
@@ -261,14 +260,14 @@ Deno.test({
     test.signal("SIGKILL");
     await test.end();
     await eventually(
-      "nothing is left",
+      "no trace is left",
       async () => (await tracesOf(name)).length === 0,
     );
   },
 });
 
 Deno.test({
-  name: "the end of a machine's PID 1 is the end of the machine",
+  name: "a machine stops when its PID 1 exits",
   ignore: noMachine,
   fn: async () => {
     const machine = await Machine.start();

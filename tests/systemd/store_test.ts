@@ -12,7 +12,7 @@ const withSystemd = { ignore: await lacksSystemd() };
 const SHUT_RD = 0;
 
 Deno.test(
-  "a holder that pauses a socket with shutdown(2), as HAProxy does, does not take it out of the store",
+  "shutdown(2) by a holder, as by HAProxy, does not remove a socket from the store",
   withSystemd,
   async () => {
     await using service = await Service.start();
@@ -20,7 +20,7 @@ Deno.test(
     const web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
     const socket = socketOf(web);
     assertEquals(libc().shutdown(web.fd, SHUT_RD), 0);
-    // Answered by the manager after what it had to do for the socket.
+    // The manager answers after it has handled the socket.
     await service.property("NFileDescriptorStore");
     listenOn(web.fd, 100);
     web.close();
@@ -32,7 +32,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a stored socket that listens no more is not handed out after kill -9: a new one is bound",
+  "after kill -9 a stored socket that does not listen any more is replaced by a new one",
   withSystemd,
   async () => {
     await using service = await Service.start();

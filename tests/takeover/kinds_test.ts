@@ -15,12 +15,12 @@ import { Scratch } from "../support/tree.ts";
 
 const noIpv6 = lacksIpv6();
 
-/** What a takeover leaves as it is. */
+/** Fields that a takeover does not change. */
 function lasting({ address, kind, options, inode }: BindDescription) {
   return { address, kind, options, inode };
 }
 
-/** Runs `action` with a daemon that holds `binds`, then one in its place. */
+/** Runs `action` with a daemon that holds `binds` and one that took over. */
 async function takenOver(
   binds: BindParams[],
   sock: string,
@@ -41,7 +41,7 @@ async function takenOver(
   await afterwards(connection, before);
 }
 
-Deno.test("every kind of socket with its options is taken over from a daemon, with its file", async () => {
+Deno.test("a takeover from a daemon keeps every kind of socket with its options and its file", async () => {
   await using scratch = await Scratch.make();
   const places = PLACES.filter(({ family }) => !(noIpv6 && family === "ipv6"));
   const binds: BindParams[] = [
@@ -88,7 +88,7 @@ Deno.test("every kind of socket with its options is taken over from a daemon, wi
   );
 });
 
-Deno.test("a release after a takeover leaves alone what had taken the place of a bind's file before it", async () => {
+Deno.test("a release after a takeover leaves a file that has replaced the socket before it", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("web.sock");
   using stack = new DisposableStack();
@@ -108,7 +108,7 @@ Deno.test("a release after a takeover leaves alone what had taken the place of a
   );
 });
 
-Deno.test("a bind whose file is gone is taken over all the same", async () => {
+Deno.test("a bind whose file was removed is taken over", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("web.sock");
   await takenOver(
@@ -124,7 +124,7 @@ Deno.test("a bind whose file is gone is taken over all the same", async () => {
   );
 });
 
-Deno.test("a takeover tells the old daemon's last hand-overs apart from its own", async () => {
+Deno.test("hand-overs of the old daemon do not count after a takeover", async () => {
   await using scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
   await takenOver(

@@ -10,8 +10,8 @@ import { Daemon, daemonCommand } from "../support/daemon.ts";
 import { Program } from "../support/program.ts";
 
 /**
- * Keeps daemons from replacing the path in its directory, which they do after
- * they have listed; until it is closed.
+ * Locks a directory until it is closed. A takeover needs the lock after it has
+ * listed the binds, before it replaces the path.
  */
 function lockBeside(sock: string): Descriptor {
   const directory = openFile(sock.slice(0, sock.lastIndexOf("/")));
@@ -19,13 +19,13 @@ function lockBeside(sock: string): Descriptor {
   return directory;
 }
 
-/** Starts a daemon that takes the place of the one on `sock`. */
+/** Starts a daemon that takes over from the one on `sock`. */
 function startTaker(sock: string): Program {
   const command = daemonCommand(sock, { args: ["--takeover"] });
   return Program.start(command[0]!, { args: command.slice(1) });
 }
 
-Deno.test("a bind made between the list and the rename comes over", async () => {
+Deno.test("a bind made between the list and the rename is taken over", async () => {
   await using old = await Daemon.start();
   const { sock } = old;
   (await bind("127.0.0.1", 0, { sock })).close();
@@ -40,7 +40,7 @@ Deno.test("a bind made between the list and the rename comes over", async () => 
   assertEquals(socketOf(again), socketOf(late));
 });
 
-Deno.test("an old server that dies between the list and the rename takes nothing with it", async () => {
+Deno.test("a takeover succeeds if the old server dies between the list and the rename", async () => {
   await using old = await Daemon.start();
   const { sock } = old;
   const first = await bind("127.0.0.1", 0, { sock });

@@ -12,7 +12,7 @@ import {
 
 const noRuby = await lacks("ruby");
 
-/** Starts a daemon that has to fail, and says why it did. */
+/** Starts a daemon that has to fail. Returns its error. */
 async function failure(sock: string, ...args: string[]): Promise<string> {
   const command = daemonCommand(sock, { args });
   await using program = Program.start(command[0]!, { args: command.slice(1) });
@@ -22,7 +22,7 @@ async function failure(sock: string, ...args: string[]): Promise<string> {
   return errors;
 }
 
-/** A takeover that comes to nothing. */
+/** A takeover that fails. */
 interface Refused {
   what: string;
   args: string[];
@@ -33,7 +33,7 @@ const REFUSED: Refused[] = [
   {
     what: "without addresses",
     args: ["--takeover"],
-    reason: "cannot list what it holds",
+    reason: "cannot list its binds",
   },
   {
     what: "with an address it cannot bind",
@@ -55,7 +55,8 @@ const KINDS: [string, boolean, () => Promise<OldServer>][] = [
 for (const [kind, ignore, start] of KINDS) {
   for (const { what, args, reason } of REFUSED) {
     Deno.test({
-      name: `the place of a ${kind} is not taken ${what}: 1, and it goes on`,
+      name:
+        `a takeover from a ${kind} ${what} fails with exit code 1 and changes nothing`,
       ignore,
       fn: async () => {
         await using old = await start();
@@ -76,7 +77,7 @@ for (const [kind, ignore, start] of KINDS) {
 }
 
 Deno.test({
-  name: "the place of a Ruby server is not taken with an IPv6 address",
+  name: "a takeover of an IPv6 address from a Ruby server fails",
   ignore: noRuby,
   fn: async () => {
     await using old = await rubyServer();
@@ -94,7 +95,7 @@ const WRONG = [
 ];
 
 for (const option of WRONG) {
-  Deno.test(`${option} is wrong usage: 2`, async () => {
+  Deno.test(`${option} is a usage error`, async () => {
     const command = daemonCommand("/nowhere/control.sock", { args: [option] });
     await using program = Program.start(command[0]!, {
       args: command.slice(1),

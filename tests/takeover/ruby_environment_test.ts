@@ -8,20 +8,20 @@ import { Scratch, treePath } from "../support/tree.ts";
 
 const withPython = { ignore: await lacks("python3") };
 
-/** A socket that a Ruby server would leave; see ruby_environment.py. */
+/** A socket that a Ruby server passes on; see ruby_environment.py. */
 interface Left {
-  /** What follows `MULTIBINDER_BIND__tcp__`. */
+  /** The name of the variable after `MULTIBINDER_BIND__tcp__`. */
   variable: string;
   host?: string;
   listen?: boolean;
 }
 
-/** A daemon that was started in the way of a Ruby server's exec. */
+/** A daemon that was started like the program that a Ruby server executes. */
 class Successor implements AsyncDisposable {
   private constructor(
     readonly scratch: Scratch,
     readonly program: Program,
-    /** Port and inode of each socket that was left. */
+    /** Port and inode of each passed socket. */
     readonly left: { port: number; inode: number }[],
   ) {}
 
@@ -55,7 +55,7 @@ class Successor implements AsyncDisposable {
 }
 
 Deno.test(
-  "binds of a Ruby server's environment are adopted and cross a re-exec",
+  "binds in the environment of a Ruby server are taken over and survive a re-exec",
   withPython,
   async () => {
     await using daemon = await Successor.start([
@@ -84,21 +84,21 @@ Deno.test(
       await daemon.listening();
     }
     const { errors } = daemon.program;
-    assert(!errors.text.includes("of no use"), errors.text);
+    assert(!errors.text.includes("ignored"), errors.text);
   },
 );
 
-/** What is not what its variable says. */
+/** Descriptors that do not match their variables. */
 const WRONG: [string, Left, RegExp][] = [
   [
     "another address",
     { variable: "127_0.0.1__PORT", host: "127.0.0.2" },
-    /bound to something else/,
+    /bound to another address/,
   ],
   [
     "another port",
     { variable: "127_0.0.1__1", host: "127.0.0.1" },
-    /bound to something else/,
+    /bound to another address/,
   ],
   [
     "a socket that does not listen",
@@ -111,22 +111,22 @@ const WRONG: [string, Left, RegExp][] = [
     /Bad file descriptor|EBADF/,
   ],
   [
-    "a name that is no address",
+    "a name that is not an address",
     { variable: "nonsense", host: "127.0.0.1" },
-    /not <address>__<port>=<fd>/,
+    /expected <address>__<port>=<fd>/,
   ],
 ];
 
 for (const [what, left, reason] of WRONG) {
   Deno.test(
-    `${what} in a Ruby server's environment is refused with a line in the log`,
+    `${what} in a Ruby server's environment is ignored and logged`,
     withPython,
     async () => {
       await using daemon = await Successor.start([
         left,
         { variable: "127_0.0.3__PORT", host: "127.0.0.3" },
       ]);
-      const line = await daemon.program.errors.next("of no use");
+      const line = await daemon.program.errors.next("ignored");
       assert(line.includes("MULTIBINDER_BIND__tcp__"), line);
       assert(reason.test(line), line);
       using session = await connect({ sock: daemon.sock });
@@ -140,13 +140,13 @@ for (const [what, left, reason] of WRONG) {
 
 Deno.test({
   name:
-    "an IPv6 socket under an IPv4 name of a Ruby server's environment is refused",
+    "an IPv6 socket with an IPv4 name in a Ruby server's environment is ignored",
   ignore: withPython.ignore || lacksIpv6(),
   fn: async () => {
     await using daemon = await Successor.start([
       { variable: "127_0.0.1__PORT", host: "::1" },
     ]);
-    await daemon.program.errors.next("of no use");
+    await daemon.program.errors.next("ignored");
     using session = await connect({ sock: daemon.sock });
     assertEquals((await session.status()).binds, 0);
   },

@@ -8,7 +8,7 @@ import { rubyServer } from "../support/takeover/old_server.ts";
 
 const noRuby = await lacks("ruby");
 
-/** Each spelling of an address that the Ruby server holds. */
+/** Spellings of the option for an address that the Ruby server holds. */
 const SPELLINGS: [string, (address: string) => string[]][] = [
   ["--takeover=ADDR", (address) => [`--takeover=${address}`]],
   ["--takeover ADDR", (address) => ["--takeover", address]],
@@ -32,7 +32,7 @@ const SPELLINGS: [string, (address: string) => string[]][] = [
 
 for (const [spelling, option] of SPELLINGS) {
   Deno.test({
-    name: `${spelling} takes a bind of a Ruby server over`,
+    name: `${spelling} takes over a bind of a Ruby server`,
     ignore: noRuby,
     fn: async () => {
       await using old = await rubyServer();
@@ -53,7 +53,7 @@ for (const [spelling, option] of SPELLINGS) {
 
 Deno.test({
   name:
-    "--takeover=localhost:PORT takes over what a Ruby server has bound by that name",
+    "--takeover=localhost:PORT takes over a bind of a Ruby server to that name",
   ignore: noRuby,
   fn: async () => {
     await using old = await rubyServer();

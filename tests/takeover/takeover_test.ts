@@ -15,12 +15,12 @@ import { ServiceLoad } from "../support/takeover/service_load.ts";
 
 const noRuby = await lacks("ruby");
 
-/** A kind of server whose place can be taken. */
+/** A kind of server to take over from. */
 interface Kind {
   name: string;
   ignore: boolean;
   start(): Promise<OldServer>;
-  /** The option, given the addresses that are held. */
+  /** The option for the addresses that are held. */
   option(addresses: string[]): string[];
 }
 
@@ -48,7 +48,7 @@ const KINDS: Kind[] = [
 for (const { name, ignore, start, option } of KINDS) {
   Deno.test({
     name:
-      `the place of ${name} is taken under load: same sockets, nobody refused, and the old one may die`,
+      `a takeover from ${name} under load keeps the sockets and refuses no client`,
     ignore,
     fn: async () => {
       await using old = await start();
@@ -104,7 +104,7 @@ for (const { name, ignore, start, option } of KINDS) {
   });
 }
 
-Deno.test("an older daemon that is ended with SIGTERM after the takeover leaves the path alone", async () => {
+Deno.test("an old daemon that is stopped with SIGTERM after a takeover leaves the path", async () => {
   await using old = await olderDaemon();
   const { sock } = old;
   const first = await bind("127.0.0.1", 0, { sock });
@@ -118,14 +118,14 @@ Deno.test("an older daemon that is ended with SIGTERM after the takeover leaves 
   assertEquals((await daemon.status()).binds, 1);
 });
 
-Deno.test("--takeover with nobody there starts as without it", async () => {
+Deno.test("--takeover without a server on the path has no effect", async () => {
   await using daemon = await Daemon.start({ args: ["--takeover"] });
   assertEquals((await daemon.status()).binds, 0);
   (await bind("127.0.0.1", 0, { sock: daemon.sock })).close();
   await daemon.stop();
 });
 
-Deno.test("a chain of takeovers keeps one socket", async () => {
+Deno.test("a chain of takeovers keeps the same socket", async () => {
   await using first = await Daemon.start();
   const { sock } = first;
   const web = await bind(":0", { sock });

@@ -10,11 +10,11 @@ import {
 } from "../support/upgrade/copied_daemon.ts";
 import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
 
-/** A new version that is no good. */
+/** A broken new version. */
 interface BrokenVersion {
   kind: string;
   break(daemon: CopiedDaemon): Promise<void>;
-  /** What the log says of it. */
+  /** The reason in the log. */
   reason: RegExp;
 }
 
@@ -43,7 +43,7 @@ const BROKEN: BrokenVersion[] = [
     reason: /exited with status 1: .*not found.*address\.ts/is,
   },
   {
-    kind: "imports what is not exported",
+    kind: "imports a missing export",
     break: source((source) =>
       source.edit(
         "server/start.ts",
@@ -71,7 +71,7 @@ const BROKEN: BrokenVersion[] = [
   {
     kind: "is killed by a signal",
     break: source((source) => source.prepend(KILLED_BY_ITSELF)),
-    reason: /ended by SIGKILL/,
+    reason: /killed by SIGKILL/,
   },
   {
     kind: "cannot read the state",
@@ -85,7 +85,7 @@ const BROKEN: BrokenVersion[] = [
     reason: /exited with status 1: .*another age/s,
   },
   {
-    kind: "knows no option of the command line that was given",
+    kind: "does not know an option of the command line",
     break: source((source) =>
       source.edit(
         "server/options.ts",
@@ -101,7 +101,7 @@ const BROKEN: BrokenVersion[] = [
     reason: /cannot be started: .*(NotFound|ENOENT)/s,
   },
   {
-    kind: "has something in the place of deno that is no program",
+    kind: "has a file instead of deno that is not a program",
     break: async (daemon) => {
       await Deno.remove(daemon.deno);
       await Deno.writeTextFile(daemon.deno, "\0not a program\n");
@@ -114,12 +114,12 @@ const BROKEN: BrokenVersion[] = [
     break: source((source) =>
       source.prepend("await new Promise(() => setInterval(() => {}, 1e6));")
     ),
-    reason: /did not end within \d+ ms/,
+    reason: /did not exit within \d+ ms/,
   },
 ];
 
 for (const { kind, break: breakIt, reason } of BROKEN) {
-  Deno.test(`a new version that ${kind} leaves the old one serving, and a repaired one takes over`, async () => {
+  Deno.test(`an upgrade to a version that ${kind} is abandoned, and an upgrade to a repaired one succeeds`, async () => {
     await using daemon = await CopiedDaemon.start({
       args: ["--log-level", "warn"],
     });
@@ -154,7 +154,7 @@ for (const { kind, break: breakIt, reason } of BROKEN) {
   });
 }
 
-Deno.test("upgrades that fail leave no descriptor and no process behind", async () => {
+Deno.test("failed upgrades leak neither descriptors nor processes", async () => {
   await using daemon = await CopiedDaemon.start();
   await daemon.source.write("");
   await daemon.failingUpgrade();
@@ -165,7 +165,7 @@ Deno.test("upgrades that fail leave no descriptor and no process behind", async 
   await assertIdleKinds(daemon, before);
 });
 
-Deno.test("a new version that leaves a child with its output behind leaves the old one serving", async () => {
+Deno.test("an upgrade to a version that leaves a child with its output is abandoned", async () => {
   await using daemon = await CopiedDaemon.start({
     args: ["--log-level", "warn"],
   });
@@ -193,10 +193,10 @@ Deno.exit(0);
   }
 });
 
-/** How long the daemon lets a check take in the test of a flood, in ms. */
-const CHECK_PATIENCE = 5_000;
+/** Timeout of the check in the test of a flood, in ms. */
+const CHECK_TIMEOUT = 5_000;
 
-/** Some 64 MB a second: what a check may take in and keep is far less. */
+/** About 64 MB a second, far more than a check keeps. */
 const FLOOD = `
 const bytes = new Uint8Array(64 * 1024).fill(0x78);
 const pause = new Int32Array(new SharedArrayBuffer(4));
@@ -206,17 +206,17 @@ while (true) {
 }
 `;
 
-/** What the daemon may keep of it, and garbage that waits to be collected. */
+/** The limit for kept output and uncollected garbage. */
 const KEPT_KIB = 200 * 1024;
 
-Deno.test("a new version that writes without end leaves the old one serving, and its memory as it was", async () => {
+Deno.test("an upgrade to a version that writes without end is abandoned and leaks no memory", async () => {
   await using daemon = await CopiedDaemon.start({
     args: ["--log-level", "warn"],
     change: (source) =>
       source.edit(
         "server/reexec/version_check.ts",
-        "PATIENCE = 15_000",
-        `PATIENCE = ${CHECK_PATIENCE}`,
+        "CHECK_TIMEOUT = 15_000",
+        `CHECK_TIMEOUT = ${CHECK_TIMEOUT}`,
       ),
   });
   const before = await residentMemory(daemon.pid);
@@ -230,7 +230,7 @@ Deno.test("a new version that writes without end leaves the old one serving, and
   assert(grown < KEPT_KIB, `${grown} KiB more`);
 });
 
-/** The most memory that a process has resident until something is settled. */
+/** The maximum resident memory of a process until a promise is settled. */
 async function mostMemory(
   pid: number,
   end: Promise<unknown>,

@@ -4,7 +4,7 @@ import { BindLoad } from "../support/upgrade/bind_load.ts";
 import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
 import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
 
-/** More than garbage that waits to be collected, less than a leak of pages. */
+/** More than uncollected garbage, less than a leak of one page for each. */
 const MEMORY_NOISE_KIB = 48 * 1024;
 
 const SIGNALS = 300;
@@ -12,7 +12,7 @@ const BURST = 10;
 
 for (const checks of [true, false]) {
   const how = checks ? "with" : "without";
-  Deno.test(`300 SIGUSR1 in bursts, ${how} a check, fail not one bind of eight clients and leave nothing behind`, async () => {
+  Deno.test(`300 SIGUSR1 in bursts, ${how} a check, fail no bind of eight clients and leak nothing`, async () => {
     await using daemon = await CopiedDaemon.start({
       checks,
       args: ["--log-level", "warn"],
@@ -38,7 +38,7 @@ for (const checks of [true, false]) {
       throw new Error(`the daemon wrote:\n${written}`, { cause });
     }
     await load.stop();
-    // A signal of the last burst may still have its re-exec before it.
+    // A re-exec for the last burst may not have begun yet.
     await daemon.reexec();
     const status = await daemon.status();
     assertEquals(status.pid, daemon.pid);
@@ -54,7 +54,7 @@ for (const checks of [true, false]) {
   });
 }
 
-Deno.test("thirty checked generations hold no more descriptors than the second", async () => {
+Deno.test("thirty checked re-execs leak no descriptor", async () => {
   await using daemon = await CopiedDaemon.start({
     args: ["--log-level", "warn"],
   });

@@ -6,7 +6,7 @@ import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
 
 const withPrlimit = { ignore: await lacks("prlimit") };
 
-/** Binds until `left` descriptors are free; how many were bound. */
+/** Binds until `left` descriptors are free. Returns the number of binds. */
 async function fill(daemon: CopiedDaemon, left: number): Promise<number> {
   using session = await connect({ sock: daemon.sock });
   for (let count = 0;; count++) {
@@ -33,7 +33,7 @@ for (const checks of [true, false]) {
     const how = checks ? "with" : "without";
     Deno.test({
       name:
-        `an upgrade ${how} a check and with ${left} descriptors free is refused, and goes when there are more`,
+        `an upgrade ${how} a check is abandoned with ${left} descriptors free and succeeds with more`,
       ...withPrlimit,
       fn: async () => {
         await using daemon = await CopiedDaemon.start({
@@ -56,7 +56,7 @@ for (const checks of [true, false]) {
 }
 
 Deno.test({
-  name: "the log says how many descriptors an upgrade takes",
+  name: "the log has the number of descriptors that an upgrade needs",
   ...withPrlimit,
   fn: async () => {
     await using daemon = await CopiedDaemon.start({

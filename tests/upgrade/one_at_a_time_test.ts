@@ -5,7 +5,7 @@ import { libcPath } from "../support/tree.ts";
 import { BindLoad } from "../support/upgrade/bind_load.ts";
 import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
 
-/** Text of a program that goes on when there is a file at `gate`. */
+/** Source of a program that waits for a file at `gate`. */
 function waitingFor(gate: string): string {
   return `
 const { symbols } = Deno.dlopen(${JSON.stringify(libcPath)}, {
@@ -17,12 +17,12 @@ while (symbols.access(gate, 0) !== 0) symbols.usleep(5000);
 `;
 }
 
-/** How often a text has a line. */
+/** The number of lines of a text that contain another one. */
 function count(text: string, line: string): number {
   return text.split("\n").filter((each) => each === line).length;
 }
 
-Deno.test("SIGUSR1 while a new version is checked starts no second one beside it", async () => {
+Deno.test("SIGUSR1 during a check starts no second check beside it", async () => {
   await using daemon = await CopiedDaemon.start();
   const gate = daemon.scratch.join("gate");
   await daemon.source.prepend(waitingFor(gate));
@@ -43,7 +43,7 @@ Deno.test("SIGUSR1 while a new version is checked starts no second one beside it
   assertEquals(count(output, "Respawning..."), 1);
 });
 
-Deno.test("what was deployed while another version was checked is checked too", async () => {
+Deno.test("a version that is deployed during a check is checked too", async () => {
   await using daemon = await CopiedDaemon.start();
   const gate = daemon.scratch.join("gate");
   await daemon.source.prepend(waitingFor(gate));
@@ -61,7 +61,7 @@ Deno.test("what was deployed while another version was checked is checked too", 
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`${signal} while a new version is checked ends the daemon with 0, and the check with it`, async () => {
+  Deno.test(`${signal} during a check stops the daemon with exit code 0, and the check`, async () => {
     await using daemon = await CopiedDaemon.start();
     await daemon.source.prepend(waitingFor(daemon.scratch.join("gate")));
     daemon.program.signal("SIGUSR1");
@@ -70,7 +70,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const { code, errors } = await daemon.program.end();
     assertEquals(code, 0, errors);
     assert(!errors.includes("abandoned"), errors);
-    // Killed; whether process 1 reaps it is the machine's affair.
+    // It is killed; process 1 may not have reaped it yet.
     await eventually(
       "the end of the check",
       async () => [undefined, "Z"].includes(await stateOf(checked!)),
@@ -78,25 +78,25 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-Deno.test("a daemon that may not run its next version says so once, with the flag", async () => {
+Deno.test("a daemon without --allow-run warns once and names the flag", async () => {
   await using daemon = await CopiedDaemon.start({ checks: false });
   await daemon.reexec();
   await daemon.reexec();
   const { errors } = await daemon.stop();
   const warnings = errors.split("\n").filter((line) => line.includes("WARN"));
   assertEquals(warnings.length, 1, errors);
-  assertStringIncludes(warnings[0]!, "not checked before it takes over");
+  assertStringIncludes(warnings[0]!, "not checked before a re-exec");
   assertStringIncludes(warnings[0]!, `--allow-run=${daemon.deno}`);
 });
 
-Deno.test("a daemon that checks its next version warns of nothing", async () => {
+Deno.test("a daemon with --allow-run does not warn", async () => {
   await using daemon = await CopiedDaemon.start();
   await daemon.reexec();
   const { errors } = await daemon.stop();
   assertEquals(errors, "");
 });
 
-Deno.test("without a check too a deno that is gone leaves the old version serving", async () => {
+Deno.test("an unchecked upgrade is abandoned if the deno binary is missing", async () => {
   await using daemon = await CopiedDaemon.start({ checks: false });
   await Deno.remove(daemon.deno);
   const line = await daemon.failingUpgrade();

@@ -3,7 +3,7 @@ import { connect } from "../../client.ts";
 import { socketOf } from "../support/binds/listening_socket.ts";
 import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
 
-Deno.test("ten thousand binds cross a re-exec", async () => {
+Deno.test("ten thousand binds survive a re-exec", async () => {
   await using daemon = await CopiedDaemon.start({
     args: ["--log-level", "warn"],
   });

@@ -16,7 +16,7 @@ async function install(daemon: CopiedDaemon, version: string): Promise<void> {
 }
 
 for (const version of OTHERS) {
-  Deno.test(`a daemon re-executes into Deno ${version} and back: sockets, clients and half a request stay`, async () => {
+  Deno.test(`a daemon re-executes into Deno ${version} and back, and keeps sockets, clients and half a request`, async () => {
     await using daemon = await CopiedDaemon.start();
     const { sock } = daemon;
     using web = await bind("127.0.0.1", 0, { sock });
@@ -40,7 +40,7 @@ for (const version of OTHERS) {
   });
 }
 
-Deno.test(`an upgrade to Deno ${TOO_OLD} is abandoned, and says which version is needed`, async () => {
+Deno.test(`an upgrade to Deno ${TOO_OLD} is abandoned, and the log has the version that is needed`, async () => {
   await using daemon = await CopiedDaemon.start();
   using _web = await bind("127.0.0.1", 0, { sock: daemon.sock });
   const { deno, generation } = await daemon.status();

@@ -13,7 +13,7 @@ async function run(
   try {
     const { code, stdout, stderr } = await new Deno.Command(denoOf(TOO_OLD), {
       args: [...args],
-      // Without its own cache a version throws away what the other wrote.
+      // Versions that share a cache delete each other's files.
       env: { DENO_DIR: cache, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
       cwd: treePath("."),
     }).output();
@@ -34,7 +34,7 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 for (const [name, args] of Object.entries(PROGRAMS)) {
-  Deno.test(`${name} on Deno ${TOO_OLD} says in one line which version is needed, and ends with 1`, async () => {
+  Deno.test(`${name} on Deno ${TOO_OLD} prints one line with the version it needs, and exits with 1`, async () => {
     const { code, output, errors } = await run(["run", "-q", "-A", ...args]);
     assertEquals({ code, output, errors }, {
       code: 1,

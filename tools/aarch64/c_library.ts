@@ -1,8 +1,7 @@
 /**
- * The C library of aarch64 where every program looks for it. It comes with the
- * cross compiler, in /usr/aarch64-linux-gnu; the tests see it in its usual
- * place by an overlay in a mount namespace of their own, and the machine needs
- * no packages of a foreign architecture.
+ * Provides the C library of aarch64 at its usual path. It comes with the cross
+ * compiler, in /usr/aarch64-linux-gnu; an overlay in a new mount namespace
+ * shows it to the tests, so no packages of a foreign architecture are needed.
  * @module
  */
 
@@ -18,7 +17,7 @@ const OVERLAID = `
   mount -t overlay -o "ro,lowerdir=$layer:/usr/lib" overlay /usr/lib && exec "$@"
 `;
 
-/** What to start a program with so that it finds the library. */
+/** The command prefix for a program that needs the library. */
 export class CLibrary implements AsyncDisposable {
   private constructor(
     readonly launcher: readonly string[],
@@ -26,7 +25,7 @@ export class CLibrary implements AsyncDisposable {
   ) {}
 
   /** Prepares it. @throws where neither that library nor the compiler's is. */
-  static async inSight(): Promise<CLibrary> {
+  static async prepare(): Promise<CLibrary> {
     if (await exists(LIBRARY)) return new CLibrary([], undefined);
     if (!await exists(`${CROSS_LIBRARIES}/libc.so.6`)) {
       throw new Error(
@@ -34,7 +33,7 @@ export class CLibrary implements AsyncDisposable {
       );
     }
     const layer = await Deno.makeTempDir({ prefix: "multibinder-aarch64-" });
-    // Users that tests turn into look through it, too.
+    // Other users that tests switch to also read it.
     await Deno.chmod(layer, 0o755);
     await Deno.symlink(CROSS_LIBRARIES, `${layer}/aarch64-linux-gnu`);
     await Deno.symlink(`${CROSS_LIBRARIES}/${LOADER}`, `${layer}/${LOADER}`);

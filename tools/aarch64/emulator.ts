@@ -1,7 +1,7 @@
 /**
- * The processor: qemu's user mode, told to the kernel as the interpreter of
- * aarch64 programs (binfmt_misc), so that execve(2) of one works and a daemon
- * can execute itself again.
+ * Emulates the processor: registers qemu's user mode as the interpreter of
+ * aarch64 programs (binfmt_misc), so execve(2) runs them and a daemon can
+ * re-exec.
  * @module
  */
 
@@ -26,18 +26,17 @@ const MASK = String
 const FLAGS = "POF";
 
 /**
- * The registration, under a name of this process's own: the kernel asks the
- * latest first, so one that the distribution has made stays as it is.
+ * The registration, under a unique name. The kernel tries the latest
+ * registration first, so the distribution's one stays unchanged.
  */
 export class Emulator implements AsyncDisposable {
   readonly #entry = `multibinder-aarch64-${Deno.pid}`;
-  /** A mount of our own shows what every other shows, and is nobody else's to end. */
+  /** A private mount: it shows the same entries, and no other program unmounts it. */
   readonly #binfmtMisc: string;
 
   /**
    * Variables for the emulated programs. Deno's binary signs its return
-   * addresses; emulated as the architecture says, with QARMA, that is a third
-   * of the time it takes to start.
+   * addresses; emulating QARMA for that takes a third of Deno's start time.
    */
   readonly env: Readonly<Record<string, string>> = {
     QEMU_CPU: "max,pauth-impdef=on",
@@ -47,7 +46,11 @@ export class Emulator implements AsyncDisposable {
     this.#binfmtMisc = binfmtMisc;
   }
 
-  /** Registers it. @throws where it is missing or the kernel does not have it. */
+  /**
+   * Registers the emulator.
+   *
+   * @throws {Error} when qemu or the kernel's binfmt_misc is missing.
+   */
   static async register(): Promise<Emulator> {
     const program = await installed();
     if (program === undefined) {

@@ -1,7 +1,7 @@
 /**
- * Which tests the emulated processor runs: what touches the C library, structs
- * and the kernel's interfaces, and a daemon's whole life. What cannot work
- * there is named here, test by test, with its reason.
+ * The tests that the emulated processor runs: those of the C library, structs,
+ * the kernel's interfaces, and a daemon from start to end. The tests that
+ * cannot work there are named, each with its reason.
  * @module
  */
 
@@ -16,75 +16,69 @@ export const SELECTED: readonly string[] = [
   "tests/serve/adoption_test.ts",
 ];
 
-const TCP_INFO = "qemu hands on four bytes of TCP_INFO";
-const SOCK_DIAG = "qemu knows no netlink socket of sock_diag(7)";
-const PEER_GROUPS = "qemu hands on four bytes of SO_PEERGROUPS";
-const SETTLED =
-  "/proc shows the emulator's signal handlers: when Deno has its own cannot be seen";
-const MASKS =
-  "/proc shows the emulator's own threads, and masks that it sets for a moment";
+const TCP_INFO = "qemu returns only four bytes of TCP_INFO";
+const SOCK_DIAG = "qemu does not support sock_diag(7)";
+const PEER_GROUPS = "qemu returns only four bytes of SO_PEERGROUPS";
+const SETTLED = "/proc shows the emulator's signal handlers, not those of Deno";
+const MASKS = "/proc shows the emulator's threads and signal masks";
 const QUANTITY =
-  "a matter of how often, not of the processor; minutes where a start takes seconds";
+  "many starts, which do not depend on the processor and take minutes";
 
 /** The tests that are not run, and why. */
 export const LEFT_OUT: LeftOut = {
   "tests/ffi/accept_queue_test.ts": {
-    "tcp: who connects waits, until accepted": TCP_INFO,
-    "unix: who connects waits, until accepted": SOCK_DIAG,
-    "seqpacket: who connects waits, until accepted": SOCK_DIAG,
-    "many sockets are told apart in one look, also more than fit into one message of the kernel":
+    "tcp: a connection is in the accept queue until it is accepted": TCP_INFO,
+    "unix: a connection is in the accept queue until it is accepted": SOCK_DIAG,
+    "seqpacket: a connection is in the accept queue until it is accepted":
       SOCK_DIAG,
-    "in another network namespace the queue of tcp is known all the same":
-      TCP_INFO,
-    "with no descriptor left the queue of tcp is known all the same": TCP_INFO,
+    "AcceptQueues tells many sockets apart, also more than fit into one netlink message":
+      SOCK_DIAG,
+    "in another network namespace the accept queue of tcp is known": TCP_INFO,
+    "without a spare descriptor the accept queue of tcp is known": TCP_INFO,
   },
   "tests/ffi/peer_groups_test.ts": {
-    "all of 64 supplementary groups are told": PEER_GROUPS,
-    "all of 65 supplementary groups are told": PEER_GROUPS,
-    "all of 1000 supplementary groups are told": PEER_GROUPS,
+    "all of 64 supplementary groups are reported": PEER_GROUPS,
+    "all of 65 supplementary groups are reported": PEER_GROUPS,
+    "all of 1000 supplementary groups are reported": PEER_GROUPS,
   },
   "tests/protocol/all_or_nothing_test.ts": {
-    "one address twice in a batch that fails leaves nothing, in one that succeeds one socket":
+    "one address twice in a batch is one socket, and no socket when the batch fails":
       SETTLED,
-    "a release in a batch that fails stays done, and leaves nothing half done":
-      SETTLED,
-    "253 binds of which the last fails leave nothing": SETTLED,
+    "a release in a batch that fails stays in effect": SETTLED,
+    "253 binds leave no socket when the last one fails": SETTLED,
   },
   "tests/protocol/status_test.ts": {
     "status counts open descriptors as the kernel does": SETTLED,
   },
   "tests/binds/backlog_test.ts": {
-    "1000 connections may wait where no backlog is asked for": TCP_INFO,
-    "as many connections may wait as were asked for": TCP_INFO,
-    "another backlog takes effect on the socket that is there": TCP_INFO,
-    "a bind that names no backlog leaves it as it is": TCP_INFO,
+    "the default backlog is 1000 connections": TCP_INFO,
+    "the accept queue has the length of the option backlog": TCP_INFO,
+    "a second bind changes the backlog of the held socket": TCP_INFO,
+    "a bind without backlog leaves the backlog unchanged": TCP_INFO,
   },
   "tests/binds/endurance_test.ts": {
-    "10,000 binds and closes leave descriptors and memory where they were":
-      QUANTITY,
+    "10,000 binds and closes leak neither descriptors nor memory": QUANTITY,
   },
   "tests/binds/failures_test.ts": {
-    "what could not be bound is not kept, and leaves no descriptor": SETTLED,
+    "a failed bind leaves neither a held socket nor a descriptor": SETTLED,
   },
   "tests/binds/sockets_test.ts": {
-    ":PORT is one socket for IPv4 and IPv6": TCP_INFO,
+    ":PORT is one socket that accepts IPv4 and IPv6": TCP_INFO,
   },
   "tests/binds/succession_test.ts": {
-    "a connection made after a service was killed is served by the next":
+    "after a service is killed, the next one accepts waiting connections":
       TCP_INFO,
   },
   "tests/reexec/endurance_test.ts": {
-    "thirty generations hold no more descriptors and memory than the second":
-      QUANTITY,
+    "thirty re-execs leak neither descriptors nor memory": QUANTITY,
   },
   "tests/reexec/kinds_test.ts": {
-    "options are in the kernel after a re-exec, and change as before": TCP_INFO,
+    "options are still set after a re-exec, and can be changed": TCP_INFO,
   },
   "tests/reexec/signals_test.ts": {
-    "a hundred SIGUSR1 in a row lose no bind and never kill the daemon":
-      QUANTITY,
+    "a hundred SIGUSR1 lose no bind and do not kill the daemon": QUANTITY,
     "no signal stays blocked once the next generation listens": MASKS,
-    "no thread of the daemon takes SIGUSR1, at which Deno opens its debugger, before and after Deno has its handler in place":
+    "every thread of the daemon blocks SIGUSR1, before and after Deno installs its handler":
       MASKS,
   },
 };

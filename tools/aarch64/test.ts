@@ -1,16 +1,15 @@
 /**
  * The tests on another processor: `deno task test:aarch64 [--jobs=N] [files]`
- * runs the files of selection.ts, or those it is told, with the aarch64 Deno on
- * an emulated aarch64. Everything that is started as `Deno.execPath()` is that
- * Deno again, re-executed daemons too; compilers, Ruby and Python are the
- * machine's own. What cannot work there is listed before the tests run.
+ * runs the given files, or those of selection.ts, with the aarch64 Deno on an
+ * emulated aarch64. `Deno.execPath()` is the emulated Deno, so a re-executed
+ * daemon is emulated too; compilers, Ruby and Python are native. The tests that
+ * cannot work there are listed first.
  *
- * A start takes one to two seconds, nearly all of it qemu's translation of
- * Deno; no flag of V8's and no cache makes it shorter.
+ * A start takes one to two seconds: qemu translates Deno, and no flag of V8 and
+ * no cache makes that shorter.
  *
  * It needs root, for binfmt_misc(5) and a mount namespace, and Debian's
- * qemu-user-static and libc6-dev-arm64-cross. Nothing of it stays on the
- * machine but the folder `.denos/`.
+ * qemu-user-static and libc6-dev-arm64-cross. Only the folder `.denos/` stays.
  * @module
  */
 
@@ -32,7 +31,7 @@ import { LEFT_OUT, SELECTED } from "./selection.ts";
 /** The newest that npm has for aarch64. */
 const VERSION = "2.9.5";
 
-/** One job prints as it goes along, several print one after the other. */
+/** One job prints while it runs; several print one after the other. */
 async function run(commands: readonly Deno.Command[]): Promise<boolean> {
   if (commands.length === 1) {
     return (await commands[0]!.spawn().status).success;
@@ -60,7 +59,7 @@ async function main(args: string[]): Promise<boolean> {
   printLeftOut(LEFT_OUT, files);
   const signal = endingSignal();
   const deno = await npmDeno(TREE, "aarch64", VERSION);
-  await using library = await CLibrary.inSight();
+  await using library = await CLibrary.prepare();
   await using emulator = await Emulator.register();
   const { launcher } = library;
   const env = { ...emulator.env, MULTIBINDER_TESTS_SINGLE_START: "1" };

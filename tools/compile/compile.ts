@@ -9,15 +9,15 @@ import { parseArgs } from "@std/cli/parse-args";
 import { dirname, resolve } from "@std/path";
 import { denoOutput } from "../folder_registry/deno_command.ts";
 import { permissionFlags } from "./permissions.ts";
-import { lackOfRuntime } from "./runtime.ts";
+import { runtimeProblem } from "./runtime.ts";
 
 const tree = resolve(import.meta.dirname!, "../..");
 
 /** What to compile. */
 export interface Compilation {
-  /** The binary's path; what is there is replaced in one step. */
+  /** The binary's path; an existing file is replaced atomically. */
   output: string;
-  /** With multibinder.ts and what it imports. Default: this tree. */
+  /** A folder with multibinder.ts and its imports. Default: this tree. */
   folder?: string;
   /** Default: this machine's. */
   target?: string;
@@ -27,25 +27,25 @@ export interface Compilation {
  * Compiles.
  *
  * @throws {UnsupportedPlatformError} for a target that is not ours.
- * @throws {Error} where the runtime for the target cannot be had.
+ * @throws {Error} when the runtime for the target is missing.
  */
 export async function compile(
   { output, folder = tree, target = Deno.build.target }: Compilation,
 ): Promise<void> {
   const permissions = permissionFlags(target);
   await Deno.mkdir(dirname(output), { recursive: true });
-  const lack = await lackOfRuntime(target);
-  if (lack !== undefined) {
+  const problem = await runtimeProblem(target);
+  if (problem !== undefined) {
     throw new Error(
-      `the runtime for ${target} cannot be downloaded, and DENORT_BIN names none: ${lack}`,
+      `the runtime for ${target} cannot be downloaded, and DENORT_BIN names none: ${problem}`,
     );
   }
   await denoOutput(
     [
       "compile",
       ...permissions,
-      // The cache would be a file in /tmp, of a name that anybody can foresee
-      // and fill with machine code for the daemon.
+      // The cache would be a file in /tmp with a predictable name, where any
+      // user could put machine code for the daemon.
       "--no-code-cache",
       `--target=${target}`,
       `--output=${output}`,
@@ -57,18 +57,20 @@ export async function compile(
 
 const USAGE = "Usage: deno task compile [--target TARGET] [OUTPUT]";
 
-/** @throws {TypeError} for an option or a word that means nothing. */
+/** @throws {TypeError} for an unknown option or an unexpected argument. */
 function readArguments(args: string[]): Compilation {
   const { target, _: [output = "dist/multibinder", ...more] } = parseArgs(
     args,
     {
       string: ["_", "target"],
       unknown: (argument, option) => {
-        if (option !== undefined) throw new TypeError(`no option ${argument}`);
+        if (option !== undefined) {
+          throw new TypeError(`unknown option ${argument}`);
+        }
       },
     },
   );
-  if (more.length > 0) throw new TypeError(`one output, not also ${more[0]}`);
+  if (more.length > 0) throw new TypeError(`unexpected argument ${more[0]}`);
   return {
     output: resolve(String(output)),
     ...(target !== undefined && { target }),

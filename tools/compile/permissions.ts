@@ -1,5 +1,5 @@
 /**
- * What the binary may do, fixed when it is built.
+ * The permissions of the compiled binary.
  * @module
  */
 
@@ -9,10 +9,10 @@ import { abiOf } from "../../ffi/libc/abi.ts";
  * The flags for a target such as `x86_64-unknown-linux-gnu`.
  *
  * The C library is granted at every path where a distribution of that target
- * keeps it. To start programs is granted whole: the daemon has to start the
- * next version of the binary to check it, at a path that nobody knows before
- * it is installed; and whoever may call the C library can start any program
- * anyway.
+ * keeps it. `--allow-run` is unrestricted: the daemon starts the next version
+ * of the binary to check it, and its path is not known at build time. A program
+ * that can call the C library can start any program even without this
+ * permission.
  *
  * @throws {UnsupportedPlatformError}
  */

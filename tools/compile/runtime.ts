@@ -1,29 +1,32 @@
 /**
- * Whether `deno compile` has the runtime that it puts a program into: `denort`,
- * which is no part of a Deno that came from npm.
+ * Checks whether `deno compile` has its runtime `denort`, which a Deno from npm
+ * does not contain.
  * @module
  */
 
 import { denoOutput } from "../folder_registry/deno_command.ts";
 
-/** For a download of some 40 MB; a network that drops what is sent costs as much. */
+/**
+ * In ms, for a download of about 40 MB; a network that drops packets costs this
+ * time.
+ */
 const PATIENCE_MS = 60_000;
 
-const lacks = new Map<string, Promise<string | undefined>>();
+const problems = new Map<string, Promise<string | undefined>>();
 
 /**
- * Why there is none for the target; `undefined` when there is: the file that
- * DENORT_BIN names, one in Deno's cache, or one that Deno downloads into it.
- * Looked for once.
+ * Why the runtime for the target is missing; `undefined` when it exists: the
+ * file that DENORT_BIN names, one in Deno's cache, or one that Deno downloads
+ * into it. The result is cached.
  */
-export function lackOfRuntime(target: string): Promise<string | undefined> {
+export function runtimeProblem(target: string): Promise<string | undefined> {
   if (Deno.env.has("DENORT_BIN")) return Promise.resolve(undefined);
-  const lack = lacks.get(target) ?? lookForRuntime(target);
-  lacks.set(target, lack);
-  return lack;
+  const problem = problems.get(target) ?? findRuntimeProblem(target);
+  problems.set(target, problem);
+  return problem;
 }
 
-async function lookForRuntime(target: string): Promise<string | undefined> {
+async function findRuntimeProblem(target: string): Promise<string | undefined> {
   const scratch = await Deno.makeTempDir({ prefix: "multibinder-runtime-" });
   try {
     await Deno.writeTextFile(`${scratch}/nothing.js`, "");

@@ -1,5 +1,5 @@
 /**
- * Runs this very Deno for its output, and fails with what it said.
+ * Runs this Deno and returns its output, or throws its error output.
  * @module
  */
 

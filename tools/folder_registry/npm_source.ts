@@ -1,5 +1,5 @@
 /**
- * An npm package as a folder of modules, and how those import each other.
+ * Fetches an npm package as a folder of modules, and reads its import graph.
  * @module
  */
 
@@ -15,14 +15,15 @@ export interface Position {
 export interface Module {
   specifier: string;
   dependencies?: {
-    /** Absent for what types alone are imported from. */
+    /** Missing for a type-only import. */
     code?: { specifier: string; span: { start: Position; end: Position } };
   }[];
 }
 
 /**
- * Fetches a package with Deno's npm client and gives its folder below `scratch`:
- * taken out of node_modules, since the module graph leaves out what is in there.
+ * Fetches a package with Deno's npm client and returns its folder below
+ * `scratch`, outside node_modules, because the module graph omits files in
+ * node_modules.
  */
 export async function fetchNpmPackage(
   scratch: string,

@@ -7,7 +7,7 @@
 
 import { createHash } from "node:crypto";
 
-/** What a package version consists of. */
+/** A package version. */
 export interface PackageVersion {
   /** Without the at sign: "std". */
   scope: string;

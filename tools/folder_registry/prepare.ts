@@ -1,11 +1,11 @@
 /**
  * The folder registry of closed networks: the @std packages of imports.json,
- * built once into `.jsr/` and found there again until what they are made of
- * changes. `.jsr/` can be deleted at any time.
+ * built into `.jsr/` and reused until their sources change. `.jsr/` can be
+ * deleted at any time.
  *
- * This registry is why deno.json says `"lock": false`: the code in it comes out
- * of npm, so its checksums are not those of JSR, and a lock file written on one
- * kind of network would be refused on the other.
+ * This registry is why deno.json says `"lock": false`: its code comes from npm,
+ * so the checksums differ from those of JSR, and a lock file from one kind of
+ * network would be refused on the other.
  * @module
  */
 
@@ -21,9 +21,9 @@ const here = import.meta.dirname ?? ".";
 const project = `${here}/../..`;
 
 /**
- * Gives the registry's directory, below `all` and prepared if it is not there
- * yet. Processes may do so at once: each builds beside the place and moves the
- * whole into it.
+ * Returns the registry's directory below `all`, and prepares it if necessary.
+ * Processes may do this at the same time: each builds in a temporary folder and
+ * renames it.
  */
 export async function prepareFolderRegistry(
   all = `${Deno.realPathSync(project)}/.jsr`,

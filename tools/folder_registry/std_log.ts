@@ -1,6 +1,7 @@
 /**
- * `@std/log` for the folder registry: npm has no copy of it, so the files of
- * `std_log/` take its place. Each is an export, but for `_` before its name.
+ * `@std/log` for the folder registry: npm does not have it, so the files of
+ * `std_log/` replace it. Each file is an export, except names that begin with
+ * `_`.
  * @module
  */
 

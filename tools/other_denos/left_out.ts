@@ -8,7 +8,7 @@ export type LeftOut = Readonly<
   Record<string, Readonly<Record<string, string>>>
 >;
 
-/** Prints what is left out of some files. */
+/** Prints the tests of `files` that are left out. */
 export function printLeftOut(all: LeftOut, files: readonly string[]): void {
   for (const file of files) {
     for (const [name, reason] of Object.entries(all[file] ?? {})) {

@@ -1,7 +1,7 @@
 /**
- * A Deno out of npm, in `.denos/` of this tree, with a cache of its own: two
- * versions in one DENO_DIR throw away what the other wrote. The folder can be
- * deleted at any time.
+ * Fetches a Deno from npm into `.denos/` of this tree. Each has its own cache,
+ * because two versions in one DENO_DIR delete each other's files. The folder
+ * can be deleted at any time.
  * @module
  */
 
@@ -15,7 +15,7 @@ export const NPM_PACKAGES = {
   aarch64: "@deno/linux-arm64-glibc",
 } as const;
 
-/** A Deno that is not the one of this process. */
+/** A Deno other than the one that runs this process. */
 export interface NpmDeno {
   readonly version: string;
   readonly path: string;

@@ -1,5 +1,5 @@
 /**
- * Runs test files with another Deno, in processes that share the files.
+ * Runs test files with another Deno, divided among several processes.
  * @module
  */
 
@@ -13,14 +13,14 @@ export const TREE = fromFileUrl(new URL("../..", import.meta.url)).slice(0, -1);
 export interface TestRun {
   deno: NpmDeno;
   files: readonly string[];
-  /** What the Deno is started with, as arguments of each other. */
+  /** A command prefix that starts Deno, such as `unshare --mount`. */
   launcher?: readonly string[];
   env?: Readonly<Record<string, string>>;
   /** Ends it. */
   signal: AbortSignal;
 }
 
-/** Aborted by the signals that would end this program with things undone. */
+/** Aborted by the signals that would end this program without cleanup. */
 export function endingSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -29,7 +29,7 @@ export function endingSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** `deno test` of the files, without what the selection leaves out. */
+/** `deno test` of the files, without the tests that the selection leaves out. */
 export function testCommand(
   { deno, files, launcher = [], env = {}, signal }: TestRun,
 ): Deno.Command {
@@ -50,7 +50,7 @@ export function testCommand(
       ...env,
       DENO_DIR: deno.cache,
       DENO_NO_UPDATE_CHECK: "1",
-      // Older versions trust a list of their own, not the machine's.
+      // Older versions use a built-in list of certificates, not the system's.
       DENO_TLS_CA_STORE: "system,mozilla",
     },
     stdin: "null",
@@ -58,7 +58,7 @@ export function testCommand(
   });
 }
 
-/** Shares files out, the first to the first, the second to the second, ... */
+/** Distributes the files round-robin. */
 export function shares<T>(all: readonly T[], count: number): T[][] {
   return Array.from(
     { length: count },
@@ -66,7 +66,7 @@ export function shares<T>(all: readonly T[], count: number): T[][] {
   );
 }
 
-/** Writes all of it; a single write may stop anywhere. */
+/** Writes all bytes; a single write can be partial. */
 export async function write(
   stream: { writable: WritableStream<Uint8Array<ArrayBufferLike>> },
   text: Uint8Array<ArrayBuffer>,

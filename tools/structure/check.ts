@@ -1,7 +1,7 @@
 /**
- * `deno task check:structure [TREE]`: fails on an import that goes upwards, a
- * circle of imports, an import of a file that is its folder's own, a folder
- * with too many files, and a file that nothing imports. The plan is plan.ts.
+ * `deno task check:structure [TREE]`: fails on an import that goes upwards, an
+ * import cycle, an import of a private file of a folder, a folder with too many
+ * files, and a file that is never imported. The plan is plan.ts.
  * @module
  */
 
@@ -21,7 +21,7 @@ interface Graph {
   }[];
 }
 
-/** The modules below a folder; hidden folders hold packages of others. */
+/** The modules below a folder; hidden folders contain external packages. */
 async function modulesBelow(folder: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
@@ -33,7 +33,7 @@ async function modulesBelow(folder: string): Promise<string[]> {
   return found;
 }
 
-/** One module that imports all of a tree, for Deno to resolve. */
+/** A module that imports every file of a tree, for `deno info`. */
 async function graphOf(tree: string): Promise<Graph> {
   const folder = await Deno.makeTempDir({ prefix: "multibinder-structure-" });
   try {

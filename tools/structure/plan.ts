@@ -1,5 +1,5 @@
 /**
- * The plan of the house: who may import whom (docs/architecture.md).
+ * Which files may import which (docs/architecture.md).
  * @module
  */
 
@@ -24,7 +24,7 @@ export const PLAN: Plan = {
   ],
   entries: ["mod.ts", "haproxy/mod.ts", "multibinder.ts"],
   mostFiles: 15,
-  doors: {
+  publicFiles: {
     "client/": ["command_line.ts"],
     "client/binding/": [
       "binding.ts",
@@ -72,6 +72,7 @@ export const PLAN: Plan = {
       "descriptor.ts",
       "file.ts",
       "file_rights.ts",
+      "peer_closed.ts",
       "poller.ts",
       "readiness.ts",
     ],
@@ -85,12 +86,12 @@ export const PLAN: Plan = {
     ],
     "ffi/processes/": [
       "accounts.ts",
-      "become.ts",
+
       "block_signals.ts",
       "child_process.ts",
       "default_signals.ts",
+      "exec.ts",
       "executable.ts",
-      "hang_up.ts",
       "orphans.ts",
       "process.ts",
       "process_group.ts",
@@ -146,10 +147,10 @@ export const PLAN: Plan = {
       "limits.ts",
     ],
     "server/log/": ["counters.ts", "internal_errors.ts", "log.ts"],
-    "server/policy/": ["authorization.ts", "policy.ts", "policy_in_force.ts"],
+    "server/policy/": ["authorization.ts", "policy.ts", "load_policy.ts"],
     "server/reexec/": [
       "handoff.ts",
-      "inheritance.ts",
+      "inherited_state.ts",
       "state.ts",
       "upgrade.ts",
       "version_check.ts",

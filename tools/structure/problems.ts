@@ -1,21 +1,21 @@
 /**
- * What is wrong with the structure of a tree, by its imports.
+ * Finds structure problems of a tree from its imports.
  * @module
  */
 
 /** The files of a tree, and which of them each imports, types included. */
 export type Imports = ReadonlyMap<string, readonly string[]>;
 
-/** How a tree is meant to be. */
+/** The intended structure of a tree. */
 export interface Plan {
   /**
    * From the top to the bottom: a file imports from its own place and from the
    * lines below. A place is a file, or a folder with a slash at its end. Files
-   * that are in none of them are no part of the product.
+   * in none of them do not belong to the product.
    */
   readonly layers: readonly (readonly string[])[];
   /** By folder, the files that other folders of the product may import. */
-  readonly doors: Readonly<Record<string, readonly string[]>>;
+  readonly publicFiles: Readonly<Record<string, readonly string[]>>;
   /** The files that users start or import. */
   readonly entries: readonly string[];
   /** How many files a folder may have. */
@@ -29,7 +29,7 @@ export function problemsOf(imports: Imports, plan: Plan): string[] {
   );
   return [
     ...upwardImports(product, plan),
-    ...closedDoors(product, plan),
+    ...privateImports(product, plan),
     ...unusedFiles(product, plan),
     ...importCircles(imports),
     ...crowdedFolders(product, plan),
@@ -66,19 +66,21 @@ function upwardImports(product: Imports, plan: Plan): string[] {
       const to = placeOf(target, plan);
       if (to === undefined) return true;
       if (to.line !== from.line) return to.line < from.line;
-      // Side by side are files, never folders.
+      // Only files may be on the same line, not folders.
       return to.place !== from.place && to.place.endsWith("/");
     }).map((target) => `${file} imports ${target}, which is not below it`);
   });
 }
 
-function closedDoors(product: Imports, { doors }: Plan): string[] {
+function privateImports(product: Imports, { publicFiles }: Plan): string[] {
   return [...product].flatMap(([file, targets]) =>
     targets.filter((target) => {
       const folder = folderOf(target);
       if (folder === folderOf(file) || folder === "") return false;
-      return !doors[folder]?.includes(target.slice(folder.length));
-    }).map((target) => `${file} imports ${target}, which is its folder's own`)
+      return !publicFiles[folder]?.includes(target.slice(folder.length));
+    }).map((target) =>
+      `${file} imports ${target}, which is private to its folder`
+    )
   );
 }
 
@@ -100,7 +102,7 @@ function reachedFrom(file: string, imports: Imports): Set<string> {
   return reached;
 }
 
-/** Files that reach themselves, together with those that are on the way. */
+/** Import cycles, each with its files. */
 function importCircles(imports: Imports): string[] {
   const reached = new Map(
     [...imports.keys()].map((file) => [file, reachedFrom(file, imports)]),

@@ -6,12 +6,12 @@
 
 /** A process to run. */
 export interface Part {
-  /** A folder, a task, what the output is headed with. */
+  /** The heading of the output: a folder or a task. */
   name: string;
   command: readonly string[];
 }
 
-/** What a part printed, and what it counted. */
+/** The output and the test counts of a part. */
 export interface Result {
   name: string;
   output: string;
@@ -23,11 +23,19 @@ export interface Result {
   failures: string[];
 }
 
+/** A part that takes longer hangs: ten times what the longest takes, in min. */
+const LIMIT = 60;
+
+/** How long processes have to end after SIGTERM, in ms. */
+const GRACE = 5_000;
+
 /** A part that has started. */
 export class RunningPart {
   readonly #child: Deno.ChildProcess;
   readonly #started = performance.now();
+  readonly #reading: Promise<void>;
   #output = "";
+  #hangs = false;
 
   constructor(readonly part: Part, cwd: string) {
     this.#child = new Deno.Command("sh", {
@@ -36,39 +44,56 @@ export class RunningPart {
       env: { NO_COLOR: "1" },
       stdin: "null",
       stdout: "piped",
-      // A process group of its own: kill() ends what its tests have started too.
+      // A new process group: end() also ends processes that the tests have
+      // started.
       detached: true,
     }).spawn();
+    this.#reading = this.#read();
   }
 
-  /** What it has printed until now. */
-  get output(): string {
-    return this.#output;
+  async #read(): Promise<void> {
+    const text = this.#child.stdout.pipeThrough(new TextDecoderStream());
+    for await (const piece of text) this.#output += piece;
   }
 
   /** Waits for its end. */
   async result(): Promise<Result> {
-    const text = this.#child.stdout.pipeThrough(new TextDecoderStream());
-    for await (const piece of text) this.#output += piece;
+    const timer = setTimeout(() => {
+      this.#hangs = true;
+      this.end();
+    }, LIMIT * 60_000);
     const { success, code, signal } = await this.#child.status;
+    clearTimeout(timer);
+    // What a crash has left behind would hold the output open.
+    this.#kill("SIGKILL");
+    await this.#reading;
     const seconds = (performance.now() - this.#started) / 1000;
     const { name } = this.part;
     const counts = countsIn(this.#output);
     const failures = failuresIn(this.#output);
     if (counts.summaries === 0 || (!success && counts.failed === 0)) {
       counts.failed++;
-      failures.push(
-        `${name} ended with ${signal ?? `exit code ${code}`}` +
-          (counts.summaries === 0 ? " and without a summary" : ""),
-      );
+      const how = this.#hangs
+        ? `was ended after ${LIMIT} minutes`
+        : `ended with ${signal ?? `exit code ${code}`}`;
+      const summary = counts.summaries === 0 ? " and without a summary" : "";
+      failures.push(name + " " + how + summary);
     }
     return { name, output: this.#output, seconds, failures, ...counts };
   }
 
   /** Ends it and every process of its group. */
-  kill(): void {
+  async end(): Promise<void> {
+    this.#kill("SIGTERM");
+    const killing = setTimeout(() => this.#kill("SIGKILL"), GRACE);
+    await this.#child.status;
+    clearTimeout(killing);
+    this.#kill("SIGKILL");
+  }
+
+  #kill(signal: Deno.Signal): void {
     try {
-      Deno.kill(-this.#child.pid, "SIGKILL");
+      Deno.kill(-this.#child.pid, signal);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }

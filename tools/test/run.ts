@@ -1,11 +1,11 @@
 /**
- * Runs the tests in a few processes side by side, a folder in each:
+ * Runs the tests in parallel processes, one folder per process:
  *
  *     deno task test [--tier=fast|long|all] [--jobs=N] [--filter=NAME] [FILE|FOLDER...]
  *
- * Not `deno test --parallel`, whose test files share one process: many tests
- * look at the descriptors of their own process. A part's output is printed when
- * the part ends. The last line is like that of `deno test`.
+ * `deno test --parallel` is not suitable: its test files share one process, and
+ * many tests inspect the descriptors of their process. A part's output is
+ * printed when the part ends. The last line is like that of `deno test`.
  * @module
  */
 
@@ -28,7 +28,7 @@ interface Options {
   jobs: number;
   /** Arguments of each `deno test`. */
   testArgs: string[];
-  /** Files and folders; none: those of the tier. */
+  /** Files and folders. Default: those of the tier. */
   paths: string[];
 }
 
@@ -77,7 +77,9 @@ async function filesOf({ tier, paths }: Options): Promise<string[]> {
   return all.filter((file) => isAmong(file, long) === (tier === "long"));
 }
 
-/** One part a folder, and the tier's other commands; the longest first. */
+/**
+ * One part for each folder, and the tier's other commands; the longest first.
+ */
 function partsOf(files: readonly string[], options: Options): Part[] {
   const test = [Deno.execPath(), "test", "-A", "--no-check"];
   const folders = Map.groupBy(
@@ -91,7 +93,11 @@ function partsOf(files: readonly string[], options: Options): Part[] {
   const whole = options.paths.length === 0 && options.testArgs.length === 0;
   if (options.tier !== "fast" && whole) {
     for (const task of Object.keys(LONG_COMMANDS)) {
-      parts.push({ name: task, command: [Deno.execPath(), "task", task] });
+      const jobs = task === "test:aarch64" ? ["--jobs=2"] : [];
+      parts.push({
+        name: task,
+        command: [Deno.execPath(), "task", task, ...jobs],
+      });
     }
   }
   const rank = ({ name }: Part) => {
@@ -131,11 +137,8 @@ async function runAll(
   const results: Result[] = [];
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
-      for (const each of running) {
-        each.kill();
-        console.log(`=== ${each.part.name}: interrupted\n${each.output}`);
-      }
-      Deno.exit(130);
+      waiting.length = 0;
+      for (const each of running) each.end();
     });
   }
   const work = async () => {
@@ -182,5 +185,5 @@ const files = await filesOf(options);
 if (!await checkTypes(files)) Deno.exit(1);
 const results = await runAll(partsOf(files, options), options.jobs);
 const ok = summarize(results, (performance.now() - started) / 1000);
-// Not at the end of the event loop: the signals' handlers keep that going.
+// Exit explicitly, because the signal handlers keep the event loop running.
 Deno.exit(ok ? 0 : 1);

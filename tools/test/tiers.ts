@@ -5,8 +5,8 @@
  */
 
 /**
- * The tests that take long. Every promise of the README has a test outside of
- * this list too. Files and folders, from the root of the tree.
+ * Slow tests: files and folders, relative to the root of the tree. Every
+ * promise of the README also has a test outside this list.
  */
 export const LONG: Readonly<Record<string, string>> = {
   "tests/soak": "random work for a minute in CI, 20 s elsewhere",
@@ -20,10 +20,10 @@ export const LONG: Readonly<Record<string, string>> = {
   "tests/upgrade/bursts_test.ts": "six hundred signals, thirty generations",
   "tests/upgrade/ten_thousand_binds_test.ts": "ten thousand binds",
   "tests/policy/swapped_directory_long_test.ts":
-    "12,000 binds in a directory that somebody swaps",
+    "12,000 binds in a directory that another program swaps",
 };
 
-/** The folders that a command below runs, since it prepares what they need. */
+/** The folders that only a command below can run. */
 export const OF_COMMANDS: readonly string[] = ["tests/versions"];
 
 /** Other test commands that `deno task test:long` runs, with their reasons. */
@@ -52,5 +52,5 @@ export const LONGEST_FIRST: readonly string[] = [
 
 /** The folders whose tests may be skipped where all are required, as in CI. */
 export const MAY_SKIP: Readonly<Record<string, string>> = {
-  "tests/compiled": "the runtime of deno compile is no npm package",
+  "tests/compiled": "npm does not have the runtime of deno compile",
 };

@@ -1,15 +1,15 @@
 /**
- * Which versions of Deno are tested, with which tests: all that depends on
- * Deno. What a version cannot do is named here, test by test, with its reason.
+ * The versions of Deno that are tested, and the tests that depend on Deno. The
+ * tests that fail because of a bug of Deno are named, each with its reason.
  * @module
  */
 
 import type { LeftOut } from "../other_denos/left_out.ts";
 
-/** The oldest supported one, some between, and the newest. */
+/** The oldest supported version, two between, and the newest. */
 export const VERSIONS = ["2.5.7", "2.7.14", "2.8.3", "2.9.6"] as const;
 
-/** One that is too old to run anything. */
+/** A version that is too old to be supported. */
 export const UNSUPPORTED = "2.4.4";
 
 /** Folders and files, from the tree's root. */
@@ -26,7 +26,7 @@ export const SELECTED: readonly string[] = [
   "tests/versions",
 ];
 
-/** A fault of Deno's own that a test of ours meets. */
+/** A bug of Deno that makes a test fail. */
 interface Fault {
   /** What Deno does. */
   readonly reason: string;
@@ -35,7 +35,7 @@ interface Fault {
   readonly tests: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What is known of Deno itself. */
+/** Known bugs of Deno. */
 export const FAULTS: readonly Fault[] = [
   {
     reason:
@@ -43,7 +43,7 @@ export const FAULTS: readonly Fault[] = [
     versions: ["2.8.3"],
     tests: {
       "tests/serve/serve_test.ts": [
-        "serve: bodies stream both ways while both are open",
+        "serve: request and response stream at the same time",
       ],
     },
   },
@@ -53,7 +53,7 @@ export const FAULTS: readonly Fault[] = [
     versions: ["2.8.3"],
     tests: {
       "tests/serve/serve_test.ts": [
-        "serve: a connection answers one request after the other",
+        "serve: a connection serves one request after another",
       ],
     },
   },

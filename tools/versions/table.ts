@@ -6,12 +6,12 @@
 import { denoOutput } from "../folder_registry/deno_command.ts";
 import { FAULTS } from "./selection.ts";
 
-/** What a version of Deno made of the tests. */
+/** The test results of a version of Deno. */
 export interface VersionResult {
   version: string;
   passed: number;
   failed: number;
-  /** Tests that meet a fault of Deno's own. */
+  /** Tests that fail because of a bug of Deno. */
   leftOut: number;
 }
 

@@ -1,7 +1,8 @@
 /**
  * The tests on every supported version of Deno: `deno task test:versions
- * [--save] [files]` runs the files of selection.ts, or those it is told, with
- * each version from npm. `--save` writes the table of docs/compatibility.md.
+ * [--save] [files]` runs the given files, or those of selection.ts, with each
+ * version from npm; the version of this Deno runs only what needs other versions.
+ * `--save` writes the table of docs/compatibility.md.
  * @module
  */
 
@@ -20,7 +21,7 @@ import { testFiles } from "../test/test_files.ts";
 import { leftOutIn, SELECTED, UNSUPPORTED, VERSIONS } from "./selection.ts";
 import { type VersionResult, writeTable } from "./table.ts";
 
-/** So many versions are tested side by side. */
+/** How many versions are tested in parallel. */
 const JOBS = 2;
 
 const decoder = new TextDecoder();
@@ -54,6 +55,10 @@ async function main(args: string[]): Promise<boolean> {
     TREE,
     named.length > 0 ? named.map(String) : SELECTED,
   );
+  // The rest of them is in `deno task test`, which this Deno runs.
+  const ownFiles = save || named.length > 0
+    ? files
+    : await testFiles(TREE, ["tests/versions"]);
   const signal = endingSignal();
   const denos: NpmDeno[] = [];
   for (const version of [UNSUPPORTED, ...VERSIONS]) {
@@ -68,7 +73,8 @@ async function main(args: string[]): Promise<boolean> {
   const results: VersionResult[] = [];
   await Promise.all(Array.from({ length: JOBS }, async () => {
     for (let deno; (deno = waiting.shift()) !== undefined;) {
-      results.push(await testVersion({ deno, files, env, signal }));
+      const chosen = deno.version === Deno.version.deno ? ownFiles : files;
+      results.push(await testVersion({ deno, files: chosen, env, signal }));
     }
   }));
   const order = (version: string) => VERSIONS.findIndex((v) => v === version);

@@ -2,13 +2,13 @@ import { cutToWidth, printable, textWidth } from "./text_width.ts";
 
 /** A column of a table. */
 export interface Column {
-  /** What stands above it. */
+  /** The text above the column. */
   heading: string;
-  /** Whether it is aligned to the right, as numbers are. Default: false. */
+  /** Whether it is aligned to the right. Default: false. */
   right?: boolean;
 }
 
-/** Lines of aligned columns under their headings, none longer than `width`. */
+/** Lines of aligned columns with headings, at most `width` columns wide. */
 export function columns(
   heads: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -32,7 +32,7 @@ export function columns(
   });
 }
 
-/** Lines of a name and what there is to say of it, one below the other. */
+/** Lines of a name and a text, with the texts aligned. */
 export function entries(
   rows: readonly (readonly [name: string, text: string])[],
 ): string[] {

@@ -7,40 +7,40 @@ import { readDuration } from "../options/duration.ts";
 import { type ListedSocket, listing } from "./listing.ts";
 import { listNotes, listTable } from "./list_table.ts";
 import { readOptions } from "../options/options.ts";
-import { sayToReader } from "../output.ts";
+import { printIgnoringBrokenPipe } from "../output.ts";
 import { cutToWidth } from "./text_width.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { watch } from "./watch.ts";
 
 const USAGE = `Usage: multibinder-client list [options]
 
-Lists the sockets that the daemon holds: address, kind, backlog, how many
-connections wait to be accepted now, how many times it was handed out and to
-whom last, how long ago it was bound, and which processes hold it (pid, command,
-user). Who may not look at the processes of others is told of how many.
+Lists the sockets that the daemon holds: address, kind, backlog, number of
+connections in the accept queue, age, how often it was handed out, the processes
+that hold it (PID, command, user), and the process that got it last.
 
-  --json               for programs: an array of what the daemon answers, each
-                       with holders ({pid, uid, user, command, descriptors})
-                       and unreadable, the number of processes not looked at
-  --watch [SECONDS]    again and again, every two seconds or as said, until
-                       SIGINT or SIGTERM; with --json an array a line
-  --no-holders         do not look which processes hold them
-  --sock PATH          the control socket; default: the variable MULTIBINDER_SOCK
-  -h, --help           this text
-  -V, --version        the version
+  --json               print a JSON array of the daemon's answer, with the fields
+                       holders ({pid, uid, user, command, descriptors}) and
+                       unreadable (number of processes that could not be
+                       inspected)
+  --watch [SECONDS]    repeat every SECONDS until SIGINT or SIGTERM; default: 2;
+                       with --json one line for each array
+  --no-holders         do not search the processes that hold the sockets
+  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
+  -h, --help           print this text
+  -V, --version        print the version
 
-An ADDRESS is as release takes it; (38803) is the port that stands for port 0.
-Where a terminal is narrow AGE and HANDED OUT are left out, then LAST TO, then
-BACKLOG, and what is still too long is cut; elsewhere nothing is.
+ADDRESS is written as release takes it; (38803) is the port that the kernel chose
+for port 0. A narrow terminal does not show AGE and HANDED OUT, then LAST TO, then
+BACKLOG. Lines that are still too long are cut.
 
-Exit status: 0 done, 1 failed, 2 wrong usage.`;
+Exit status: 0 done, 1 failed, 2 invalid command line.`;
 
 const DEFAULT_INTERVAL = 2_000;
 const SHORTEST_INTERVAL = 100;
 
 const ROOT = 0;
 
-/** From the home position on everything is drawn anew. */
+/** Moves the cursor home and clears the screen (console_codes(4)). */
 const CLEAR = "\x1b[H\x1b[2J";
 
 interface ListOptions {
@@ -67,20 +67,20 @@ function terminal(): { columns: number; rows: number } | undefined {
 async function list({ sock, json, holders }: ListOptions): Promise<number> {
   using session = await connect(sock === undefined ? {} : { sock });
   const sockets = await listing(session, holders);
-  if (json) sayToReader(JSON.stringify(sockets, undefined, 2));
+  if (json) printIgnoringBrokenPipe(JSON.stringify(sockets, undefined, 2));
   else {
     const { lines, notes } = table(sockets, holders);
-    sayToReader(...lines, ...notes);
+    printIgnoringBrokenPipe(...lines, ...notes);
   }
   return 0;
 }
 
-async function follow(
+async function watchList(
   { sock, json, holders }: ListOptions,
   interval: number,
 ): Promise<number> {
-  let turn = 0;
-  const look = async (session: Session, options: CallOptions) => {
+  let isFirst = true;
+  const render = async (session: Session, options: CallOptions) => {
     const sockets = await listing(session, holders, options);
     if (json) return `${JSON.stringify(sockets)}\n`;
     const { lines, notes } = table(sockets, holders);
@@ -90,9 +90,11 @@ async function follow(
       return CLEAR + frame(title, lines, notes, screen).join("\n");
     }
     const block = [...lines, ...notes].map((line) => `${line}\n`).join("");
-    return turn++ === 0 ? block : `\n${block}`;
+    const separator = isFirst ? "" : "\n";
+    isFirst = false;
+    return separator + block;
   };
-  return await watch({ sock, interval, look });
+  return await watch({ sock, interval, render });
 }
 
 function titleOf(count: number, interval: number): string {
@@ -101,18 +103,18 @@ function titleOf(count: number, interval: number): string {
   return `${sockets}, every ${formatDuration(interval)}, ${now}`;
 }
 
-/** What fits on the screen: the lines may be cut, the title and notes not. */
+/** The title, the lines that fit on the screen, and the notes. */
 function frame(
   title: string,
   lines: readonly string[],
   notes: readonly string[],
   { columns, rows }: { columns: number; rows: number },
 ): string[] {
-  // The cursor's line stays free for what standard error has to say.
+  // The line of the cursor stays free for messages on standard error.
   const room = Math.max(rows - 3 - notes.length, 1);
   const more = lines.length - room;
   const shown = more > 0
-    ? [...lines.slice(0, room - 1), `... and ${more + 1} lines more`]
+    ? [...lines.slice(0, room - 1), `... and ${more + 1} more lines`]
     : lines;
   return [cutToWidth(title, columns), "", ...shown, ...notes, ""];
 }
@@ -122,7 +124,7 @@ function readInterval(text: string | undefined): number | undefined {
   const interval = text === "" ? DEFAULT_INTERVAL : readDuration("watch", text);
   if (interval >= SHORTEST_INTERVAL) return interval;
   throw new UsageError(
-    `--watch ${text} is less than ${formatDuration(SHORTEST_INTERVAL)}`,
+    `invalid --watch ${text}: at least ${formatDuration(SHORTEST_INTERVAL)}`,
   );
 }
 
@@ -130,14 +132,14 @@ function readInterval(text: string | undefined): number | undefined {
 export const listCommand: Command = {
   name: "list",
   usage: USAGE,
-  read: (args) => {
-    const { words, asks, has, one } = readOptions(args, {
+  parse: (args) => {
+    const { operands, show, has, one } = readOptions(args, {
       optional: ["watch"],
       flags: ["json", "no-holders"],
     });
-    if (asks !== undefined) return { show: asks };
-    if (words.length > 0) {
-      throw new UsageError(`list takes no arguments: ${words.join(" ")}`);
+    if (show !== undefined) return { show };
+    if (operands.length > 0) {
+      throw new UsageError(`list takes no arguments: ${operands.join(" ")}`);
     }
     const interval = readInterval(one("watch"));
     const options: ListOptions = {
@@ -147,7 +149,7 @@ export const listCommand: Command = {
     };
     return {
       run: () =>
-        interval === undefined ? list(options) : follow(options, interval),
+        interval === undefined ? list(options) : watchList(options, interval),
     };
   },
 };

@@ -6,23 +6,23 @@ import { shownAddress } from "../shown_address.ts";
 import { cutToWidth, textWidth } from "./text_width.ts";
 
 interface TableColumn extends Column {
-  /** On a narrow terminal the highest are left out first. Default: stays. */
-  dispensable?: number;
-  /** What it says of a socket. */
+  /** On a narrow terminal the columns with the highest number are left out first. */
+  leaveOut?: number;
+  /** The text for a socket. */
   cell: (socket: ListedSocket, now: number) => string;
 }
 
 const HOLDERS: TableColumn = { heading: "HOLDERS", cell: holdersCell };
 
-// What is cut at the end of a line is what tells least.
+// A line that is too long is cut, so the least important columns are last.
 const COLUMNS: readonly TableColumn[] = [
   { heading: "ADDRESS", cell: shownAddress },
   { heading: "KIND", cell: ({ kind }) => kind ?? NONE },
   {
     heading: "BACKLOG",
     right: true,
-    dispensable: 1,
-    // An older daemon knows fewer fields.
+    leaveOut: 1,
+    // An older daemon sends fewer fields.
     cell: ({ options }) => String(options?.backlog ?? NONE),
   },
   {
@@ -33,35 +33,34 @@ const COLUMNS: readonly TableColumn[] = [
   {
     heading: "AGE",
     right: true,
-    dispensable: 3,
+    leaveOut: 3,
     cell: ({ bound_at }, now) => age(bound_at, now),
   },
   {
     heading: "HANDED OUT",
     right: true,
-    dispensable: 3,
+    leaveOut: 3,
     cell: ({ handed_out }) => String(handed_out ?? NONE),
   },
   HOLDERS,
-  { heading: "LAST TO", dispensable: 2, cell: lastCell },
+  { heading: "LAST TO", leaveOut: 2, cell: lastCell },
 ];
 
-/** From which on they are left out: first none, at last all that can be. */
-const LEFT_OUT_FROM = [4, 3, 2, 1];
+/** Columns from this number on are left out: at first none. */
+const LEVELS = [4, 3, 2, 1];
 
-/** What is not known, or does not apply. */
+/** The cell of a field that is unknown or does not apply. */
 const NONE = "-";
 
-/** More processes of one command are counted, not named. */
-const MOST_NAMED = 3;
+/** How many PIDs of one command are shown; others are counted. */
+const MAX_PIDS = 3;
 
-/** How much of a command line tells one program from another. */
+/** The width of a command line. */
 const COMMAND_WIDTH = 32;
 
 /**
- * The sockets of a list as a table for people, with the holders where they
- * were looked for. No line is longer than `width`: columns are left out where
- * there is no room for them, and what is too long even so is cut.
+ * The sockets as a table. Columns are left out until each line fits in `width`.
+ * If a line is still too long, it is cut.
  */
 export function listTable(
   sockets: readonly ListedSocket[],
@@ -71,9 +70,9 @@ export function listTable(
   if (sockets.length === 0) return ["The daemon holds no socket."];
   const { holders, width = Infinity } = options;
   let lines: string[] = [];
-  for (const level of LEFT_OUT_FROM) {
+  for (const level of LEVELS) {
     const shown = COLUMNS.filter((column) =>
-      (column.dispensable ?? 0) < level && (holders || column !== HOLDERS)
+      (column.leaveOut ?? 0) < level && (holders || column !== HOLDERS)
     );
     const rows = sockets.map((socket) =>
       shown.map(({ cell }) => cell(socket, now))
@@ -84,17 +83,18 @@ export function listTable(
   return lines.map((line) => cutToWidth(line, width));
 }
 
-/** What to know of the holders beside the table; nothing, as a rule. */
+/** A note below the table if some processes could not be inspected. */
 export function listNotes(
   sockets: readonly ListedSocket[],
   options: { root: boolean; width?: number | undefined },
 ): string[] {
-  // The same number for all of them, but for those nobody was looked for.
+  // The number is the same for all sockets with an inode.
   const unreadable = sockets.find((each) => each.unreadable)?.unreadable ?? 0;
   if (unreadable === 0) return [];
-  const who = unreadable === 1 ? "1 process" : `${unreadable} processes`;
-  const advice = options.root ? "" : "; root may look at more";
-  const note = `${who} could not be looked at and may hold them too${advice}.`;
+  const count = unreadable === 1 ? "1 process" : `${unreadable} processes`;
+  const advice = options.root ? "" : "; root can inspect more";
+  const note =
+    `${count} could not be inspected and may hold them too${advice}.`;
   return [cutToWidth(note, options.width ?? Infinity)];
 }
 
@@ -114,21 +114,21 @@ function holdersCell({ holders, unreadable }: ListedSocket): string {
   if (holders.length === 0) return unreadable ? "daemon only?" : "daemon only";
   const groups = Map.groupBy(
     holders,
-    ({ command, user }) => `${shortened(command)} (${user})`,
+    ({ command, user }) => `${shortCommand(command)} (${user})`,
   );
-  return Array.from(groups, ([who, each]) => `${pids(each)} ${who}`)
+  return Array.from(groups, ([program, each]) => `${pids(each)} ${program}`)
     .join(", ");
 }
 
 function pids(holders: readonly Holder[]): string {
-  const named = holders.slice(0, MOST_NAMED).map(({ pid }) => pid).join("+");
-  const more = holders.length - MOST_NAMED;
-  return more > 0 ? `${named}+${more} more` : named;
+  const shown = holders.slice(0, MAX_PIDS).map(({ pid }) => pid).join("+");
+  const more = holders.length - MAX_PIDS;
+  return more > 0 ? `${shown}+${more} more` : shown;
 }
 
-/** The program without its directory and options, and some of its arguments. */
-function shortened(command: string): string {
-  const [program = "", ...words] = command.replace(/^\/\S*\//, "").split(" ");
-  const telling = words.filter((word) => !word.startsWith("-"));
-  return cutToWidth([program, ...telling].join(" "), COMMAND_WIDTH);
+/** The program without its directory, and its arguments without options. */
+function shortCommand(command: string): string {
+  const [program = "", ...args] = command.replace(/^\/\S*\//, "").split(" ");
+  const operands = args.filter((each) => !each.startsWith("-"));
+  return cutToWidth([program, ...operands].join(" "), COMMAND_WIDTH);
 }

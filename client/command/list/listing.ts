@@ -8,24 +8,24 @@ import type { Session } from "../../session/session.ts";
 /** One element of what `list --json` prints. */
 export interface ListedSocket extends BindDescription {
   /**
-   * Who holds it beside the daemon; missing with `--no-holders`, and where the
-   * daemon is too old to say which socket it is.
+   * The processes that hold it beside the daemon. Missing with `--no-holders` and
+   * if an older daemon does not send the inode.
    */
   holders?: readonly Holder[];
-  /** How many processes could not be looked at: they may hold it too. */
+  /** How many processes could not be inspected: they may hold it too. */
   unreadable?: number;
 }
 
-/** Asks what the daemon holds and looks, unless told not to, who else does. */
+/** Asks for the binds, and searches the processes that hold them. */
 export async function listing(
   session: Session,
-  lookForHolders: boolean,
+  withHolders: boolean,
   options: CallOptions = {},
 ): Promise<ListedSocket[]> {
   const binds = await session.list(options);
-  if (!lookForHolders) return binds;
+  if (!withHolders) return binds;
   const daemon = await daemonOf(session, options);
-  // Our own copies, if any, are those that our parent did not close.
+  // This process holds a socket only if its parent did not close it.
   const { byInode, unreadable } = await holdersOf(binds, {
     except: daemon === undefined ? [processId()] : [daemon, processId()],
     ...(options.signal && { signal: options.signal }),
@@ -37,7 +37,7 @@ export async function listing(
   );
 }
 
-/** The daemon's process; who may list need not be allowed to ask for it. */
+/** The PID of the daemon. The policy may allow `list` and deny `status`. */
 async function daemonOf(
   session: Session,
   options: CallOptions,

@@ -1,4 +1,4 @@
-/** Drawn over the character before. */
+/** Combining characters. */
 const WITHOUT_WIDTH = /\p{Mn}|\p{Me}/u;
 
 /** Two columns wide: East Asian characters and emoji. */
@@ -10,14 +10,14 @@ function widthOf(character: string): number {
   return WIDE.test(character) ? 2 : 1;
 }
 
-/** How many columns of a terminal a text takes. */
+/** The width of a text in columns of a terminal. */
 export function textWidth(text: string): number {
   let width = 0;
   for (const character of text) width += widthOf(character);
   return width;
 }
 
-/** The text in at most `width` columns; what is cut ends with an ellipsis. */
+/** Cuts the text to at most `width` columns, with an ellipsis at the end. */
 export function cutToWidth(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let cut = "";
@@ -31,8 +31,8 @@ export function cutToWidth(text: string, width: number): string {
 }
 
 /**
- * The text without what a terminal obeys or hides: a path, a name in the
- * abstract namespace and a command line may be anybody's.
+ * Replaces control and invisible characters by `?`. Other users choose paths,
+ * abstract names and command lines.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");

@@ -1,54 +1,60 @@
-import { hasHungUp } from "../../../ffi/processes/hang_up.ts";
+import { isPeerClosed } from "../../../ffi/files/peer_closed.ts";
 import { ProtocolError } from "../../../exchange.ts";
 import type { CallOptions } from "../../session/options.ts";
 import { connect, type Session } from "../../session/session.ts";
 import { socketPath } from "../../session/socket_path.ts";
 
-/** What is watched, and how. */
+/** Options of {@linkcode watch}. */
 export interface Watch {
   /** Option `--sock`. */
   sock: string | undefined;
-  /** From one turn to the next, in ms. */
+  /** The pause between two outputs, in ms. */
   interval: number;
-  /** What to print at one turn. */
-  look: (session: Session, options: CallOptions) => Promise<string>;
+  /** The text of one output. */
+  render: (session: Session, options: CallOptions) => Promise<string>;
 }
 
-/** How long a daemon may take before somebody wonders, in ms. */
-const PATIENCE = 1000;
+/** After this time without an answer the wait is reported, in ms. */
+const NOTICE_DELAY = 1000;
 
-/** Before an answer that came to nothing is asked for again, in ms. */
+/** The pause before a failed request is repeated, in ms. */
 const RETRY_PAUSE = 100;
 
 const STANDARD_OUTPUT = 1;
 
 /**
- * Looks again and again, until SIGINT, SIGTERM or the end of whoever reads
- * standard output. A daemon that is not there is waited for.
+ * Prints repeatedly until SIGINT, SIGTERM or the end of the reader of standard
+ * output. Waits for a daemon that does not listen.
  *
  * @returns the exit status.
  */
-export async function watch({ sock, interval, look }: Watch): Promise<number> {
+export async function watch(
+  { sock, interval, render }: Watch,
+): Promise<number> {
   const path = socketPath(sock);
   const stop = new AbortController();
   const { signal } = stop;
   using _signals = onSignals(["SIGINT", "SIGTERM"], () => stop.abort());
-  const wait = () => {
+  const notice = () => {
     console.error(`waiting for the daemon at ${path}`);
   };
-  const tick = () => {
-    if (hasHungUp(STANDARD_OUTPUT)) stop.abort();
+  const checkReader = () => {
+    if (isPeerClosed(STANDARD_OUTPUT)) stop.abort();
   };
-  using _reader = every(Math.min(interval, PATIENCE), tick);
+  using _reader = every(Math.min(interval, NOTICE_DELAY), checkReader);
   const options = { timeout: Infinity, signal };
   try {
-    using session = await patiently(
+    using session = await retried(
       () => connect({ sock: path, ...options }),
-      wait,
+      notice,
       signal,
     );
     while (true) {
-      const text = await patiently(() => look(session, options), wait, signal);
+      const text = await retried(
+        () => render(session, options),
+        notice,
+        signal,
+      );
       await write(text, signal);
       await pause(interval, signal);
     }
@@ -60,15 +66,15 @@ export async function watch({ sock, interval, look }: Watch): Promise<number> {
 }
 
 /**
- * Says so, once, when `work` takes long, and begins it again when the daemon
- * ends in the middle of an answer.
+ * Repeats `work` if the daemon ends in the middle of an answer. Calls `notice`
+ * once if it takes longer than {@linkcode NOTICE_DELAY} ms.
  */
-async function patiently<T>(
+async function retried<T>(
   work: () => Promise<T>,
-  wait: () => void,
+  notice: () => void,
   signal: AbortSignal,
 ): Promise<T> {
-  const timer = setTimeout(wait, PATIENCE);
+  const timer = setTimeout(notice, NOTICE_DELAY);
   try {
     while (true) {
       try {
@@ -100,13 +106,13 @@ function every(interval: number, tick: () => void): Disposable {
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** Rejects with the signal's reason when it is aborted. */
-function abortion(signal: AbortSignal): {
+/** A promise that rejects with the signal's reason when it aborts. */
+function abortPromise(signal: AbortSignal): {
   aborted: Promise<never>;
 } & Disposable {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const listener = () => reject(signal.reason);
-  // Nobody waits for it once the race is over.
+  // After the race nothing handles the rejection.
   aborted.catch(() => {});
   if (signal.aborted) listener();
   signal.addEventListener("abort", listener);
@@ -117,7 +123,7 @@ function abortion(signal: AbortSignal): {
 }
 
 async function pause(duration: number, signal: AbortSignal): Promise<void> {
-  using abort = abortion(signal);
+  using abort = abortPromise(signal);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const over = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, duration);
@@ -129,9 +135,9 @@ async function pause(duration: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Also a reader that reads no more must not keep us from ending. */
+/** Writes to standard output. The signal ends a write that the reader blocks. */
 async function write(text: string, signal: AbortSignal): Promise<void> {
-  using abort = abortion(signal);
+  using abort = abortPromise(signal);
   let rest = new TextEncoder().encode(text);
   while (rest.length > 0) {
     const written = Deno.stdout.write(rest);

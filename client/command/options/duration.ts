@@ -2,9 +2,9 @@ import { parseDuration } from "../../../duration.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
- * The milliseconds of an option's value.
+ * Reads the value of an option as a duration in ms.
  *
- * @throws {UsageError} for an invalid duration.
+ * @throws {UsageError} if the duration is invalid.
  */
 export function readDuration(option: string, text: string): number {
   const duration = parseDuration(text);
@@ -22,8 +22,8 @@ const AGES: readonly [unit: string, duration: number][] = [
 ];
 
 /**
- * A duration in ms in its largest whole units, such as `40s`, `3m` or `2d`, or
- * with two of them `2d 5h`.
+ * Formats a duration in ms in its largest unit, such as `40s`, `3m` or `2d`, or
+ * in its two largest, such as `2d 5h`.
  */
 export function formatAge(duration: number, units: 1 | 2 = 1): string {
   let rest = Math.max(duration, 0);

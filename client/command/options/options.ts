@@ -1,22 +1,22 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "./usage_error.ts";
 
-/** The options that a command knows beside `-h`, `-V` and `--sock`. */
+/** The options of a command, beside `-h`, `-V` and `--sock`. */
 export interface KnownOptions {
-  /** With a value. */
+  /** Options with a value. */
   values?: readonly string[];
-  /** With a value that may be left out, which is empty then. */
+  /** Options with an optional value, which is empty if it is left out. */
   optional?: readonly string[];
-  /** Without one. */
+  /** Options without a value. */
   flags?: readonly string[];
 }
 
-/** What a command line says. */
+/** The options and operands of a command line. */
 export interface Options {
-  /** What is no option. */
-  readonly words: string[];
-  /** `-h` or `-V`, if given. */
-  readonly asks: "help" | "version" | undefined;
+  /** The arguments that are not options. */
+  readonly operands: string[];
+  /** What `-h` or `-V` asks to show. */
+  readonly show: "help" | "version" | undefined;
   /** Whether a flag is given. */
   has(flag: string): boolean;
   /** All values of an option, in order. */
@@ -24,15 +24,15 @@ export interface Options {
   /**
    * The value of an option that may be given once.
    *
-   * @throws {UsageError} when it is given twice.
+   * @throws {UsageError} if it is given twice.
    */
   one(option: string): string | undefined;
 }
 
 /**
- * Reads options, wherever they stand among the words.
+ * Reads options, which may come before, between and after the operands.
  *
- * @throws {UsageError} for one that is not known or lacks its value.
+ * @throws {UsageError} if an option is unknown or its value is missing.
  */
 export function readOptions(
   args: readonly string[],
@@ -45,7 +45,9 @@ export function readOptions(
     string: ["_", ...named],
     collect: named,
     unknown: (argument, option) => {
-      if (option !== undefined) throw new UsageError(`no option ${argument}`);
+      if (option !== undefined) {
+        throw new UsageError(`unknown option ${argument}`);
+      }
     },
   });
   const has = (flag: string): boolean => read[flag] === true;
@@ -57,8 +59,8 @@ export function readOptions(
     }
   }
   return {
-    words: all("_"),
-    asks: has("help") || has("h")
+    operands: all("_"),
+    show: has("help") || has("h")
       ? "help"
       : has("version") || has("V")
       ? "version"

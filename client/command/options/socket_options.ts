@@ -1,9 +1,10 @@
 import { hasHost, parseAddress } from "../../../address.ts";
+import { hasBacklog } from "../../../protocol.ts";
 import type { SocketOptions } from "../../session/options.ts";
 import type { Options } from "./options.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** Those that `exec` and `run` know, for {@linkcode readOptions}. */
+/** Socket options of `exec` and `run`, for {@linkcode readOptions}. */
 export const SOCKET_OPTIONS = ["backlog", "mode", "owner", "group"] as const;
 
 /** Their part of the help. */
@@ -13,26 +14,28 @@ export const SOCKET_OPTIONS_USAGE =
   --owner USER         owner of those paths, a name or a number
   --group GROUP        group of those paths, a name or a number`;
 
-/** What the sockets of a command line shall be like. */
+/** Values of the socket options of a command line. */
 export type CommandSocketOptions = Pick<
   SocketOptions,
   typeof SOCKET_OPTIONS[number]
 >;
 
 /**
- * Reads them.
+ * Reads the socket options.
  *
- * @throws {UsageError} for a value that is none.
+ * @throws {UsageError} for an invalid value.
  */
 export function readSocketOptions(
   { one }: Pick<Options, "one">,
 ): CommandSocketOptions {
   const [backlog, mode, owner, group] = SOCKET_OPTIONS.map(one);
   if (backlog !== undefined && !/^\d{1,9}$/.test(backlog)) {
-    throw new UsageError(`--backlog ${backlog} is no number`);
+    throw new UsageError(`invalid --backlog ${backlog}: expected a number`);
   }
   if (mode !== undefined && !/^0?[0-7]{3}$/.test(mode)) {
-    throw new UsageError(`--mode ${mode} is not octal, such as 0660`);
+    throw new UsageError(
+      `invalid --mode ${mode}: expected an octal number such as 0660`,
+    );
   }
   return {
     ...(backlog !== undefined && { backlog: Number(backlog) }),
@@ -42,16 +45,15 @@ export function readSocketOptions(
   };
 }
 
-/** Those that are for that address: not every kind of socket has all. */
+/** The options that apply to the kind of socket of this address. */
 export function optionsFor(
   address: string,
   { backlog, ...access }: CommandSocketOptions,
 ): CommandSocketOptions {
   const parsed = parseAddress(address);
   const isFile = !hasHost(parsed) && !parsed.path.startsWith("@");
-  const hasQueue = parsed.kind !== "udp" && parsed.kind !== "unixgram";
   return {
-    ...(hasQueue && backlog !== undefined && { backlog }),
+    ...(hasBacklog(parsed.kind) && backlog !== undefined && { backlog }),
     ...(isFile && access),
   };
 }

@@ -1,10 +1,10 @@
-import { become } from "../../../ffi/processes/become.ts";
+import { execWithDescriptors } from "../../../ffi/processes/exec.ts";
 import { processId } from "../../../ffi/processes/process.ts";
 import { StartError } from "../../../supervisor/errors.ts";
 import type { Command } from "../command.ts";
 import { readDuration } from "../options/duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
-import { divide, type Launch, readLaunch } from "./launch.ts";
+import { type Launch, readLaunch, splitAtDashes } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
 import { readOptions } from "../options/options.ts";
 import {
@@ -17,20 +17,21 @@ import {
 const USAGE =
   `Usage: multibinder-client exec [options] [NAME=]ADDR... -- COMMAND [ARGUMENT...]
 
-Becomes COMMAND with the sockets of the addresses as its descriptors 3, 4, ...
-(LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES as in sd_listen_fds(3)) and with no
-other. {fd} in an argument is the first one's number, {fd1} the second's, {fd:web}
-the one of web=ADDR.
+Executes COMMAND with the sockets of the addresses as descriptors 3, 4, ...
+(LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES of sd_listen_fds(3)). All other
+descriptors above 2 are closed. In an argument, {fd} is the number of the first
+socket, {fd1} that of the second, {fd:web} that of web=ADDR.
 
-  --nonblock           set O_NONBLOCK, which every holder of the sockets sees
+  --nonblock           set O_NONBLOCK, which affects every process that has the
+                       sockets
 ${SOCKET_OPTIONS_USAGE}
   --timeout 10s        how long to wait for the daemon
-  --sock PATH          its control socket; default: the variable MULTIBINDER_SOCK
-  -h, --help           this text
-  -V, --version        the version
+  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
+  -h, --help           print this text
+  -V, --version        print the version
 
-Exit status: COMMAND's own; 1 no sockets, 2 wrong usage, 126 COMMAND cannot be
-executed, 127 COMMAND is not there.`;
+Exit status: that of COMMAND; 1 no sockets, 2 invalid command line, 126 COMMAND
+cannot be executed, 127 COMMAND does not exist.`;
 
 interface ExecOptions extends Launch {
   sock: string | undefined;
@@ -54,7 +55,7 @@ async function exec(options: ExecOptions): Promise<never> {
   ];
   return StartError.during(
     command[0]!,
-    () => become(command, environment, fetched.descriptors),
+    () => execWithDescriptors(command, environment, fetched.descriptors),
   );
 }
 
@@ -62,16 +63,16 @@ async function exec(options: ExecOptions): Promise<never> {
 export const execCommand: Command = {
   name: "exec",
   usage: USAGE,
-  read: (args) => {
-    const { before, command } = divide(args);
-    const { words, asks, has, one } = readOptions(before, {
+  parse: (args) => {
+    const { before, command } = splitAtDashes(args);
+    const { operands, show, has, one } = readOptions(before, {
       values: ["timeout", ...SOCKET_OPTIONS],
       flags: ["nonblock"],
     });
-    if (asks !== undefined) return { show: asks };
+    if (show !== undefined) return { show };
     const timeout = one("timeout");
     const options: ExecOptions = {
-      ...readLaunch(words, command),
+      ...readLaunch(operands, command),
       sock: one("sock"),
       timeout: timeout === undefined
         ? undefined

@@ -8,12 +8,12 @@ import {
   optionsFor,
 } from "../options/socket_options.ts";
 
-/** The daemon did not hand over one of the sockets; `cause` is why. */
+/** The daemon did not hand over a socket. */
 export class FetchError extends Error {
   /** `FetchError`. */
   override readonly name = "FetchError";
 
-  /** `address` is the one that was asked for. */
+  /** `address` is the requested address, `cause` the error. */
   constructor(readonly address: string, override readonly cause: Error) {
     super(`${address}: ${cause.message}`);
   }
@@ -21,13 +21,13 @@ export class FetchError extends Error {
 
 /** Options of {@linkcode FetchedSockets.fetch}. */
 export interface FetchOptions extends ConnectOptions {
-  /** Sets O_NONBLOCK, which every holder of a socket sees. */
+  /** Whether to set O_NONBLOCK, which affects every holder of a socket. */
   nonblocking: boolean;
-  /** For those of the sockets that they are for. */
+  /** Each option applies to the kinds of socket that have it. */
   socketOptions: CommandSocketOptions;
 }
 
-/** Sockets that the daemon has handed over: close-on-exec, and ours. */
+/** Sockets that the daemon has handed over. They are close-on-exec. */
 export class FetchedSockets implements Disposable {
   readonly #copies = new DisposableStack();
   readonly #descriptors: number[] = [];
@@ -35,10 +35,10 @@ export class FetchedSockets implements Disposable {
   private constructor() {}
 
   /**
-   * Asks for each of them, in order and on one connection.
+   * Asks for each socket, in order, on one connection.
    *
-   * @throws {FetchError} for an address that was refused.
-   * @throws {TimeoutError} when there is no daemon.
+   * @throws {FetchError} if a socket is refused.
+   * @throws {TimeoutError} if there is no daemon.
    */
   static async fetch(
     requested: readonly RequestedSocket[],
@@ -77,12 +77,12 @@ export class FetchedSockets implements Disposable {
     }
   }
 
-  /** Their numbers, in the order they were asked for. */
+  /** The descriptors, in the order of the requests. */
   get descriptors(): readonly number[] {
     return this.#descriptors;
   }
 
-  /** Closes our copies; the daemon's stay. */
+  /** Closes this program's copies. */
   [Symbol.dispose](): void {
     this.#copies.dispose();
   }

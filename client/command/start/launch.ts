@@ -10,9 +10,9 @@ export interface RequestedSocket {
   address: string;
 }
 
-/** What `exec` and `run` start. */
+/** The sockets and the command of `exec` and `run`. */
 export interface Launch {
-  /** The program has them at 3, 4, ... */
+  /** The program gets them as descriptors 3, 4, ... */
   sockets: RequestedSocket[];
   /** The program and its arguments, with `{fd}` replaced. */
   command: string[];
@@ -24,10 +24,10 @@ const UNNAMED = "unknown";
 // A name ends at the first `=`. An address that contains one has a colon before it.
 const NAMED = /^([^:=/@[\]]*)=(.*)$/s;
 
-function readSocket(word: string): RequestedSocket {
-  const parts = NAMED.exec(word);
+function readSocket(operand: string): RequestedSocket {
+  const parts = NAMED.exec(operand);
   const name = parts?.[1] ?? UNNAMED;
-  const address = parts?.[2] ?? word;
+  const address = parts?.[2] ?? operand;
   if (!/^[\x21-\x7e]{1,255}$/.test(name)) {
     throw new UsageError(
       `invalid socket name ${
@@ -46,10 +46,13 @@ function readSocket(word: string): RequestedSocket {
 
 /**
  * Replaces placeholders by descriptors: `{fd}` is the first socket, `{fd1}` and
- * `{fd2}` are the next ones, `{fd:web}` is the one with that name.
+ * `{fd2}` are the next ones, `{fd:web}` is the socket with that name.
  */
-function fill(word: string, sockets: readonly RequestedSocket[]): string {
-  return word.replace(
+function replacePlaceholders(
+  argument: string,
+  sockets: readonly RequestedSocket[],
+): string {
+  return argument.replace(
     /\{fd(?:(\d+)|:([^}]+))?\}/g,
     (placeholder, number?: string, name?: string) => {
       const index = name === undefined
@@ -63,8 +66,8 @@ function fill(word: string, sockets: readonly RequestedSocket[]): string {
   );
 }
 
-/** Divides a command line at the first `--`. */
-export function divide(
+/** Splits a command line at the first `--`. */
+export function splitAtDashes(
   args: readonly string[],
 ): { before: string[]; command: string[] } {
   const at = args.indexOf("--");
@@ -89,5 +92,8 @@ export function readLaunch(
   if (command.length === 0) {
     throw new UsageError("the command is missing: write it after --");
   }
-  return { sockets, command: command.map((word) => fill(word, sockets)) };
+  return {
+    sockets,
+    command: command.map((each) => replacePlaceholders(each, sockets)),
+  };
 }

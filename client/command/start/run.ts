@@ -10,7 +10,7 @@ import { watchPaths } from "../../../supervisor/watch_paths.ts";
 import type { Command } from "../command.ts";
 import { readDuration } from "../options/duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
-import { divide, type Launch, readLaunch } from "./launch.ts";
+import { type Launch, readLaunch, splitAtDashes } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
 import { readOptions } from "../options/options.ts";
 import { programName } from "../program_name.ts";
@@ -93,7 +93,9 @@ function readSignal(text: string | undefined): Deno.Signal {
   }
 }
 
-function listen(signals: Partial<Record<Deno.Signal, () => void>>): Disposable {
+function addSignalListeners(
+  signals: Partial<Record<Deno.Signal, () => void>>,
+): Disposable {
   const stack = new DisposableStack();
   for (const [name, listener] of Object.entries(signals)) {
     const signal = name as Deno.Signal;
@@ -146,7 +148,7 @@ async function run(options: RunOptions): Promise<number> {
     if (started.supervisor !== undefined) started.supervisor.stop(sendOn);
     else interruption.abort(new Interrupted(name));
   };
-  using _listening = listen({
+  using _listeners = addSignalListeners({
     SIGHUP: () => reload("SIGHUP"),
     SIGUSR2: () => reload("SIGUSR2"),
     SIGTERM: stop("SIGTERM"),
@@ -181,9 +183,9 @@ async function run(options: RunOptions): Promise<number> {
 export const runCommand: Command = {
   name: "run",
   usage: USAGE,
-  read: (args) => {
-    const { before, command } = divide(args);
-    const { words, asks, has, all, one } = readOptions(before, {
+  parse: (args) => {
+    const { before, command } = splitAtDashes(args);
+    const { operands, show, has, all, one } = readOptions(before, {
       values: [
         "ready",
         "ready-timeout",
@@ -195,13 +197,13 @@ export const runCommand: Command = {
       ],
       flags: ["nonblock"],
     });
-    if (asks !== undefined) return { show: asks };
+    if (show !== undefined) return { show };
     const duration = (option: string) => {
       const text = one(option);
       return text === undefined ? undefined : readDuration(option, text);
     };
     const options: RunOptions = {
-      ...readLaunch(words, command),
+      ...readLaunch(operands, command),
       sock: one("sock"),
       timeout: duration("timeout"),
       nonblocking: has("nonblock"),

@@ -1,4 +1,4 @@
-import { become } from "../../../ffi/processes/become.ts";
+import { execWithDescriptors } from "../../../ffi/processes/exec.ts";
 import { FIRST_LISTEN_FD } from "../../../ffi/systemd/listen_fds.ts";
 import {
   initialEnvironment,
@@ -7,18 +7,18 @@ import {
 import { StartError } from "../../../supervisor/errors.ts";
 import { SET_LISTEN_PID_COMMAND } from "../../../supervisor/listen_pid.ts";
 import type { Command } from "../command.ts";
-import { divide } from "./launch.ts";
+import { splitAtDashes } from "./launch.ts";
 import { UsageError } from "../options/usage_error.ts";
 
 /**
- * The hidden command that `run` starts where a shell would drop variables: it
- * adds LISTEN_PID to the environment and becomes the program that follows.
+ * A hidden command that adds LISTEN_PID to the environment and executes a program.
+ * `run` uses it if a shell would drop environment variables.
  */
 export const setListenPidCommand: Command = {
   name: SET_LISTEN_PID_COMMAND,
-  usage: "The command run uses this itself.",
-  read: (args) => {
-    const { command } = divide(args);
+  usage: "For internal use by the command run.",
+  parse: (args) => {
+    const { command } = splitAtDashes(args);
     if (command.length === 0) throw new UsageError("the command is missing");
     return { run: () => Promise.resolve(becomeWithListenPid(command)) };
   },
@@ -34,7 +34,7 @@ function becomeWithListenPid(command: readonly string[]): never {
     (_, index) => FIRST_LISTEN_FD + index,
   );
   return StartError.during(command[0]!, () =>
-    become(
+    execWithDescriptors(
       command,
       [...environment, `LISTEN_PID=${processId()}`],
       descriptors,

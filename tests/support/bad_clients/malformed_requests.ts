@@ -1,5 +1,5 @@
 /**
- * Requests that no daemon can grant, the same ones for the same seed.
+ * Invalid requests, the same for the same seed.
  *
  * @module
  */
@@ -7,11 +7,11 @@ import { MAX_REQUEST } from "../../../protocol.ts";
 
 const encoder = new TextEncoder();
 
-/** Numbers that look random: the algorithm is called mulberry32. */
+/** Pseudorandom numbers (mulberry32). */
 export class Random {
   #state: number;
 
-  /** The same seed, the same numbers. */
+  /** The same seed generates the same numbers. */
   constructor(seed: number) {
     this.#state = seed | 0;
   }
@@ -35,13 +35,13 @@ export class Random {
   }
 }
 
-/** What one client sends. */
+/** The bytes that one client sends. */
 export interface Malformed {
-  /** The rule it was made by. */
+  /** The rule that made it. */
   rule: string;
   /** Sent one after the other. */
   pieces: Uint8Array<ArrayBuffer>[];
-  /** Whether it has to be answered; else the end of the stream does too. */
+  /** Whether it has to be answered, or may also end the connection. */
   answered: boolean;
 }
 
@@ -68,13 +68,13 @@ function oddValue(random: Random): unknown {
   return random.of(ODD_VALUES);
 }
 
-// Whatever one byte of it is changed to, none of these two can be granted.
+// Neither is valid after a change of any one byte.
 const UNGRANTABLE = [
   `{"jsonrpc":"2.0","id":"1","method":"frobnicate","params":[{"a":"]}"}]}`,
   `{"jsonrpc":"2.0","id":1,"method":"bind","params":[{"address":"","port":"eighty","one":1,"two":2}]}`,
 ] as const;
 
-/** Rules whose requests are whole: each is answered. */
+/** Rules that make complete requests: each is answered. */
 const WHOLE: Record<string, Rule> = {
   "no JSON between brackets": (random) =>
     `{${random.of(["x", "'a':1", `"a"`, `"a":}`, ",", "1:1", "\\"])}}`,
@@ -134,7 +134,7 @@ const WHOLE: Record<string, Rule> = {
   },
 };
 
-/** Rules that may come to no end: answered or closed. */
+/** Rules that may make incomplete requests: answered, or the connection ends. */
 const PARTIAL: Record<string, Rule> = {
   "cut off": (random) => {
     const text = random.of(UNGRANTABLE);

@@ -1,5 +1,5 @@
 /**
- * What a program can see of a listening socket it holds.
+ * Properties of a listening socket in this process.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { viewOf } from "../../../ffi/libc/memory.ts";
 import type { Binding } from "../../../client.ts";
 
 const TCP_INFO = 11;
-// Of a listening socket tcp(7) counts the accept queue in these two.
+// Of a listening socket these two fields describe the accept queue (tcp(7)).
 const TCPI_UNACKED = 24;
 const TCPI_SACKED = 28;
 const TCPI_SIZE = 104;
@@ -27,27 +27,27 @@ function tcpInfo(fd: number): DataView<ArrayBuffer> {
   return viewOf(bytes);
 }
 
-/** How many connections may wait. */
+/** Maximum length of the accept queue. */
 export function backlogOf({ fd }: Binding): number {
   return tcpInfo(fd).getUint32(TCPI_SACKED, true);
 }
 
-/** How many connections wait. */
+/** Current length of the accept queue. */
 export function waitingAt({ fd }: Binding): number {
   return tcpInfo(fd).getUint32(TCPI_UNACKED, true);
 }
 
-/** Which socket it is: `socket:[inode]`, the same in every process. */
+/** Identifies the socket in every process: `socket:[inode]`. */
 export function socketOf({ fd }: Binding): string {
   return Deno.readLinkSync(`/proc/self/fd/${fd}`);
 }
 
-/** Asserts that two programs hold one socket. */
+/** Asserts that two descriptors are one socket. */
 export function assertSameSocket(one: Binding, other: Binding): void {
   assertEquals(socketOf(one), socketOf(other));
 }
 
-/** Its host and port. */
+/** Host and port of the socket. */
 export function tcpAddress({ addr }: Binding): {
   hostname: string;
   port: number;

@@ -1,6 +1,5 @@
 /**
- * A client program: binds once with what the environment says and prints what
- * came of it.
+ * A client program that binds once and prints the result.
  *
  * @module
  */

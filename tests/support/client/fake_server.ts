@@ -16,14 +16,14 @@ import { decodeMessage, Framing, MAX_REQUEST } from "../../../protocol.ts";
 
 const SHUT_RDWR = 2;
 
-/** What a client asked for. */
+/** A request of a client. */
 export interface Request {
   id: string;
   method: string;
   params?: unknown;
 }
 
-/** A connection, as the server has it. */
+/** The server's end of a connection. */
 export class FakeConnection {
   readonly #socket: Descriptor;
   readonly #framing = new Framing(MAX_REQUEST);
@@ -32,7 +32,7 @@ export class FakeConnection {
     this.#socket = socket;
   }
 
-  /** The next request, or `undefined` when the client has hung up. */
+  /** The next request, or `undefined` if the client has disconnected. */
   async request(): Promise<Request | undefined> {
     const buffer = new Uint8Array(4096);
     while (true) {
@@ -45,7 +45,7 @@ export class FakeConnection {
     }
   }
 
-  /** Sends what a test wants to be sent; nothing when the client has gone. */
+  /** Sends bytes and descriptors, unless the client has disconnected. */
   send(
     data: string | Uint8Array<ArrayBuffer>,
     descriptors: readonly number[] = [],
@@ -61,19 +61,19 @@ export class FakeConnection {
     }
   }
 
-  /** Waits until the client has hung up. */
+  /** Waits until the client has disconnected. */
   async gone(): Promise<void> {
     while (await this.request() !== undefined);
   }
 }
 
-/** Answers one connection; it is closed when this returns. */
+/** Serves one connection, which is closed when this returns. */
 export type Serve = (
   connection: FakeConnection,
   number: number,
 ) => Promise<void>;
 
-/** A server that does as a test says. `await using` ends it. */
+/** A server that a test programs. `await using` ends it. */
 export class FakeServer implements AsyncDisposable {
   readonly #listener: Descriptor;
   readonly #loop: Promise<void>;

@@ -1,7 +1,7 @@
 /**
- * A client program that has one descriptor left, which the connection takes,
- * and none for the answer's or for waiting. Prints the errors and how many
- * are left after.
+ * A client program with one descriptor left. The connection takes it, and none is
+ * left for the answer or for waiting. Prints the errors and the number of free
+ * descriptors after them.
  *
  * @module
  */

@@ -5,25 +5,25 @@
  * @module
  */
 import { compile } from "../../../tools/compile/compile.ts";
-import { lackOfRuntime } from "../../../tools/compile/runtime.ts";
+import { runtimeProblem } from "../../../tools/compile/runtime.ts";
 import { Scratch } from "../tree.ts";
 import { SourceCopy } from "../upgrade/copied_daemon.ts";
 
 /**
- * For the option `ignore` of a test: true, and a line that says so, where the
- * runtime of `deno compile` cannot be had.
+ * For the option `ignore` of a test: prints why and returns true when the
+ * runtime of `deno compile` is missing.
  */
 export async function cannotCompile(): Promise<boolean> {
-  const lack = await lackOfRuntime(Deno.build.target);
-  if (lack === undefined) return false;
-  console.log(`skipped: deno compile has no runtime here: ${lack}`);
+  const problem = await runtimeProblem(Deno.build.target);
+  if (problem === undefined) return false;
+  console.log(`skipped: deno compile has no runtime here: ${problem}`);
   return true;
 }
 
 /** The version of the other binary. */
 export const OTHER_VERSION = "99.0.0";
 
-/** Binaries in a folder of their own, each compiled when it is wanted first. */
+/** Binaries in a temporary folder, each compiled at its first use. */
 export class Binaries implements AsyncDisposable {
   readonly #scratch = Scratch.make();
   #current: Promise<string> | undefined;

@@ -5,7 +5,7 @@ import {
 } from "../../../ffi/sockets/socket.ts";
 import type { UnixAddress } from "../../../ffi/sockets/socket_address.ts";
 
-/** A socket at a path that nobody listens on any more, as a crash leaves it. */
+/** Leaves a socket at a path that no process listens on, as a crash does. */
 export function leaveDeadSocket(path: string): void {
   const address: UnixAddress = { family: "unix", path };
   using socket = streamSocket(address);

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { daemonCommand, type DaemonOptions } from "../daemon.ts";
 import { Program } from "../program.ts";
 
-/** How a daemon ended that could not start. */
+/** How a daemon ended that failed to start. */
 export async function startDaemon(sock: string, options: DaemonOptions = {}) {
   const command = [...options.under ?? [], ...daemonCommand(sock, options)];
   await using program = Program.start(command[0]!, {
@@ -12,7 +12,7 @@ export async function startDaemon(sock: string, options: DaemonOptions = {}) {
   return await program.end();
 }
 
-/** It fails with exit code 1 and one line on standard error, which comes back. */
+/** Asserts exit code 1 and one line on standard error. Returns the line. */
 export async function assertRefused(
   sock: string,
   options: DaemonOptions = {},

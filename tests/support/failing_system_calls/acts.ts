@@ -1,16 +1,16 @@
 /**
- * What clients ask a daemon for while its calls fail.
+ * Requests of clients of a daemon whose calls fail.
  *
  * @module
  */
 import type { BindParams } from "../../../protocol.ts";
 import { requestText } from "../raw_connection.ts";
 
-/** Requests on one connection, each sent when the one before is answered. */
+/** Requests on one connection, each sent after the answer to the last. */
 export interface Act {
   what: string;
   requests: readonly string[];
-  /** A path where a socket lies that nobody listens on. */
+  /** The path of a dead socket. */
   deadSocket?: string;
 }
 
@@ -20,7 +20,7 @@ function request(method: string, params?: BindParams): string {
   return requestText(++count, method, params && [params]);
 }
 
-/** Asks for it, asks again with other options, looks and lets it go. */
+/** Binds, binds again with other options, lists and releases. */
 function lifeOf(
   what: string,
   address: BindParams,

@@ -1,5 +1,5 @@
 /**
- * How a daemon ends that cannot go on: with one line for people.
+ * Asserts that a daemon that cannot continue exits with an error of one line.
  *
  * @module
  */
@@ -7,13 +7,13 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { FaultyProcess } from "./faulty_process.ts";
 import type { Fault } from "./plan.ts";
 
-/** Where the error names another call than the one that we have failing. */
+/** Calls whose errors name another call. */
 const CALLED: Readonly<Record<string, string>> = { pread: "read" };
 
-/** What a line of the log begins with, unlike a line for people. */
+/** The start of a log line, unlike that of an error. */
 const LOGGED = /^\d{4}-\d\d-\d\dT\S+ (DEBUG|INFO|WARN|ERROR) /;
 
-/** Asserts that it has ended, and that its last words say why. */
+/** Asserts that the daemon has exited with an error that has the reason. */
 export async function assertClearEnd(
   process: FaultyProcess,
   { symbol, outcome }: Fault,
@@ -27,11 +27,11 @@ export async function assertClearEnd(
   }, `it wrote: ${errors}`);
   assert(words[0]!.startsWith("multibinder: "), words[0]);
   assertStringIncludes(words[0]!, CALLED[symbol] ?? symbol);
-  // malloc(3) has one reason only.
+  // malloc(3) has only one error.
   if (symbol !== "malloc") assertStringIncludes(words[0]!, outcome);
 }
 
-/** Asserts that nothing is at a path. */
+/** Asserts that a path does not exist. */
 export async function assertNothingAt(path: string): Promise<void> {
   const found = await Deno.lstat(path).then(() => true, () => false);
   assert(!found, `${path} is left`);

@@ -1,12 +1,12 @@
 /**
- * Every fault there is at the calls that a daemon was seen to make.
+ * The possible faults of the traced calls of a daemon.
  *
  * @module
  */
 import { EXCEPTIONS, FAILING, type Reason } from "./libc_symbols.ts";
 import type { Call, Fault } from "./plan.ts";
 
-/** Why a call may fail, made from where it is made. */
+/** The errors with which a call may fail at its place. */
 function reasonsOf({ symbol, site }: Call): readonly Reason[] {
   const exception = EXCEPTIONS.find((each) =>
     each.symbol === symbol && site.startsWith(`${each.file}:`)
@@ -14,7 +14,7 @@ function reasonsOf({ symbol, site }: Call): readonly Reason[] {
   return exception?.reasons ?? FAILING[symbol]!.reasons;
 }
 
-/** Each call failing once for each of its reasons. */
+/** A fault for each call and each of its errors. */
 export function everyFault(calls: readonly Call[]): Fault[] {
   return calls.flatMap((call) => {
     const { symbol, site, image } = call;
@@ -27,15 +27,15 @@ export function describeFault({ symbol, outcome, site = "" }: Fault): string {
   return `${symbol} ${outcome} at ${site}`;
 }
 
-/** A fault that the daemon took otherwise than it should. */
+/** A fault that the daemon handled incorrectly. */
 export interface Complaint {
   fault: Fault;
   reason: unknown;
 }
 
 /**
- * Tries each fault, several at once, and fails with a list of all that went
- * wrong: one at a time would take as many runs as there are mistakes.
+ * Runs each fault, several concurrently, and throws one error that lists all that
+ * were handled incorrectly.
  */
 export async function tryEach(
   faults: readonly Fault[],

@@ -1,7 +1,7 @@
 /**
- * The daemon's command line over a C library that fails as a plan says:
+ * The daemon's command line with a C library that fails according to a plan:
  * `faulty_daemon.ts <plan> <report> <arguments of the daemon>`. Every
- * generation begins here, because a re-exec repeats the whole command line.
+ * generation starts here, because a re-exec repeats the whole command line.
  *
  * @module
  */

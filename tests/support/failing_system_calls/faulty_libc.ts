@@ -1,6 +1,6 @@
 /**
- * Has the C library fail as a plan says: puts functions of its own in the
- * place of those that `libc()` gives to the whole program.
+ * Makes the C library fail according to a plan: replaces the functions that
+ * `libc()` returns to the whole program.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const O_WRONLY = 1;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Calls that transfer bytes, and which of their parameters says how many. */
+/** Calls that transfer bytes, with the index of the parameter for the length. */
 const LENGTH_AT: Readonly<Record<string, number>> = {
   recv: 2,
   send: 2,
@@ -28,7 +28,7 @@ const LENGTH_AT: Readonly<Record<string, number>> = {
   pread: 2,
 };
 
-/** The real functions, whatever stands in their place later. */
+/** The real functions. */
 function originals() {
   const { open, pread, read, write, memcpy_in, memcpy_out, __errno_location } =
     libc();
@@ -86,7 +86,7 @@ class FaultyLibrary {
     this.#real.write(this.#report, bytes, BigInt(bytes.length));
   }
 
-  /** Takes in the plans that were written since the last call. */
+  /** Reads the plans that were written since the last call. */
   #reread(): void {
     const room = BigInt(PLAN_SIZE);
     while (true) {
@@ -99,13 +99,13 @@ class FaultyLibrary {
     }
   }
 
-  /** The call in place of `call`, which nothing follows that changes errno. */
+  /** Wraps `call`; nothing after it changes errno. */
   replace(symbol: string, called: FailingSymbol, call: Callable): Callable {
     return (...args) => {
       this.#reread();
       const { serial, traced, faults } = this.#current;
       const image = this.#image;
-      // Always from here: a stack has a depth up to which it is recorded.
+      // Always from here, because the recorded depth of a stack is limited.
       const site = traced || faults.some((each) => each.symbol === symbol)
         ? siteOf(new Error())
         : "";
@@ -142,7 +142,7 @@ class FaultyLibrary {
     return this.#oneByteMessage(call, args);
   }
 
-  /** The length stands in native memory, in the msghdr's one iovec. */
+  /** The length is in native memory, in the only iovec of the msghdr. */
   #oneByteMessage(call: Callable, args: readonly unknown[]): unknown {
     const { msghdr, iovec } = abi.layouts;
     const { memcpy_in, memcpy_out } = this.#real;
@@ -160,12 +160,12 @@ class FaultyLibrary {
 }
 
 /**
- * So many callers tell one place from another. The outermost would tell more
- * than that: what the event loop was at when the request came.
+ * This many callers identify a place. Outer callers depend on the state of the
+ * event loop.
  */
 const CALLERS = 6;
 
-/** Where in the product a call comes from; the first frames are this file's. */
+/** The callers of a call, without the frames of this file. */
 function siteOf({ stack = "" }: Error): string {
   const places = [...stack.matchAll(/\/([\w.-]+\.ts:\d+:\d+)\)?$/gm)];
   return places.map((place) => place[1]!)
@@ -174,7 +174,7 @@ function siteOf({ stack = "" }: Error): string {
     .join(" < ");
 }
 
-/** From here on every function fails as the plan at that path says. */
+/** Makes every function fail according to the plan at that path. */
 export function makeLibcFaulty(planPath: string, reportPath: string): void {
   const library = new FaultyLibrary(planPath, reportPath);
   const functions = libc() as unknown as Record<string, Callable>;

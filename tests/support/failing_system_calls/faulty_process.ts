@@ -1,5 +1,5 @@
 /**
- * A daemon in a process of its own whose C library fails when a test says so.
+ * A daemon process whose C library fails according to a test's plan.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface FaultyOptions {
   sock?: string;
 }
 
-/** A daemon, and the two files by which it is told and tells. */
+/** A daemon with the files of its plan and of its report. */
 export class FaultyProcess implements AsyncDisposable {
   readonly #scratch: Scratch;
   readonly #plan: Deno.FsFile;
@@ -35,7 +35,7 @@ export class FaultyProcess implements AsyncDisposable {
   #serial = 0;
   /** The process. */
   program!: Program;
-  /** The path of its control socket. */
+  /** Path of its control socket. */
   readonly sock: string;
 
   private constructor(scratch: Scratch, sock: string | undefined) {
@@ -47,7 +47,7 @@ export class FaultyProcess implements AsyncDisposable {
     Deno.writeTextFileSync(this.#report, "");
   }
 
-  /** Starts one and waits for nothing. */
+  /** Starts a daemon without waiting. */
   static async start(options: FaultyOptions = {}): Promise<FaultyProcess> {
     const { permissions = MINIMAL_FLAGS, args = [], env, under = [] } = options;
     const scratch = await Scratch.make();
@@ -70,7 +70,7 @@ export class FaultyProcess implements AsyncDisposable {
     return process;
   }
 
-  /** Starts one without faults and waits until it listens. */
+  /** Starts a daemon without faults and waits until it listens. */
   static async listening(options: FaultyOptions = {}): Promise<FaultyProcess> {
     const process = await FaultyProcess.start(options);
     try {
@@ -83,12 +83,12 @@ export class FaultyProcess implements AsyncDisposable {
     }
   }
 
-  /** Waits until it says that it listens. */
+  /** Waits until the daemon prints that it listens. */
   async listens(): Promise<void> {
     await this.program.output.next("Listening for binds on control socket");
   }
 
-  /** Whether it has ended. */
+  /** Whether the daemon has exited. */
   get ended(): boolean {
     try {
       Deno.readLinkSync(`/proc/${this.pid}/exe`);
@@ -116,41 +116,41 @@ export class FaultyProcess implements AsyncDisposable {
     if (written !== bytes.length) throw new Error("the plan was cut");
   }
 
-  /** From the next call on these faults happen, and no others. */
+  /** Replaces the faults, from the next call on. */
   inject(...faults: Fault[]): void {
     this.#write(faults, false);
   }
 
-  /** No faults from the next call on. */
+  /** Removes all faults, from the next call on. */
   recover(): void {
     this.#write([], false);
   }
 
-  /** Calls are reported from the next one on. */
+  /** Reports calls, from the next one on. */
   trace(): void {
     this.#write([], true);
   }
 
   #reports(): Report[] {
-    // What follows the last newline is a line that is being written.
+    // The text after the last newline is an incomplete line.
     const lines = Deno.readTextFileSync(this.#report).split("\n").slice(0, -1);
     return lines.map((line): Report => JSON.parse(line));
   }
 
-  /** Which image of the program runs: an exec begins the next. */
+  /** The number of the running image of the program; an exec starts the next. */
   get image(): number {
     return this.#reports().findLast((each) => each.event === "image")?.image ??
       0;
   }
 
-  /** How many of the faults injected last have happened. */
+  /** Number of the last injected faults that have happened. */
   get happened(): number {
     return this.#reports().filter((each) =>
       each.event === "fault" && each.serial === this.#serial
     ).length;
   }
 
-  /** The calls since the last `trace`, each place once, and no fault since. */
+  /** The calls since the last `trace`, each place once. */
   calls(): Call[] {
     const places = new Map<string, Call>();
     for (const each of this.#reports()) {
@@ -161,7 +161,7 @@ export class FaultyProcess implements AsyncDisposable {
     return [...places.values()];
   }
 
-  /** Waits until Deno has opened what it opens on its own. */
+  /** Waits until Deno has opened its own descriptors. */
   async settled(): Promise<void> {
     await settled(this.pid);
   }

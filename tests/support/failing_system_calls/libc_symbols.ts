@@ -1,11 +1,11 @@
 /**
- * Every function of the C library that ffi/libc/libc.ts names: how it says that it
- * failed, and why it may in a daemon.
+ * Every function in ffi/libc/libc.ts: how it reports an error, and the errors that
+ * are possible in a daemon.
  *
  * @module
  */
 
-/** How a function says that it failed. */
+/** How a function reports an error. */
 export type Failing =
   /** -1 and errno. */
   | "-1"
@@ -20,14 +20,14 @@ export type Failing =
   /** -1 through a promise; errno stays on another thread. */
   | "promise of -1";
 
-/** Why a call fails: a name of errno(3) or of getaddrinfo(3). */
+/** An error: a name of errno(3) or of getaddrinfo(3). */
 export type Reason = keyof typeof NUMBERS;
 
 /** A function that the daemon calls and that can fail. */
 export interface FailingSymbol {
   readonly failing: Failing;
   readonly reasons: readonly Reason[];
-  /** It has its effect all the same: close(2) lets the number go. */
+  /** Whether it takes effect despite the error: close(2) frees the number. */
   readonly happens?: boolean;
 }
 
@@ -75,7 +75,7 @@ export const NUMBERS = {
   EAI_SYSTEM: -11,
 } as const;
 
-/** What the daemon calls and what can fail. */
+/** Functions that the daemon calls and that can fail. */
 export const FAILING: Readonly<Record<string, FailingSymbol>> = {
   socket: {
     failing: "-1",
@@ -158,7 +158,7 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
   rename: { failing: "-1", reasons: ["EACCES", "ENOSPC", "EROFS"] },
   unlink: { failing: "-1", reasons: ["EACCES", "EROFS", "EIO", "ENOENT"] },
   flock: { failing: "-1", reasons: ["EINTR", "EAGAIN", "ENOLCK"] },
-  // ENOENT is an answer: nothing is there.
+  // ENOENT is not a fault: the path does not exist.
   statx: { failing: "-1", reasons: ["ENOMEM", "EACCES", "EIO"] },
   getdents64: { failing: "-1n", reasons: ["EIO", "ENOENT"] },
   memfd_create: { failing: "-1", reasons: ["EMFILE", "ENFILE", "ENOMEM"] },
@@ -206,16 +206,16 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
   malloc: { failing: "NULL", reasons: ["ENOMEM"] },
 };
 
-/** A file whose calls fail for fewer reasons than others. */
+/** A kind of file whose calls have fewer errors. */
 export interface Exception {
   readonly symbol: string;
   readonly file: string;
   readonly reasons: readonly Reason[];
 }
 
-/** What the manuals of special descriptors say. */
+/** Errors of special descriptors, from their manual pages. */
 export const EXCEPTIONS: readonly Exception[] = [
-  // An eventfd(2) that is not full takes its 8 bytes.
+  // A write to an eventfd(2) that is not full succeeds.
   { symbol: "write", file: "poller.ts", reasons: [] },
   { symbol: "read", file: "poller.ts", reasons: ["EAGAIN", "EINTR"] },
   // signalfd(2)
@@ -226,23 +226,23 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
 ];
 
-/** What cannot fail: it works in memory, or its manual knows no error. */
+/** Functions that cannot fail: they have no error in their manual pages. */
 export const UNFAILING: readonly string[] = [
   "__errno_location",
   "free",
   "freeaddrinfo",
   "gai_strerror",
   "getenv",
-  // Only with the rights of others, which is not traced.
+  // Called only with the rights of other users, which is not traced.
   "getgroups",
   "getpid",
   "getuid",
-  // Of what the daemon gives them they take everything.
+  // They cannot fail with the daemon's arguments.
   "inet_ntop",
   "inet_pton",
   "memcpy_in",
   "memcpy_out",
-  // They return who it was before, also where nothing has changed.
+  // They return the previous id, even if they have changed nothing.
   "setfsgid",
   "setfsuid",
   "strerror",
@@ -250,11 +250,11 @@ export const UNFAILING: readonly string[] = [
   "umask",
 ];
 
-/** What only clients and their tools call. */
+/** Functions that only clients and their tools call. */
 export const NOT_THE_DAEMONS: readonly string[] = [
   "access",
   "dup3",
-  // The names of who holds a socket.
+  // The names of the users of holders.
   "getgrgid_r",
   "getpwuid_r",
   "ioctl",

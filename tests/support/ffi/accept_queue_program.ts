@@ -1,7 +1,7 @@
 /**
- * Prints what an inherited listening socket tells where sock_diag(7) does not:
- * `deno run accept_queue_program.ts KIND FD [full]`. With `full` no descriptor
- * is left to ask through.
+ * Prints the length of an inherited socket's accept queue:
+ * `deno run accept_queue_program.ts KIND FD [full]`. With `full` it first opens
+ * descriptors up to the limit.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import { waitingConnections } from "../../../ffi/sockets/accept_queue.ts";
 
 const [kind, fd, full] = Deno.args;
 if (kind !== "tcp" && kind !== "unix") throw new TypeError(`kind ${kind}`);
-// Opens what is opened once.
+// Opens the C library before the limit is reached.
 waitingConnections(Number(fd), kind);
 const files: Deno.FsFile[] = [];
 try {
   while (full !== undefined) files.push(Deno.openSync("/dev/null"));
 } catch {
-  // The last one is taken.
+  // EMFILE.
 }
 const waiting = waitingConnections(Number(fd), kind);
 for (const file of files) file.close();

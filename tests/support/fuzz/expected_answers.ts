@@ -1,5 +1,5 @@
 /**
- * What has to come back for the bytes that were sent.
+ * The expected answers to bytes that were sent.
  *
  * @module
  */
@@ -10,25 +10,25 @@ import {
   MAX_REQUEST,
 } from "../../../protocol.ts";
 
-/** The ids of one answer: an array's are those of a batch. */
+/** The id of an answer, or the ids of a batch. */
 export type ExpectedIds = unknown;
 
-/** What a connection has to bring. */
+/** The expected answers of a connection. */
 export interface Expected {
   /** In this order. */
   ids: ExpectedIds[];
-  /** Of each message that is JSON, for whoever wants to know more. */
+  /** Each message that is JSON. */
   messages: unknown[];
 }
 
-/** SCM_MAX_FD: a longer batch is refused as a whole. */
+/** SCM_MAX_FD: a longer batch is refused. */
 const LONGEST_BATCH = 253;
 
 function idOf(request: unknown): unknown {
   if (typeof request !== "object" || request === null) return null;
   const { id } = request as { id?: unknown };
   if (typeof id !== "string" && typeof id !== "number") return null;
-  // What JSON cannot write, such as 1e999, comes back as null.
+  // A number that JSON cannot represent, such as 1e999, comes back as null.
   return JSON.parse(JSON.stringify(id));
 }
 
@@ -38,7 +38,7 @@ function idsOf(message: unknown): ExpectedIds {
   return isBatch ? message.map(idOf) : null;
 }
 
-/** Every message in the bytes is answered once, in whatever pieces it came. */
+/** Every message in the bytes is answered once. */
 export function expectedFor(bytes: Uint8Array<ArrayBuffer>): Expected {
   const framing = new Framing(MAX_REQUEST);
   const expected: Expected = { ids: [], messages: [] };

@@ -1,5 +1,5 @@
 /**
- * Ways to send what was made, and how much of the answers is read.
+ * Ways to send requests and to read the answers.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import { type Expected, expectedFor } from "./expected_answers.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Sends bytes and does with the connection as it likes. */
+/** Sends bytes on a connection and may shut it down or close it. */
 type Framing = (
   connection: RawConnection,
   bytes: Bytes,
   random: Random,
 ) => Promise<void>;
 
-/** What a client does with its requests. */
+/** A way to send requests. */
 export interface Way {
   readonly what: string;
   readonly send: Framing;
-  /** Whether the answers are read, to the last one. */
+  /** Whether all answers are read. */
   readonly reads: boolean;
 }
 
@@ -44,7 +44,7 @@ async function inPieces(
 ): Promise<void> {
   for (const piece of piecesOf(bytes, 2 + random.below(6), random)) {
     if (!await connection.send(piece)) return;
-    // The daemon has a turn of its own.
+    // Lets the daemon receive the piece.
     await new Promise((resolve) => setTimeout(resolve));
   }
 }
@@ -70,20 +70,20 @@ async function whole(connection: RawConnection, bytes: Bytes): Promise<void> {
   await connection.send(bytes);
 }
 
-/** Every way. */
+/** Every way to send requests. */
 export const WAYS: readonly Way[] = [
   { what: "whole", send: whole, reads: true },
   { what: "in pieces", send: inPieces, reads: true },
   { what: "with descriptors", send: withDescriptors, reads: true },
-  { what: "and hangs up", send: whole, reads: false },
+  { what: "and disconnects", send: whole, reads: false },
   {
-    what: "half of it and hangs up",
+    what: "half of it and disconnects",
     send: (connection, bytes, random) =>
       whole(connection, bytes.subarray(0, random.below(bytes.length + 1))),
     reads: false,
   },
   {
-    what: "shuts its side and hangs up",
+    what: "shuts down its side and disconnects",
     send: async (connection, bytes) => {
       await connection.send(bytes);
       connection.endWriting();
@@ -91,7 +91,7 @@ export const WAYS: readonly Way[] = [
     reads: false,
   },
   {
-    what: "reads one answer and hangs up",
+    what: "reads one answer and disconnects",
     send: async (connection, bytes) => {
       await connection.send(bytes);
       connection.endWriting();
@@ -101,7 +101,7 @@ export const WAYS: readonly Way[] = [
   },
 ];
 
-/** One of the ways. */
+/** A random way to send requests. */
 export function wayOf(random: Random): Way {
   return random.of([WAYS[0]!, WAYS[1]!, ...WAYS]);
 }
@@ -115,7 +115,7 @@ function assertAnswer(answer: Message, id: unknown): void {
   assert(result !== undefined || Number.isInteger(error?.code), "no code");
 }
 
-/** As many descriptors as sockets were granted come with an answer. */
+/** Asserts that an answer has one descriptor for each granted socket. */
 function grantsIn(answers: Message[], asked: unknown): number {
   const requests = [asked].flat() as ({ method?: unknown } | null)[];
   return answers.filter(({ result }, index) =>
@@ -123,7 +123,7 @@ function grantsIn(answers: Message[], asked: unknown): number {
   ).length;
 }
 
-/** Reads to the end: every answer once, in order, and nothing else. */
+/** Reads to the end and asserts that every answer comes once and in order. */
 async function assertAnswered(
   connection: RawConnection,
   { ids, messages }: Expected,
@@ -140,7 +140,7 @@ async function assertAnswered(
       assert(!Array.isArray(answer), line.text);
       assertAnswer(answer, id);
     }
-    // Which message it was is known as long as all were JSON.
+    // Answers belong to known messages as long as all messages were JSON.
     if (messages.length === ids.length) {
       const grants = grantsIn([answer].flat(), messages[read]);
       assertEquals(line.descriptors.length, grants, line.text);
@@ -149,7 +149,7 @@ async function assertAnswered(
   assertEquals(read, ids.length, "answers are missing");
 }
 
-/** Sends the bytes in a way and sees to it that they are answered. */
+/** Sends the bytes in a way and asserts the answers. */
 export async function sendIn(
   way: Way,
   sock: string,

@@ -1,5 +1,5 @@
 /**
- * What may be asked of a daemon on a machine that others use as well.
+ * Checks that requests are harmless on a machine with other users.
  *
  * @module
  */
@@ -15,11 +15,11 @@ function isHarmlessPath(path: string, directory: string): boolean {
   return !path.startsWith("/") || dirname(normalize(path)) === directory;
 }
 
-/** No other name is looked up, no port of others taken. */
+/** Only these hosts and ports may be used. */
 function isHarmlessHost(address: string, port: unknown): boolean {
   if (address === "localhost" || address === "") return port === 0;
   const numeric = canonicalHost(address);
-  // The daemon refuses these two before it looks a name up.
+  // The daemon refuses these two before a lookup.
   if (numeric === undefined) return /[\0%]/.test(address);
   return LOOPBACK.test(numeric.host) &&
     (port === 0 || PRIVATE.test(numeric.host));
@@ -35,7 +35,7 @@ function isHarmlessRequest(request: unknown, directory: string): boolean {
     (typeof address !== "string" || isHarmlessHost(address, port));
 }
 
-/** Whether nothing outside the directory and the loopback is touched. */
+/** Whether a request affects only the directory and the loopback addresses. */
 export function isHarmless(message: unknown, directory: string): boolean {
   return [message].flat().every((each) => isHarmlessRequest(each, directory));
 }

@@ -1,6 +1,5 @@
 /**
- * Requests changed into what nobody would send: in their structure, in their
- * text and in their bytes.
+ * Mutations of the structure, the text and the bytes of requests.
  *
  * @module
  */
@@ -9,7 +8,7 @@ import type { Random } from "../bad_clients/malformed_requests.ts";
 
 const encoder = new TextEncoder();
 
-/** Values as JSON writes them, also such as JSON.stringify does not. */
+/** JSON values, also in forms that JSON.stringify does not write. */
 const TOKENS: readonly string[] = [
   "null",
   "true",
@@ -63,7 +62,7 @@ const NAMES: readonly string[] = [
 
 type TextMutation = (text: string, random: Random) => string;
 
-/** Where a pattern is found in a text, or nowhere. */
+/** The position of a random match of a pattern, if there is one. */
 function oneOf(
   text: string,
   pattern: RegExp,
@@ -101,7 +100,7 @@ const OF_THE_TEXT: readonly TextMutation[] = [
   (text, random) => replaceOne(text, VALUE, random.of(TOKENS), random),
   (text, random) => replaceOne(text, MEMBER, "", random),
   (text, random) => replaceOne(text, NAME, `"${random.of(NAMES)}"`, random),
-  // A member more, or one twice.
+  // Adds a member or duplicates one.
   (text, random) =>
     replaceOne(
       text,
@@ -140,7 +139,7 @@ function splice(
   return joined([bytes.subarray(0, at), added, bytes.subarray(at + removed)]);
 }
 
-/** All of them, one behind the other. */
+/** All mutations of a text. */
 export function joined(pieces: readonly Bytes[]): Bytes {
   const bytes = new Uint8Array(
     pieces.reduce((sum, { length }) => sum + length, 0),
@@ -184,10 +183,10 @@ const OF_THE_BYTES: readonly ByteMutation[] = [
   },
 ];
 
-/** What is longer is not changed once more: that would take its time. */
+/** A longer text is not mutated again: that would be slow. */
 const LONG = 4096;
 
-/** A request as it is, or with some mutations of its text and its bytes. */
+/** A request, possibly with mutations of its text and its bytes. */
 export function mutated(request: unknown, random: Random): Bytes {
   let text = JSON.stringify(request);
   const changes = random.of([0, 0, 1, 1, 2, 3]);

@@ -53,7 +53,7 @@ function path(random: Random, directory: string): BindParams {
   return { kind, path, ...random.of(options) };
 }
 
-/** What is asked for. */
+/** A request. */
 interface Request {
   jsonrpc: string;
   id?: string | number | null;
@@ -80,7 +80,7 @@ function single(random: Random, directory: string): Request {
   return { jsonrpc: "2.0", id, method, params: [params] };
 }
 
-/** A request, or now and then a batch of them; paths are in the directory. */
+/** A request or a batch; paths are in the directory. */
 export function requestIn(
   directory: string,
   random: Random,

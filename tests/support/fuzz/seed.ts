@@ -1,7 +1,7 @@
 /**
- * How much is tried, and from where on. The suite tries the same cases each
- * time. `MULTIBINDER_FUZZ=20000` tries so many others in each test,
- * `MULTIBINDER_FUZZ=endless` does not stop before something is found, and
+ * Number and seed of the cases. By default a run repeats the same cases.
+ * `MULTIBINDER_FUZZ=20000` runs that many new cases in each test,
+ * `MULTIBINDER_FUZZ=endless` runs until a test fails, and
  * `MULTIBINDER_FUZZ_SEED=7` repeats a run.
  *
  * @module
@@ -10,24 +10,24 @@ import { Random } from "../bad_clients/malformed_requests.ts";
 
 const wanted = Deno.env.get("MULTIBINDER_FUZZ");
 
-/** Makes the same cases again. */
+/** Seed of the cases. */
 export const SEED: number = Number(
   Deno.env.get("MULTIBINDER_FUZZ_SEED") ??
     (wanted === undefined ? 1 : crypto.getRandomValues(new Uint32Array(1))[0]!),
 );
 
-/** How many cases a test tries that would try `usual` ones. */
+/** The number of cases of a test, by default `usual`. */
 export function casesFor(usual: number): number {
   if (wanted === undefined) return usual;
   return wanted === "endless" ? Infinity : Number(wanted);
 }
 
-/** The case of a number: each can be made without those before it. */
+/** The random numbers of a case, independent of other cases. */
 export function randomOf(number: number): Random {
   return new Random(SEED + Math.imul(number, 0x9e3779b1));
 }
 
-/** Runs `action` for a case; what it throws says how to have it again. */
+/** Runs `action` for a case; an error says how to repeat the case. */
 export async function inCase<T>(
   number: number,
   subject: () => string,

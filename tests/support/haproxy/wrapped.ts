@@ -165,9 +165,15 @@ export class Wrapped implements AsyncDisposable {
     return this.scratch.join(PID_FILE);
   }
 
+  /** Writes the template in one step: a reload under way reads the old one or the new one. */
+  async write(text: string): Promise<void> {
+    await Deno.writeTextFile(`${this.template}.new`, text);
+    await Deno.rename(`${this.template}.new`, this.template);
+  }
+
   /** Writes the template and sends the signal for a reload. */
   async reload(text: string): Promise<void> {
-    await Deno.writeTextFile(this.template, text);
+    await this.write(text);
     this.program.signal("SIGUSR2");
   }
 

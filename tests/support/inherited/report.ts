@@ -1,6 +1,6 @@
 /**
- * A program that says what it inherited, and what a child of its then has.
- * Arguments: a name to ask for, or nothing; `clear`.
+ * A program that prints what it inherited, and what its child then inherits.
+ * Arguments: a name or an empty string; `clear`.
  */
 import { inherited } from "../../../client.ts";
 import { isCloseOnExec } from "../../../ffi/files/descriptor.ts";

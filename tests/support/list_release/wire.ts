@@ -1,5 +1,5 @@
 /**
- * `list` and `release` as they go over the control socket.
+ * Raw `list` and `release` requests.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import type { Answer, BindDescription, BindParams } from "../../../protocol.ts";
 import { ask, requestText } from "../raw_connection.ts";
 
-/** What a daemon holds. */
+/** The answer to `list`. */
 export async function listOf(sock: string): Promise<BindDescription[]> {
   const { id, jsonrpc, error, result } = await ask(
     sock,

@@ -3,12 +3,12 @@
  * @module
  */
 
-/** A line that was waited for, and the reading of what comes after it. */
+/** An output line, and the reading of the output after it. */
 export interface OutputLine {
   line: string;
   /**
-   * Settles when the output ends. What comes until then is read and dropped: a
-   * closed pipe or a full one would change how the child behaves.
+   * Settles when the output ends. The output is read and dropped: a closed or a
+   * full pipe would change the child's behaviour.
    */
   ended: Promise<void>;
 }

@@ -5,7 +5,7 @@ import { treePath } from "../tree.ts";
 export interface Source {
   /** From the root of the tree: `server/daemon.ts`. */
   path: string;
-  /** Without its comments. */
+  /** The source without comments. */
   code: string;
 }
 
@@ -47,7 +47,7 @@ async function read(path: string): Promise<Source> {
   return { path: relative(ROOT, path), code };
 }
 
-/** Every file that is published, and the binary's face. */
+/** Every published file, and the entry of the binary. */
 export async function productSources(): Promise<Source[]> {
   const paths = FACES.map((face) => join(ROOT, face));
   for (const folder of FOLDERS) {

@@ -5,26 +5,30 @@ import {
   parseAddress,
 } from "../../../address.ts";
 import { canonicalHost } from "../../../ffi/sockets/socket_address.ts";
-import type { Policy, Requester, Wish } from "../../../server/policy/policy.ts";
+import type {
+  AccessRequest,
+  ClientCredentials,
+  Policy,
+} from "../../../server/policy/policy.ts";
 import { parsePolicy } from "../../../server/policy/policy_file.ts";
 
-/** A rule as a file has it. */
+/** A rule of a policy file. */
 export type RuleText = Record<string, unknown>;
 
-/** Reads a policy of these rules. */
+/** Parses a policy with these rules. */
 export function policyOf(...rules: RuleText[]): Policy {
   return parsePolicy(JSON.stringify({ rules }), "policy.jsonc");
 }
 
-/** Somebody with no rights of any kind. */
-export const SOMEBODY: Requester = {
+/** An unprivileged user. */
+export const SOMEBODY: ClientCredentials = {
   pid: 1234,
   uid: 1500,
   gid: 1600,
   groups: [],
 };
 
-/** An address in the form in which the daemon asks about it. */
+/** The canonical address, as the daemon passes it to a policy. */
 export function canonical(text: string): Address {
   const address = parseAddress(text);
   if (!hasHost(address)) return address;
@@ -40,13 +44,13 @@ export const ON_LOOPBACK: HostAddress = {
   device: "lo",
 };
 
-/** Whether somebody may bind it. */
+/** Whether {@linkcode SOMEBODY} may bind the address. */
 export function mayBind(
   policy: Policy,
   address: string | Address,
   options?: readonly string[],
 ): boolean {
-  const what: Wish = {
+  const what: AccessRequest = {
     method: "bind",
     address: typeof address === "string" ? canonical(address) : address,
     ...(options && { options }),

@@ -1,6 +1,5 @@
 /**
- * Somebody else at the control socket: a process of another user, which asks
- * what the test has it ask.
+ * A client process of another user, which sends requests for a test.
  *
  * @module
  */
@@ -11,11 +10,11 @@ import { requestText } from "../raw_connection.ts";
 import { treePath } from "../tree.ts";
 import { OpenScratch } from "../unprivileged.ts";
 
-/** For the option `ignore` of a test: only root can become somebody else. */
+/** For the option `ignore` of a test: only root can start other users' processes. */
 export const cannotBecomeOthers: boolean = Deno.uid() !== 0 ||
   await lacks("setpriv");
 
-/** Who to be; no account has to have the numbers. */
+/** Ids of a process; they need not be those of an account. */
 export interface User {
   readonly uid: number;
   readonly gid: number;
@@ -23,13 +22,13 @@ export interface User {
   readonly groups?: readonly number[];
 }
 
-/** Somebody with no rights of any kind. */
+/** An unprivileged user. */
 export const WEB: User = { uid: 1500, gid: 1600 };
 
-/** Somebody else of that kind. */
+/** Another unprivileged user. */
 export const MAIL: User = { uid: 2500, gid: 2600 };
 
-/** What to start a program with so that it runs as that user. */
+/** The command that runs a program as that user. */
 export function becoming({ uid, gid, groups = [] }: User): string[] {
   return [
     "setpriv",
@@ -40,14 +39,14 @@ export function becoming({ uid, gid, groups = [] }: User): string[] {
   ];
 }
 
-/** What came back for one request. */
+/** The answer to one request. */
 export interface Received {
   readonly answer: Answer | Answer[];
-  /** What each descriptor refers to, `socket:[123]`. */
+  /** The target of each descriptor, such as `socket:[123]`. */
   readonly descriptors: readonly string[];
 }
 
-/** A process of another user with one connection. `await using` ends it. */
+/** A process of another user with one connection. `await using` stops it. */
 export class OtherUser implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
@@ -61,7 +60,7 @@ export class OtherUser implements AsyncDisposable {
     this.#cache = cache;
   }
 
-  /** Starts it and waits until it has connected. */
+  /** Starts the process and waits until it has connected. */
   static async connect(sock: string, user: User): Promise<OtherUser> {
     const cache = await OpenScratch.make();
     const [command, ...args] = [
@@ -90,18 +89,18 @@ export class OtherUser implements AsyncDisposable {
     return other;
   }
 
-  /** Its process, which is the peer that the daemon sees. */
+  /** Process id, which the daemon sees as the peer's. */
   get pid(): number {
     return this.#child.pid;
   }
 
-  /** Sends a text of one line, for which one answer comes. */
+  /** Sends one line and waits for its answer. */
   async send(text: string): Promise<Received> {
     await this.#input.write(new TextEncoder().encode(text + "\n"));
     return JSON.parse(await this.#output.next("{"));
   }
 
-  /** Asks for one thing. */
+  /** Sends one request. */
   async ask(
     method: string,
     params?: unknown,

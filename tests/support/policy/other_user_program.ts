@@ -1,6 +1,6 @@
 /**
  * Sends each line of its standard input on one connection to the control
- * socket, and prints what came back for it: see other_user.ts.
+ * socket, and prints the answer: see other_user.ts.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What has to come back to somebody who may, and to somebody who may not.
+ * Asserts answers to allowed and denied requests.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ErrorCode } from "../../../protocol.ts";
 import type { OtherUser } from "./other_user.ts";
 
-/** The bind is granted: what the descriptor refers to, `socket:[123]`. */
+/** Asserts that the bind is granted. Returns the target of its descriptor. */
 export async function assertBinds(
   who: OtherUser,
   params: unknown,
@@ -18,7 +18,7 @@ export async function assertBinds(
   return descriptors[0]!;
 }
 
-/** It is denied by that rule, with no descriptor. */
+/** Asserts that the request is denied by that rule, without a descriptor. */
 export async function assertDenied(
   who: OtherUser,
   method: string,

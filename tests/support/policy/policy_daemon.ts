@@ -1,5 +1,5 @@
 /**
- * A daemon with a policy to which everybody may connect.
+ * A daemon with a policy and a control socket that every user can connect to.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { OpenScratch } from "../unprivileged.ts";
 import type { RuleText } from "./asking.ts";
 import { OtherUser, type User } from "./other_user.ts";
 
-/** Lets the test itself look, as the last rule. */
+/** Allows the test process to call list and status; the last rule. */
 export const OBSERVER: RuleText = {
   name: "observer",
   user: 0,
@@ -22,10 +22,10 @@ export function policyText(...rules: readonly RuleText[]): string {
   return JSON.stringify({ rules }, null, 2);
 }
 
-/** A daemon that listens. `await using` ends it and removes its files. */
+/** A listening daemon. `await using` stops it and removes its files. */
 export class PolicyDaemon implements AsyncDisposable {
   private constructor(
-    /** Where its files are: others may look but not write. */
+    /** The directory of its files, which other users can only read. */
     readonly open: OpenScratch,
     /** The daemon. */
     readonly daemon: Daemon,
@@ -33,7 +33,7 @@ export class PolicyDaemon implements AsyncDisposable {
     readonly policyPath: string,
   ) {}
 
-  /** Starts one with these rules. */
+  /** Starts a daemon with these rules. */
   static async start(
     rules: readonly RuleText[],
     { args = [], ...options }: Omit<DaemonOptions, "sock"> = {},
@@ -59,23 +59,23 @@ export class PolicyDaemon implements AsyncDisposable {
     return this.daemon.sock;
   }
 
-  /** Somebody who is connected to it. */
+  /** Connects a client of that user. */
   as(user: User): Promise<OtherUser> {
     return OtherUser.connect(this.sock, user);
   }
 
-  /** Replaces the file; what is in force stays. */
+  /** Replaces the policy file without a reload. */
   async write(...rules: readonly RuleText[]): Promise<void> {
     await Deno.writeTextFile(this.policyPath, policyText(...rules));
   }
 
-  /** Has the file read again; the line of the log that says how it went. */
+  /** Reloads the file. Returns the log line of the result. */
   async reread(): Promise<string> {
     this.daemon.program.signal("SIGHUP");
     return await this.daemon.program.errors.next("policy re");
   }
 
-  /** What it holds, where {@linkcode OBSERVER} is among the rules. */
+  /** The held sockets; {@linkcode OBSERVER} has to be among the rules. */
   async held(): Promise<BindDescription[]> {
     using session = await connect({ sock: this.sock });
     return await session.list();

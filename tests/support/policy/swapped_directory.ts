@@ -1,6 +1,6 @@
 /**
- * A directory that becomes a link, and a directory again, while the daemon binds
- * and releases in it: the race that an attacker would try to win.
+ * Replaces a directory with a link and back while the daemon binds and releases
+ * in it: the race that an attacker would try to win.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import { OpenScratch } from "../unprivileged.ts";
 import { becoming, cannotBecomeOthers, WEB } from "./other_user.ts";
 import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
 
-/** Whose the directories are: `own` is his, `outside` root's. */
+/** The owner of `own`; root owns `outside`. */
 interface Rights {
   ownGroup: number;
   outsideGroup: number;
   outsideMode: number;
 }
 
-/** A group that he is not in, but the daemon is. */
+/** A group of the daemon that the owner is not a member of. */
 const FOREIGN = 1700;
 const UNDER = { under: ["setpriv", `--groups=${FOREIGN}`] };
 
@@ -34,7 +34,7 @@ const OUTSIDES: [where: string, rights: Rights][] = [
     outsideGroup: FOREIGN,
     outsideMode: 0o775,
   }],
-  // What belongs to a user may belong to a group that is not his.
+  // A user's file may have a group that the user is not a member of.
   ["that the group of his own directory may write", {
     ownGroup: FOREIGN,
     outsideGroup: FOREIGN,
@@ -43,8 +43,8 @@ const OUTSIDES: [where: string, rights: Rights][] = [
 ];
 
 /**
- * Somebody's directory `own`, in which `dir` is a directory in one moment and
- * a link to `outside`, where he may not write, in the next.
+ * A user's directory `own`, in which `dir` alternates between a directory and a
+ * link to `outside`, where the user cannot write.
  */
 class SwappedDirectory implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -60,7 +60,7 @@ class SwappedDirectory implements AsyncDisposable {
     this.#cache = cache;
   }
 
-  /** Begins; the policy lets him bind in `own`. */
+  /** Starts swapping. The policy lets the user bind in `own`. */
   static async in(
     server: PolicyDaemon,
     { ownGroup, outsideGroup, outsideMode }: Rights,
@@ -115,7 +115,7 @@ class SwappedDirectory implements AsyncDisposable {
   }
 }
 
-/** What was made in a directory while `action` ran, be it removed again. */
+/** Names created in a directory while `action` ran, even if removed again. */
 async function madeIn(
   folder: string,
   action: () => Promise<void>,
@@ -129,7 +129,7 @@ async function madeIn(
     }
   })();
   await action();
-  // Events come in order: when this one has come, so have all before it.
+  // Events are in order: this one is the last.
   await Deno.writeTextFile(`${folder}/last`, "");
   await within(watching, "the last event of a directory");
   watcher.close();
@@ -137,7 +137,7 @@ async function madeIn(
   return made.filter((path) => !path.endsWith("/last"));
 }
 
-/** Registers the tests, each of so many binds or more. */
+/** Registers the tests with a minimum number of binds. */
 export function testSwappedDirectory(turns: number): void {
   for (const [where, rights] of OUTSIDES) {
     testBinds(where, rights, turns);
@@ -147,7 +147,7 @@ export function testSwappedDirectory(turns: number): void {
 
 function testBinds(where: string, rights: Rights, turns: number): void {
   Deno.test(
-    `a directory that becomes a link in the midst of a bind takes no socket to a place ${where}`,
+    `replacing a directory with a link during a bind creates no socket in a directory ${where}`,
     {
       ignore: cannotBecomeOthers,
     },
@@ -163,7 +163,7 @@ function testBinds(where: string, rights: Rights, turns: number): void {
         outside = swapped.outside;
         await using web = await server.as(WEB);
         return await madeIn(outside, async () => {
-          // A machine with one processor may not swap for many turns.
+          // On a machine with one processor the swapping program may pause.
           for (
             let turn = 0;
             turn < turns || bound === 0 || refused === 0;
@@ -193,7 +193,7 @@ function testBinds(where: string, rights: Rights, turns: number): void {
 
 function testReleases(where: string, rights: Rights, turns: number): void {
   Deno.test(
-    `a directory that becomes a link in the midst of a release has nothing removed in a place ${where}`,
+    `replacing a directory with a link during a release removes nothing in a directory ${where}`,
     {
       ignore: cannotBecomeOthers,
     },

@@ -1,6 +1,6 @@
 /**
- * Puts a link in the place of a directory, and the directory back, as fast as
- * it can until its standard input ends: `swapping_program.ts DIRECTORY LINK`.
+ * Swaps a directory with a link as fast as it can until its standard input ends:
+ * `swapping_program.ts DIRECTORY LINK`.
  *
  * @module
  */
@@ -21,7 +21,7 @@ while (!ended) {
     rename(directory, link);
     rename(aside, directory);
   }
-  // Whether the input has ended is found out in a turn of the event loop.
+  // The event loop has to run to notice the end of the input.
   await new Promise((resolve) => setTimeout(resolve, 0));
 }
 await end;

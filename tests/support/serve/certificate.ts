@@ -1,6 +1,6 @@
 import { Scratch } from "../tree.ts";
 
-/** A certificate for localhost that nobody has signed, in PEM. */
+/** Makes a self-signed certificate for localhost, in PEM. */
 export async function selfSigned(): Promise<{ cert: string; key: string }> {
   await using scratch = await Scratch.make();
   const [key, cert] = [scratch.join("key.pem"), scratch.join("cert.pem")];

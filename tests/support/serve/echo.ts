@@ -1,4 +1,4 @@
-/** A program that sends back what it gets. */
+/** A program that echoes what it receives. */
 import { bind } from "../../../client.ts";
 
 using socket = await bind("127.0.0.1", 0);

@@ -1,5 +1,5 @@
 /**
- * HTTP/1.1 by hand: what is sent, when, and what comes back until then.
+ * An HTTP/1.1 client that lets a test choose which bytes to send when.
  *
  * @module
  */
@@ -24,12 +24,12 @@ export class HttpConnection implements Disposable {
     return new HttpConnection(await connectTo(binding));
   }
 
-  /** Where we are connected from. */
+  /** The local address of the connection. */
   get localAddr(): Deno.Addr {
     return this.#conn.localAddr;
   }
 
-  /** Sends all of it. */
+  /** Sends a text. */
   async send(text: string): Promise<void> {
     let rest = encoder.encode(text);
     while (rest.length > 0) {
@@ -37,12 +37,12 @@ export class HttpConnection implements Disposable {
     }
   }
 
-  /** One chunk of a chunked body; the last one is empty. */
+  /** Sends a chunk of a chunked body. The last chunk is empty. */
   async sendChunk(text: string): Promise<void> {
     await this.send(`${text.length.toString(16)}\r\n${text}\r\n`);
   }
 
-  /** Everything up to and with `part`, which has to come. */
+  /** Reads up to and including `part`. */
   async until(part: string): Promise<string> {
     while (!this.#text.includes(part)) {
       if (!await this.#more()) {
@@ -55,7 +55,7 @@ export class HttpConnection implements Disposable {
     return taken;
   }
 
-  /** Everything until the server closes the connection. */
+  /** Reads until the server closes the connection. */
   async rest(): Promise<string> {
     while (await this.#more());
     return this.#text;
@@ -79,7 +79,7 @@ export class HttpConnection implements Disposable {
   }
 }
 
-/** The status line, headers and body of one answer that ends the connection. */
+/** Requests a path on a new connection and returns the response. */
 export async function get(
   binding: Binding,
   target = "/",

@@ -1,22 +1,21 @@
 /**
- * Clients of a web service that take note of every request that is lost.
+ * Clients of a web service that count lost requests.
  *
  * @module
  */
 
-/** What all clients together saw. */
+/** The result of all clients. */
 export interface LoadResult {
-  /** Requests that were answered in full. */
+  /** Requests with a complete answer. */
   answered: number;
-  /** Who answered. */
+  /** The names of the services that answered. */
   names: Set<string>;
   /** Why requests were lost. */
   lost: string[];
   /**
-   * Requests that met the end of a connection on which others were answered
-   * before: a server may close a connection between two requests at any time,
-   * a client has to expect it and may repeat what is idempotent (RFC 9112, 9.3
-   * and 9.5). Each was repeated on a new connection.
+   * Requests on a persistent connection that the server closed between two
+   * requests, which it may do at any time (RFC 9112, 9.3 and 9.5). The client
+   * repeated each on a new connection.
    */
   closedBetween: number;
 }
@@ -24,14 +23,14 @@ export interface LoadResult {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A connection and what was answered on it. */
+/** A client with one connection. */
 class Client implements Disposable {
   answers = 0;
   #text = "";
 
   constructor(readonly conn: Deno.Conn) {}
 
-  /** The body of an answer, or `undefined` if the server ended before it began. */
+  /** The body of a response, or `undefined` if the connection ended before it. */
   async ask(persistent: boolean): Promise<string | undefined> {
     const connection = persistent ? "keep-alive" : "close";
     try {
@@ -53,8 +52,8 @@ class Client implements Disposable {
     return undefined;
   }
 
-  /** Whether the server said that it goes on. */
-  goesOn = true;
+  /** Whether the server keeps the connection open. */
+  keepsOpen = true;
 
   #take(): string | undefined {
     const end = this.#text.indexOf("\r\n\r\n");
@@ -64,7 +63,7 @@ class Client implements Disposable {
     if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(head);
     const body = bodyOf(head, rest);
     if (body === undefined) return undefined;
-    this.goesOn = !/^connection: close$/im.test(head);
+    this.keepsOpen = !/^connection: close$/im.test(head);
     this.#text = "";
     this.answers++;
     return body;
@@ -75,7 +74,7 @@ class Client implements Disposable {
   }
 }
 
-/** The whole body, once it is there, of a known length or in chunks. */
+/** The body, of a known length or in chunks, once it is complete. */
 function bodyOf(head: string, rest: string): string | undefined {
   const length = /^content-length: (\d+)$/im.exec(head)?.[1];
   if (length !== undefined) {
@@ -90,7 +89,7 @@ function isReset(error: unknown): boolean {
     error instanceof Deno.errors.BrokenPipe;
 }
 
-/** Keeps `clients` requests under way until `signal` aborts. */
+/** Sends requests from `clients` clients until `signal` aborts. */
 export async function load(
   port: number,
   options: { clients: number; persistent: boolean; signal: AbortSignal },
@@ -114,7 +113,7 @@ export async function load(
   return result;
 }
 
-/** Asks on one connection as long as it lasts. */
+/** Sends requests on one connection until it ends. */
 async function useConnection(
   port: number,
   persistent: boolean,
@@ -131,5 +130,5 @@ async function useConnection(
     }
     result.answered++;
     result.names.add(body);
-  } while (persistent && client.goesOn && !signal.aborted);
+  } while (persistent && client.keepsOpen && !signal.aborted);
 }

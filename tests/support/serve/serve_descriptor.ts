@@ -1,4 +1,4 @@
-/** A program that serves on the descriptor it is told. */
+/** A program that serves on the descriptor in its argument. */
 import { Binding } from "../../../client.ts";
 
 const web = Binding.from(Number(Deno.args[0]));

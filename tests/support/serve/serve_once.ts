@@ -1,4 +1,4 @@
-/** A program that serves one request, its own. */
+/** A program that serves one request from itself. */
 import { get } from "./http_connection.ts";
 import { listeningTcp } from "./sockets.ts";
 

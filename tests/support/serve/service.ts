@@ -1,6 +1,5 @@
 /**
- * A service as one writes it: serves until SIGTERM, then finishes what it has.
- * Its name is what it answers.
+ * A service that answers with its name. SIGTERM shuts it down gracefully.
  */
 import { bind } from "../../../client.ts";
 

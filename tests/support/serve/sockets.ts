@@ -23,18 +23,18 @@ export function listening(address: SocketAddress): Binding {
   return binding;
 }
 
-/** At a free port. */
+/** A listening TCP socket at a free port. */
 export function listeningTcp(host = "127.0.0.1"): Binding {
   const family = host.includes(":") ? "ipv6" : "ipv4";
   return listening({ family, host, port: 0 });
 }
 
-/** At a path. */
+/** A listening UNIX socket at a path. */
 export function listeningUnix(path: string): Binding {
   return listening({ family: "unix", path });
 }
 
-/** Connects to it. */
+/** Connects to a socket. */
 export function connectTo({ addr }: Binding): Promise<Deno.Conn> {
   if (addr.transport === "unix") {
     return Deno.connect({ transport: "unix", path: addr.path });
@@ -43,7 +43,7 @@ export function connectTo({ addr }: Binding): Promise<Deno.Conn> {
   return Deno.connect({ hostname, port });
 }
 
-/** The URL of one at a TCP port. */
+/** The URL of a TCP socket. */
 export function urlOf({ addr }: Binding, scheme = "http"): string {
   const { hostname, port } = addr as Deno.NetAddr;
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;

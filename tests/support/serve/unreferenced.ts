@@ -1,4 +1,4 @@
-/** A program that serves and listens, and ends all the same. */
+/** A program with an unref'd server and listener, which do not keep it alive. */
 import { listeningTcp } from "./sockets.ts";
 
 const web = listeningTcp();

@@ -1,5 +1,5 @@
 /**
- * Whether everything adds up once all is quiet.
+ * Checks that the daemon is consistent with the model while it is idle.
  *
  * @module
  */
@@ -12,29 +12,29 @@ import type { Model } from "./model.ts";
 import { fileOf, type Place, type Territory, ZONES } from "./places.ts";
 import { occupy } from "./sockets.ts";
 
-/** What the daemon may write to its log at the level `error`. */
+/** Lines that the daemon may log at level `error`. */
 const EXPECTED_LINES =
-  /^\S+ ERROR (policy refused, the (old one|last generation's) stays|clients are refused) |^$/;
+  /^\S+ ERROR (policy rejected, the previous one stays in force|clients refused) |^$/;
 
-/** What is to be accounted for. */
+/** What the checks compare. */
 export interface Books {
   readonly daemon: Daemon;
   readonly model: Model;
   readonly territory: Territory;
-  /** Everything that is asked for. */
+  /** All places that actors use. */
   readonly places: readonly Place[];
-  /** What may be held among them, and nobody knows. */
+  /** Places whose state is unknown, because answers are not read. */
   readonly ventured: readonly Place[];
 }
 
-/** The books of a run. */
+/** The consistency checks of a run. */
 export class Accounting {
   readonly #daemon: Daemon;
   readonly #model: Model;
   readonly #territory: Territory;
   readonly #places: readonly Place[];
   readonly #ventured: ReadonlyMap<string, Place>;
-  /** With no client but one and no socket held. */
+  /** Descriptors of the daemon with one client and no bind. */
   readonly #open: Kinds;
   #last: Status;
 
@@ -48,15 +48,15 @@ export class Accounting {
     this.#last = last;
   }
 
-  /** Opens them for a daemon that holds nothing and has been re-executed. */
+  /** Starts with a daemon that holds nothing and has been re-executed. */
   static async open(books: Books): Promise<Accounting> {
     const open = await idleKinds(books.daemon);
     return new Accounting(books, open, await books.daemon.status());
   }
 
   /**
-   * Compares everything with the model. Nobody is connected, every policy but
-   * one that allows all is gone, and no signal is on its way.
+   * Compares the daemon with the model. No client is connected, the policy allows
+   * everything, and no signal is pending.
    */
   async balance(generation: number): Promise<void> {
     const daemon = this.#daemon;
@@ -88,7 +88,7 @@ export class Accounting {
     return list;
   }
 
-  /** There is a file for each held path and none beside. */
+  /** Asserts that the files are those of the held paths. */
   #assertFiles(ventured: ReadonlySet<string>): void {
     const { directory } = this.#territory;
     const found = ZONES.flatMap((zone) =>
@@ -103,13 +103,13 @@ export class Accounting {
     assertEquals(found.sort(), held.sort());
   }
 
-  /** Nothing is in the log but what was provoked. */
+  /** Asserts that the log has only expected errors. */
   assertLog(): void {
     const lines = this.#daemon.program.errors.text.split("\n");
     assertEquals(lines.filter((line) => !EXPECTED_LINES.test(line)), []);
   }
 
-  /** Releases everything: then all is as it was and every address is free. */
+  /** Releases everything and asserts that every address is free. */
   async clear(generation: number): Promise<void> {
     {
       using session = await connect({ sock: this.#daemon.sock });

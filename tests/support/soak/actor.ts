@@ -1,5 +1,5 @@
 /**
- * One of those who use the daemon at the same time.
+ * An actor: one of the concurrent users of the daemon.
  *
  * @module
  */
@@ -9,21 +9,21 @@ import { Exchange, type Expectations, type Receiver } from "./conversation.ts";
 import type { Place } from "./places.ts";
 import type { Message } from "./requests.ts";
 
-/** What actors of a round have in common. */
+/** State that the actors of a round share. */
 export interface Ground extends Expectations {
   /** The control socket. */
   readonly sock: string;
-  /** What everybody asks for and nobody releases. */
+  /** Places that every actor binds and no actor releases. */
   readonly shared: readonly Place[];
-  /** What somebody else has. */
+  /** Places that another program holds. */
   readonly taken: readonly Place[];
 }
 
-/** Where an actor acts. */
+/** The places of an actor. */
 export interface Grounds {
-  /** Its own. */
+  /** Places that only this actor uses. */
   readonly places: readonly Place[];
-  /** Its own too, for requests whose answers nobody waits for. */
+  /** Places that only this actor uses, for requests whose answers it ignores. */
   readonly ventured: readonly Place[];
 }
 
@@ -36,11 +36,11 @@ export class Actor implements Disposable {
   constructor(
     readonly ground: Ground,
     readonly own: Grounds,
-    /** Its decisions in what it does now. */
+    /** Random numbers of the current act. */
     public random: Random,
   ) {}
 
-  /** A new connection; whoever opens it closes it. */
+  /** A new connection, which the caller closes. */
   open(): RawConnection {
     return RawConnection.open(this.ground.sock);
   }
@@ -55,7 +55,7 @@ export class Actor implements Disposable {
     return this.#line ??= this.openForLong();
   }
 
-  /** What is sent on a connection, and what has to come back. */
+  /** A conversation with expected answers. */
   exchange(
     connection: RawConnection,
     ...messages: readonly Message[]
@@ -63,7 +63,7 @@ export class Actor implements Disposable {
     return new Exchange(this.ground, connection, messages);
   }
 
-  /** Asks on a connection and checks the answers. */
+  /** Sends requests on a connection and checks the answers. */
   async converse(
     connection: RawConnection,
     messages: readonly Message[],
@@ -74,17 +74,17 @@ export class Actor implements Disposable {
     await exchange.receive(got);
   }
 
-  /** Leaves answers unread for now. */
+  /** Postpones reading the answers. */
   readLater(exchange: Exchange): void {
     this.#late.push(exchange);
   }
 
-  /** Reads the answers that were left unread for longest. */
+  /** Reads the answers that were postponed first. */
   async readLate(): Promise<void> {
     await this.#late.shift()?.receive();
   }
 
-  /** Reads all of them. */
+  /** Reads all postponed answers. */
   async readAllLate(): Promise<void> {
     while (this.#late.length > 0) await this.readLate();
   }

@@ -1,6 +1,5 @@
 /**
- * What good clients do: everything they ask for is answered, and every answer
- * is known beforehand.
+ * Acts of good clients: every request is answered, and every answer is known.
  *
  * @module
  */
@@ -31,7 +30,7 @@ import {
 } from "./requests.ts";
 import { assertAlive, isFree } from "./sockets.ts";
 
-/** Something that an actor does. */
+/** An act of an actor. */
 export interface Act {
   readonly name: string;
   perform(actor: Actor): Promise<void>;
@@ -62,26 +61,26 @@ async function connected(
 /** Acts of good clients. */
 export const ACTS: readonly Act[] = [
   {
-    name: "asks for something on a new connection",
+    name: "sends a request on a new connection",
     perform: (actor) =>
       connected(actor, [alone(anyRequest(actor.random, actor.own.places))]),
   },
   {
-    name: "asks for something on its connection",
+    name: "sends a request on its connection",
     perform: (actor) =>
       actor.converse(actor.line, [
         alone(anyRequest(actor.random, actor.own.places)),
       ]),
   },
   {
-    name: "asks for what others ask for too",
+    name: "binds a place that others bind too",
     perform: (actor) =>
       connected(actor, [
         alone(plainBindOf(actor.random, actor.random.of(actor.ground.shared))),
       ]),
   },
   {
-    name: "asks for what somebody else has",
+    name: "binds a place of another program",
     perform: (actor) =>
       connected(actor, [
         alone(bindOf(actor.random, actor.random.of(actor.ground.taken))),
@@ -117,7 +116,7 @@ export const ACTS: readonly Act[] = [
     },
   },
   {
-    name: "sends several requests and shuts its side",
+    name: "sends several requests and shuts down its side",
     async perform(actor) {
       using connection = actor.open();
       const { random, own } = actor;
@@ -130,12 +129,12 @@ export const ACTS: readonly Act[] = [
     },
   },
   {
-    name: "looks",
+    name: "lists",
     perform: (actor) =>
       actor.converse(actor.line, [alone(look("list")), alone(look("status"))]),
   },
   {
-    name: "accepts a connection on what it gets",
+    name: "accepts a connection on a socket that it gets",
     async perform(actor) {
       const request = bindOf(actor.random, actor.random.of(actor.own.places));
       await actor.converse(
@@ -150,7 +149,7 @@ export const ACTS: readonly Act[] = [
     perform: keepReleased,
   },
   {
-    name: "sends half of a request and the rest after something else",
+    name: "sends half of a request and the rest after another act",
     async perform(actor) {
       const { random, own } = actor;
       using connection = actor.open();
@@ -180,11 +179,11 @@ export const ACTS: readonly Act[] = [
     },
   },
   {
-    name: "reads what it has left unread",
+    name: "reads postponed answers",
     perform: (actor) => actor.readLate(),
   },
   {
-    name: "sends garbage and reads what is said of it",
+    name: "sends garbage and reads the answer",
     async perform(actor) {
       const { pieces, answered } = malformedRequest(actor.random);
       const bytes = joined(pieces);
@@ -212,13 +211,13 @@ async function keepReleased(actor: Actor): Promise<void> {
     return Promise.resolve();
   });
   await ask(releaseOf(random, place));
-  // A policy may have refused one of the two.
+  // A policy may have denied one of the two.
   const isOthers = kept.length > 0 && place.exclusive && !model.has(place);
   if (isOthers) model.addOthers(place, 1);
   await ask(bindOf(random, place));
   closeAll(kept);
   if (isOthers) {
-    // A program that is being started has a copy until it is executed.
+    // A program that is starting holds a copy until its exec.
     await eventually(`${place.listed} is free`, () => isFree(place));
     model.addOthers(place, -1);
   }

@@ -1,6 +1,5 @@
 /**
- * Clients that come and go in every bad way. What they ask for is carried out
- * or not: nobody hears of it.
+ * Acts of bad clients, which do not read whether their requests are performed.
  *
  * @module
  */
@@ -26,7 +25,7 @@ const SHUT_RD = 0;
 
 const encoder = new TextEncoder();
 
-/** Requests of some client, as text. */
+/** Random requests, as text. */
 function requests(actor: Actor, count: number): string {
   const { random, own, ground } = actor;
   ground.model.tally.mayCount(count);
@@ -36,7 +35,7 @@ function requests(actor: Actor, count: number): string {
   }).join("");
 }
 
-/** A part of a request that is not the whole. */
+/** An incomplete request. */
 function half(actor: Actor): string {
   const whole = requests(actor, 1);
   return whole.slice(0, 1 + actor.random.below(whole.length - 1));
@@ -45,11 +44,11 @@ function half(actor: Actor): string {
 async function answerIsThere(connection: RawConnection): Promise<void> {
   await within(
     waitReady(connection.fd, "read", PATIENCE),
-    "an answer that nobody reads",
+    "an unread answer",
   );
 }
 
-/** A client that does something and is gone. */
+/** An act of a client that disconnects afterwards. */
 function gone(
   name: string,
   behave: (connection: RawConnection, actor: Actor) => Promise<unknown>,
@@ -71,33 +70,33 @@ function shutDown(connection: RawConnection, how: number): void {
 export const BAD_CLIENTS: readonly Act[] = [
   gone("says nothing and goes", () => Promise.resolve()),
   {
-    name: "says nothing and stays",
+    name: "sends nothing and stays connected",
     perform(actor) {
       actor.openForLong();
       return Promise.resolve();
     },
   },
   gone(
-    "sends half of a request and goes",
+    "sends half of a request and disconnects",
     (connection, actor) => connection.send(half(actor)),
   ),
   {
-    name: "sends half of a request and stays",
+    name: "sends half of a request and stays connected",
     async perform(actor) {
       await actor.openForLong().send(half(actor));
     },
   },
   gone(
-    "goes right after its request, and the descriptor meets nobody",
+    "disconnects right after its request",
     (connection, actor) => connection.send(requests(actor, 1)),
   ),
   gone(
-    "sends several requests in one write and goes",
+    "sends several requests in one write and disconnects",
     (connection, actor) =>
       connection.send(requests(actor, 2 + actor.random.below(20))),
   ),
   gone(
-    "goes with an answer unread, which resets the connection",
+    "disconnects with an unread answer, which resets the connection",
     async (connection, actor) => {
       const { random } = actor;
       await connection.send(
@@ -107,14 +106,14 @@ export const BAD_CLIENTS: readonly Act[] = [
     },
   ),
   gone(
-    "reads one answer of many and goes",
+    "reads one answer of many and disconnects",
     async (connection, actor) => {
       await connection.send(requestText(1, "status") + requests(actor, 10));
       await connection.next();
     },
   ),
   gone(
-    "shuts its side in the middle of a request",
+    "shuts down its side in the middle of a request",
     async (connection, actor) => {
       await connection.send(half(actor));
       connection.endWriting();
@@ -126,7 +125,7 @@ export const BAD_CLIENTS: readonly Act[] = [
     await answerIsThere(connection);
   }),
   gone(
-    "shuts the side on which it would be answered",
+    "shuts down its receiving side",
     async (connection, actor) => {
       shutDown(connection, SHUT_RD);
       await connection.send(requests(actor, 3));
@@ -156,10 +155,10 @@ export const BAD_CLIENTS: readonly Act[] = [
     return Promise.resolve();
   }),
   gone(
-    "asks and never reads, until it is dropped",
+    "sends requests and never reads, until it is dropped",
     async (connection, actor) => {
       const { tally } = actor.ground.model;
-      // Answers repeat the id: few of these are more than the daemon keeps.
+      // Answers repeat the id: a few long ids exceed the daemon's queue.
       const some = requestText("x".repeat(2_000), "unbind").repeat(50);
       tally.mayDrop();
       await eventually("the end of a client that never reads", async () => {
@@ -169,7 +168,7 @@ export const BAD_CLIENTS: readonly Act[] = [
     },
   ),
   {
-    name: "comes in dozens at once",
+    name: "connects dozens of times at once",
     async perform(actor) {
       const { random } = actor;
       using stack = new DisposableStack();
@@ -187,7 +186,7 @@ export const BAD_CLIENTS: readonly Act[] = [
   { name: "is killed with all its connections", perform: isKilled },
 ];
 
-/** Connections of the process that is killed. */
+/** Connections of the killed process. */
 const DOOMED = 24;
 
 async function isKilled(actor: Actor): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * A client that asks and reads, and holds every answer against the model.
+ * A client that sends requests and compares each answer with the model.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { encodedMessage, type Message } from "./requests.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** How bytes go to the daemon. */
+/** How bytes are sent to the daemon. */
 type Delivery = Way["send"];
 
 async function byteByByte(
@@ -27,7 +27,7 @@ async function byteByByte(
   }
 }
 
-/** Of a client that goes on to read. */
+/** Ways of a client that reads its answers. */
 const DELIVERIES: readonly Delivery[] = [
   ...WAYS.filter(({ reads }) => reads).map(({ send }) => send),
   byteByByte,
@@ -35,32 +35,32 @@ const DELIVERIES: readonly Delivery[] = [
 
 const encoder = new TextEncoder();
 
-/** What the answers are held against. */
+/** What the answers are compared with. */
 export interface Expectations {
   readonly model: Model;
   readonly policies: PolicyInForce;
 }
 
-/** Hears of each socket that was handed out; it is open until that is over. */
+/** Called with each received socket, which is closed afterwards. */
 export type Receiver = (place: Place, fd: number) => Promise<void>;
 
 const ignored: Receiver = () => Promise.resolve();
 
 let lastId = 0;
 
-/** As clients have them: numbers and texts. */
+/** Request ids: numbers and strings. */
 function nextId(): RequestId {
   lastId++;
   return lastId % 2 === 0 ? lastId : `id ${lastId}`;
 }
 
-/** Messages on their way through one connection, first to last. */
+/** The messages of one connection, in order. */
 export class Exchange {
   readonly #expectations: Expectations;
   readonly #connection: RawConnection;
   readonly #messages: readonly (Message & { ids: readonly RequestId[] })[];
   readonly #mark: number;
-  /** What has to be sent. */
+  /** The bytes to send. */
   readonly bytes: Bytes;
 
   constructor(
@@ -79,17 +79,17 @@ export class Exchange {
     this.bytes = encoder.encode(texts.join(""));
   }
 
-  /** Sends everything, in one piece or in many. */
+  /** Sends all bytes, in one piece or in many. */
   async send(random: Random): Promise<void> {
     await random.of(DELIVERIES)(this.#connection, this.bytes, random);
   }
 
-  /** Sends everything at once, or one part of it. */
+  /** Sends all bytes in one piece, or a part of them. */
   async sendAtOnce(from = 0, to = this.bytes.length): Promise<void> {
     await this.#connection.send(this.bytes.subarray(from, to));
   }
 
-  /** Reads the answers: all that must come, and each as it must be. */
+  /** Reads the answers and compares them with the model. */
   async receive(got: Receiver = ignored): Promise<void> {
     for (const message of this.#messages) {
       const line = await this.#connection.next();
@@ -102,7 +102,7 @@ export class Exchange {
       const candidates = policies.since(this.#mark);
       const { descriptors } = line;
       await model.take(message, answers, descriptors, candidates, got);
-      // Else it would be in the way of a later bind to the same address.
+      // Otherwise a later bind of the same address would fail.
       this.#connection.closeReceived();
     }
   }

@@ -1,6 +1,6 @@
 /**
- * A program of many connections, which sends on each what it is told to, says
- * so, and waits to be killed.
+ * A program that sends given bytes on many connections, prints a line, and waits
+ * to be killed.
  *
  * @module
  */

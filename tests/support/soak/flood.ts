@@ -1,6 +1,5 @@
 /**
- * Acts of many requests, for a daemon that is watched while its memory must
- * not grow.
+ * Acts with many requests, during which the daemon's memory must not grow.
  *
  * @module
  */
@@ -13,10 +12,10 @@ const PIPELINED = 100;
 /** Connections of a flood of one request each. */
 const CONNECTIONS = 20;
 
-/** An actor who does each of them once has made so many requests. */
+/** Number of requests of an actor that performs each act once. */
 export const REQUESTS_A_TURN: number = PIPELINED + CONNECTIONS;
 
-/** What is done again and again. */
+/** Acts of a flood. */
 export const FLOODS: readonly Act[] = [
   {
     name: "sends a hundred requests in one write",
@@ -32,7 +31,7 @@ export const FLOODS: readonly Act[] = [
     },
   },
   {
-    name: "connects anew for each of twenty requests",
+    name: "opens a connection for each of twenty requests",
     async perform(actor) {
       const { random, own } = actor;
       for (let count = 0; count < CONNECTIONS; count++) {

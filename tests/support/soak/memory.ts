@@ -1,5 +1,5 @@
 /**
- * Whether a daemon keeps something of what it has served.
+ * Checks that a daemon does not leak memory.
  *
  * @module
  */
@@ -10,27 +10,26 @@ import { residentMemory } from "../process_state.ts";
 const MIB = 1024 * 1024;
 
 /**
- * How much larger the heap of JavaScript may be, and all that is resident,
- * after the flood of a minute: 100 bytes for each of its requests would be
- * 10 MiB. Without a leak the one was seen to differ by half a MiB and the
- * other by 4.
+ * Allowed growth of the JavaScript heap and of the resident memory after a flood
+ * of one minute. A leak of 100 bytes for each request would be 10 MiB. Without a
+ * leak the heap differs by up to 0.5 MiB and the resident memory by up to 4 MiB.
  */
 const HEAP_GROWTH = 4 * MIB;
 const RESIDENT_GROWTH = 7 * MIB;
 
-/** Questions after which garbage of JavaScript has been collected once. */
+/** Number of requests after which the garbage has been collected. */
 const QUESTIONS = 200;
 
-/** Times that a daemon that has grown is looked at again. */
+/** Number of measurements of a daemon that has grown. */
 const PATIENCE = 20;
 
-/** What a daemon has in use, in bytes. */
+/** Memory of a daemon, in bytes. */
 export interface Memory {
   readonly heap: number;
   readonly resident: number;
 }
 
-/** The least that it was seen with: garbage comes and goes. */
+/** The minimum of several measurements, which excludes garbage. */
 export async function memoryOf(
   { sock, pid }: Pick<Daemon, "sock" | "pid">,
 ): Promise<Memory> {
@@ -43,8 +42,8 @@ export async function memoryOf(
 }
 
 /**
- * Fails where a daemon has grown. A leak is there however often one looks;
- * garbage is not.
+ * Throws if a daemon has grown. It measures repeatedly, because garbage is
+ * collected and a leak is not.
  */
 export async function assertNotGrown(
   daemon: Pick<Daemon, "sock" | "pid">,

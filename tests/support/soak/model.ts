@@ -1,5 +1,5 @@
 /**
- * What the daemon must hold, and so what it must answer.
+ * The model: the sockets that the daemon must hold, and so its answers.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { BindRequest, Message, Request } from "./requests.ts";
 import { assertSocketOf, type SocketIdentity } from "./sockets.ts";
 import { countedAs, Tally } from "./tally.ts";
 
-/** A socket that the daemon has. */
+/** A socket that the daemon holds. */
 interface Held {
   readonly identity: SocketIdentity;
   options: WireOptions;
@@ -51,10 +51,10 @@ function denies(policy: Policy, request: Request): boolean {
   }
 }
 
-/** What the test knows of a daemon. */
+/** The expected state of a daemon. */
 export class Model {
   readonly #held = new Map<Place, Held>();
-  /** Sockets at a place that are not the daemon's. */
+  /** Number of sockets of other programs at a place. */
   readonly #others = new Map<Place, number>();
   /** What was answered. */
   readonly tally: Tally = new Tally();
@@ -64,7 +64,7 @@ export class Model {
     return this.#held.keys();
   }
 
-  /** How many sockets are held. */
+  /** Number of held sockets. */
   get size(): number {
     return this.#held.size;
   }
@@ -74,12 +74,12 @@ export class Model {
     return this.#held.has(place);
   }
 
-  /** Everything was released. */
+  /** Records that everything was released. */
   forget(): void {
     this.#held.clear();
   }
 
-  /** So many more sockets of others are at a place, or fewer. */
+  /** Changes the number of other programs' sockets at a place. */
   addOthers(place: Place, count: number): void {
     this.#others.set(place, (this.#others.get(place) ?? 0) + count);
   }
@@ -88,7 +88,7 @@ export class Model {
     return (this.#others.get(place) ?? 0) > 0;
   }
 
-  /** What a request comes to by itself. */
+  /** The result of a single request. */
   #attempt(request: Request, policy: Policy): Outcome {
     if (request.method === "wrong") return request.code;
     if (denies(policy, request)) return DENIED;
@@ -104,7 +104,7 @@ export class Model {
     }
   }
 
-  /** What a message has come to: its binds are granted all or not at all. */
+  /** The result of a message: its binds are all or nothing. */
   #outcomes(
     { requests }: Message,
     attempts: readonly Outcome[],
@@ -119,8 +119,8 @@ export class Model {
   }
 
   /**
-   * Takes in the answers to a message. One of the policies must account for
-   * all of them. `got` has each socket that was handed out.
+   * Records the answers to a message. They must be possible under one of the
+   * policies. `got` has the received sockets.
    */
   async take(
     message: Message,
@@ -160,7 +160,7 @@ export class Model {
     assert(sockets.next().done, "a descriptor too many");
   }
 
-  /** What an answer says beside its code, and what it changes. */
+  /** Checks the details of an answer and records its effects. */
   #learn(request: Request, attempt: Outcome, { result, error }: Answer): void {
     switch (request.method) {
       case "bind":
@@ -174,7 +174,7 @@ export class Model {
         } else if (error === undefined) {
           assertEquals(result, true);
         }
-        // What a batch has changed of held sockets stays changed.
+        // Changed options of held sockets stay changed.
         if (attempt === undefined) this.#change(request);
         return;
       case "release":
@@ -206,8 +206,8 @@ export class Model {
   }
 
   /**
-   * A list is what is held, and of what was ventured whatever has come of it:
-   * the keys of that.
+   * Checks a list: it has the held sockets, and any of the places whose state is
+   * unknown. Returns the keys of the latter.
    */
   assertListed(
     list: readonly BindDescription[],
@@ -228,7 +228,7 @@ export class Model {
 
 type Shown = Partial<BindDescription> | undefined;
 
-/** Without what cannot be known, and what is told by the file system. */
+/** Without fields that the model does not know. */
 function shown(description: BindDescription | undefined): Shown {
   if (description === undefined) return undefined;
   const { address, bound, kind, options, handed_out, inode, waiting } =

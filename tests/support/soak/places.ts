@@ -1,6 +1,6 @@
 /**
- * What is bound in a soak: places of every kind and family. Most belong to one
- * actor, who alone asks for them and so knows what must come back.
+ * The addresses of a soak, of every kind and family. Most are used by one actor
+ * only, which therefore knows the expected answers.
  *
  * @module
  */
@@ -16,24 +16,24 @@ export type Zone = typeof ZONES[number];
 
 /** One address. */
 export interface Place {
-  /** What makes it another than the others in a list; see {@linkcode keyOf}. */
+  /** Identifies it in a list; see {@linkcode keyOf}. */
   readonly key: string;
   readonly kind: Kind;
-  /** A policy that denies one of them denies the place. */
+  /** Zones: a policy that denies one of them denies the place. */
   readonly zones: readonly Zone[];
-  /** As a list has it. */
+  /** The address in a list. */
   readonly listed: string;
   readonly v6only?: boolean;
   readonly device?: string;
-  /** Ways to ask for it. */
+  /** Spellings of its params. */
   readonly spellings: readonly BindParams[];
-  /** What the socket is bound to; port 0 is any. */
+  /** The address of the socket; port 0 is any port. */
   readonly bound: SocketAddress;
-  /** Nobody gets it while anybody has a socket there. */
+  /** Whether a bind fails while another socket has the address. */
   readonly exclusive: boolean;
 }
 
-/** What a held socket and a place have in common. */
+/** The key of a held socket and of its place. */
 export function keyOf(
   { address, options: { v6only, device } }: Pick<
     BindDescription,
@@ -100,7 +100,7 @@ function named(
     listed,
     spellings: [path, ...also].map((path) => ({ kind, path })),
     bound: { family: "unix", path },
-    // A file is removed with the release, whoever has the socket.
+    // A release removes the file even if other processes hold the socket.
     exclusive: path.startsWith("@"),
   };
 }
@@ -118,7 +118,7 @@ export class Territory {
   readonly #prefix: string;
 
   /**
-   * `directory` is real, without links, and has one of each zone's name in it.
+   * `directory` is a path without links that has a directory for each zone.
    */
   constructor(readonly directory: string) {
     const [first, third] = crypto.getRandomValues(new Uint8Array(2));
@@ -150,7 +150,7 @@ export class Territory {
     return `${this.#prefix}-${zone}-${name}`;
   }
 
-  /** What one actor alone asks for. */
+  /** Places that only one actor uses. */
   ownedBy(actor: number): Place[] {
     return ZONES.flatMap((zone) => {
       const host = this.#host(zone, 1 + actor);
@@ -181,7 +181,7 @@ export class Territory {
     });
   }
 
-  /** What one actor asks for and does not wait for the answer. */
+  /** Places of one actor whose answers it ignores. */
   ventured(actor: number): Place[] {
     return (["plain", "red"] as const).flatMap((zone) => {
       const host = this.#host(zone, 101 + actor);
@@ -196,10 +196,10 @@ export class Territory {
     });
   }
 
-  /** What everybody asks for and nobody releases before all is quiet. */
+  /** Places that every actor binds and that are released only when idle. */
   shared(): Place[] {
     const zones: readonly Zone[] = ["plain"];
-    // Who denies any address denies those that take in all of them.
+    // A deny rule for one address denies wildcard addresses too.
     const every: readonly Zone[] = ["red", "blue"];
     return [
       ...(["tcp", "udp"] as const).flatMap((kind) => [
@@ -216,7 +216,7 @@ export class Territory {
     ];
   }
 
-  /** What somebody else has from the first moment to the last. */
+  /** Places that another program holds during the whole run. */
   taken(): Place[] {
     const zones: readonly Zone[] = ["plain"];
     const host = this.#host("plain", 254);

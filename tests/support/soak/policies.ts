@@ -7,7 +7,7 @@ import type { RuleText } from "../policy/asking.ts";
 import { policyText } from "../policy/policy_daemon.ts";
 import type { Place, Territory, Zone } from "./places.ts";
 
-/** What is asked for, as far as a policy looks at it. */
+/** The parts of a request that a policy uses. */
 export interface Wish {
   readonly method: string;
   readonly place?: Place;
@@ -15,14 +15,14 @@ export interface Wish {
   readonly options?: readonly string[];
 }
 
-/** A policy, and what it must come to. */
+/** A policy and its expected decisions. */
 export interface Policy {
   readonly name: string;
   readonly rules: readonly RuleText[];
   denies(wish: Wish): boolean;
 }
 
-/** Options that a rule has to name, docs/policy.md. */
+/** Options that a rule has to list: docs/policy.md. */
 const UNUSUAL: ReadonlySet<string> = new Set([
   "transparent",
   "free_bind",
@@ -54,7 +54,7 @@ function without(zone: Zone, territory: Territory): Policy {
   };
 }
 
-/** Every policy; all of them let the test look at the status. */
+/** Every policy; all allow the test to call status. */
 export function policiesFor(territory: Territory): Policy[] {
   return [
     EVERYTHING,
@@ -78,10 +78,10 @@ export function policiesFor(territory: Territory): Policy[] {
   ];
 }
 
-/** Nobody's number: a rule for it matches nobody. */
+/** An unused uid: a rule for it matches no client. */
 const NOBODY = 0xfffffffe;
 
-/** The text of a policy, with so many rules as `status` is to show. */
+/** The text of a policy with a given number of rules, which `status` shows. */
 export function textWith({ rules }: Policy, count: number): string {
   const padding = Array.from(
     { length: count - rules.length },
@@ -90,7 +90,7 @@ export function textWith({ rules }: Policy, count: number): string {
   return policyText(...rules, ...padding);
 }
 
-/** Texts that are no policy, each wrong in its last line. */
+/** Invalid policies, each with an error in its last line. */
 export const BROKEN: readonly string[] = [
   "",
   '{ "rules": [',
@@ -99,7 +99,7 @@ export const BROKEN: readonly string[] = [
   '{ "rules": [ { "addresses": ["localhost:80"] } ] }',
 ];
 
-/** Which policy decides: between two, either may. */
+/** The policies that may be in force now. */
 export class PolicyInForce {
   readonly #policies: Policy[] = [EVERYTHING];
   #certain = 0;
@@ -109,17 +109,17 @@ export class PolicyInForce {
     return this.#certain;
   }
 
-  /** The daemon may read it from now on. */
+  /** Records that the daemon may read a policy from now on. */
   mayCome(policy: Policy): void {
     this.#policies.push(policy);
   }
 
-  /** The daemon has read the last one. */
+  /** Records that the daemon has read the last policy. */
   hasCome(): void {
     this.#certain = this.#policies.length - 1;
   }
 
-  /** All that may have decided between the mark and now. */
+  /** The policies that may have decided between the mark and now. */
   since(mark: number): readonly Policy[] {
     return this.#policies.slice(mark);
   }

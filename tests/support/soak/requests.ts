@@ -1,5 +1,5 @@
 /**
- * What the actors of a soak ask for.
+ * The requests of the actors of a soak.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
 import type { Random } from "../bad_clients/malformed_requests.ts";
 import { fileOf, type Place } from "./places.ts";
 
-/** Asks for the socket of a place. */
+/** A bind of a place. */
 export interface BindRequest {
   readonly method: "bind";
   readonly place: Place;
@@ -21,19 +21,19 @@ export interface BindRequest {
   readonly options: WireOptions;
 }
 
-/** Has the daemon let go of a place. */
+/** A release of a place. */
 export interface ReleaseRequest {
   readonly method: "release";
   readonly place: Place;
   readonly spelling: BindParams;
 }
 
-/** Looks at the daemon. */
+/** A list or status request. */
 export interface LookRequest {
   readonly method: "list" | "status";
 }
 
-/** Can be granted by no policy. */
+/** An invalid request. */
 export interface WrongRequest {
   readonly method: "wrong";
   /** Without `id`. */
@@ -48,7 +48,7 @@ export type Request =
   | LookRequest
   | WrongRequest;
 
-/** What is sent as one JSON text. */
+/** A message: one request or a batch. */
 export interface Message {
   readonly requests: readonly Request[];
   readonly isBatch: boolean;
@@ -105,7 +105,7 @@ function optionsFor(random: Random, place: Place): WireOptions[] {
       ]
       : [],
     ...kind === "tcp" || kind === "udp"
-      // With reuse_port others could have the same port at the same time.
+      // With reuse_port other programs could bind the same port.
       ? [{ free_bind: true }, ...exclusive ? [] : [{ reuse_port: true }]]
       : [],
     ...fileOf(place) === undefined ? [] : [
@@ -115,7 +115,7 @@ function optionsFor(random: Random, place: Place): WireOptions[] {
   ];
 }
 
-/** Asks for a place, in any spelling and with any options. */
+/** A bind of a place in any spelling and with any options. */
 export function bindOf(random: Random, place: Place): BindRequest {
   const choices = optionsFor(random, place);
   const options = { ...random.of(choices), ...random.of(choices) };
@@ -127,7 +127,7 @@ export function bindOf(random: Random, place: Place): BindRequest {
   };
 }
 
-/** Asks for a place as it is. */
+/** A bind of a place without options. */
 export function plainBindOf(random: Random, place: Place): BindRequest {
   return {
     method: "bind",
@@ -137,7 +137,7 @@ export function plainBindOf(random: Random, place: Place): BindRequest {
   };
 }
 
-/** Releases a place, in any spelling. */
+/** A release of a place in any spelling. */
 export function releaseOf(random: Random, place: Place): ReleaseRequest {
   return { method: "release", place, spelling: random.of(place.spellings) };
 }
@@ -164,13 +164,13 @@ const WRONG: readonly [code: number, text: WrongRequest["text"]][] = [
   [INVALID_REQUEST, {}],
 ];
 
-/** Asks for what no daemon grants. */
+/** An invalid request. */
 export function wrongRequest(random: Random): WrongRequest {
   const [code, text] = random.of(WRONG);
   return { method: "wrong", code, text };
 }
 
-/** Something of all there is, about places that one actor has to himself. */
+/** A random request about places that only one actor uses. */
 export function anyRequest(
   random: Random,
   places: readonly Place[],
@@ -202,9 +202,8 @@ export function batchOf(
 }
 
 /**
- * So many messages for one write. A socket that is on its way to the client
- * is open, though released: a place that nobody else can have then is asked
- * for once.
+ * Several messages for one write. A released socket stays open while an answer
+ * carries it. So a place that cannot be bound meanwhile is bound only once.
  */
 export function pipeline(
   random: Random,

@@ -1,6 +1,5 @@
 /**
- * A run: a daemon, those who use it at the same time, and the rounds in which
- * they do.
+ * A run: a daemon, its concurrent actors, and their rounds.
  *
  * @module
  */
@@ -33,35 +32,35 @@ import { Operator, OPERATOR_ACTS } from "./signals.ts";
 import { occupy } from "./sockets.ts";
 import { Turns } from "./turns.ts";
 
-/** Those who use the daemon at the same time. */
+/** Number of concurrent actors. */
 const ACTORS = 4;
 
-/** The number of the one who sends signals. */
+/** The number of the operator, which sends signals. */
 const OPERATOR = ACTORS;
 
-/** What each of them does in a storm. */
+/** Number of acts of an actor in a storm. */
 const ACTS_A_STORM = 60;
 
-/** What the operator does in a storm. */
+/** Number of acts of the operator in a storm. */
 const SIGNALS_A_STORM = 8;
 
-/** What each of them does in a flood. */
+/** Number of acts of an actor in a flood. */
 const FLOOD_TURNS = Math.ceil(FLOOD_REQUESTS / ACTORS / REQUESTS_A_TURN);
 
-/** After half a flood a daemon is as large as it gets. */
+/** After half a flood the memory of the daemon does not grow any more. */
 const WARM_UP_TURNS = Math.ceil(FLOOD_TURNS / 2);
 
-/** What is done between the floods of a steady stretch, once in so many. */
+/** One act in this many is not a flood. */
 const SOMETHING_ELSE = 5;
 
 const EVERY_ACT: readonly Act[] = [...ACTS, ...ACTS, ...BAD_CLIENTS];
 
-/** What an actor does in a storm. */
+/** The acts of an actor in a storm. */
 function* stormyActs(random: Random): Generator<Act> {
   for (let count = 0; count < ACTS_A_STORM; count++) yield random.of(EVERY_ACT);
 }
 
-/** What an actor does in a stretch without signals. */
+/** The acts of an actor in a stretch without signals. */
 function* steadyActs(random: Random, turns: number): Generator<Act> {
   for (let turn = 0; turn < turns; turn++) {
     yield* FLOODS;
@@ -77,13 +76,13 @@ interface Parts {
   readonly books: Accounting;
 }
 
-/** A run of the soak. `await using` ends its daemon. */
+/** A run of the soak. `await using` stops its daemon. */
 export class Run implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   readonly #parts: Parts;
   #storms = FIRST_ROUND;
   #stretches = 0;
-  /** Somebody has failed: the others stop. */
+  /** Aborted when an actor fails, to stop the others. */
   #failed = false;
 
   private constructor(stack: AsyncDisposableStack, parts: Parts) {
@@ -91,7 +90,7 @@ export class Run implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  /** Starts a daemon and opens the books. */
+  /** Starts a daemon and its checks. */
   static async start(): Promise<Run> {
     await using stack = new AsyncDisposableStack();
     const scratch = stack.use(await Scratch.make());
@@ -110,7 +109,7 @@ export class Run implements AsyncDisposable {
     const policies = new PolicyInForce();
     const choices = policiesFor(territory);
     const operator = new Operator(daemon, policyPath, policies, choices);
-    // What the first generation inherited is closed in the second.
+    // The second generation has closed what the first one inherited.
     operator.startReexec();
     await operator.nextGeneration();
     const shared = territory.shared();
@@ -133,7 +132,7 @@ export class Run implements AsyncDisposable {
     return new Run(stack.move(), parts);
   }
 
-  /** Everybody does anything, while signals come. */
+  /** Runs random acts of all actors while the operator sends signals. */
   async storm(): Promise<void> {
     const round = this.#storms++;
     const { operator, books } = this.#parts;
@@ -144,12 +143,12 @@ export class Run implements AsyncDisposable {
       await allOf([acting, this.#operate(round, turns)]);
       const generation = await operator.calm();
       await books.balance(generation);
-      // Now and then nothing is left for the next round.
+      // Some rounds start with an empty daemon.
       if (round % 3 === 2) await books.clear(generation);
     });
   }
 
-  /** Thousands of requests, of which a daemon that goes on keeps nothing. */
+  /** Runs thousands of requests and checks that the daemon does not grow. */
   async flood(): Promise<void> {
     const { daemon } = this.#parts;
     await this.#stretch(WARM_UP_TURNS);
@@ -178,7 +177,7 @@ export class Run implements AsyncDisposable {
     });
   }
 
-  /** What the daemon has come to. */
+  /** A summary of the run. */
   async finish(): Promise<void> {
     const { operator, books, daemon } = this.#parts;
     await books.clear(await operator.calm());
@@ -188,7 +187,7 @@ export class Run implements AsyncDisposable {
     await assertRejects(() => Deno.lstat(daemon.sock), Deno.errors.NotFound);
   }
 
-  /** All actors at the same time. */
+  /** Runs all actors concurrently. */
   async #actAll(
     round: number,
     acts: (random: Random) => Iterable<Act>,
@@ -201,7 +200,7 @@ export class Run implements AsyncDisposable {
       let count = 0;
       for (const act of acts(random)) {
         if (this.#failed) return;
-        // Each act has decisions of its own, however the last one went.
+        // Each act has its own random numbers.
         actor.random = new Random(random.below(2 ** 32));
         count++;
         await this.#inCase(
@@ -214,7 +213,7 @@ export class Run implements AsyncDisposable {
     }));
   }
 
-  /** Signals, spread over what the actors do. */
+  /** Sends signals while the actors act. */
   async #operate(round: number, turns: Turns): Promise<void> {
     const random = decisionsOf(round, OPERATOR);
     const all = ACTORS * ACTS_A_STORM;
@@ -234,7 +233,7 @@ export class Run implements AsyncDisposable {
     }
   }
 
-  /** What goes wrong says where. */
+  /** Adds the position in the run to an error. */
   async #inCase(
     where: string,
     action: () => Promise<unknown>,
@@ -248,29 +247,29 @@ export class Run implements AsyncDisposable {
     }
   }
 
-  /** Ends the daemon, which has written this. */
+  /** Stops the daemon. Returns its log. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack[Symbol.asyncDispose]();
     if (this.#failed) console.log(this.#parts.daemon.program.errors.text);
   }
 }
 
-/** The numbers of stretches among those of rounds. */
+/** Rounds that are steady stretches have these numbers. */
 const STRETCHES = 1_000_000;
 
 function inMiB(bytes: number): string {
   return (bytes / 1024 / 1024).toFixed(1);
 }
 
-/** Waits for all, also when one has failed. */
+/** Waits for all promises, even if one rejects. */
 async function allOf(promises: readonly Promise<unknown>[]): Promise<void> {
   await Promise.allSettled(promises);
   await Promise.all(promises);
 }
 
 /**
- * A small young generation, and each collection one of everything: then what
- * is in use is known to a few hundred KiB at any moment.
+ * V8 flags: with a small young generation and full collections only, the memory
+ * in use is known to a few hundred KiB.
  */
 const OFTEN_COLLECTED = "--v8-flags=--gc-global,--max-semi-space-size=1";
 
@@ -280,7 +279,7 @@ function startDaemon(policyPath: string): Promise<Daemon> {
     args: [
       ...["--policy", policyPath],
       ...["--log-level", "error"],
-      // However long a busy machine takes for the rest of a request.
+      // A busy machine may take long to send the rest of a request.
       ...["--request-timeout", "0"],
     ],
   });

@@ -1,6 +1,5 @@
 /**
- * What the operator of a soak does to the daemon while others use it: re-execs
- * and policies.
+ * The operator of a soak, which re-executes the daemon and changes its policy.
  *
  * @module
  */
@@ -20,9 +19,9 @@ import {
 /** SIGUSR1 and SIGHUP, signal(7). */
 const OURS = [10, 1] as const;
 
-/** One who sends signals, one after the other. */
+/** Sends signals, one after the other. */
 export class Operator {
-  /** Generations that have said that they listen. */
+  /** Number of generations that have printed that they listen. */
   #heard = 1;
   #written = 0;
 
@@ -33,25 +32,25 @@ export class Operator {
     readonly choices: readonly Policy[],
   ) {}
 
-  /** Replaces the daemon's program; it goes on at some later moment. */
+  /** Sends SIGUSR1 and does not wait for the re-exec. */
   startReexec(): void {
     this.daemon.program.signal("SIGUSR1");
   }
 
-  /** Has the policy read at some later moment. */
+  /** Sends SIGHUP and does not wait for the reload. */
   startReread(): void {
     this.daemon.program.signal("SIGHUP");
   }
 
-  /** Waits until one more generation listens. */
+  /** Waits until the next generation listens. */
   async nextGeneration(): Promise<void> {
     await this.daemon.listening();
     this.#heard++;
   }
 
   /**
-   * Waits until no signal is on its way: the generation there is then, which
-   * has to be the one that all lines on standard output add up to.
+   * Waits until no signal is pending. Returns the generation, which has to agree
+   * with the lines on standard output.
    */
   async settled(): Promise<number> {
     const { daemon } = this;
@@ -59,7 +58,7 @@ export class Operator {
       const pending = await pendingSignals(daemon.pid);
       return OURS.every((signal) => !pending.has(signal));
     });
-    // Whoever has taken the signal answers nothing before the exec.
+    // A daemon that has received the signal answers nothing before the exec.
     const { generation, pid } = await daemon.status();
     assertEquals(pid, daemon.pid);
     while (this.#heard < generation) await this.nextGeneration();
@@ -67,16 +66,16 @@ export class Operator {
     return generation;
   }
 
-  /** Puts a text where the policy is, at once and as a whole. */
+  /** Replaces the policy file atomically. */
   async #write(text: string): Promise<void> {
     const path = `${this.policyPath}.new`;
     await Deno.writeTextFile(path, text);
     await Deno.rename(path, this.policyPath);
   }
 
-  /** Writes a policy, which the daemon reads when it is told to. */
+  /** Writes a policy without a reload. */
   async write(policy: Policy): Promise<{ inForce(): Promise<void> }> {
-    // The number of rules says which it is: the last ones had others.
+    // The number of rules identifies the policy.
     const count = 4 + this.#written++ % 32;
     this.policies.mayCome(policy);
     await this.#write(textWith(policy, count));
@@ -91,16 +90,16 @@ export class Operator {
     };
   }
 
-  /** Writes what is no policy, which the daemon complains of when it reads it. */
+  /** Writes an invalid policy, which the daemon rejects when it reads it. */
   async spoil(text: string): Promise<{ refused(): Promise<void> }> {
-    // Its line says which it is.
+    // The line of the error identifies the file.
     const line = 1 + ++this.#written;
     await this.#write("\n".repeat(line - 1) + text);
     return {
       refused: async () => {
         const where = `${this.policyPath}:${line}: `;
         const complaint = await this.daemon.program.errors.next(where);
-        assert(complaint.includes("policy refused"), complaint);
+        assert(complaint.includes("policy rejected"), complaint);
       },
     };
   }
@@ -112,27 +111,27 @@ export class Operator {
     await inForce();
   }
 
-  /** Everything is allowed and no signal is on its way. */
+  /** Waits until everything is allowed and no signal is pending. */
   async calm(): Promise<number> {
     await this.enforce(EVERYTHING);
     return await this.settled();
   }
 }
 
-/** Something that an operator does. */
+/** An act of the operator. */
 export interface OperatorAct {
   readonly name: string;
   perform(operator: Operator, random: Random): Promise<unknown>;
 }
 
-/** Lets others have a turn or some. */
+/** Lets the actors run for some turns. */
 async function turns(random: Random): Promise<void> {
   for (let left = random.below(20); left > 0; left--) {
     await new Promise((resolve) => setTimeout(resolve));
   }
 }
 
-/** What operators do. */
+/** Acts of the operator. */
 export const OPERATOR_ACTS: readonly OperatorAct[] = [
   {
     name: "a re-exec",

@@ -1,5 +1,5 @@
 /**
- * What comes with an answer: the right socket, and a live one.
+ * Checks that an answer carries the right socket and that the socket works.
  *
  * @module
  */
@@ -26,10 +26,10 @@ import type { Kind } from "../../../address.ts";
 import { PATIENCE } from "../eventually.ts";
 import type { Place } from "./places.ts";
 
-/** Which socket it is. */
+/** Identifies a socket. */
 export interface SocketIdentity {
   readonly inode: string;
-  /** That it is bound to; 0 for a path. */
+  /** The port that it is bound to; 0 for a path. */
   readonly port: number;
 }
 
@@ -41,7 +41,7 @@ const TYPES: Readonly<Record<Kind, SocketType>> = {
   unixgram: "datagram",
 };
 
-/** The socket of a place, and the one that was handed out for it before. */
+/** Checks that the socket is at its place and the same as before. */
 export function assertSocketOf(
   { kind, bound }: Place,
   fd: number,
@@ -63,7 +63,7 @@ export function assertSocketOf(
   return identity;
 }
 
-/** A byte sent to the socket's address comes out of the descriptor. */
+/** Checks that a byte sent to the address arrives at the descriptor. */
 export async function assertAlive(kind: Kind, fd: number): Promise<void> {
   const address = localAddress(fd);
   using client = newSocket(address, TYPES[kind], { nonblocking: true });
@@ -92,12 +92,12 @@ async function assertReceives(
   assertEquals(room.subarray(0, receive(fd, room)), sent);
 }
 
-/** Takes a place without the daemon. */
+/** Binds a place without the daemon. */
 export function occupy({ kind, bound }: Place): Descriptor {
   const socket = newSocket(bound, TYPES[kind], { nonblocking: true });
   try {
     if (kind === "tcp") {
-      // As every server does, for what its last holder has in TIME_WAIT.
+      // The last holder may have connections in TIME_WAIT.
       setOption(socket.fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1, "SO_REUSEADDR");
     }
     bindSocket(socket.fd, bound);
@@ -109,7 +109,7 @@ export function occupy({ kind, bound }: Place): Descriptor {
   }
 }
 
-/** Whether nobody has a socket at a place. */
+/** Whether a place is free. */
 export function isFree(place: Place): boolean {
   try {
     occupy(place).close();

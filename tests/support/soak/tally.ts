@@ -1,5 +1,5 @@
 /**
- * How many requests the daemon must have counted since all was quiet last.
+ * The number of requests that the daemon must have counted since it was last idle.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { assert } from "@std/assert";
 import type { RequestCount, Status } from "../../../protocol.ts";
 import type { Request } from "./requests.ts";
 
-/** `status` is asked for by whoever waits for something, too. */
+/** Without `status`, which helpers of the test call too. */
 const COUNTED = ["bind", "list", "release", "other"] as const;
 
 /** The method under which the daemon counts a request. */
@@ -28,22 +28,22 @@ function within(
   assert(count >= least && count <= most, `${count} ${what}, not ${range}`);
 }
 
-/** Requests since all was quiet last. */
+/** Requests since the daemon was last idle. */
 export class Tally {
   readonly #answered = new Map<string, RequestCount>();
   #denied = 0;
-  /** Requests that may have been carried out and that nobody has heard of. */
+  /** Requests that may have been performed and whose answers are not read. */
   #unheard = 0;
   /** Clients that never read. */
   #droppable = 0;
 
-  /** Answers that came. */
+  /** Number of received answers. */
   get answers(): number {
     return [...this.#answered.values()]
       .reduce((sum, { requests }) => sum + requests, 0);
   }
 
-  /** An answer came: whether it was an error, and that of a policy. */
+  /** Counts an answer: whether it is an error, and one of the policy. */
   count(method: string, failed = false, denied = false): void {
     const counted = this.#answered.get(method) ?? { requests: 0, errors: 0 };
     counted.requests++;
@@ -52,17 +52,17 @@ export class Tally {
     this.#answered.set(method, counted);
   }
 
-  /** So many more may be counted, or not. */
+  /** This many further requests may or may not be counted. */
   mayCount(requests: number): void {
     this.#unheard += requests;
   }
 
-  /** One more client may be dropped because it does not read. */
+  /** Another client may be dropped because it does not read. */
   mayDrop(): void {
     this.#droppable++;
   }
 
-  /** All is quiet. */
+  /** Starts again: the daemon is idle. */
   clear(): void {
     this.#answered.clear();
     this.#denied = 0;
@@ -71,8 +71,8 @@ export class Tally {
   }
 
   /**
-   * What the daemon has counted from `before` to `after`. In between it has
-   * counted everything, or begun anew with each generation.
+   * Checks the counters of the daemon from `before` to `after`. Each generation
+   * starts them at 0.
    */
   assertCounted(before: Status, after: Status): void {
     const isSame = before.generation === after.generation;

@@ -1,28 +1,28 @@
 /**
- * How far a round has come.
+ * The progress of a round.
  *
  * @module
  */
 
-/** Counts what the actors have done, for who waits for a part of it. */
+/** Counts the acts of a round. */
 export class Turns {
   #done = 0;
   #over = false;
   readonly #waiting = new Map<number, () => void>();
 
-  /** One more act is done. */
+  /** Counts an act. */
   step(): void {
     this.#done++;
     this.#waiting.get(this.#done)?.();
   }
 
-  /** No more will be done. */
+  /** Ends the round. */
   end(): void {
     this.#over = true;
     for (const wake of this.#waiting.values()) wake();
   }
 
-  /** Waits until so many are done, or no more will be. One waits at a time. */
+  /** Waits for a number of acts or the end of the round. One caller at a time. */
   async after(count: number): Promise<void> {
     if (this.#over || this.#done >= count) return;
     const { promise, resolve } = Promise.withResolvers<void>();

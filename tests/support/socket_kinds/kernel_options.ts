@@ -1,5 +1,5 @@
 /**
- * What the kernel says of a socket's options.
+ * The options of a socket in the kernel.
  *
  * @module
  */
@@ -33,11 +33,11 @@ const IPV6_FREEBIND = 78;
 const TCP_DEFER_ACCEPT = 9;
 const TCP_FASTOPEN = 23;
 
-/** Of a listening socket tcp(7) says there how many may wait. */
+/** Of a listening socket this field is the length of its accept queue (tcp(7)). */
 const TCPI_SACKED = 28;
 const TCPI_SIZE = 104;
 
-/** An option of a socket as getsockopt(2) reads it. */
+/** An option for getsockopt(2). */
 export type Read = (fd: number, family: Place["family"]) => number;
 
 function ofSocket(option: number): Read {
@@ -55,7 +55,7 @@ function ofTcp(option: number): Read {
   return (fd) => getOption(fd, IPPROTO_TCP, option);
 }
 
-/** By the names that `bind` has for them. */
+/** By their names in `bind`. */
 export const READ = {
   reuse_port: ofSocket(SO_REUSEPORT),
   free_bind: ofInternet(IP_FREEBIND, IPV6_FREEBIND),
@@ -72,7 +72,7 @@ export function isV6Only(fd: number): boolean {
   return getOption(fd, IPPROTO_IPV6, IPV6_V6ONLY) === 1;
 }
 
-/** How many connections may wait at a TCP socket. */
+/** The maximum length of the accept queue of a TCP socket. */
 export function tcpBacklog(fd: number): number {
   const bytes = new Uint8Array(TCPI_SIZE);
   const length = new Uint8Array(Uint32Array.of(TCPI_SIZE).buffer);
@@ -83,12 +83,12 @@ export function tcpBacklog(fd: number): number {
   return viewOf(bytes).getUint32(TCPI_SACKED, true);
 }
 
-/** Far more than any test lets wait. */
+/** More than the backlog in any test. */
 const TOO_MANY = 1000;
 
 /**
- * How many connections may wait at a UNIX socket: as many as do, less the one
- * that the kernel lets in beyond the backlog.
+ * The backlog of a UNIX socket: the number of connections that it accepts, less
+ * the one that the kernel allows beyond the backlog.
  */
 export function unixBacklog(path: string, type: SocketType): number {
   const address: UnixAddress = { family: "unix", path };

@@ -1,5 +1,5 @@
 /**
- * Somewhere to bind a socket of every kind and family.
+ * Addresses of every kind and family.
  *
  * @module
  */
@@ -19,13 +19,13 @@ export const KINDS: readonly Kind[] = [
 /** The kinds that have a path. */
 export const PATH_KINDS = ["unix", "seqpacket", "unixgram"] as const;
 
-/** A place of its own for one socket. */
+/** An address for one socket. */
 export interface Place {
   /** Such as `udp over IPv6`. */
   name: string;
   kind: Kind;
   family: "ipv4" | "ipv6" | "path" | "abstract";
-  /** What `bind` is asked for; `name` makes a path or an abstract name one. */
+  /** The params of `bind`; `name` makes a path or an abstract name unique. */
   params(scratch: Scratch, name: string): BindParams;
 }
 
@@ -43,7 +43,7 @@ function internet(
   };
 }
 
-/** One of each. */
+/** One address of each kind and family. */
 export const PLACES: readonly Place[] = [
   ...(["tcp", "udp"] as const).flatMap((kind) => [
     internet(kind, "IPv4", "ipv4", { address: "127.0.0.1" }),

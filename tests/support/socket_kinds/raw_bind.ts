@@ -1,5 +1,5 @@
 /**
- * One `bind` on the wire, with its params as they are.
+ * One `bind` with unchecked params.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type {
 } from "../../../protocol.ts";
 import { type RawConnection, requestText } from "../raw_connection.ts";
 
-/** Asks; the descriptor stays open until something else is asked for. */
+/** Sends a bind. The descriptor stays open until the next request. */
 export async function rawBind(
   connection: RawConnection,
   params: unknown,
@@ -22,7 +22,7 @@ export async function rawBind(
   return { answer: JSON.parse(line.text), fd: line.descriptors[0] };
 }
 
-/** Asks for what must be granted: the descriptor. */
+/** Sends a bind that must be granted. Returns the descriptor. */
 export async function granted(
   connection: RawConnection,
   params: unknown,
@@ -33,7 +33,7 @@ export async function granted(
   return fd;
 }
 
-/** Asks for what must be refused: the error. */
+/** Sends a bind that must be refused. Returns the error. */
 export async function refused(
   connection: RawConnection,
   params: unknown,
@@ -44,7 +44,7 @@ export async function refused(
   return answer.error;
 }
 
-/** Has the daemon let go of it. */
+/** Releases a bind. */
 export async function rawRelease(
   connection: RawConnection,
   params: unknown,
@@ -54,7 +54,7 @@ export async function rawRelease(
   assertEquals([result, error], [true, undefined]);
 }
 
-/** What the daemon lists. */
+/** The answer to `list`. */
 export async function rawList(
   connection: RawConnection,
 ): Promise<BindDescription[]> {

@@ -8,7 +8,7 @@ import {
 } from "../../../ffi/sockets/socket.ts";
 import { PATIENCE } from "../eventually.ts";
 
-/** Sends a line to a UNIX stream socket: what comes back first. */
+/** Sends a line to a UNIX stream socket. Returns the first answer. */
 export async function firstAnswer(path: string, text: string): Promise<string> {
   const address = { family: "unix", path } as const;
   using socket: Descriptor = streamSocket(address);

@@ -1,5 +1,5 @@
 /**
- * UNIX sockets of other programs, made in this one.
+ * UNIX sockets that the daemon does not hold.
  *
  * @module
  */
@@ -12,21 +12,21 @@ import {
   type SocketType,
 } from "../../../ffi/sockets/socket.ts";
 
-/** What socket(2) is told for a kind. */
+/** The type of a kind for socket(2). */
 export const SOCKET_TYPES: Readonly<Record<PathKind, SocketType>> = {
   unix: "stream",
   seqpacket: "seqpacket",
   unixgram: "datagram",
 };
 
-/** A socket that is bound and, where its kind can, listens. */
+/** A bound socket that listens if its kind has an accept queue. */
 export function boundAt(path: string, kind: PathKind): Descriptor {
   const socket = onlyBoundAt(path, kind);
   if (kind !== "unixgram") listenOn(socket.fd, 8);
   return socket;
 }
 
-/** A socket that is bound and does not listen. */
+/** A bound socket that does not listen. */
 export function onlyBoundAt(path: string, kind: PathKind): Descriptor {
   const socket = newSocket({ family: "unix" }, SOCKET_TYPES[kind], {
     nonblocking: true,
@@ -35,7 +35,7 @@ export function onlyBoundAt(path: string, kind: PathKind): Descriptor {
   return socket;
 }
 
-/** A socket's file that nobody serves any more, as a crash leaves it. */
+/** Leaves a socket file that no process serves, as a crash does. */
 export function leaveDead(path: string, kind: PathKind): void {
   boundAt(path, kind).close();
 }

@@ -1,6 +1,6 @@
 /**
- * What starts a program without CAP_NET_ADMIN, which root has otherwise, and
- * without CAP_NET_RAW, which has been as good for some options since Linux 5.17.
+ * The command that runs a program of root without CAP_NET_ADMIN and CAP_NET_RAW;
+ * since Linux 5.17 some options need only one of them.
  */
 export const WITHOUT_NET_ADMIN: readonly string[] = Deno.uid() === 0
   ? [

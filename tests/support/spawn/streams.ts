@@ -1,4 +1,4 @@
-/** A program whose child writes to standard error and to nowhere. */
+/** A program whose child writes to standard error and /dev/null. */
 import { spawn } from "../../../client.ts";
 
 const { code } = await spawn("/bin/sh", {
@@ -7,5 +7,5 @@ const { code } = await spawn("/bin/sh", {
   stdout: "null",
   stderr: 2,
 }).status;
-// There was nothing to read.
+// /dev/null has nothing to read.
 Deno.exit(code === 1 ? 0 : 1);

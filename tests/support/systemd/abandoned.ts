@@ -1,6 +1,5 @@
 /**
- * Boots a machine, prints its shared directory and waits for the end that a
- * test gives it.
+ * Boots a machine, prints its shared directory and waits to be killed.
  *
  * @module
  */

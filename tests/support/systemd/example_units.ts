@@ -1,5 +1,5 @@
 /**
- * The example units, as a machine can run them.
+ * The example units, adapted to a machine.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { stagePackages } from "../../../tools/stage_packages.ts";
 import { libcPath, Scratch, treePath } from "../tree.ts";
 import { inside, type Machine } from "./machine.ts";
 
-/** A user that every Debian has; the machine's own /etc is not to be written. */
+/** A user of every Debian system: /etc of a machine is read-only. */
 export const USER = "daemon";
 
 /** A unit below `examples/` with the paths and the user of the machine. */
@@ -22,7 +22,7 @@ export async function exampleUnit(path: string): Promise<string> {
     );
 }
 
-/** Those of the daemon, by name. */
+/** The units of the daemon, by name. */
 export async function exampleUnits(): Promise<Record<string, string>> {
   const units: Record<string, string> = {};
   for (const name of ["multibinder.service", "multibinder.socket"]) {
@@ -31,7 +31,7 @@ export async function exampleUnits(): Promise<Record<string, string>> {
   return units;
 }
 
-/** Puts our packages where the machine sees them, and tells the services. */
+/** Copies the packages into the machine and configures the services. */
 export async function withPackages(
   machine: Machine,
   ...services: string[]
@@ -39,7 +39,7 @@ export async function withPackages(
   await using scratch = await Scratch.make();
   await stagePackages(scratch.join("jsr"));
   const jsr = `${machine.shared}/jsr`;
-  // The @std packages are a link to a folder that the service may not see.
+  // The @std packages are a link to a folder that the service cannot read.
   const { code } = await new Deno.Command("cp", {
     args: ["--recursive", "--dereference", scratch.join("jsr"), jsr],
     stderr: "inherit",
@@ -53,7 +53,7 @@ export async function withPackages(
   );
 }
 
-/** A port that takes a privilege, at an address that nobody else uses. */
+/** A privileged port at an address that other tests do not use. */
 export function privilegedAddress(): string {
   const [one, two] = crypto.getRandomValues(new Uint8Array(2));
   return `127.80.${one}.${two}:80`;

@@ -1,10 +1,10 @@
 /**
- * A machine with a real systemd: the one that is installed here, as PID 1 of
- * namespaces of its own, with the network of this machine.
+ * A machine with a real systemd: the installed one, as PID 1 of new namespaces,
+ * with the network of this machine.
  *
- * Inside, `/` is this machine's file system, read-only. Its own are `/run`,
- * `/tmp`, `/var/tmp`, `/var/lib`, `/var/cache`, `/var/log`, the devices and the
- * units. The two sides meet in {@linkcode Machine.shared}.
+ * Inside, `/` is this machine's file system, read-only. `/run`, `/tmp`, `/var/tmp`,
+ * `/var/lib`, `/var/cache`, `/var/log`, the devices and the units are separate.
+ * {@linkcode Machine.shared} is on both sides.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { treePath } from "../tree.ts";
 /** The service manager. */
 const SYSTEMD = "/lib/systemd/systemd";
 
-/** What starts `supervise.sh` unseen by the rest of this machine. */
+/** The command that starts `supervise.sh` in new namespaces. */
 const UNSEEN = ["--mount", "--cgroup", "--propagation", "private"];
 
-/** Where a machine sees what it is given. */
+/** The path of the shared files inside a machine. */
 const INSIDE = {
   deno: "/run/host/deno",
   denoDir: "/run/host/deno_dir",
@@ -26,7 +26,7 @@ const INSIDE = {
   journal: "/run/host/journal",
 };
 
-/** The units every machine has: those that others depend on by default. */
+/** The units of every machine, on which others depend by default. */
 const TARGETS = [
   "basic",
   "multi-user",
@@ -37,12 +37,12 @@ const TARGETS = [
   "sysinit",
 ];
 
-/** A command that has run. */
+/** The result of a command. */
 export interface CommandResult {
   code: number;
-  /** Standard output, without the line end at its end. */
+  /** Standard output without its last line end. */
   output: string;
-  /** Standard error, likewise. */
+  /** Standard error without its last line end. */
   errors: string;
 }
 
@@ -56,9 +56,8 @@ export interface MachineOptions {
 }
 
 /**
- * For the option `ignore` of a test: true, and a line that says why, where a
- * {@linkcode Machine} cannot run. Where MULTIBINDER_TESTS_REQUIRE_ALL is set,
- * as in CI, that is an error.
+ * For the option `ignore` of a test: true if a {@linkcode Machine} cannot run; then
+ * a line says why. If MULTIBINDER_TESTS_REQUIRE_ALL is set, as in CI, this throws.
  */
 export async function lacksSystemd(): Promise<boolean> {
   const reason = await reasonAgainst();
@@ -86,13 +85,13 @@ async function reasonAgainst(): Promise<string | undefined> {
   return `namespaces for systemd are not to be had: ${tried.errors}`;
 }
 
-/** A machine that has booted. `await using` ends it and all that runs in it. */
+/** A booted machine. `await using` stops it and its processes. */
 export class Machine implements AsyncDisposable {
   readonly #supervisor: Deno.ChildProcess;
   readonly #folder: string;
   #ended = false;
   #pid = 0;
-  /** What its service manager logs: `systemd[1]: Started web.service ...`. */
+  /** The log of its service manager: `systemd[1]: Started web.service ...`. */
   readonly log: Lines;
 
   private constructor(supervisor: Deno.ChildProcess, folder: string) {
@@ -102,7 +101,7 @@ export class Machine implements AsyncDisposable {
     supervisor.status.then(() => this.#ended = true);
   }
 
-  /** Boots one and waits until its service manager answers. */
+  /** Boots a machine and waits until its service manager answers. */
   static async start({ units = {} }: MachineOptions = {}): Promise<Machine> {
     const folder = await preparedFolder();
     const supervisor = new Deno.Command("unshare", {
@@ -141,22 +140,22 @@ export class Machine implements AsyncDisposable {
     });
   }
 
-  /** The process of its service manager, as seen from outside. */
+  /** The PID of its service manager outside of the machine. */
   get pid(): number {
     return this.#pid;
   }
 
-  /** A directory that has this path inside and outside, empty at first. */
+  /** A directory with the same path inside and outside, initially empty. */
   get shared(): string {
     return `${this.#folder}/shared`;
   }
 
-  /** The path that leads from outside to a file inside, such as one in /run. */
+  /** The outside path of a file inside. */
   pathOf(inside: string): string {
     return `/proc/${this.#pid}/root${inside}`;
   }
 
-  /** Adds unit files, or replaces them, and has systemd read them. */
+  /** Adds or replaces unit files and reloads systemd. */
   async install(units: Record<string, string>): Promise<void> {
     await this.#write(units);
     const { code, errors } = await this.systemctl("daemon-reload");
@@ -192,7 +191,7 @@ export class Machine implements AsyncDisposable {
     return shown.output;
   }
 
-  /** What a unit has written to its standard output and error until now. */
+  /** The output of a unit until now. */
   async journal(unit: string): Promise<string> {
     try {
       return await Deno.readTextFile(`${this.#folder}/journal/${unit}.log`);
@@ -202,12 +201,12 @@ export class Machine implements AsyncDisposable {
     }
   }
 
-  /** A service's main process as the machine itself numbers it; 0: none. */
+  /** The PID of a service's main process inside the machine; 0 if none runs. */
   async mainPidInside(unit: string): Promise<number> {
     return Number(await this.property(unit, "MainPID"));
   }
 
-  /** A service's main process as seen from outside, for kill and /proc. */
+  /** The PID of a service's main process outside, for kill and /proc. */
   async mainPid(unit: string): Promise<number> {
     const inside = await this.mainPidInside(unit);
     const found = inside === 0 ? undefined : await this.#outside(inside);
@@ -215,14 +214,14 @@ export class Machine implements AsyncDisposable {
     return found;
   }
 
-  /** The number outside of a process inside. */
+  /** The outside PID of a process inside. */
   async #outside(inside: number): Promise<number | undefined> {
     const namespace = await Deno.readLink(`/proc/${this.#pid}/ns/pid`);
     for await (const { name } of Deno.readDir("/proc")) {
       if (!/^\d+$/.test(name)) continue;
       try {
         const status = await Deno.readTextFile(`/proc/${name}/status`);
-        // Its number in every PID namespace it is in, the innermost one last.
+        // The PIDs in each PID namespace, the innermost one last.
         const numbers = /^NSpid:\t(.*)$/m.exec(status)?.[1]?.split("\t") ?? [];
         if (numbers.length < 2 || Number(numbers.at(-1)) !== inside) continue;
         if (await Deno.readLink(`/proc/${name}/ns/pid`) === namespace) {
@@ -236,8 +235,8 @@ export class Machine implements AsyncDisposable {
   }
 
   /**
-   * Kills a service's main process with SIGKILL and waits until it is gone:
-   * until then it may still accept a connection, which ends with it.
+   * Kills a service's main process with SIGKILL and waits until it has exited:
+   * until then it may accept a connection.
    */
   async kill(unit: string): Promise<void> {
     const pid = await this.mainPid(unit);
@@ -256,7 +255,7 @@ export class Machine implements AsyncDisposable {
   }
 }
 
-/** Whether there is no such process, not even one to be waited for. */
+/** Whether a process does not exist, not even as a zombie. */
 async function isGone(pid: number): Promise<boolean> {
   try {
     await Deno.stat(`/proc/${pid}`);
@@ -267,21 +266,21 @@ async function isGone(pid: number): Promise<boolean> {
   }
 }
 
-/** Whether reading /proc failed because the process has ended since. */
+/** Whether reading /proc failed because the process has exited. */
 function hasEnded(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound ||
     error instanceof Error && "code" in error && error.code === "ESRCH";
 }
 
 /**
- * A unit's line `ExecStart=` for a command of this side: paths of Deno and of
- * this tree become those inside.
+ * The `ExecStart=` line of a command: paths of Deno and of this tree become paths
+ * inside the machine.
  */
 export function execStart(words: readonly string[]): string {
   return `ExecStart=${words.map(inside).map(quoted).join(" ")}`;
 }
 
-/** Lines of a unit's section [Service] that Deno needs inside. */
+/** Lines of the section [Service] that Deno needs. */
 export function denoEnvironment(): string {
   const registry = Deno.env.get("JSR_URL");
   const lines = [`Environment=DENO_DIR=${INSIDE.denoDir}`];
@@ -295,21 +294,21 @@ export function denoEnvironment(): string {
   return lines.join("\n");
 }
 
-/** What a path of Deno or of this tree is inside; others are the same there. */
+/** The inside path of a file of Deno or of this tree; other paths are the same. */
 export function inside(path: string): string {
   if (path === Deno.execPath()) return INSIDE.deno;
   const tree = treePath("");
   return path.startsWith(tree) ? INSIDE.tree + path.slice(tree.length) : path;
 }
 
-/** A word as systemd.service(5) quotes it, with nothing expanded in it. */
+/** A word, quoted for systemd.service(5) without expansion. */
 function quoted(word: string): string {
   const escaped = word.replaceAll(/["\\]/g, "\\$&")
     .replaceAll("%", "%%").replaceAll("$", "$$$$");
   return `"${escaped}"`;
 }
 
-/** A new folder for a machine, where its own `/srv` shows it too. */
+/** Creates the folder of a machine, which it sees below `/srv`. */
 async function preparedFolder(): Promise<string> {
   const prefix = "multibinder-machine-";
   const folder = await Deno.makeTempDir({ dir: "/srv", prefix });
@@ -340,7 +339,7 @@ async function writeFiles(
   }
 }
 
-/** Where this Deno keeps what it has downloaded. */
+/** The cache directory of this Deno. */
 async function denoDirectory(): Promise<string> {
   const { output } = await command(Deno.execPath(), ["info", "--json"], {
     clearEnv: false,

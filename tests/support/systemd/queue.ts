@@ -1,5 +1,5 @@
 /**
- * Clients that connect to a port on which nobody accepts, and their service.
+ * Clients that connect to a port on which no process accepts, and their service.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import { createServer } from "node:net";
 import type { Binding } from "../../../client.ts";
 import { eventually } from "../eventually.ts";
 
-/** Fewer than the backlog of a bind: nobody is kept from the queue. */
+/** Fewer than the default backlog: the queue does not fill up. */
 const MOST = 500;
 
-/** Clients that go on to connect and wait. `await using` hangs up. */
+/** Clients that connect and wait. `await using` disconnects them. */
 export class Queue implements AsyncDisposable {
   readonly #port: number;
   readonly #clients: Deno.TcpConn[] = [];
@@ -18,7 +18,7 @@ export class Queue implements AsyncDisposable {
   #stopped = false;
   #failure: unknown;
 
-  /** Begins to connect. */
+  /** Starts connecting. */
   constructor(port: number) {
     this.#port = port;
     this.#loop = this.#connect();
@@ -35,18 +35,18 @@ export class Queue implements AsyncDisposable {
     }
   }
 
-  /** One client more. */
+  /** Connects another client. */
   async join(): Promise<void> {
     const address = { hostname: "127.0.0.1", port: this.#port };
     this.#clients.push(await Deno.connect(address));
   }
 
-  /** How many have connected. */
+  /** Number of connected clients. */
   get length(): number {
     return this.#clients.length;
   }
 
-  /** Waits until so many more have connected. */
+  /** Waits until this many further clients have connected. */
   async grows(by: number): Promise<void> {
     const enough = Math.min(MOST, this.length + by);
     await eventually(`${by} more clients`, () => {
@@ -55,7 +55,7 @@ export class Queue implements AsyncDisposable {
     });
   }
 
-  /** Stops connecting, accepts on the socket and has every client answered. */
+  /** Stops connecting, accepts on the socket and answers every client. */
   async serve(binding: Binding, answer: string): Promise<string[]> {
     this.#stopped = true;
     await this.#loop;
@@ -78,16 +78,16 @@ export class Queue implements AsyncDisposable {
       try {
         client.close();
       } catch {
-        // Its stream was read to the end and closed it.
+        // Reading to the end has closed the connection.
       }
     }
   }
 }
 
-/** 127.0.0.1 as /proc has it. */
+/** 127.0.0.1 in the format of /proc. */
 const LOOPBACK = "0100007F";
 
-/** How many sockets listen on a port of 127.0.0.1 (proc_pid_net(5)). */
+/** Number of sockets that listen on a port of 127.0.0.1 (proc_pid_net(5)). */
 export async function listenersOn(port: number): Promise<number> {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   const table = await Deno.readTextFile("/proc/net/tcp");

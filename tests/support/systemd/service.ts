@@ -17,7 +17,7 @@ export const CHECKING_FLAGS: readonly string[] = [
   `--allow-run=${inside(Deno.execPath())}`,
 ];
 
-/** The unit's text: root runs the daemon of this tree, or of another file. */
+/** The text of a unit in which root runs the daemon of this tree or another file. */
 export function serviceUnit(sock: string, script?: string): string {
   const command = daemonCommand(sock, { permissions: CHECKING_FLAGS })
     .map((word) => word === treePath("server.ts") ? script ?? word : word);
@@ -36,18 +36,18 @@ FileDescriptorStoreMax=512
 `;
 }
 
-/** A machine with that service. `await using` ends both. */
+/** A machine with that service. `await using` stops both. */
 export class Service implements AsyncDisposable {
   private constructor(
-    /** Where it runs. */
+    /** The machine of the service. */
     readonly machine: Machine,
-    /** Its name. */
+    /** The name of its unit. */
     readonly unit: string,
-    /** The control socket, as seen from outside. */
+    /** The outside path of the control socket. */
     readonly sock: string,
   ) {}
 
-  /** Boots a machine in which the service is known and does not run. */
+  /** Boots a machine with the service, which is not started. */
   static async prepare(): Promise<Service> {
     const machine = await Machine.start();
     const service = Service.in(machine, `${machine.shared}/control.sock`);
@@ -55,14 +55,14 @@ export class Service implements AsyncDisposable {
     return service;
   }
 
-  /** Boots a machine in which the service runs. */
+  /** Boots a machine and starts the service. */
   static async start(): Promise<Service> {
     const service = await Service.prepare();
     await service.systemctl("start");
     return service;
   }
 
-  /** The one of a machine that has its unit already. */
+  /** The service of a machine that already has its unit. */
   static in(machine: Machine, sock: string): Service {
     return new Service(machine, "multibinder.service", sock);
   }
@@ -74,12 +74,12 @@ export class Service implements AsyncDisposable {
     assertEquals(code, 0, `systemctl ${verb}: ${written}`);
   }
 
-  /** One of its properties. */
+  /** A property of the unit. */
   async property(name: string): Promise<string> {
     return await this.machine.property(this.unit, name);
   }
 
-  /** Waits until one of its properties is `value`. */
+  /** Waits until a property is `value`. */
   async becomes(name: string, value: string): Promise<void> {
     let found = "";
     await eventually(
@@ -88,13 +88,13 @@ export class Service implements AsyncDisposable {
     );
   }
 
-  /** What it says of itself, once it answers. */
+  /** The status of the daemon, once it answers. */
   async status(): Promise<Status> {
     using session = await connect({ sock: this.sock, timeout: PATIENCE });
     return await session.status();
   }
 
-  /** Waits for the generation of that number. */
+  /** Waits for a generation. */
   async generation(number: number): Promise<void> {
     await eventually(
       `generation ${number}`,

@@ -1,10 +1,10 @@
 /**
- * What a machine could leave on the one it runs on.
+ * Traces that a machine could leave on its host.
  *
  * @module
  */
 
-/** Where a machine has mounts of its own. */
+/** Paths on which a machine has mounts. */
 const MOUNTED = [
   "/",
   "/dev",
@@ -24,7 +24,7 @@ const MOUNTED = [
   "/var/tmp",
 ];
 
-/** What systemd sets on a machine of its own. */
+/** Kernel settings that systemd changes. */
 const SETTINGS = [
   "fs/file-max",
   "fs/nr_open",
@@ -35,7 +35,7 @@ const SETTINGS = [
   "net/unix/max_dgram_qlen",
 ];
 
-/** The mounts, the settings of the kernel and the names in /run: all stay. */
+/** The mounts, kernel settings and names in /run, which must not change. */
 export async function hostState(): Promise<string[]> {
   const mounts = (await mountLines())
     .filter((line) => MOUNTED.includes(line.split(" ")[4]!));
@@ -48,7 +48,7 @@ export async function hostState(): Promise<string[]> {
   return [...mounts, ...settings, ...names.sort()];
 }
 
-/** Everything that has the name of a machine: mounts, files, cgroups, processes. */
+/** Mounts, files, cgroups and processes with the name of a machine. */
 export async function tracesOf(name: string): Promise<string[]> {
   const found = (await mountLines()).filter((line) => line.includes(name));
   for await (const entry of Deno.readDir("/srv")) {
@@ -70,7 +70,7 @@ async function mountLines(): Promise<string[]> {
   return text.trimEnd().split("\n");
 }
 
-/** Processes that are in a cgroup of that name or were started with it. */
+/** Processes in a cgroup of that name, or with it in their command line. */
 async function processesWith(name: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { name: pid } of Deno.readDir("/proc")) {
@@ -87,7 +87,7 @@ async function readIfThere(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch {
-    // The process has ended.
+    // The process has exited.
     return "";
   }
 }

@@ -1,20 +1,20 @@
 /**
- * Clients of a control socket, each with a connection of its own, none of
- * which tries twice.
+ * Clients of a control socket that open a connection for each request and do not
+ * retry.
  *
  * @module
  */
 import { eventually } from "../eventually.ts";
 import { RawConnection, requestText } from "../raw_connection.ts";
 
-/** Clients at work. `await using` stops them. */
+/** Running clients. `await using` stops them. */
 export class ControlLoad implements AsyncDisposable {
   readonly #loops: Promise<void>[];
   #stopped = false;
   #failure: unknown;
   #count = 0;
 
-  /** Starts `clients` of them that bind one address again and again. */
+  /** Starts `clients` clients that bind one address repeatedly. */
   constructor(sock: string, clients: number, address: string, port: number) {
     const request = requestText(1, "bind", [{ address, port }]);
     this.#loops = Array.from(
@@ -28,7 +28,7 @@ export class ControlLoad implements AsyncDisposable {
       while (!this.#stopped) {
         using connection = RawConnection.open(sock);
         await connection.send(request);
-        // Ruby's answers have no newline.
+        // Answers of the Ruby server have no newline.
         connection.endWriting();
         const line = await connection.next();
         const { result } = JSON.parse(line?.text ?? "{}");
@@ -40,7 +40,7 @@ export class ControlLoad implements AsyncDisposable {
     }
   }
 
-  /** Waits for so many more answers. */
+  /** Waits for this many further answers. */
   async answers(more: number): Promise<void> {
     const enough = this.#count + more;
     await eventually(`${more} more answers`, () => {
@@ -49,7 +49,7 @@ export class ControlLoad implements AsyncDisposable {
     });
   }
 
-  /** Stops them; fails if one was not connected or not answered. */
+  /** Stops them; throws if one could not connect or got no answer. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#loops);

@@ -1,5 +1,5 @@
 /**
- * Servers whose place the daemon takes.
+ * Servers to take over from.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import type { Program } from "../program.ts";
 import { Scratch } from "../tree.ts";
 import { CopiedDaemon, type SourceCopy } from "../upgrade/copied_daemon.ts";
 
-/** A server on a control socket. `await using` ends it. */
+/** A server on a control socket. `await using` stops it. */
 export interface OldServer extends AsyncDisposable {
-  /** The path of its control socket; others may have it afterwards. */
+  /** The path of its control socket before the takeover. */
   readonly sock: string;
   /** The process. */
   readonly program: Program;
 }
 
-/** A server that speaks as the Ruby multibinder does. */
+/** A server with the protocol of the Ruby multibinder. */
 export async function rubyServer(): Promise<OldServer> {
   const scratch = await Scratch.make();
   const sock = scratch.join("control.sock");
@@ -32,7 +32,7 @@ export async function rubyServer(): Promise<OldServer> {
   };
 }
 
-/** A daemon of ours of an older release. */
+/** A daemon of an older release. */
 export async function olderDaemon(
   change: (source: SourceCopy) => Promise<void> = async () => {},
 ): Promise<OldServer> {
@@ -45,7 +45,7 @@ export async function olderDaemon(
   });
 }
 
-/** One from the time before `list`. */
+/** A daemon without the method `list`. */
 export async function daemonWithoutList(): Promise<OldServer> {
   return await olderDaemon((source) =>
     source.edit("protocol.ts", '"bind", "list", "release"', '"bind", "release"')

@@ -8,7 +8,7 @@ import type { Binding } from "../../../client.ts";
 import { tcpAddress } from "../binds/listening_socket.ts";
 import { eventually } from "../eventually.ts";
 
-/** Both at work. `await using` stops them. */
+/** A running service with clients. `await using` stops them. */
 export class ServiceLoad implements AsyncDisposable {
   readonly #server: Server;
   readonly #loops: Promise<void>[];
@@ -16,7 +16,7 @@ export class ServiceLoad implements AsyncDisposable {
   #failure: unknown;
   #count = 0;
 
-  /** Serves on the socket, and starts `clients` that connect to it. */
+  /** Serves on the socket and starts clients that connect to it. */
   constructor(binding: Binding, clients: number) {
     this.#server = createServer((connection) => {
       connection.on("error", () => {});
@@ -40,7 +40,7 @@ export class ServiceLoad implements AsyncDisposable {
     }
   }
 
-  /** Waits for so many more connections, none of which may fail. */
+  /** Waits for this many further connections; throws if one fails. */
   async connections(more: number): Promise<void> {
     const enough = this.#count + more;
     await eventually(`${more} more connections`, () => {
@@ -49,7 +49,7 @@ export class ServiceLoad implements AsyncDisposable {
     });
   }
 
-  /** Stops the clients; fails if one was refused or not answered. */
+  /** Stops the clients; throws if one was refused or not answered. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#loops);

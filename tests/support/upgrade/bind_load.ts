@@ -7,17 +7,17 @@ import { bind } from "../../../client.ts";
 import { socketOf } from "../binds/listening_socket.ts";
 import { eventually, PATIENCE } from "../eventually.ts";
 
-/** Clients at work. `await using` stops them. */
+/** Running clients. `await using` stops them. */
 export class BindLoad implements AsyncDisposable {
   readonly #loops: Promise<void>[];
   #stopped = false;
   #failure: unknown;
-  /** How many binds there were. */
+  /** The number of binds. */
   count = 0;
-  /** Which sockets they got. */
+  /** The sockets that they got. */
   readonly sockets = new Set<string>();
 
-  /** Starts `clients` of them, each bind on a new connection. */
+  /** Starts `clients` clients that open a connection for each bind. */
   constructor(sock: string, clients: number, address = "127.0.0.1:0") {
     this.#loops = Array.from({ length: clients }, () => {
       return this.#run(sock, address);
@@ -36,7 +36,7 @@ export class BindLoad implements AsyncDisposable {
     }
   }
 
-  /** Waits for so many more binds, none of which may fail. */
+  /** Waits for this many further binds; throws if one fails. */
   async binds(more: number): Promise<void> {
     const enough = this.count + more;
     await eventually(`${more} more binds`, () => {
@@ -45,7 +45,7 @@ export class BindLoad implements AsyncDisposable {
     });
   }
 
-  /** Stops them; fails if a bind has failed. */
+  /** Stops them; throws if a bind has failed. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.all(this.#loops);

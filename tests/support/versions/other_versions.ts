@@ -18,15 +18,15 @@ export function denoOf(version: string): string {
   );
 }
 
-/** The supported ones that do not run this test. */
+/** The supported versions except the one that runs this test. */
 export const OTHERS: readonly string[] = VERSIONS.filter((version) =>
   version !== Deno.version.deno
 );
 
-/** One that is too old. */
+/** A version that is too old. */
 export const TOO_OLD: string = UNSUPPORTED;
 
-/** What a program of that version says. */
+/** The error message of a program on that version. */
 export const REFUSAL = `multibinder needs Deno ${
   VERSIONS[0]
 } or newer; this is Deno ${UNSUPPORTED}`;

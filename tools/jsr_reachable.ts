@@ -1,18 +1,21 @@
 /**
- * Whether the packages that imports.json names can be had from JSR.
+ * Checks that JSR has the packages of imports.json.
  * @module
  */
 
 import { denoOutput } from "./folder_registry/deno_command.ts";
 
-/** Enough to download them once; a network that drops what is sent costs as much each time. */
+/**
+ * In ms: enough for one download. A network that drops packets costs this time
+ * at every call.
+ */
 const PATIENCE_MS = 8_000;
 
 /**
- * Asks for them as Deno itself would, so the cache, a proxy or another registry
- * count as they do later. A refused connection is known within 0.1 s.
+ * Requests the packages with Deno, so its cache, proxy and registry settings
+ * apply. A refused connection fails within 0.1 s.
  */
-export async function jsrAnswers(): Promise<boolean> {
+export async function isJsrReachable(): Promise<boolean> {
   const project = `${import.meta.dirname}/..`;
   const { imports }: { imports: Record<string, string> } = JSON.parse(
     await Deno.readTextFile(`${project}/imports.json`),

@@ -1,6 +1,6 @@
 /**
- * The policy of the command line: read at the start, again on SIGHUP, and kept
- * across a re-exec when its file has become unreadable.
+ * Loads the policy of the command line at the start and on SIGHUP. A re-exec
+ * keeps the old policy if its file has become invalid.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import type { State } from "../reexec/state.ts";
 const DENY_ALL = '{ "rules": [] }';
 
 /**
- * Reads a policy. What reads it is loaded only here, for who has one.
+ * Reads a policy file.
  *
- * @throws {PolicyError} naming file, line and reason.
- * @throws {OsError} ENOENT, EACCES.
+ * @throws {PolicyError} naming file, line and reason, if the file is not a policy.
+ * @throws {OsError} ENOENT, EACCES, ...
  *
  * @example
  * ```ts no-eval
@@ -33,9 +33,9 @@ export async function loadPolicy(path: string): Promise<Policy> {
 }
 
 /**
- * The policy that this generation begins with. A generation that takes over
- * sockets must not fail for want of a policy, nor be without one: it goes on
- * with the last one's text, and where that is of no use either denies all.
+ * Loads the policy of a new generation. A re-exec must neither fail nor serve
+ * without a policy because of an invalid file: it uses the text of the previous
+ * generation, and if that is invalid too, denies every request.
  *
  * @throws {PolicyError} in the first generation.
  */
@@ -48,7 +48,7 @@ export async function initialPolicy(
   try {
     return await loadPolicy(path);
   } catch (error) {
-    log.error("policy refused, the last generation's stays", {
+    log.error("policy rejected, the previous one stays in force", {
       reason: reasonOf(error),
     });
   }
@@ -56,27 +56,29 @@ export async function initialPolicy(
   try {
     return parsePolicy(state.policy ?? DENY_ALL, path);
   } catch (error) {
-    log.error("the last generation's policy is refused too: all is denied", {
+    log.error("previous policy rejected, every request is denied", {
       reason: reasonOf(error),
     });
     return parsePolicy(DENY_ALL, path);
   }
 }
 
-/** Reads the policy again; a bad one is refused and the old one stays. */
+/** Reads the policy file again. If it is invalid, the old policy stays in force. */
 export async function rereadPolicy(
   { authorization, log }: Daemon,
 ): Promise<void> {
   const { policy } = authorization;
   if (policy === undefined) {
-    log.info("SIGHUP: there is no policy to read again");
+    log.info("SIGHUP ignored: the daemon has no policy");
     return;
   }
   try {
     authorization.policy = await loadPolicy(policy.path);
     const { path, size } = authorization.policy;
-    log.info("policy read", { path, rules: size });
+    log.info("policy reloaded", { path, rules: size });
   } catch (error) {
-    log.error("policy refused, the old one stays", { reason: reasonOf(error) });
+    log.error("policy rejected, the previous one stays in force", {
+      reason: reasonOf(error),
+    });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Whether anybody still reads what is written to a descriptor.
+ * Detects that the reader of a descriptor is gone.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import { NativeMemory, viewOf } from "../libc/memory.ts";
 const layout = abi.layouts.pollfd;
 
 /**
- * Whether the other end of a pipe or a terminal has been closed, told by
- * poll(2) without writing anything; false of a file.
+ * Whether the other end of a pipe or a terminal is closed, by poll(2) without
+ * writing; false for a file.
  */
-export function hasHungUp(fd: number): boolean {
+export function isPeerClosed(fd: number): boolean {
   const bytes = new Uint8Array(layout.size);
   const view = viewOf(bytes);
   view.setInt32(layout.fd, fd, true);
   using memory = NativeMemory.of(bytes);
-  // Interrupted it says nothing; the caller asks again.
+  // An interrupted poll has no result; the caller polls again later.
   if (libc().poll(memory.address, 1n, 0) < 1) return false;
   memory.read(bytes);
   const gone = abi.POLLERR | abi.POLLHUP | abi.POLLNVAL;

@@ -1,7 +1,7 @@
 /**
- * What one generation leaves for the next: descriptors that stay open across
- * execve(2), and a memfd that says what each of them is. It stays there until
- * the next generation serves: one that cannot start begins anew.
+ * Passes the state to the next generation: descriptors that stay open across
+ * execve(2), and a memfd that describes them. The memfd exists until the next
+ * generation serves, so that a generation that fails to start can retry.
  *
  * @module
  */
@@ -23,82 +23,85 @@ import { sleepSync } from "../../ffi/files/readiness.ts";
 import { RUBY_PREFIX } from "../takeover/ruby_environment.ts";
 import { decodeState, type State, type StateRecord } from "./state.ts";
 
-/** Where the memfd is, and for which process: `<pid>:<fd>:<attempt>`. */
+/** Names the memfd: `<pid>:<fd>:<attempt>`. */
 const STATE_VARIABLE = "MULTIBINDER_STATE";
 
-/** How often a generation is begun, and how long it rests between, in ms. */
-const ATTEMPTS = 5;
-const REST = 100;
+/** Maximum number of starts of one generation. */
+const MAX_ATTEMPTS = 5;
 
-interface Memory {
+/** Delay before the second start, in ms; each further delay is longer by it. */
+const RETRY_DELAY = 100;
+
+interface StateFile {
+  /** The memfd. */
   fd: number;
-  /** How often this generation has been begun, this time included. */
+  /** Which start of this generation it is, from 1. */
   attempt: number;
 }
 
-/** What the last generation has left for this process. */
-export class Inheritance {
-  readonly #memory: Memory;
+/** The state that the previous generation has left for this process. */
+export class InheritedState {
+  readonly #file: StateFile;
   #state: State | undefined;
 
-  private constructor(memory: Memory) {
-    this.#memory = memory;
+  private constructor(file: StateFile) {
+    this.#file = file;
   }
 
-  /** The one that the environment names, if it is meant for this process. */
-  static fromEnvironment(): Inheritance | undefined {
+  /** The state that the environment names, if it is for this process. */
+  static fromEnvironment(): InheritedState | undefined {
     const value = environmentVariable(STATE_VARIABLE);
     if (value === undefined) return undefined;
     const [pid, fd, attempt = 1] = value.split(":").map(Number);
-    // A process that some other daemon's environment leaked into.
+    // A child of a daemon may inherit the daemon's environment.
     if (pid !== processId() || fd === undefined) return undefined;
-    return new Inheritance({ fd, attempt });
+    return new InheritedState({ fd, attempt });
   }
 
   /**
-   * What each descriptor is.
+   * The state.
    *
-   * @throws {StateError} when this release cannot read it.
+   * @throws {StateError} if this release cannot read it.
    */
   get state(): State {
-    return this.#state ??= decodeState(readMemoryFile(this.#memory.fd));
+    return this.#state ??= decodeState(readMemoryFile(this.#file.fd));
   }
 
-  /** This generation serves: nothing has to be begun anew. */
-  accepted(): void {
-    new Descriptor(this.#memory.fd).close();
+  /** Closes the memfd once this generation serves. */
+  discard(): void {
+    new Descriptor(this.#file.fd).close();
     try {
       unsetEnvironmentVariable(STATE_VARIABLE);
     } catch (error) {
-      // It names this process: whoever inherits it passes it over.
+      // Harmless: the variable names this PID, so other processes ignore it.
       if (!(error instanceof OsError)) throw error;
     }
   }
 
   /**
-   * Executes this program once more, with all that was left: what was lacking
-   * may be there in a moment. Returns only when that was in vain often enough.
+   * Executes this program again with the same state, after a delay: a shortage of
+   * memory or descriptors may be over. Returns after the last attempt.
    *
-   * @throws {OsError} when the program cannot be executed.
+   * @throws {OsError} if the program cannot be executed.
    */
-  beginAnew(): void {
-    const { fd, attempt } = this.#memory;
-    if (attempt >= ATTEMPTS) return;
-    sleepSync(REST * attempt);
+  retryStart(): void {
+    const { fd, attempt } = this.#file;
+    if (attempt >= MAX_ATTEMPTS) return;
+    sleepSync(RETRY_DELAY * attempt);
     executeWith(this.#state, { fd, attempt: attempt + 1 });
   }
 }
 
 /**
- * Executes this program's next generation.
+ * Executes the next generation of this program.
  *
- * @param state whose descriptors it gets; before one is read, all that were
- * left are open for it anyway
- * @throws {OsError} when it cannot be executed; then nothing has changed.
+ * @param state its descriptors stay open across the exec; undefined before a
+ * state is read, while the inherited descriptors still stay open
+ * @throws {OsError} if the program cannot be executed; then nothing has changed.
  */
 export function executeWith(
   state: StateRecord | undefined,
-  { fd, attempt }: Memory,
+  { fd, attempt }: StateFile,
 ): never {
   const environment = initialEnvironment()
     .filter((entry) => !isForThisGeneration(entry));
@@ -114,14 +117,14 @@ export function executeWith(
   }
 }
 
-/** Variables that describe descriptors of this generation only. */
+/** Whether a variable describes descriptors of this generation only. */
 function isForThisGeneration(entry: string): boolean {
   return entry.startsWith(RUBY_PREFIX) ||
     [STATE_VARIABLE, ...LISTEN_VARIABLES]
       .some((name) => entry.startsWith(`${name}=`));
 }
 
-/** Every descriptor of a state, once: a released one may still be unsent. */
+/** The descriptors of a state. Unsent answers may have sockets of no bind. */
 function descriptorsOf(
   { control, binds, clients }: StateRecord,
 ): Set<number> {

@@ -1,5 +1,5 @@
 /**
- * Becoming another program with chosen descriptors.
+ * Executes another program with chosen descriptors.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { candidates } from "./search_path.ts";
 
 const SHELL = "/bin/sh";
 
-// What execvp(3) takes as: not in this directory.
+// execvp(3) continues with the next directory after these errors.
 const NOT_HERE: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR]);
 
 /**
- * execve(2) with the search of execvp(3): a command without a slash is looked
- * for in PATH, one that is denied is passed over as long as another may be
- * found, and a script without a first line is the shell's.
+ * execve(2) with the search of execvp(3): it looks in PATH for a command
+ * without a slash, continues after a file that is denied (EACCES), and runs a
+ * script without `#!` with the shell.
  *
- * @throws {OsError} ENOENT when there is no such program, EACCES and the like.
+ * @throws {OsError} ENOENT when the program does not exist, EACCES and the like.
  */
 function executeFromPath(
   argv: readonly string[],
@@ -53,7 +53,7 @@ function copyBeyond(fd: number, lowest: number): Descriptor {
   );
 }
 
-/** What is put on a number, and what was there and may have to come back. */
+/** A descriptor for the new program, and the one that it replaces. */
 interface Place {
   target: number;
   source: Descriptor;
@@ -66,17 +66,16 @@ function restore({ target, occupant }: Place): void {
 }
 
 /**
- * Becomes another program, which has the given descriptors at 3, 4, ..., and
- * beside them only 0, 1 and 2. Every signal is at its default. Returns only by
- * throwing, and then nothing has changed.
+ * Execute another program in place of this one. It gets the given descriptors
+ * as 3, 4, ..., besides 0, 1 and 2, and every signal has its default action.
+ * When the exec fails, the state of this process is restored.
  *
- * The numbers are those of Deno's own descriptors, such as the event loop's:
- * they are replaced in one synchronous stretch that ends with the exec, and
- * put back should it fail.
+ * Deno uses the same numbers, for example for its event loop. They are replaced
+ * synchronously right before the exec, and restored when it fails.
  *
- * @throws {OsError} ENOENT when there is no such program, EACCES and the like.
+ * @throws {OsError} ENOENT when the program does not exist, EACCES and the like.
  */
-export function become(
+export function execWithDescriptors(
   argv: readonly string[],
   environment: readonly string[],
   descriptors: readonly number[],

@@ -8,9 +8,9 @@ import {
   unprivileged,
 } from "../support/unprivileged.ts";
 
-const WARNING = "others may connect to this daemon of root's";
+const WARNING = "root daemon without a policy";
 
-/** The warnings that a daemon has written by the time it ends, re-exec included. */
+/** The warnings of a daemon during its run, which includes a re-exec. */
 async function warningsOf(
   args: readonly string[],
   under: readonly string[] = [],
@@ -41,7 +41,7 @@ for (
   ] as const
 ) {
   Deno.test(
-    `a daemon of root's that lets others in without a policy warns once: ${
+    `a root daemon without a policy that other users can connect to warns once: ${
       args.join(" ")
     }`,
     {
@@ -67,14 +67,14 @@ for (
   ]
 ) {
   const how = args.join(" ") || "no option";
-  Deno.test(`a daemon of root's with ${how} does not warn`, {
+  Deno.test(`a root daemon with ${how} does not warn`, {
     ignore: Deno.uid() !== 0,
   }, async () => {
     assertEquals(await warningsOf(args), []);
   });
 }
 
-Deno.test("a daemon without privileges that lets others in does not warn", {
+Deno.test("an unprivileged daemon does not warn", {
   ignore: await lacks(...unprivileged.slice(0, 1)),
 }, async () => {
   assertEquals(await warningsOf(["--mode", "0666"], unprivileged), []);

@@ -17,18 +17,18 @@ import type { Clients } from "./clients.ts";
 import { Connection, isClientGone } from "./connection.ts";
 import type { EventLoop } from "./event_loop.ts";
 
-/** Clients accepted in one turn, so that connected clients are served too. */
+/** Clients accepted in one turn of the loop, so that it serves others too. */
 const MAX_ACCEPTS = 64;
 
-/** How long accepting pauses when not even a refusal is possible, in ms. */
-const PAUSE = 100;
+/** Time in ms until the next try after accept(2) failed. */
+const RETRY_DELAY = 100;
 
-/** Refusals are logged at most once in this time, in ms. */
+/** At most one refusal is logged in this time, in ms. */
 const LOG_INTERVAL = 1_000;
 
-/** The parts of the daemon that accepting needs. */
+/** The parts of the daemon that the acceptor uses. */
 export interface AcceptorParts {
-  /** The control socket. */
+  /** Descriptor of the control socket. */
   readonly fd: number;
   readonly loop: EventLoop;
   readonly clients: Clients;
@@ -37,12 +37,12 @@ export interface AcceptorParts {
   readonly log: Log;
 }
 
-/** Accepts clients on the control socket, or tells them why it does not. */
+/** Accepts clients on the control socket, or answers them with an error. */
 export class Acceptor implements Disposable {
   readonly #parts: AcceptorParts;
   #reserve: Descriptor | undefined = spareDescriptor();
   #isDue = false;
-  #pause: ReturnType<typeof setTimeout> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #loggedAt = -Infinity;
 
   /** Watches the control socket. */
@@ -57,8 +57,8 @@ export class Acceptor implements Disposable {
   }
 
   /**
-   * Accepts clients if any are waiting. This is the last step of a turn: a
-   * client that has disconnected makes room for a new one.
+   * Accepts waiting clients. This is the last step of a turn: a client that has
+   * disconnected in this turn does not count against the limit.
    */
   acceptWaiting(): void {
     if (!this.#isDue) return;
@@ -88,24 +88,20 @@ export class Acceptor implements Disposable {
       return;
     }
     counters.refused.clients++;
-    this.#log(
-      `clients are refused: ${limits.clients} are connected (--max-clients)`,
-    );
-    const reason =
-      `Limit reached: ${limits.clients} clients are connected (--max-clients)`;
+    const reason = `${limits.clients} clients are connected (--max-clients)`;
+    this.#log("clients refused", reason);
     this.#refuse(
       connection,
-      new RequestError(ErrorCode.LIMIT_REACHED, reason),
+      new RequestError(ErrorCode.LIMIT_REACHED, `Limit reached: ${reason}`),
     );
   }
 
   /**
-   * Without a spare descriptor a waiting client can be neither accepted nor
-   * refused, and its event would come back in every turn. The reserve is
-   * closed to accept it for as long as the refusal takes.
+   * Closes the spare descriptor to accept one client and refuse it. Without
+   * that the control socket would stay readable and wake the loop in each turn.
    */
   #refuseOne(cause: OsError): void {
-    this.#log("clients are refused", cause);
+    this.#log("clients refused", cause.message);
     this.#reserve?.close();
     try {
       const connection = this.#accept();
@@ -131,18 +127,20 @@ export class Acceptor implements Disposable {
     connection.close();
   }
 
-  #log(message: string, error?: OsError): void {
+  #log(message: string, reason: string): void {
     const now = performance.now();
     if (now - this.#loggedAt < LOG_INTERVAL) return;
     this.#loggedAt = now;
-    this.#parts.log.error(message, error && { reason: error.message });
+    this.#parts.log.error(message, { reason });
   }
 
-  /** An error of accept(2) may be gone a moment later. */
   #pauseAccepting(error: OsError): void {
-    this.#log(`accepting pauses for ${PAUSE} ms`, error);
+    this.#log(`accept failed, retrying in ${RETRY_DELAY} ms`, error.message);
     this.#watchControl(0);
-    this.#pause = setTimeout(() => this.#watchControl(Interest.READ), PAUSE);
+    this.#retry = setTimeout(
+      () => this.#watchControl(Interest.READ),
+      RETRY_DELAY,
+    );
   }
 
   #watchControl(interest: number): void {
@@ -154,9 +152,9 @@ export class Acceptor implements Disposable {
     }
   }
 
-  /** Accepts no more clients. */
+  /** Stops accepting clients. */
   [Symbol.dispose](): void {
-    clearTimeout(this.#pause);
+    clearTimeout(this.#retry);
     this.#reserve?.close();
     this.#reserve = undefined;
   }
