@@ -11,6 +11,7 @@ import type { Command } from "./command/command.ts";
 import { execCommand } from "./command/start/exec.ts";
 import { FetchError } from "./command/start/fetched_sockets.ts";
 import { listCommand } from "./command/list/list.ts";
+import { metricsCommand } from "./command/metrics/metrics.ts";
 import { printLines } from "./command/output.ts";
 import {
   programName,
@@ -51,6 +52,7 @@ ${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    execute COMMAND with the s
   list                              list the sockets that the daemon holds
   release ADDR                      close the daemon's copy of a socket
   status                            show the status of the daemon
+  metrics                           print metrics, or serve them to Prometheus
 
   --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
   -h, --help           print this text, or the help of a command
@@ -69,6 +71,7 @@ const COMMANDS: readonly Command[] = [
   listCommand,
   releaseCommand,
   statusCommand,
+  metricsCommand,
   setListenPidCommand,
 ];
 

@@ -45,6 +45,7 @@ export const PLAN: Plan = {
       "status.ts",
     ],
     "client/command/list/": ["columns.ts", "list.ts"],
+    "client/command/metrics/": ["metrics.ts"],
     "client/command/options/": [
       "duration.ts",
       "options.ts",

@@ -1,0 +1,94 @@
+import {
+  type Address,
+  formatAddress,
+  hasHost,
+  type HostAddress,
+  parseAddress,
+} from "../../../address.ts";
+import { connect } from "../../session/session.ts";
+import type { Command } from "../command.ts";
+import { readOptions } from "../options/options.ts";
+import { UsageError } from "../options/usage_error.ts";
+import { printIgnoringBrokenPipe } from "../output.ts";
+import { exposition } from "./exposition.ts";
+import { serveMetrics } from "./metrics_server.ts";
+
+const USAGE = `Usage: multibinder-client metrics [options]
+
+Prints the state of the daemon in the text format of Prometheus: sockets and
+their accept queues, clients, requests, refusals, descriptors, memory and
+generation.
+
+  --listen ADDR        serve /metrics and /healthz over HTTP on ADDR, such as
+                       127.0.0.1:9464, until SIGINT or SIGTERM; this needs
+                       --allow-net for ADDR
+  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
+  -h, --help           print this text
+  -V, --version        print the version
+
+Exit status: 0 done, 1 failed, 2 invalid command line.`;
+
+/** How long a request for /metrics waits for the daemon, in ms. */
+const TIMEOUT = 2_000;
+
+async function read(
+  sock: string | undefined,
+  timeout?: number,
+): Promise<string> {
+  const options = {
+    ...(sock !== undefined && { sock }),
+    ...(timeout !== undefined && { timeout }),
+  };
+  using session = await connect(options);
+  return exposition(await session.status(), await session.list());
+}
+
+async function print(sock: string | undefined): Promise<number> {
+  printIgnoringBrokenPipe((await read(sock)).trimEnd());
+  return 0;
+}
+
+async function serve(
+  sock: string | undefined,
+  address: HostAddress,
+): Promise<number> {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => stop.abort());
+  }
+  await serveMetrics(address, () => read(sock, TIMEOUT), stop.signal);
+  return 0;
+}
+
+function readListen(text: string | undefined): HostAddress | undefined {
+  if (text === undefined) return undefined;
+  let address: Address;
+  try {
+    address = parseAddress(text);
+  } catch (error) {
+    throw new UsageError(`--listen: ${(error as Error).message}`);
+  }
+  if (!hasHost(address) || address.kind !== "tcp") {
+    const written = formatAddress(address);
+    throw new UsageError(`--listen: ${written} is not a TCP address`);
+  }
+  return address;
+}
+
+/** The command `metrics`. */
+export const metricsCommand: Command = {
+  name: "metrics",
+  usage: USAGE,
+  parse: (args) => {
+    const { operands, show, one } = readOptions(args, { values: ["listen"] });
+    if (show !== undefined) return { show };
+    if (operands.length > 0) {
+      throw new UsageError(`metrics takes no arguments: ${operands.join(" ")}`);
+    }
+    const sock = one("sock");
+    const address = readListen(one("listen"));
+    return {
+      run: () => address === undefined ? print(sock) : serve(sock, address),
+    };
+  },
+};
