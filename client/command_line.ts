@@ -5,6 +5,7 @@ import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
 import { StartError } from "../supervisor/errors.ts";
 import { WatchError } from "../supervisor/watch_paths.ts";
+import { unknownName } from "../unknown_name.ts";
 import { VERSION } from "../version.ts";
 import { adviceFor } from "./command/advice.ts";
 import type { Command } from "./command/command.ts";
@@ -55,7 +56,7 @@ ${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    execute COMMAND with the s
   metrics                           print metrics, or serve them to Prometheus
 
   --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
-  -h, --help           print this text, or the help of a command
+  -h, --help           print this text, or the help of a command, as does help
   -V, --version        print the version
 
 An ADDR is 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://...,
@@ -80,6 +81,13 @@ function commandIndex(args: readonly string[]): number {
   let at = 0;
   while (args[at]?.startsWith("-")) at += args[at] === "--sock" ? 2 : 1;
   return at;
+}
+
+/** `help`, `help list` and `--sock PATH help` with --help instead. */
+function withHelpOption(args: readonly string[]): readonly string[] {
+  const at = commandIndex(args);
+  if (args[at] !== "help") return args;
+  return [...args.slice(0, at), ...args.slice(at + 1), "--help"];
 }
 
 const EXPECTED = [
@@ -125,6 +133,7 @@ export async function main(
   presentation = CLIENT,
 ): Promise<number> {
   setProgramName(presentation.name);
+  args = withHelpOption(args);
   const at = commandIndex(args);
   const command = COMMANDS.find(({ name }) => name === args[at]);
   const program = `${programName()}${command ? ` ${command.name}` : ""}`;
@@ -146,6 +155,13 @@ export async function main(
   }
 }
 
+/** There is no `bind`: a socket ends with the program that got it. */
+function unknownCommand(name: string): string {
+  return name === "bind"
+    ? "unknown command bind: exec and run pass sockets to a command"
+    : unknownName("command", name, COMMANDS.map((command) => command.name));
+}
+
 function withoutCommand(
   args: readonly string[],
   at: number,
@@ -160,7 +176,7 @@ function withoutCommand(
     throw new UsageError(
       args[at] === undefined
         ? "the command is missing"
-        : `unknown command ${args[at]}`,
+        : unknownCommand(args[at]),
     );
   }
   return 0;

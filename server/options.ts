@@ -8,6 +8,7 @@ import {
 import { parseDuration } from "../duration.ts";
 import { VERSION } from "../version.ts";
 import type { StartOptions } from "./start.ts";
+import { unknownOption } from "../unknown_name.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The text of `--help`. */
@@ -41,6 +42,19 @@ again. SIGTERM and SIGINT stop the daemon. Exit status: 0 stopped by a signal,
 /** A text to show, or a daemon to start. */
 export type Command = { show: string } | { start: StartOptions };
 
+const FLAGS = ["help", "h", "version", "V"] as const;
+const VALUES = [
+  "mode",
+  "group",
+  "policy",
+  "takeover",
+  "max-clients",
+  "max-binds",
+  "request-timeout",
+  "log-level",
+  "log-format",
+] as const;
+
 /**
  * Reads the daemon's command line.
  *
@@ -52,22 +66,11 @@ export function readCommandLine(
   program: string,
 ): Command {
   const options = parseArgs(withTakeoverValue(args), {
-    boolean: ["help", "h", "version", "V"],
-    string: [
-      "_",
-      "mode",
-      "group",
-      "policy",
-      "takeover",
-      "max-clients",
-      "max-binds",
-      "request-timeout",
-      "log-level",
-      "log-format",
-    ],
+    boolean: FLAGS,
+    string: ["_", ...VALUES],
     unknown: (argument, option) => {
       if (option !== undefined) {
-        throw new UsageError(`unknown option ${argument}`);
+        throw new UsageError(unknownOption(argument, [...VALUES, ...FLAGS]));
       }
     },
   });

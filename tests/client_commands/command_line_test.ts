@@ -13,7 +13,19 @@ import { treePath } from "../support/tree.ts";
 const WRONG: [what: string, args: string[], says: string][] = [
   ["no command", [], "the command is missing"],
   ["an unknown command", ["serve"], "serve"],
-  ["an unknown option", ["status", "--colour"], "--colour"],
+  ["an unknown option", ["status", "--colour"], "unknown option --colour"],
+  ["a misspelt option", ["list", "--jsn"], "--jsn: did you mean --json?"],
+  [
+    "a misspelt option with a value",
+    ["run", "--reday=notify", ":1", "--", "true"],
+    "unknown option --reday: did you mean --ready?",
+  ],
+  ["a misspelt command", ["lsit"], "unknown command lsit: did you mean list?"],
+  [
+    "the command bind",
+    ["bind", ":1"],
+    "exec and run pass sockets to a command",
+  ],
   ["an option without its value", ["status", "--sock"], "--sock"],
   ["an option given twice", ["list", "--sock", "a", "--sock", "b"], "twice"],
   ["an argument too many", ["list", "all"], "list takes no arguments: all"],
@@ -73,6 +85,15 @@ Deno.test("without a control socket the exit code is 2 and the error says how to
   assertStringIncludes(errors, "set MULTIBINDER_SOCK");
   assertMatch(errors, /or give --sock PATH$/);
 });
+
+for (const command of ["", "exec", "run", "list", "metrics"]) {
+  Deno.test(`help ${command} prints what ${command} --help prints`, async () => {
+    const words = command === "" ? [] : [command];
+    const help = await runClient(undefined, ["help", ...words]);
+    assertEquals(help, await runClient(undefined, [...words, "--help"]));
+    assertEquals(help.code, 0);
+  });
+}
 
 for (
   const command of [[], ["exec"], ["run"], ["list"], ["release"], ["status"]]

@@ -23,6 +23,7 @@ const WRONG: [what: string, args: string[], says: string][] = [
   ["an unknown short option", ["-x", "a.sock"], "-x"],
   ["a mode that is not octal", ["--mode", "rw", "a.sock"], "--mode rw"],
   ["a mode with a digit too many", ["--mode", "06000", "a.sock"], "06000"],
+  ["a misspelt option", ["--polcy", "x", "a.sock"], "did you mean --policy?"],
   ["an unknown level", ["--log-level", "loud", "a.sock"], "--log-level"],
   ["an unknown format", ["--log-format", "xml", "a.sock"], "--log-format"],
 ];

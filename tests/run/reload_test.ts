@@ -136,12 +136,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the old generation gets --stop-signal",
+  name: "the old generation gets --stop-signal, in any case of letters",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving(
       { name: "v1", ready: "notify" },
-      { options: ["--ready", "notify", "--stop-signal", "QUIT"] },
+      { options: ["--ready", "notify", "--stop-signal", "sigQuit"] },
     );
     await service.reload({ name: "v2", ready: "notify" });
     await service.program.output.next("SIGQUIT");

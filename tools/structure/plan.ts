@@ -19,6 +19,7 @@ export const PLAN: Plan = {
       "address.ts",
       "duration.ts",
       "version.ts",
+      "unknown_name.ts",
     ],
     ["ffi/"],
   ],

@@ -1,4 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
+import { unknownOption } from "../../../unknown_name.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The options of a command, beside `-h`, `-V` and `--sock`. */
@@ -40,13 +41,14 @@ export function readOptions(
 ): Options {
   const valued = [...values, "sock"];
   const named = [...valued, ...optional];
+  const booleans = [...flags, "help", "h", "version", "V"];
   const read: Record<string, unknown> = parseArgs(args, {
-    boolean: [...flags, "help", "h", "version", "V"],
+    boolean: booleans,
     string: ["_", ...named],
     collect: named,
     unknown: (argument, option) => {
       if (option !== undefined) {
-        throw new UsageError(`unknown option ${argument}`);
+        throw new UsageError(unknownOption(argument, [...named, ...booleans]));
       }
     },
   });

@@ -82,7 +82,8 @@ function readReady(text: string): ReadyWhen {
 
 function readSignal(text: string | undefined): Deno.Signal {
   if (text === undefined) return "SIGTERM";
-  const name = (text.startsWith("SIG") ? text : `SIG${text}`) as Deno.Signal;
+  const upper = text.toUpperCase();
+  const name = (upper.startsWith("SIG") ? upper : `SIG${upper}`) as Deno.Signal;
   try {
     signalNumber(name);
     return name;

@@ -1,4 +1,5 @@
 import { join, relative } from "@std/path";
+import configuration from "../../../deno.json" with { type: "json" };
 import { treePath } from "../tree.ts";
 
 /** A file of the product. */
@@ -11,20 +12,16 @@ export interface Source {
 
 const ROOT = treePath("");
 
+const PUBLISHED: readonly string[] = configuration.publish.include;
+
 /** The folders that are published. */
-export const FOLDERS = ["ffi", "supervisor", "server", "client", "haproxy"];
+export const FOLDERS: readonly string[] = PUBLISHED
+  .filter((path) => path.endsWith("/")).map((path) => path.slice(0, -1));
 
 /** The files beside them, the binary's face included. */
-export const FACES = [
-  "mod.ts",
-  "server.ts",
-  "client.ts",
+export const FACES: readonly string[] = [
+  ...PUBLISHED.filter((path) => path.endsWith(".ts")),
   "multibinder.ts",
-  "protocol.ts",
-  "address.ts",
-  "duration.ts",
-  "exchange.ts",
-  "version.ts",
 ];
 
 async function* filesUnder(folder: string): AsyncGenerator<string> {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import configuration from "../../../server.deno.json" with { type: "json" };
 import { MINIMAL_FLAGS, RunningDaemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
 import { Program } from "../program.ts";
@@ -12,14 +13,7 @@ import { VERSION } from "../../../version.ts";
 
 /** All that the daemon is made of. */
 const SOURCES = [
-  "server.ts",
-  "server",
-  "ffi",
-  "protocol.ts",
-  "address.ts",
-  "version.ts",
-  "duration.ts",
-  "exchange.ts",
+  ...configuration.publish.include.filter((path) => /(\/|\.ts)$/.test(path)),
   "imports.json",
   "deno.json",
 ];
