@@ -24,8 +24,8 @@ export class Child implements AsyncDisposable {
       .getReader();
   }
 
-  /** Waits for the next line that begins with `start`. */
-  async line(start: string): Promise<void> {
+  /** Waits for the next line that begins with `start`, and returns it. */
+  async line(start: string): Promise<string> {
     while (true) {
       const end = this.#text.indexOf("\n");
       if (end === -1) {
@@ -36,7 +36,7 @@ export class Child implements AsyncDisposable {
       }
       const line = this.#text.slice(0, end);
       this.#text = this.#text.slice(end + 1);
-      if (line.startsWith(start)) return;
+      if (line.startsWith(start)) return line;
     }
   }
 

@@ -9,11 +9,13 @@
  *
  * @module
  */
-import { bind, connect } from "../../client.ts";
+import { connect } from "../../client.ts";
 import { Child } from "./child.ts";
 import { load } from "./load.ts";
 
 const CONNECTIONS = 16;
+/** Time between two requests of a connection, in ms: about 1,000 a second. */
+const PAUSE = 15;
 const VERSIONS = 4;
 const REEXECS_A_VERSION = 5;
 /** How long each version serves alone, in ms. */
@@ -26,21 +28,6 @@ function say(text: string): void {
 function percentile(sorted: readonly number[], share: number): string {
   const value = sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
   return `${value.toFixed(1)} ms`;
-}
-
-/** Binds repeatedly until `signal` aborts. Returns the duration of each in ms. */
-async function askForBinds(
-  sock: string,
-  port: number,
-  signal: AbortSignal,
-): Promise<number[]> {
-  const waits: number[] = [];
-  while (!signal.aborted) {
-    const began = performance.now();
-    using _binding = await bind("127.0.0.1", port, { sock });
-    waits.push(performance.now() - began);
-  }
-  return waits;
 }
 
 async function demo(directory: string): Promise<number> {
@@ -67,10 +54,11 @@ async function demo(directory: string): Promise<number> {
     return service;
   };
 
+  await using binder = new Child("longest_bind.ts", [sock], {});
+  await binder.line("binding");
   let service = await startService(1);
   const stop = new AbortController();
-  const loaded = load({ hostname, port }, CONNECTIONS, stop.signal);
-  const waited = askForBinds(sock, 0, stop.signal);
+  const loaded = load({ hostname, port }, CONNECTIONS, stop.signal, PAUSE);
   try {
     for (let version = 2; version <= VERSIONS; version++) {
       await new Promise((resolve) => setTimeout(resolve, ALONE));
@@ -87,12 +75,13 @@ async function demo(directory: string): Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, ALONE));
   } finally {
     stop.abort();
-    await Promise.allSettled([loaded, waited]);
+    await Promise.allSettled([loaded]);
     await service[Symbol.asyncDispose]();
   }
 
   const { latencies, losses, answers } = await loaded;
-  const waits = await waited;
+  binder.signal("SIGTERM");
+  const { binds, longest } = JSON.parse(await binder.line("{"));
   latencies.sort((one, other) => one - other);
   const rows: [string, string | number][] = [
     ["requests", latencies.length + losses.length],
@@ -102,8 +91,8 @@ async function demo(directory: string): Promise<number> {
     ["longest", percentile(latencies, 1)],
     ["answered by", [...answers].map(([who, n]) => `${who} ${n}`).join(", ")],
     ["daemon generations", (await session.status()).generation],
-    ["binds meanwhile", waits.length],
-    ["exec gap (longest bind)", `${Math.max(...waits).toFixed(1)} ms`],
+    ["binds meanwhile", binds],
+    ["exec gap (longest bind)", `${longest.toFixed(1)} ms`],
   ];
   say("");
   for (const [name, value] of rows) say(`${name.padEnd(24)} ${value}`);

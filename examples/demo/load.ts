@@ -18,11 +18,16 @@ const REQUEST = new TextEncoder().encode(
   "GET / HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n",
 );
 
-/** Sends requests on `connections` connections until `signal` aborts. */
+/**
+ * Sends requests on `connections` connections until `signal` aborts.
+ *
+ * @param pause time between two requests of a connection, in ms
+ */
 export async function load(
   address: Deno.ConnectOptions,
   connections: number,
   signal: AbortSignal,
+  pause = 0,
 ): Promise<LoadResult> {
   const result: LoadResult = { latencies: [], losses: [], answers: new Map() };
   const client = async () => {
@@ -35,6 +40,7 @@ export async function load(
       } catch (error) {
         result.losses.push(String(error));
       }
+      if (pause > 0) await new Promise((wake) => setTimeout(wake, pause));
     }
   };
   await Promise.all(Array.from({ length: connections }, client));
