@@ -286,6 +286,11 @@ export interface Status {
   limits: StatusLimits;
   /** How often clients and requests were refused. */
   refused: Refusals;
+  /**
+   * Lines that are not in the log: `dropped` because nobody read it, `suppressed`
+   * because one user caused too many.
+   */
+  log: { dropped: number; suppressed: number };
   /** In bytes: the resident memory, and the JavaScript heap in it. */
   memory: { resident: number; heap: number };
   /** The policy in force, if any. */

@@ -112,7 +112,7 @@ export class Clients implements Iterable<Connection> {
     if (connection.send(reply)) return;
     const { counters, log } = this.#context;
     counters.refused.unread++;
-    log.warn("client dropped", {
+    log.refusal("warn", connection.peer.uid, "client dropped", {
       reason: "it does not read its answers",
       ...connection.peer,
     });
@@ -154,7 +154,8 @@ export class Clients implements Iterable<Connection> {
       `Invalid request: not complete within ${within}`,
     );
     this.#guard(connection, () => {
-      log.warn("client dropped", { reason, ...connection.peer });
+      const { peer } = connection;
+      log.refusal("warn", peer.uid, "client dropped", { reason, ...peer });
       connection.send(errorReply(null, refusal));
       this.#drop(connection);
     });

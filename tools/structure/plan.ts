@@ -72,6 +72,7 @@ export const PLAN: Plan = {
       "descriptor.ts",
       "file.ts",
       "file_rights.ts",
+      "nonblocking_writer.ts",
       "peer_closed.ts",
       "poller.ts",
       "readiness.ts",
@@ -146,7 +147,12 @@ export const PLAN: Plan = {
       "daemon.ts",
       "limits.ts",
     ],
-    "server/log/": ["counters.ts", "internal_errors.ts", "log.ts"],
+    "server/log/": [
+      "counters.ts",
+      "internal_errors.ts",
+      "line_writer.ts",
+      "log.ts",
+    ],
     "server/policy/": ["authorization.ts", "policy.ts", "load_policy.ts"],
     "server/reexec/": [
       "handoff.ts",
