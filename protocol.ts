@@ -101,6 +101,12 @@ export interface BindParams extends WireOptions {
   v6only?: boolean;
   /** SO_BINDTODEVICE, socket(7): a network interface. */
   device?: string;
+  /**
+   * Only a socket that is held: the daemon creates and changes nothing and follows
+   * no link of the path; otherwise {@linkcode ErrorCode.NO_SUCH_BIND}. A takeover
+   * asks so. Default: false.
+   */
+  held?: boolean;
 }
 
 /** The options of `bind`: those of {@linkcode WireOptions} and of the address. */

@@ -30,6 +30,8 @@ export interface BindRequest {
   /** The host may be a name, the path need not be canonical. */
   readonly address: Address;
   readonly options: WireOptions;
+  /** Whether only a held socket is an answer. */
+  readonly held?: boolean;
 }
 
 /** A {@linkcode BindRequest} of which all names are looked up. */
@@ -40,10 +42,18 @@ export interface ResolvedBind {
   readonly addresses: readonly Address[];
   readonly options: WireOptions;
   readonly access: FileAccess;
+  /** Whether only a held socket is an answer. */
+  readonly held?: boolean;
 }
 
 const KINDS: readonly Kind[] = ["tcp", "udp", "unix", "seqpacket", "unixgram"];
-const NOT_OPTIONS: readonly string[] = ["address", "port", "path", "kind"];
+const NOT_OPTIONS: readonly string[] = [
+  "address",
+  "port",
+  "path",
+  "kind",
+  "held",
+];
 
 /**
  * Reads the params of `bind`.
@@ -70,7 +80,16 @@ export function readBindParams(params: unknown): BindRequest {
   const address = kind === "tcp" || kind === "udp"
     ? readHost(kind, given, { v6only, device })
     : readPath(kind, given);
-  return { address, options };
+  const held = readHeld(given.held, options);
+  return { address, options, ...(held && { held }) };
+}
+
+function readHeld(held: unknown, options: WireOptions): boolean {
+  if (held === undefined || held === false) return false;
+  if (held !== true) throw invalidParams("held: expected true or false");
+  const [option] = Object.keys(options);
+  if (option === undefined) return true;
+  throw invalidParams(`held: a held socket keeps its options: ${option}`);
 }
 
 /**
@@ -171,12 +190,12 @@ function checkLength(path: string): void {
 
 /** Resolves a request; `undefined` if a name has to be looked up. */
 export function resolveWithoutLookUp(
-  { address, options }: BindRequest,
+  { address, options, held }: BindRequest,
 ): ResolvedBind | undefined {
   const addresses = numericAddresses(address);
   const access = numericAccess(options);
   if (addresses === undefined || access === undefined) return undefined;
-  return { asked: address, addresses, options, access };
+  return { asked: address, addresses, options, access, ...(held && { held }) };
 }
 
 /**
@@ -186,13 +205,14 @@ export function resolveWithoutLookUp(
  * the group does not exist.
  */
 export async function lookUpNames(
-  { address, options }: BindRequest,
+  { address, options, held }: BindRequest,
 ): Promise<ResolvedBind> {
   return {
     asked: address,
     addresses: numericAddresses(address) ?? await lookUpAddresses(address),
     options,
     access: await lookUpAccess(options),
+    ...(held && { held }),
   };
 }
 

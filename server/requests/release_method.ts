@@ -1,7 +1,6 @@
 import { formatAddress } from "../../address.ts";
-import { ErrorCode } from "../../protocol.ts";
 import type { Client } from "../policy/authorization.ts";
-import { RequestError } from "./request_error.ts";
+import { noSuchBind } from "./request_error.ts";
 import type { BindContext } from "./bind_method.ts";
 import { candidatesOf, type ResolvedBind } from "./bind_params.ts";
 
@@ -28,10 +27,7 @@ export function releaseBind(
     asked,
   );
   if (bind === undefined) {
-    throw candidates[0]?.error ?? new RequestError(
-      ErrorCode.NO_SUCH_BIND,
-      `No such bind: ${formatAddress(asked)}`,
-    );
+    throw candidates[0]?.error ?? noSuchBind(asked);
   }
   binds.release(bind);
   binds.settle();

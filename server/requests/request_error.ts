@@ -1,3 +1,4 @@
+import { type Address, formatAddress } from "../../address.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { ErrorCode, type ErrorData, type ErrorObject } from "../../protocol.ts";
 
@@ -51,6 +52,14 @@ export function bindError(error: unknown): RequestError {
     ErrorCode.COULD_NOT_BIND,
     `Could not bind: ${message}`,
     error instanceof OsError ? dataOf(error) : undefined,
+  );
+}
+
+/** The error of a request for a socket that is not held. */
+export function noSuchBind(asked: Address): RequestError {
+  return new RequestError(
+    ErrorCode.NO_SUCH_BIND,
+    `No such bind: ${formatAddress(asked)}`,
   );
 }
 
