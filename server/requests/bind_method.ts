@@ -74,7 +74,7 @@ export function grantBind(
       { method: "bind", address, options: optionNames },
       asked,
     );
-  const candidates = candidatesOf(addresses);
+  const candidates = candidatesOf(addresses, client);
   for (const candidate of candidates) {
     const held = binds.get(candidate.identity);
     if (held === undefined) continue;

@@ -20,8 +20,9 @@ import type { FileAccess } from "../../ffi/files/file.ts";
 import { isBindOption, type WireOptions } from "../../protocol.ts";
 import { type BindOptions, readBindOptions } from "../sockets/bind_options.ts";
 import { lookUp } from "./lookups.ts";
+import type { Client } from "../policy/authorization.ts";
+import { pathSeenBy } from "../sockets/path_rights.ts";
 import { bindError, invalidParams, RequestError } from "./request_error.ts";
-import { canonicalPath } from "../sockets/socket_file.ts";
 import { lookUpAccess, numericAccess } from "./file_access.ts";
 import { normalize } from "@std/path/posix/normalize";
 
@@ -246,14 +247,17 @@ export interface Candidate {
 }
 
 /**
- * Resolves symbolic links in paths. A link may change at any time, so this
- * happens when the request is performed.
+ * Resolves symbolic links in paths, with the rights of the client. A link may
+ * change at any time, so this happens when the request is performed.
  */
-export function candidatesOf(addresses: readonly Address[]): Candidate[] {
+export function candidatesOf(
+  addresses: readonly Address[],
+  client: Client,
+): Candidate[] {
   return addresses.map((asked) =>
     hasHost(asked) || asked.path.startsWith("@")
       ? candidate(asked, asked)
-      : candidateFile(asked)
+      : candidateFile(asked, client)
   );
 }
 
@@ -266,10 +270,10 @@ function candidate(
   return { asked, address, identity, ...(error && { error }) };
 }
 
-function candidateFile(asked: PathAddress): Candidate {
+function candidateFile(asked: PathAddress, client: Client): Candidate {
   const { kind, path } = asked;
   try {
-    const address: PathAddress = { kind, path: canonicalPath(path) };
+    const address: PathAddress = { kind, path: pathSeenBy(client, path) };
     checkLength(address.path);
     return candidate(asked, address);
   } catch (error) {

@@ -15,7 +15,7 @@ export function releaseBind(
   client: Client,
   { binds, authorization, log }: BindContext,
 ): void {
-  const candidates = candidatesOf(addresses);
+  const candidates = candidatesOf(addresses, client);
   const bind = candidates.map(({ identity }) => binds.get(identity))
     .find((bind) => bind !== undefined);
   // A client that may not release an address must not learn whether it is

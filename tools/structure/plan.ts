@@ -172,6 +172,7 @@ export const PLAN: Plan = {
       "bind_options.ts",
       "bind_table.ts",
       "listening_socket.ts",
+      "path_rights.ts",
       "shared_descriptor.ts",
       "socket_file.ts",
     ],
