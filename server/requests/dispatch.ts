@@ -5,13 +5,14 @@
  * @module
  */
 import { abi } from "../../ffi/libc/abi.ts";
-import { decodeMessage, ErrorCode } from "../../protocol.ts";
+import { ErrorCode } from "../../protocol.ts";
 import type { Client } from "../policy/authorization.ts";
 import { RequestError } from "./request_error.ts";
 import { type Reply, replyTo } from "./answers.ts";
 import { performBatch } from "./batch.ts";
 import type { PendingRequest } from "./pending_request.ts";
 import { perform, type RequestContext, resolveNames } from "./perform.ts";
+import { decodeRequests } from "./request_ids.ts";
 import { failedRequest, invalidRequest, readRequest } from "./read_request.ts";
 
 /** A message of a client: one request, or a batch that gets one answer. */
@@ -27,7 +28,7 @@ export function readMessage(
 ): PendingMessage {
   let message: unknown;
   try {
-    message = decodeMessage(bytes);
+    message = decodeRequests(bytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const code = ErrorCode.PARSE_ERROR;
