@@ -129,6 +129,7 @@ export const PLAN: Plan = {
       "configuration.ts",
       "prepare.ts",
       "replaced_file.ts",
+      "trusted_path.ts",
     ],
     "haproxy/template/": [
       "bind_functions.ts",
