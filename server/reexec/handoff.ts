@@ -31,6 +31,8 @@ import {
  * @throws {OsError} if the program cannot be executed; then nothing has changed.
  */
 export function replaceProgram(daemon: Daemon): never {
+  daemon.clients.answerSettling();
+  daemon.binds.observer?.flush();
   daemon.log.flush();
   const state = stateOf(daemon);
   using memory = memoryFile("multibinder-state", encodeState(state));

@@ -65,6 +65,7 @@ function answerTo(request: PendingRequest, context: BindContext): Answer {
       return errorAnswer(id, reportError(request, state.error, context));
     case "unresolved":
     case "ready":
+    case "delayed":
       throw new TypeError(`the request is ${state.name}, not performed`);
   }
 }

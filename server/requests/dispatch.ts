@@ -73,14 +73,46 @@ export async function resolveMessage(message: PendingMessage): Promise<void> {
 }
 
 /**
- * Performs the requests of a message and answers them. The caller must queue the
- * reply at once: a re-exec before that would perform the requests twice.
+ * Performs the requests of a message. The caller must answer at once, or after the
+ * returned promise: {@linkcode answerMessage}.
+ *
+ * @returns what to wait for if the service manager has copies of sockets that the
+ * message has released or that delay its binds
  */
+export function performMessage(
+  message: PendingMessage,
+  context: RequestContext,
+): Promise<void> | undefined {
+  const before = context.binds.settling;
+  performAll(message, context);
+  const { settling } = context.binds;
+  return settling !== before || isDelayed(message) ? settling : undefined;
+}
+
+/** Answers a performed message. Delayed binds are performed now. */
 export function answerMessage(
-  { requests, isBatch }: PendingMessage,
+  message: PendingMessage,
   context: RequestContext,
 ): Reply {
+  if (isDelayed(message)) performAll(message, context);
+  return replyTo(message.requests, message.isBatch, context);
+}
+
+function performAll(
+  { requests, isBatch }: PendingMessage,
+  context: RequestContext,
+): void {
   if (isBatch) performBatch(requests, context);
   else requests.forEach((request) => perform(request, context));
-  return replyTo(requests, isBatch, context);
+}
+
+function isDelayed({ requests }: PendingMessage): boolean {
+  return requests.some(({ state }) => state.name === "delayed");
+}
+
+/** Closes what an answer would have carried: the client is gone. */
+export function abandonMessage({ requests }: PendingMessage): void {
+  for (const { state } of requests) {
+    if (state.name === "granted") state.grant.socket.release();
+  }
 }

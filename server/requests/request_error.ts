@@ -63,6 +63,13 @@ export function noSuchBind(asked: Address): RequestError {
   );
 }
 
+/** Whether another socket occupies the address of a `bind`. */
+export function isAddressInUse(error: unknown): boolean {
+  const data = error instanceof RequestError ? error.data : undefined;
+  return typeof data === "object" && data !== null && "errno" in data &&
+    data.errno === Errno.EADDRINUSE;
+}
+
 /** The `error` of an answer. */
 export function errorObject(
   { code, message, data }: RequestError,
