@@ -10,7 +10,7 @@ import type { Client } from "../policy/authorization.ts";
 import { RequestError } from "./request_error.ts";
 import { type Reply, replyTo } from "./answers.ts";
 import { performBatch } from "./batch.ts";
-import type { PendingRequest } from "./pending_request.ts";
+import type { PendingRequest, RequestState } from "./pending_request.ts";
 import { perform, type RequestContext, resolveNames } from "./perform.ts";
 import { decodeRequests } from "./request_ids.ts";
 import { failedRequest, invalidRequest, readRequest } from "./read_request.ts";
@@ -73,8 +73,9 @@ export async function resolveMessage(message: PendingMessage): Promise<void> {
 }
 
 /**
- * Performs the requests of a message. The caller must answer at once, or after the
- * returned promise: {@linkcode answerMessage}.
+ * Performs the requests of a message. The caller must queue its answer
+ * ({@linkcode answerMessage}) at once, or after the returned promise and before a
+ * re-exec, which would perform the requests twice.
  *
  * @returns what to wait for if the service manager has copies of sockets that the
  * message has released or that delay its binds
@@ -89,12 +90,14 @@ export function performMessage(
   return settling !== before || isDelayed(message) ? settling : undefined;
 }
 
-/** Answers a performed message. Delayed binds are performed now. */
+/** Answers a message. Requests that are not performed yet are performed now. */
 export function answerMessage(
   message: PendingMessage,
   context: RequestContext,
 ): Reply {
-  if (isDelayed(message)) performAll(message, context);
+  if (message.requests.some(({ state }) => !isPerformed(state))) {
+    performAll(message, context);
+  }
   return replyTo(message.requests, message.isBatch, context);
 }
 
@@ -108,6 +111,10 @@ function performAll(
 
 function isDelayed({ requests }: PendingMessage): boolean {
   return requests.some(({ state }) => state.name === "delayed");
+}
+
+function isPerformed({ name }: RequestState): boolean {
+  return name === "granted" || name === "done" || name === "failed";
 }
 
 /** Closes what an answer would have carried: the client is gone. */
