@@ -101,6 +101,12 @@ export interface BindParams extends WireOptions {
   v6only?: boolean;
   /** SO_BINDTODEVICE, socket(7): a network interface. */
   device?: string;
+  /**
+   * Only a socket that is held: the daemon creates and changes nothing and follows
+   * no link of the path; otherwise {@linkcode ErrorCode.NO_SUCH_BIND}. A takeover
+   * asks so. Default: false.
+   */
+  held?: boolean;
 }
 
 /** The options of `bind`: those of {@linkcode WireOptions} and of the address. */
@@ -286,6 +292,11 @@ export interface Status {
   limits: StatusLimits;
   /** How often clients and requests were refused. */
   refused: Refusals;
+  /**
+   * Lines that are not in the log: `dropped` because nobody read it, `suppressed`
+   * because one user caused too many.
+   */
+  log: { dropped: number; suppressed: number };
   /** In bytes: the resident memory, and the JavaScript heap in it. */
   memory: { resident: number; heap: number };
   /** The policy in force, if any. */

@@ -14,6 +14,7 @@ import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
 import { ControlSocketError } from "./daemon/control_socket.ts";
 import type { Daemon } from "./daemon/daemon.ts";
 import { InheritedState } from "./reexec/inherited_state.ts";
+import { LineWriter } from "./log/line_writer.ts";
 import type { Log } from "./log/log.ts";
 import { readCommandLine } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
@@ -32,20 +33,39 @@ import { Upgrade } from "./reexec/upgrade.ts";
 import { UsageError } from "./usage_error.ts";
 import { isCheck, runCheck } from "./reexec/version_check.ts";
 
+const STANDARD_OUTPUT = 1;
+const STANDARD_ERROR = 2;
+
+/** How long the last line waits for its reader, in ms. */
+const LAST_LINE_PATIENCE = 500;
+
 const encoder = new TextEncoder();
 
-function printLine(line: string): void {
+/** Prints a line of a program that is no daemon: it may wait for its reader. */
+function print(line: string): void {
   try {
     Deno.stdout.writeSync(encoder.encode(line + "\n"));
   } catch {
-    // A closed standard output must not end the daemon.
+    // A closed standard output is not an error.
+  }
+}
+
+/** Prints why the program ends. */
+function printFailure(line: string): void {
+  try {
+    const writer = new LineWriter(STANDARD_ERROR, () => "");
+    writer.add(line + "\n");
+    writer.flush(LAST_LINE_PATIENCE);
+  } catch {
+    // The failure is that the C library cannot be used.
+    console.error(line);
   }
 }
 
 async function check({ policyPath }: StartOptions): Promise<void> {
   const passed = runCheck();
   if (policyPath !== undefined) await loadPolicy(policyPath);
-  printLine(passed);
+  print(passed);
 }
 
 async function run(options: StartOptions): Promise<void> {
@@ -90,8 +110,14 @@ async function setUp(
       : await initialPolicy(policyPath, state, log),
   };
   const signals = resources.use(new SignalDescriptor(SIGNALS));
+  const output = new LineWriter(STANDARD_OUTPUT, () => "");
+  const printLine = (line: string) => {
+    output.add(line + "\n");
+    output.flush();
+  };
   const prepare = (daemon: Daemon) => {
-    const act = signalActions(daemon, manager);
+    daemon.drain(output);
+    const act = signalActions(daemon, manager, printLine);
     daemon.watch(signals.fd, () => act(signals.take()));
   };
   const daemon = start(options, state, parts, {
@@ -119,6 +145,7 @@ function raiseLimit(log: Log): void {
 function signalActions(
   daemon: Daemon,
   manager: ServiceManager | undefined,
+  printLine: (line: string) => void,
 ): (signal: MaskedSignal | undefined) => void {
   const upgrade = new Upgrade(daemon, {
     began: () => {
@@ -185,7 +212,7 @@ export async function main(
 ): Promise<number> {
   try {
     const command = readCommandLine(args, program);
-    if ("show" in command) printLine(command.show);
+    if ("show" in command) print(command.show);
     else if (isCheck()) await check(command.start);
     else await run(command.start);
     return 0;
@@ -195,7 +222,8 @@ export async function main(
       return 2;
     }
     const expected = EXPECTED.some((type) => error instanceof type);
-    console.error(`${program}:`, expected ? (error as Error).message : error);
+    const reason = expected ? (error as Error).message : Deno.inspect(error);
+    printFailure(`${program}: ${reason}`);
     return 1;
   }
 }

@@ -113,6 +113,9 @@ export function statusText({ control, binds, origin }: Daemon): string {
   return `Listening on ${control.path}: ${binds.size} sockets, generation ${origin.generation}`;
 }
 
+/** How long an exec waits for a busy service manager, in ms. */
+const EXEC_PATIENCE = 1_000;
+
 /** Adds later binds to the store and removes released ones. */
 function keepInStore(
   daemon: Daemon,
@@ -129,6 +132,7 @@ function keepInStore(
       manager.status(statusText(daemon));
     },
     settle: () => manager.settle(),
+    flush: () => manager.flush(EXEC_PATIENCE),
   };
 }
 

@@ -88,6 +88,11 @@ const LINES: readonly [
   ],
   ["refused", ["refused"], ({ refused }) => refused && refusals(refused)],
   [
+    "log lines",
+    ["log"],
+    ({ log }) => log && `${log.dropped} dropped, ${log.suppressed} suppressed`,
+  ],
+  [
     "policy",
     ["policy"],
     ({ policy, requests }, now) => {

@@ -17,21 +17,35 @@ const INVALID_ID = 0xffffffff;
 /** The group for a user without one: the kernel's `overflowgid` (proc(5)). */
 const NO_GROUP = 65534;
 
+/** The ids that decide about access to files: path_resolution(7). */
+export interface Rights {
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups. */
+  readonly groups: readonly number[];
+}
+
+/** The rights of a user with the primary group and no other. */
+export function rightsOf(uid: number): Rights {
+  return { uid, gid: primaryGroup(uid) ?? NO_GROUP, groups: [] };
+}
+
 /**
- * Runs a synchronous `action` with the rights of a user and of that user's
- * primary group, without supplementary groups.
+ * Runs a synchronous `action` with other rights.
  *
  * @throws {OsError} EPERM when this process may not change its ids.
  */
-export function withRightsOf<T>(uid: number, action: () => T): T {
-  const gid = primaryGroup(uid) ?? NO_GROUP;
+export function withRightsOf<T>(
+  { uid, gid, groups }: Rights,
+  action: () => T,
+): T {
   const before = {
     uid: libc().setfsuid(INVALID_ID),
     gid: libc().setfsgid(INVALID_ID),
     groups: supplementaryGroups(),
   };
   try {
-    setGroups(new Uint32Array(0));
+    setGroups(Uint32Array.from(groups));
     take("setfsgid", gid);
     take("setfsuid", uid);
     return action();

@@ -57,7 +57,7 @@ export function sleepSync(duration: number): void {
  * All waits on the event loop, on one thread. A thread for each wait would use
  * up Deno's 32 threads for blocking calls.
  */
-class Waiters {
+class Waiters implements Disposable {
   readonly #poller = new Poller();
   readonly #settle = new Map<number, (ready: boolean) => void>();
 
@@ -92,6 +92,10 @@ class Waiters {
       this.#poller.poll((fd) => this.#settle.get(fd)?.(true));
     }
     waiters = undefined;
+    this[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
     this.#poller[Symbol.dispose]();
   }
 }
@@ -112,7 +116,13 @@ export function waitReady(
     return waiters.wait(fd, readiness, timeout, signal);
   }
   const started = new Waiters();
-  const ready = started.wait(fd, readiness, timeout, signal);
+  let ready: Promise<boolean>;
+  try {
+    ready = started.wait(fd, readiness, timeout, signal);
+  } catch (error) {
+    started[Symbol.dispose]();
+    throw error;
+  }
   waiters = started;
   started.run();
   return ready;

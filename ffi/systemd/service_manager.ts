@@ -5,23 +5,29 @@
  *
  * @module
  */
-import type { Descriptor } from "../files/descriptor.ts";
+import { closeAll, type Descriptor, duplicate } from "../files/descriptor.ts";
 import { sendDescriptors } from "../sockets/descriptor_passing.ts";
 import { OsError } from "../libc/errno.ts";
 import {
   environmentVariable,
   monotonicMicroseconds,
 } from "../processes/process.ts";
-import { waitReadySync } from "../files/readiness.ts";
+import { waitReady, waitReadySync } from "../files/readiness.ts";
 import { send, tryConnect, unixDatagramSocket } from "../sockets/socket.ts";
 import type { UnixAddress } from "../sockets/socket_address.ts";
 import { socketPair } from "../sockets/socket_pair.ts";
 
-/** How long a message waits for a busy service manager, in ms. */
+/** How long to wait for a busy service manager, in ms. */
 const PATIENCE = 5_000;
 
-/** How long to wait for a barrier, in ms. Clients wait meanwhile. */
-const BARRIER_PATIENCE = 1_000;
+/** Messages that wait for a busy service manager. */
+const MAX_QUEUED = 256;
+
+/** A message that waits, with its own copies of the descriptors. */
+interface QueuedMessage {
+  readonly message: Uint8Array<ArrayBuffer>;
+  readonly descriptors: readonly Descriptor[];
+}
 
 const encoder = new TextEncoder();
 
@@ -29,6 +35,11 @@ const encoder = new TextEncoder();
 export class ServiceManager implements Disposable {
   readonly #socket: Descriptor;
   readonly #failed: (reason: string) => void;
+  readonly #queue: QueuedMessage[] = [];
+  #isSending = false;
+  #barrier: Promise<void> | undefined;
+  /** Begins when {@linkcode #barrier} ends. */
+  #nextBarrier: Promise<void> | undefined;
 
   private constructor(socket: Descriptor, failed: (reason: string) => void) {
     this.#socket = socket;
@@ -92,10 +103,25 @@ export class ServiceManager implements Disposable {
   }
 
   /**
-   * Waits until the service manager has processed all notifications: it then
-   * closes the descriptor of BARRIER=1 (sd_notify_barrier(3)).
+   * Resolves when the service manager has processed all notifications until now: it
+   * then closes the descriptor of BARRIER=1 (sd_notify_barrier(3)). Resolves after
+   * five seconds in any case. There is one barrier at a time.
    */
-  settle(): void {
+  settle(): Promise<void> {
+    if (this.#barrier === undefined) return this.#startBarrier();
+    return this.#nextBarrier ??= this.#barrier.then(() => {
+      this.#nextBarrier = undefined;
+      return this.#startBarrier();
+    });
+  }
+
+  #startBarrier(): Promise<void> {
+    return this.#barrier = this.#passBarrier().finally(() =>
+      this.#barrier = undefined
+    );
+  }
+
+  async #passBarrier(): Promise<void> {
     using ends = new DisposableStack();
     try {
       const [ours, theirs] = socketPair();
@@ -103,39 +129,110 @@ export class ServiceManager implements Disposable {
       ends.use(theirs);
       this.#tell(["BARRIER=1"], [theirs.fd]);
       theirs.close();
-      if (!waitReadySync(ours.fd, "read", BARRIER_PATIENCE)) {
-        this.#failed(`BARRIER=1: no response within ${BARRIER_PATIENCE} ms`);
+      if (!await waitReady(ours.fd, "read", PATIENCE)) {
+        this.#failed(`BARRIER=1: no response within ${PATIENCE} ms`);
       }
     } catch (error) {
-      if (!(error instanceof OsError)) throw error;
-      this.#failed(`BARRIER=1: ${error.message}`);
+      this.#failed(`BARRIER=1: ${messageOf(error)}`);
     }
   }
 
+  /** Sends a message, after those that wait for a busy service manager. */
   #tell(assignments: readonly string[], descriptors: number[] = []): void {
     const message = encoder.encode(assignments.join("\n"));
     try {
-      while (this.#send(message, descriptors) === -1) {
-        if (!waitReadySync(this.#socket.fd, "write", PATIENCE)) {
+      if (this.#queue.length === 0 && this.#send(message, descriptors)) return;
+      if (this.#queue.length >= MAX_QUEUED) {
+        throw new Error(`${MAX_QUEUED} messages wait for the service manager`);
+      }
+      this.#queue.push({ message, descriptors: duplicates(descriptors) });
+      this.#sendLater();
+    } catch (error) {
+      this.#failed(`${assignments[0]}: ${messageOf(error)}`);
+    }
+  }
+
+  async #sendLater(): Promise<void> {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    try {
+      while (this.#queue.length > 0) {
+        const { fd } = this.#socket;
+        if (!await waitReady(fd, "write", PATIENCE)) {
           throw new Error(
             `the service manager did not read for ${PATIENCE} ms`,
           );
         }
+        this.#sendQueued();
       }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#failed(`${assignments[0]}: ${reason}`);
+      this.#dropQueued(error);
+    } finally {
+      this.#isSending = false;
     }
   }
 
-  #send(message: Uint8Array<ArrayBuffer>, descriptors: number[]): number {
-    return descriptors.length === 0
-      ? send(this.#socket.fd, message)
-      : sendDescriptors(this.#socket.fd, message, descriptors);
+  /** Sends what the service manager takes now. */
+  #sendQueued(): void {
+    for (let first; (first = this.#queue[0]) !== undefined;) {
+      const { message, descriptors } = first;
+      const sent = this.#send(message, descriptors.map(({ fd }) => fd));
+      if (!sent) return;
+      closeAll(descriptors);
+      this.#queue.shift();
+    }
   }
 
-  /** Closes the connection. */
+  #dropQueued(error: unknown): void {
+    const dropped = this.#queue.splice(0);
+    for (const { descriptors } of dropped) closeAll(descriptors);
+    this.#failed(`${dropped.length} messages dropped: ${messageOf(error)}`);
+  }
+
+  /** Blocks until waiting messages are sent, at most `patience` ms. */
+  flush(patience: number): void {
+    const end = performance.now() + patience;
+    try {
+      while (this.#queue.length > 0) {
+        const left = Math.max(end - performance.now(), 0);
+        if (!waitReadySync(this.#socket.fd, "write", left)) {
+          throw new Error(
+            `the service manager did not read for ${patience} ms`,
+          );
+        }
+        this.#sendQueued();
+      }
+    } catch (error) {
+      this.#dropQueued(error);
+    }
+  }
+
+  /** Returns false if the service manager has no room for it. */
+  #send(message: Uint8Array<ArrayBuffer>, descriptors: number[]): boolean {
+    const sent = descriptors.length === 0
+      ? send(this.#socket.fd, message)
+      : sendDescriptors(this.#socket.fd, message, descriptors);
+    return sent !== -1;
+  }
+
+  /** Closes the connection. Messages that wait are lost. */
   [Symbol.dispose](): void {
+    for (const { descriptors } of this.#queue.splice(0)) closeAll(descriptors);
     this.#socket.close();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function duplicates(descriptors: readonly number[]): Descriptor[] {
+  const copies: Descriptor[] = [];
+  try {
+    for (const fd of descriptors) copies.push(duplicate(fd));
+    return copies;
+  } catch (error) {
+    closeAll(copies);
+    throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "@std/path/posix";
+import { trustedPath } from "./trusted_path.ts";
 
 /** The attributes that a new file gets. */
 export interface FileAttributes {
@@ -15,16 +16,6 @@ export function attributesOf(path: string): FileAttributes {
     mode: (mode ?? 0o644) & 0o7777,
     ...(uid !== null && gid !== null && { owner: { uid, gid } }),
   };
-}
-
-/** The path of the file itself if `path` is a symbolic link. */
-function withoutLinks(path: string): string {
-  try {
-    return Deno.realPathSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return path;
-    throw error;
-  }
 }
 
 /** Changes the owner, which only root may: otherwise it stays. */
@@ -71,7 +62,7 @@ export class TemporaryFile implements Disposable {
   readonly path: string;
 
   constructor(beside: string, text: string, attributes: FileAttributes) {
-    this.path = writeBeside(withoutLinks(beside), text, attributes);
+    this.path = writeBeside(trustedPath(beside), text, attributes);
   }
 
   [Symbol.dispose](): void {
@@ -79,16 +70,27 @@ export class TemporaryFile implements Disposable {
   }
 }
 
-/** Replaces a file in one step (rename(2)): no reader sees a part of `text`. */
+/**
+ * Replaces a file in one step (rename(2)): no reader sees a part of `text`. If the
+ * path is a link, the file that it leads to is replaced.
+ */
 export function replaceFile(
   path: string,
   text: string,
   attributes: FileAttributes,
 ): void {
-  const target = withoutLinks(path);
-  const written = writeBeside(target, text, attributes);
+  replaceEntry(trustedPath(path), text, attributes);
+}
+
+/** Replaces a file in one step. If the path is a link, the link is replaced. */
+export function replaceEntry(
+  path: string,
+  text: string,
+  attributes: FileAttributes,
+): void {
+  const written = writeBeside(path, text, attributes);
   try {
-    Deno.renameSync(written, target);
+    Deno.renameSync(written, path);
   } catch (error) {
     Deno.removeSync(written);
     throw error;

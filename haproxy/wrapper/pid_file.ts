@@ -5,7 +5,8 @@ import {
   unlink,
 } from "../../ffi/files/file.ts";
 import { about } from "../configuration/config_file.ts";
-import { replaceFile } from "../configuration/replaced_file.ts";
+import { replaceEntry } from "../configuration/replaced_file.ts";
+import { trustedEntry } from "../configuration/trusted_path.ts";
 
 /**
  * The file with the PID of the HAProxy that serves. It is written for others and
@@ -17,13 +18,13 @@ export class PidFile implements Disposable {
   constructor(readonly path: string) {}
 
   /**
-   * Replaces the file.
+   * Replaces the file. It is never written through a link.
    *
    * @throws {FileError}
    */
   write(pid: number): void {
     about(`cannot write ${this.path}`, () => {
-      replaceFile(this.path, `${pid}\n`, { mode: 0o644 });
+      replaceEntry(trustedEntry(this.path), `${pid}\n`, { mode: 0o644 });
       this.#written = statusOf(this.path);
     });
   }

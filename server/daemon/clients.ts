@@ -6,10 +6,12 @@ import { reasonOf } from "../log/internal_errors.ts";
 import { RequestError } from "../requests/request_error.ts";
 import { errorReply, type Reply } from "../requests/answers.ts";
 import {
+  abandonMessage,
   answerMessage,
   failedMessage,
   isUnresolved,
   type PendingMessage,
+  performMessage,
   readMessage,
   resolveMessage,
 } from "../requests/dispatch.ts";
@@ -24,6 +26,8 @@ export class Clients implements Iterable<Connection> {
   readonly #timeouts: RequestTimeouts;
   readonly #loop: EventLoop;
   readonly #context: RequestContext;
+  /** Performed messages whose answers wait for the service manager. */
+  readonly #settling = new Map<Connection, PendingMessage>();
 
   constructor(loop: EventLoop, context: RequestContext) {
     this.#loop = loop;
@@ -69,12 +73,12 @@ export class Clients implements Iterable<Connection> {
 
   /** Answers the received messages in their order. */
   #serve(connection: Connection): void {
-    while (!connection.closed && connection.unanswered === undefined) {
+    while (!connection.closed && !connection.busy) {
       const message = this.#nextMessage(connection);
       if (message === undefined) break;
       this.#timeouts.stop(connection);
       if (isUnresolved(message)) this.#answerLater(connection, message);
-      else this.#send(connection, answerMessage(message, this.#context));
+      else this.#answer(connection, message);
     }
     this.#watch(connection);
   }
@@ -101,18 +105,50 @@ export class Clients implements Iterable<Connection> {
     await resolveMessage(message);
     if (connection.closed) return;
     this.#guard(connection, () => {
-      const reply = answerMessage(message, this.#context);
       connection.unanswered = undefined;
-      this.#send(connection, reply);
+      this.#answer(connection, message);
       this.#serve(connection);
     });
+  }
+
+  #answer(connection: Connection, message: PendingMessage): void {
+    const settled = performMessage(message, this.#context);
+    if (settled === undefined) {
+      this.#send(connection, answerMessage(message, this.#context));
+      return;
+    }
+    connection.settling = true;
+    this.#settling.set(connection, message);
+    settled.then(() => this.#answerSettled(connection));
+  }
+
+  #answerSettled(connection: Connection): void {
+    const message = this.#settling.get(connection);
+    if (message === undefined) return;
+    this.#settling.delete(connection);
+    connection.settling = false;
+    if (connection.closed) return abandonMessage(message);
+    this.#guard(connection, () => {
+      this.#send(connection, answerMessage(message, this.#context));
+      this.#serve(connection);
+    });
+  }
+
+  /**
+   * Answers the clients that wait for the service manager. An exec follows, and the
+   * next generation must not perform their requests again.
+   */
+  answerSettling(): void {
+    for (const connection of this.#settling.keys()) {
+      this.#answerSettled(connection);
+    }
   }
 
   #send(connection: Connection, reply: Reply): void {
     if (connection.send(reply)) return;
     const { counters, log } = this.#context;
     counters.refused.unread++;
-    log.warn("client dropped", {
+    log.refusal("warn", connection.peer.uid, "client dropped", {
       reason: "it does not read its answers",
       ...connection.peer,
     });
@@ -124,9 +160,10 @@ export class Clients implements Iterable<Connection> {
     if (connection.closed) return;
     if (connection.finished) return this.#drop(connection);
     this.#timeouts.update(connection);
-    // While names are looked up the daemon receives nothing. It does not watch
-    // the client either, because epoll(7) always reports EPOLLHUP.
-    const wanted = connection.unanswered !== undefined
+    // While names are looked up or an answer waits for the service manager, the
+    // daemon receives nothing. It does not watch the client either, because
+    // epoll(7) always reports EPOLLHUP.
+    const wanted = connection.busy
       ? undefined
       : (connection.ended ? 0 : Interest.READ) |
         (connection.writing ? Interest.WRITE : 0);
@@ -154,7 +191,8 @@ export class Clients implements Iterable<Connection> {
       `Invalid request: not complete within ${within}`,
     );
     this.#guard(connection, () => {
-      log.warn("client dropped", { reason, ...connection.peer });
+      const { peer } = connection;
+      log.refusal("warn", peer.uid, "client dropped", { reason, ...peer });
       connection.send(errorReply(null, refusal));
       this.#drop(connection);
     });

@@ -43,6 +43,8 @@ export class Connection implements Client {
   readonly framing: Framing = new Framing(MAX_REQUEST);
   /** The message of which names are being looked up. */
   unanswered: Uint8Array<ArrayBuffer> | undefined;
+  /** Whether the answer to a performed message waits for the service manager. */
+  settling = false;
   /** The epoll(7) events it is watched for; undefined while not watched. */
   interest: number | undefined;
   /** No request follows: the client shut down its side or sent invalid bytes. */
@@ -69,6 +71,11 @@ export class Connection implements Client {
     return this.#descriptor.closed;
   }
 
+  /** Whether a message is being handled: the next one has to wait. */
+  get busy(): boolean {
+    return this.unanswered !== undefined || this.settling;
+  }
+
   /** Whether answers are queued. */
   get writing(): boolean {
     return this.#queue.length > 0;
@@ -76,7 +83,7 @@ export class Connection implements Client {
 
   /** Whether every request is answered and no request can follow. */
   get finished(): boolean {
-    return this.ended && !this.writing && this.unanswered === undefined;
+    return this.ended && !this.writing && !this.busy;
   }
 
   /** The queued answers, oldest first. */

@@ -5,6 +5,7 @@ import type { BindTable } from "../sockets/bind_table.ts";
 import type { ControlSocket } from "./control_socket.ts";
 import { logInternalError } from "../log/internal_errors.ts";
 import type { Limits } from "./limits.ts";
+import type { LineWriter } from "../log/line_writer.ts";
 import type { Log } from "../log/log.ts";
 import type { Policy } from "../policy/policy.ts";
 import { Counters } from "../log/counters.ts";
@@ -34,6 +35,12 @@ export interface DaemonParts {
   readonly policy: Policy | undefined;
 }
 
+/** How long the daemon waits for the readers of its last lines, in ms. */
+const EXIT_PATIENCE = 500;
+
+/** Lines that may have to wait for their reader. */
+type Output = Pick<LineWriter, "attach" | "detach" | "flush">;
+
 /** The daemon: its sockets, its clients and the event loop that serves them. */
 export class Daemon implements RequestContext, Disposable {
   readonly control: ControlSocket;
@@ -49,6 +56,7 @@ export class Daemon implements RequestContext, Disposable {
   readonly #loop = new EventLoop();
   readonly #acceptor: Acceptor;
   readonly #stopping = new AbortController();
+  readonly #outputs: Output[] = [];
   #closed = false;
 
   /** Takes ownership of the sockets. */
@@ -74,6 +82,7 @@ export class Daemon implements RequestContext, Disposable {
       this.#loop[Symbol.dispose]();
       throw error;
     }
+    this.drain(log);
     readSourceMaps();
   }
 
@@ -84,7 +93,7 @@ export class Daemon implements RequestContext, Disposable {
 
   /** The answer to the method `status`. */
   status(): Status {
-    const { control, binds, clients, origin, limits, counters } = this;
+    const { control, binds, clients, origin, limits, counters, log } = this;
     return statusMethod({
       ...origin,
       generationStartedAt: this.#generationStartedAt,
@@ -94,6 +103,7 @@ export class Daemon implements RequestContext, Disposable {
       limits,
       counters,
       policy: this.authorization.policy,
+      log: log.missing(),
     });
   }
 
@@ -132,6 +142,12 @@ export class Daemon implements RequestContext, Disposable {
     });
   }
 
+  /** Has the event loop write what waits for a slow reader. */
+  drain(output: Output): void {
+    this.#outputs.push(output);
+    output.attach(this.#loop);
+  }
+
   /** Closes everything; a second call does nothing. */
   close(): void {
     if (this.#closed) return;
@@ -140,8 +156,9 @@ export class Daemon implements RequestContext, Disposable {
     this.clients.close();
     this.control.close();
     this.binds.close();
+    for (const output of this.#outputs) output.detach();
     this.#loop[Symbol.dispose]();
-    this.log.flush();
+    for (const output of this.#outputs) output.flush(EXIT_PATIENCE);
   }
 
   /** Same as {@linkcode Daemon.close}. */

@@ -19,7 +19,7 @@ export class RequestTimeouts implements Disposable {
 
   /** Starts the timeout of a client that has sent part of a request. */
   update(connection: Connection): void {
-    const isIncomplete = connection.unanswered === undefined &&
+    const isIncomplete = !connection.busy &&
       !connection.ended && connection.framing.pending.length > 0;
     if (!isIncomplete) this.#since.delete(connection);
     else if (!this.#since.has(connection) && this.#timeout !== Infinity) {

@@ -49,7 +49,7 @@ export class Authorization {
     const { allowed, rule } = this.policy.decide(credentials, request);
     if (allowed) return rule;
     const { method, address } = request;
-    this.#log.warn("request denied", {
+    this.#log.refusal("warn", uid, "request denied", {
       method,
       ...(address && { address: formatAddress(address) }),
       decision: "denied",

@@ -15,10 +15,13 @@ import { type Effect, type Policy, PolicyError } from "./policy.ts";
 import { type Rule, RuleList } from "./rule.ts";
 
 const WITH_ADDRESS: readonly Method[] = ["bind", "release"];
-/** Options that neither need privileges nor affect more than the socket. */
+/**
+ * Options that affect only the socket. Not among them: `reuse_port`, which shares a
+ * port with another program of the daemon's user; `transparent`, `free_bind`, `mark`
+ * and `device`, which change where packets come from; `owner` and `group`.
+ */
 const DEFAULT_OPTIONS: readonly string[] = [
   "backlog",
-  "reuse_port",
   "defer_accept",
   "fast_open",
   "recv_buffer",

@@ -31,9 +31,11 @@ import {
  * @throws {OsError} if the program cannot be executed; then nothing has changed.
  */
 export function replaceProgram(daemon: Daemon): never {
+  daemon.clients.answerSettling();
+  daemon.binds.observer?.flush();
+  daemon.log.flush();
   const state = stateOf(daemon);
   using memory = memoryFile("multibinder-state", encodeState(state));
-  daemon.log.flush();
   return executeWith(state, { fd: memory.fd, attempt: 1 });
 }
 
@@ -55,6 +57,7 @@ export function stateOf(daemon: Daemon): StateRecord {
     binds: Array.from(binds, bindRecord),
     clients: Array.from(clients, clientState),
     policy: daemon.authorization.policy?.text,
+    lost_log_lines: daemon.log.unwritten() || undefined,
   };
 }
 
@@ -117,6 +120,7 @@ export function adoptState(
   prepare: (daemon: Daemon) => void,
 ): Daemon {
   setAllCloseOnExec();
+  parts.log.addDropped(state.lost_log_lines ?? 0);
   const { fd, path, file } = state.control;
   const control = new ControlSocket(new Descriptor(fd), path, file);
   const binds = new BindTable();

@@ -29,6 +29,8 @@ export interface State {
   clients: ClientState[];
   /** Text of the policy in force. */
   policy?: string | undefined;
+  /** Number of log lines that the exec loses. */
+  lost_log_lines?: number | undefined;
 }
 
 /**
@@ -140,6 +142,8 @@ export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
     binds: listOf(state.binds, "binds").map(bindState),
     clients: listOf(state.clients, "clients").map(clientState),
     ...(typeof state.policy === "string" && { policy: state.policy }),
+    ...(typeof state.lost_log_lines === "number" &&
+      { lost_log_lines: state.lost_log_lines }),
   };
 }
 

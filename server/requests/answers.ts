@@ -5,13 +5,14 @@ import {
   ErrorCode,
   type RequestId,
 } from "../../protocol.ts";
-import { logInternalError } from "../log/internal_errors.ts";
+import { reasonOf } from "../log/internal_errors.ts";
 import {
   bindError,
   errorObject,
   isOutOfDescriptors,
   RequestError,
 } from "./request_error.ts";
+import type { Peer } from "../../ffi/sockets/socket.ts";
 import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import { type BindContext, handOver } from "./bind_method.ts";
 import type { PendingRequest } from "./pending_request.ts";
@@ -64,6 +65,7 @@ function answerTo(request: PendingRequest, context: BindContext): Answer {
       return errorAnswer(id, reportError(request, state.error, context));
     case "unresolved":
     case "ready":
+    case "delayed":
       throw new TypeError(`the request is ${state.name}, not performed`);
   }
 }
@@ -76,7 +78,8 @@ function reportError(
 ): RequestError {
   const known = isOutOfDescriptors(error) ? bindError(error) : error;
   if (!(known instanceof RequestError)) {
-    logInternalError(log, error);
+    const { uid } = origin(request);
+    log.refusal("error", uid, "internal error", { reason: reasonOf(error) });
     return new RequestError(
       ErrorCode.INTERNAL_ERROR,
       "Internal error: see the log",
@@ -85,14 +88,17 @@ function reportError(
   const { code, message: reason } = known;
   // Authorization has already logged a denial.
   if (code === ErrorCode.DENIED) counters.refused.denied++;
-  else log.info("request failed", { code, reason, ...origin(request) });
+  else {
+    const from = origin(request);
+    log.refusal("info", from.uid, "request failed", { code, reason, ...from });
+  }
   return known;
 }
 
 /** The method and the client, if they are known. */
 function origin(
   { method, client }: PendingRequest,
-): Record<string, unknown> {
+): { method?: string } & Partial<Peer> {
   const what = method === undefined ? {} : { method };
   try {
     return { ...what, ...client.peer };

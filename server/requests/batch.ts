@@ -7,13 +7,15 @@ import { perform, type RequestContext } from "./perform.ts";
 
 /**
  * Performs the requests of a batch, with no other request in between. Its binds
- * are all or nothing: if one fails, the others are undone.
+ * are all or nothing: if one fails, the others are undone. If one is delayed, call
+ * it again later.
  */
 export function performBatch(
   requests: readonly PendingRequest[],
   context: RequestContext,
 ): void {
   for (const request of requests) perform(request, context);
+  if (requests.some(({ state }) => state.name === "delayed")) return;
   const hasFailedBind = requests.some(({ method, state }) =>
     method === "bind" && state.name === "failed"
   );

@@ -1,5 +1,9 @@
 import { LogLevels } from "@std/log/levels";
-import { type Address, formatAddress } from "../../address.ts";
+import {
+  type Address,
+  canonicalIdentity,
+  formatAddress,
+} from "../../address.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import type { FileAccess } from "../../ffi/files/file.ts";
 import type { Peer } from "../../ffi/sockets/socket.ts";
@@ -21,7 +25,7 @@ import type { Counters } from "../log/counters.ts";
 import type { Limits } from "../daemon/limits.ts";
 import { boundSocket, changeSocket } from "../sockets/listening_socket.ts";
 import type { Log } from "../log/log.ts";
-import { bindError, RequestError } from "./request_error.ts";
+import { bindError, noSuchBind, RequestError } from "./request_error.ts";
 import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 
 /** The parts of the daemon that `bind` and `release` use. */
@@ -54,13 +58,15 @@ export interface Grant {
  * @throws {RequestError}
  */
 export function grantBind(
-  { addresses, options, access }: ResolvedBind,
+  bind: ResolvedBind,
   client: Client,
   context: BindContext,
 ): Grant {
   const { binds, authorization } = context;
-  const { peer } = client;
   if (binds.closed) throw bindError(new Error("the daemon is stopping"));
+  if (bind.held) return grantHeld(bind, client, context);
+  const { addresses, options, access } = bind;
+  const { peer } = client;
   const optionNames = Object.keys(options);
   const allow = ({ address, asked }: Candidate) =>
     authorization.allow(
@@ -68,7 +74,7 @@ export function grantBind(
       { method: "bind", address, options: optionNames },
       asked,
     );
-  const candidates = candidatesOf(addresses);
+  const candidates = candidatesOf(addresses, client);
   for (const candidate of candidates) {
     const held = binds.get(candidate.identity);
     if (held === undefined) continue;
@@ -85,6 +91,26 @@ export function grantBind(
     binds.add(bind);
     return { bind, socket: bind.socket.retain(), isNew: true, peer, rule };
   });
+}
+
+/** Grants a held socket as it is. Its path is that of the bind, links included. */
+function grantHeld(
+  { asked, addresses }: ResolvedBind,
+  client: Client,
+  { binds, authorization }: BindContext,
+): Grant {
+  const held = addresses.map((each) => binds.get(canonicalIdentity(each)))
+    .find((each) => each !== undefined);
+  // A client that may not bind an address must not learn whether it is bound.
+  const address = held?.address ?? addresses[0] ?? asked;
+  const rule = authorization.allow(
+    client,
+    { method: "bind", address, options: [] },
+    asked,
+  );
+  if (held === undefined) throw noSuchBind(asked);
+  const socket = held.socket.retain();
+  return { bind: held, socket, isNew: false, peer: client.peer, rule };
 }
 
 /**

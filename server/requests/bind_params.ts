@@ -20,8 +20,9 @@ import type { FileAccess } from "../../ffi/files/file.ts";
 import { isBindOption, type WireOptions } from "../../protocol.ts";
 import { type BindOptions, readBindOptions } from "../sockets/bind_options.ts";
 import { lookUp } from "./lookups.ts";
+import type { Client } from "../policy/authorization.ts";
+import { pathSeenBy } from "../sockets/path_rights.ts";
 import { bindError, invalidParams, RequestError } from "./request_error.ts";
-import { canonicalPath } from "../sockets/socket_file.ts";
 import { lookUpAccess, numericAccess } from "./file_access.ts";
 import { normalize } from "@std/path/posix/normalize";
 
@@ -30,6 +31,8 @@ export interface BindRequest {
   /** The host may be a name, the path need not be canonical. */
   readonly address: Address;
   readonly options: WireOptions;
+  /** Whether only a held socket is an answer. */
+  readonly held?: boolean;
 }
 
 /** A {@linkcode BindRequest} of which all names are looked up. */
@@ -40,10 +43,18 @@ export interface ResolvedBind {
   readonly addresses: readonly Address[];
   readonly options: WireOptions;
   readonly access: FileAccess;
+  /** Whether only a held socket is an answer. */
+  readonly held?: boolean;
 }
 
 const KINDS: readonly Kind[] = ["tcp", "udp", "unix", "seqpacket", "unixgram"];
-const NOT_OPTIONS: readonly string[] = ["address", "port", "path", "kind"];
+const NOT_OPTIONS: readonly string[] = [
+  "address",
+  "port",
+  "path",
+  "kind",
+  "held",
+];
 
 /**
  * Reads the params of `bind`.
@@ -70,7 +81,16 @@ export function readBindParams(params: unknown): BindRequest {
   const address = kind === "tcp" || kind === "udp"
     ? readHost(kind, given, { v6only, device })
     : readPath(kind, given);
-  return { address, options };
+  const held = readHeld(given.held, options);
+  return { address, options, ...(held && { held }) };
+}
+
+function readHeld(held: unknown, options: WireOptions): boolean {
+  if (held === undefined || held === false) return false;
+  if (held !== true) throw invalidParams("held: expected true or false");
+  const [option] = Object.keys(options);
+  if (option === undefined) return true;
+  throw invalidParams(`held: a held socket keeps its options: ${option}`);
 }
 
 /**
@@ -171,12 +191,12 @@ function checkLength(path: string): void {
 
 /** Resolves a request; `undefined` if a name has to be looked up. */
 export function resolveWithoutLookUp(
-  { address, options }: BindRequest,
+  { address, options, held }: BindRequest,
 ): ResolvedBind | undefined {
   const addresses = numericAddresses(address);
   const access = numericAccess(options);
   if (addresses === undefined || access === undefined) return undefined;
-  return { asked: address, addresses, options, access };
+  return { asked: address, addresses, options, access, ...(held && { held }) };
 }
 
 /**
@@ -186,13 +206,14 @@ export function resolveWithoutLookUp(
  * the group does not exist.
  */
 export async function lookUpNames(
-  { address, options }: BindRequest,
+  { address, options, held }: BindRequest,
 ): Promise<ResolvedBind> {
   return {
     asked: address,
     addresses: numericAddresses(address) ?? await lookUpAddresses(address),
     options,
     access: await lookUpAccess(options),
+    ...(held && { held }),
   };
 }
 
@@ -226,14 +247,17 @@ export interface Candidate {
 }
 
 /**
- * Resolves symbolic links in paths. A link may change at any time, so this
- * happens when the request is performed.
+ * Resolves symbolic links in paths, with the rights of the client. A link may
+ * change at any time, so this happens when the request is performed.
  */
-export function candidatesOf(addresses: readonly Address[]): Candidate[] {
+export function candidatesOf(
+  addresses: readonly Address[],
+  client: Client,
+): Candidate[] {
   return addresses.map((asked) =>
     hasHost(asked) || asked.path.startsWith("@")
       ? candidate(asked, asked)
-      : candidateFile(asked)
+      : candidateFile(asked, client)
   );
 }
 
@@ -246,10 +270,10 @@ function candidate(
   return { asked, address, identity, ...(error && { error }) };
 }
 
-function candidateFile(asked: PathAddress): Candidate {
+function candidateFile(asked: PathAddress, client: Client): Candidate {
   const { kind, path } = asked;
   try {
-    const address: PathAddress = { kind, path: canonicalPath(path) };
+    const address: PathAddress = { kind, path: pathSeenBy(client, path) };
     checkLength(address.path);
     return candidate(asked, address);
   } catch (error) {

@@ -5,13 +5,14 @@
  * @module
  */
 import { abi } from "../../ffi/libc/abi.ts";
-import { decodeMessage, ErrorCode } from "../../protocol.ts";
+import { ErrorCode } from "../../protocol.ts";
 import type { Client } from "../policy/authorization.ts";
 import { RequestError } from "./request_error.ts";
 import { type Reply, replyTo } from "./answers.ts";
 import { performBatch } from "./batch.ts";
-import type { PendingRequest } from "./pending_request.ts";
+import type { PendingRequest, RequestState } from "./pending_request.ts";
 import { perform, type RequestContext, resolveNames } from "./perform.ts";
+import { decodeRequests } from "./request_ids.ts";
 import { failedRequest, invalidRequest, readRequest } from "./read_request.ts";
 
 /** A message of a client: one request, or a batch that gets one answer. */
@@ -27,7 +28,7 @@ export function readMessage(
 ): PendingMessage {
   let message: unknown;
   try {
-    message = decodeMessage(bytes);
+    message = decodeRequests(bytes);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const code = ErrorCode.PARSE_ERROR;
@@ -72,14 +73,53 @@ export async function resolveMessage(message: PendingMessage): Promise<void> {
 }
 
 /**
- * Performs the requests of a message and answers them. The caller must queue the
- * reply at once: a re-exec before that would perform the requests twice.
+ * Performs the requests of a message. The caller must queue its answer
+ * ({@linkcode answerMessage}) at once, or after the returned promise and before a
+ * re-exec, which would perform the requests twice.
+ *
+ * @returns what to wait for if the service manager has copies of sockets that the
+ * message has released or that delay its binds
  */
+export function performMessage(
+  message: PendingMessage,
+  context: RequestContext,
+): Promise<void> | undefined {
+  const before = context.binds.settling;
+  performAll(message, context);
+  const { settling } = context.binds;
+  return settling !== before || isDelayed(message) ? settling : undefined;
+}
+
+/** Answers a message. Requests that are not performed yet are performed now. */
 export function answerMessage(
-  { requests, isBatch }: PendingMessage,
+  message: PendingMessage,
   context: RequestContext,
 ): Reply {
+  if (message.requests.some(({ state }) => !isPerformed(state))) {
+    performAll(message, context);
+  }
+  return replyTo(message.requests, message.isBatch, context);
+}
+
+function performAll(
+  { requests, isBatch }: PendingMessage,
+  context: RequestContext,
+): void {
   if (isBatch) performBatch(requests, context);
   else requests.forEach((request) => perform(request, context));
-  return replyTo(requests, isBatch, context);
+}
+
+function isDelayed({ requests }: PendingMessage): boolean {
+  return requests.some(({ state }) => state.name === "delayed");
+}
+
+function isPerformed({ name }: RequestState): boolean {
+  return name === "granted" || name === "done" || name === "failed";
+}
+
+/** Closes what an answer would have carried: the client is gone. */
+export function abandonMessage({ requests }: PendingMessage): void {
+  for (const { state } of requests) {
+    if (state.name === "granted") state.grant.socket.release();
+  }
 }

@@ -19,6 +19,8 @@ export type RequestState =
   }
   /** It can be performed. */
   | { readonly name: "ready"; readonly call: Call }
+  /** A `bind` of an address that a released socket may still occupy. */
+  | { readonly name: "delayed"; readonly call: Call }
   /** A `bind` that succeeded. */
   | { readonly name: "granted"; readonly grant: Grant }
   /** Any other method that succeeded. */

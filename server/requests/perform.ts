@@ -9,6 +9,7 @@ import { listMethod } from "./list_method.ts";
 import { type BindContext, grantBind } from "./bind_method.ts";
 import { lookUpNames } from "./bind_params.ts";
 import type { Call, PendingRequest, RequestState } from "./pending_request.ts";
+import { isAddressInUse } from "./request_error.ts";
 import { releaseBind } from "./release_method.ts";
 
 /** The parts of the daemon that requests use. */
@@ -29,17 +30,25 @@ export async function resolveNames(request: PendingRequest): Promise<void> {
   }
 }
 
-/** Performs a request that is ready. */
+/**
+ * Performs a request that is ready or delayed. A `bind` is delayed if its address is
+ * in use while released sockets are being closed; the second time it fails.
+ */
 export function perform(
   request: PendingRequest,
   context: RequestContext,
 ): void {
   const { state, client } = request;
-  if (state.name !== "ready") return;
+  if (state.name !== "ready" && state.name !== "delayed") return;
+  const { call } = state;
   try {
-    request.state = carryOut(state.call, client, context);
+    request.state = carryOut(call, client, context);
   } catch (error) {
-    request.state = { name: "failed", error };
+    const isDelayed = state.name === "ready" && call.method === "bind" &&
+      context.binds.settling !== undefined && isAddressInUse(error);
+    request.state = isDelayed
+      ? { name: "delayed", call }
+      : { name: "failed", error };
   }
 }
 

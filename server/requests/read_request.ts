@@ -80,7 +80,8 @@ function refuseParams(method: Method, params: unknown): void {
 function idOf(request: unknown): RequestId {
   if (typeof request !== "object" || request === null) return null;
   const { id } = request as { id?: unknown };
-  return typeof id === "string" || typeof id === "number" ? id : null;
+  if (typeof id === "number") return Number.isNaN(id) ? null : id;
+  return typeof id === "string" ? id : null;
 }
 
 /** The method, even if the rest of the request is invalid. */
@@ -100,6 +101,9 @@ function readEnvelope(request: unknown): { method: Method; params: unknown } {
   if (jsonrpc !== "2.0") throw invalidRequest('jsonrpc is not "2.0"');
   if (typeof method !== "string") {
     throw invalidRequest("method is not a string");
+  }
+  if (Number.isNaN(id)) {
+    throw invalidRequest("id is a number that an answer cannot repeat exactly");
   }
   if (id !== undefined && id !== null && idOf(request) === null) {
     throw invalidRequest("id is neither a string nor a number");

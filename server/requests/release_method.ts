@@ -1,7 +1,6 @@
 import { formatAddress } from "../../address.ts";
-import { ErrorCode } from "../../protocol.ts";
 import type { Client } from "../policy/authorization.ts";
-import { RequestError } from "./request_error.ts";
+import { noSuchBind } from "./request_error.ts";
 import type { BindContext } from "./bind_method.ts";
 import { candidatesOf, type ResolvedBind } from "./bind_params.ts";
 
@@ -16,7 +15,7 @@ export function releaseBind(
   client: Client,
   { binds, authorization, log }: BindContext,
 ): void {
-  const candidates = candidatesOf(addresses);
+  const candidates = candidatesOf(addresses, client);
   const bind = candidates.map(({ identity }) => binds.get(identity))
     .find((bind) => bind !== undefined);
   // A client that may not release an address must not learn whether it is
@@ -28,10 +27,7 @@ export function releaseBind(
     asked,
   );
   if (bind === undefined) {
-    throw candidates[0]?.error ?? new RequestError(
-      ErrorCode.NO_SUCH_BIND,
-      `No such bind: ${formatAddress(asked)}`,
-    );
+    throw candidates[0]?.error ?? noSuchBind(asked);
   }
   binds.release(bind);
   binds.settle();

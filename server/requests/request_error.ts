@@ -1,3 +1,4 @@
+import { type Address, formatAddress } from "../../address.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { ErrorCode, type ErrorData, type ErrorObject } from "../../protocol.ts";
 
@@ -52,6 +53,21 @@ export function bindError(error: unknown): RequestError {
     `Could not bind: ${message}`,
     error instanceof OsError ? dataOf(error) : undefined,
   );
+}
+
+/** The error of a request for a socket that is not held. */
+export function noSuchBind(asked: Address): RequestError {
+  return new RequestError(
+    ErrorCode.NO_SUCH_BIND,
+    `No such bind: ${formatAddress(asked)}`,
+  );
+}
+
+/** Whether another socket occupies the address of a `bind`. */
+export function isAddressInUse(error: unknown): boolean {
+  const data = error instanceof RequestError ? error.data : undefined;
+  return typeof data === "object" && data !== null && "errno" in data &&
+    data.errno === Errno.EADDRINUSE;
 }
 
 /** The `error` of an answer. */

@@ -8,6 +8,7 @@ import { VERSION } from "../../version.ts";
 import type { Limits } from "../daemon/limits.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { Counters } from "../log/counters.ts";
+import type { MissingLines } from "../log/log.ts";
 
 /** Data about a daemon for `status`. */
 export interface StatusSource {
@@ -25,6 +26,8 @@ export interface StatusSource {
   readonly limits: Limits;
   readonly counters: Counters;
   readonly policy: Policy | undefined;
+  /** Lines that are not in the log. */
+  readonly log: MissingLines;
 }
 
 /** Performs `status`. */
@@ -49,6 +52,7 @@ export function statusMethod(source: StatusSource): Status {
     requests: structuredClone(counters.requests),
     limits: statusLimits(source.limits),
     refused: { ...counters.refused },
+    log: source.log,
     memory: { resident: rss, heap: heapUsed },
     ...(policy && {
       policy: {

@@ -42,8 +42,10 @@ export interface BindObserver {
   bound(bind: Bind): void;
   /** A bind was removed; its socket is still open. */
   released(bind: Bind): void;
-  /** Waits until the observer has closed its copies of released sockets. */
-  settle(): void;
+  /** Resolves when the observer has closed its copies of released sockets. */
+  settle(): Promise<void>;
+  /** Blocks for a short time to finish its work: an exec follows. */
+  flush(): void;
 }
 
 /** The sockets that the daemon holds, by identity. */
@@ -51,6 +53,7 @@ export class BindTable implements Iterable<Bind> {
   readonly #binds = new Map<string, Bind>();
   #closed = false;
   observer: BindObserver | undefined;
+  #settling: Promise<void> | undefined;
 
   /** Whether the daemon is stopping: the table is empty and stays empty. */
   get closed(): boolean {
@@ -92,9 +95,20 @@ export class BindTable implements Iterable<Bind> {
     }
   }
 
-  /** Waits until the observer has closed its copies of released sockets. */
+  /**
+   * Pending while the observer has copies of released sockets, which occupy their
+   * addresses; undefined when it has none.
+   */
+  get settling(): Promise<void> | undefined {
+    return this.#settling;
+  }
+
+  /** Call after releases: begins {@linkcode BindTable.settling}. */
   settle(): void {
-    this.observer?.settle();
+    const settling = this.observer?.settle().finally(() => {
+      if (this.#settling === settling) this.#settling = undefined;
+    });
+    this.#settling = settling;
   }
 
   /** In the order of the binds. */

@@ -11,8 +11,10 @@
 import { abi } from "../../ffi/libc/abi.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { type FileStatus, statusOf } from "../../ffi/files/file.ts";
-import { withRightsOf } from "../../ffi/files/file_rights.ts";
+import { rightsOf, withRightsOf } from "../../ffi/files/file_rights.ts";
 import { userId } from "../../ffi/processes/process.ts";
+import type { Peer } from "../../ffi/sockets/socket.ts";
+import { canonicalPath } from "./socket_file.ts";
 import { dirname } from "@std/path/posix/dirname";
 
 /** Write permission for the group or for others. */
@@ -33,7 +35,32 @@ export function withPathRights<T>(
   const user = userToActAs(path);
   return user === undefined
     ? action(userId())
-    : withRightsOf(user, () => action(user));
+    : withRightsOf(rightsOf(user), () => action(user));
+}
+
+/** A client, as the kernel recorded it: unix(7). */
+interface PathClient {
+  readonly peer: Peer;
+  /** Supplementary groups. */
+  readonly groups: readonly number[];
+}
+
+/**
+ * Resolves the links and `..` in the directory of a path with the rights of the
+ * client, which so learns nothing about files that it may not see. A daemon that is
+ * not root can only use its own rights.
+ *
+ * @throws {OsError} EACCES if the client may not search a directory, whether the
+ * file exists or not; EPERM if a root daemon cannot assume the rights.
+ */
+export function pathSeenBy(client: PathClient, path: string): string {
+  const { uid, gid } = client.peer;
+  if (userId() !== 0 || uid === 0) return canonicalPath(path);
+  return withRightsOf({ uid, gid, groups: client.groups }, () => {
+    // realpath(3) does not search the last directory.
+    statusOf(`${dirname(path)}/.`);
+    return canonicalPath(path);
+  });
 }
 
 function userToActAs(path: string): number | undefined {

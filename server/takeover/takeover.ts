@@ -4,7 +4,11 @@
  *
  * @module
  */
-import { type Address, canonicalIdentity } from "../../address.ts";
+import {
+  type Address,
+  canonicalIdentity,
+  formatAddress,
+} from "../../address.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { type BindTable, newBind } from "../sockets/bind_table.ts";
 import { type ControlAccess, ControlSocket } from "../daemon/control_socket.ts";
@@ -46,7 +50,7 @@ export function takeOver(
       `the server on ${path} cannot list its binds: name their addresses, as in --takeover=127.0.0.1:80,...`,
     );
   }
-  fetch(server, [...listed ?? [], ...addresses.map(wantedBind)], binds);
+  fetch(server, [...listed ?? [], ...addresses.map(wantedBind)], binds, log);
   // After the rename nothing may fail: new clients connect to this daemon.
   const { pid } = server.peer;
   const control = ControlSocket.replace(path, access);
@@ -67,7 +71,7 @@ function fetchLate(
   log: Log,
 ): void {
   try {
-    fetch(server, server.list() ?? [], binds);
+    fetch(server, server.list() ?? [], binds, log);
   } catch (error) {
     if (!(error instanceof OsError) && !(error instanceof TakeoverError)) {
       throw error;
@@ -82,9 +86,18 @@ function fetch(
   server: TakeoverClient,
   wanted: readonly WantedBind[],
   binds: BindTable,
+  log: Log,
 ): void {
   for (const each of wanted) {
     const taken = server.take(each);
+    if ("reason" in taken) {
+      const { address, reason } = taken;
+      log.warn("bind not taken over", {
+        address: formatAddress(address),
+        reason,
+      });
+      continue;
+    }
     if (binds.get(canonicalIdentity(taken.address)) !== undefined) {
       taken.socket.close();
       continue;

@@ -36,13 +36,15 @@ import {
   ErrorCode,
   type WireOptions,
 } from "../../protocol.ts";
+import { socketInode } from "../../ffi/sockets/accept_queue.ts";
 import { readBindOptions } from "../sockets/bind_options.ts";
+import { canonicalPath } from "../sockets/socket_file.ts";
 
 /** A socket to ask for. */
 export interface WantedBind {
   readonly params: BindParams;
-  /** The file at its path, according to that server. */
-  readonly file?: FileIdentity | undefined;
+  /** What the server's list says about it; missing if it has no list. */
+  readonly listed?: Pick<BindDescription, "options" | "file" | "inode">;
 }
 
 /** A socket that was taken over. */
@@ -53,10 +55,23 @@ export interface TakenBind {
   readonly options: WireOptions;
 }
 
+/** A listed socket that was not taken over. */
+export interface MissedBind {
+  readonly address: Address;
+  readonly reason: string;
+}
+
 /** The running server does not hand over its sockets. */
 export class TakeoverError extends Error {
   /** `TakeoverError`. */
   override readonly name = "TakeoverError";
+}
+
+/** The running server answered with an error. */
+class RefusedError extends TakeoverError {
+  constructor(readonly code: number | undefined, message: string) {
+    super(message);
+  }
 }
 
 /** Time to wait for an answer, in ms: a Ruby server serves one client at a time. */
@@ -72,6 +87,8 @@ const NO_SERVER: ReadonlySet<number> = new Set([
 export class TakeoverClient implements Disposable {
   readonly #socket: Descriptor;
   readonly #path: string;
+  /** Whether the server has the param `held`; older releases do not. */
+  #knowsHeld = true;
 
   private constructor(socket: Descriptor, path: string) {
     this.#socket = socket;
@@ -109,18 +126,74 @@ export class TakeoverClient implements Disposable {
     if (answer.error?.code === ErrorCode.METHOD_NOT_FOUND) return undefined;
     if (answer.error !== undefined) throw this.#refused("list", answer);
     return (answer.result as BindDescription[]).map(
-      ({ address, options, file }) => {
+      ({ address, options, file, inode }) => {
         const { params } = wantedBind(parseAddress(address));
-        return { params: { ...params, ...options }, file };
+        const { v6only, device } = options;
+        const ofAddress = {
+          ...(v6only !== undefined && { v6only }),
+          ...(device !== undefined && { device }),
+        };
+        return {
+          params: { ...params, ...ofAddress },
+          listed: { options, file, inode },
+        };
       },
     );
   }
 
-  /** Asks for one socket. */
-  take({ params, file }: WantedBind): TakenBind {
+  /**
+   * Asks for one socket. A listed socket that is not held any more is missed, so
+   * that a user who replaces a directory of its path cannot have the server create
+   * another one.
+   *
+   * @throws {TakeoverError} if the server refuses.
+   */
+  take(wanted: WantedBind): TakenBind | MissedBind {
+    const { params, listed } = wanted;
+    if (listed === undefined) return this.#receive(wanted, params);
+    if (!this.#knowsHeld) return this.#takeFromOlder(wanted);
+    try {
+      return this.#receive(wanted, { ...params, held: true });
+    } catch (error) {
+      const code = error instanceof RefusedError ? error.code : undefined;
+      if (code === ErrorCode.NO_SUCH_BIND) {
+        return missed(params, "it is not held any more");
+      }
+      if (code !== ErrorCode.INVALID_PARAMS) throw error;
+      this.#knowsHeld = false;
+      return this.#takeFromOlder(wanted);
+    }
+  }
+
+  /**
+   * A server without the param `held` creates a socket if a path leads to another
+   * place than before: then it has to release that socket.
+   */
+  #takeFromOlder(wanted: WantedBind): TakenBind | MissedBind {
+    const { params, listed } = wanted;
+    const { path } = params;
+    if (path?.startsWith("/") && canonicalPathOf(path) !== path) {
+      return missed(params, "its path has a link");
+    }
+    const taken = this.#receive(wanted, { ...params, ...listed?.options });
+    if (
+      listed === undefined || !("socket" in taken) ||
+      socketInode(taken.socket.fd) === listed.inode
+    ) return taken;
+    taken.socket.close();
+    closeAll(
+      this.#ask({ method: "release", params: [params] }).descriptors,
+    );
+    return missed(params, "it is not held any more");
+  }
+
+  #receive(
+    { params, listed }: WantedBind,
+    sent: BindParams,
+  ): TakenBind | MissedBind {
     const { answer, descriptors } = this.#ask({
       method: "bind",
-      params: [params],
+      params: [sent],
     });
     const [socket, ...surplus] = descriptors;
     const asked = addressOf(params);
@@ -138,11 +211,15 @@ export class TakeoverClient implements Disposable {
         );
       }
       const address = hasHost(asked) ? numericOf(asked, socket) : asked;
+      if (!isBoundTo(socket.fd, address)) {
+        closeAll(descriptors);
+        return missed(params, "it is bound to another address");
+      }
       return {
         address,
         socket,
-        file: fileStillAt(address, file),
-        options: optionsOf(params, address.kind),
+        file: fileStillAt(address, listed?.file),
+        options: optionsOf({ ...params, ...listed?.options }, address.kind),
       };
     } catch (error) {
       closeAll(descriptors);
@@ -150,8 +227,9 @@ export class TakeoverClient implements Disposable {
     }
   }
 
-  #refused(subject: string, { error }: Answer): TakeoverError {
-    return new TakeoverError(
+  #refused(subject: string, { error }: Answer): RefusedError {
+    return new RefusedError(
+      error?.code,
       `the server on ${this.#path} refused ${subject}: ${error?.message}`,
     );
   }
@@ -187,6 +265,31 @@ export class TakeoverClient implements Disposable {
   }
 }
 
+function missed(params: BindParams, reason: string): MissedBind {
+  return { address: addressOf(params), reason };
+}
+
+/** The path with links resolved; undefined if a directory cannot be reached. */
+function canonicalPathOf(path: string): string | undefined {
+  try {
+    return canonicalPath(path);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    return undefined;
+  }
+}
+
+/** Whether a socket is bound to an address; a holder can bind it to another one. */
+function isBoundTo(fd: number, address: Address): boolean {
+  const bound = localAddress(fd);
+  if (bound.family === "unix" || !hasHost(address)) {
+    return bound.family === "unix" && !hasHost(address) &&
+      bound.path === address.path;
+  }
+  return bound.host === address.host &&
+    (address.port === 0 || bound.port === address.port);
+}
+
 /** Replaces a host name with the address to which the server has bound it. */
 function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   const numeric = canonicalHost(address.host);
@@ -202,7 +305,7 @@ function fileStillAt(
 ): FileIdentity | undefined {
   if (file === undefined || hasHost(address)) return undefined;
   const found = statusOf(address.path);
-  return found !== undefined && sameFile(found, file) ? file : undefined;
+  return found?.isSocket && sameFile(found, file) ? file : undefined;
 }
 
 /** The options that this release knows: a newer server may have more. */

@@ -114,14 +114,21 @@ const OPTIONS: [
   ["a bind without options is allowed", WEB, [], true],
   ["usual options are allowed", WEB, [
     "backlog",
-    "reuse_port",
     "defer_accept",
     "fast_open",
     "recv_buffer",
     "send_buffer",
     "mode",
   ], true],
-  ...["transparent", "free_bind", "mark", "device", "owner", "group"].map((
+  ...[
+    "reuse_port",
+    "transparent",
+    "free_bind",
+    "mark",
+    "device",
+    "owner",
+    "group",
+  ].map((
     option,
   ): [string, RuleText, string[], boolean] => [
     `${option} is not allowed`,

@@ -74,6 +74,7 @@ export const PLAN: Plan = {
       "descriptor.ts",
       "file.ts",
       "file_rights.ts",
+      "nonblocking_writer.ts",
       "peer_closed.ts",
       "poller.ts",
       "readiness.ts",
@@ -130,6 +131,7 @@ export const PLAN: Plan = {
       "configuration.ts",
       "prepare.ts",
       "replaced_file.ts",
+      "trusted_path.ts",
     ],
     "haproxy/template/": [
       "bind_functions.ts",
@@ -148,7 +150,12 @@ export const PLAN: Plan = {
       "daemon.ts",
       "limits.ts",
     ],
-    "server/log/": ["counters.ts", "internal_errors.ts", "log.ts"],
+    "server/log/": [
+      "counters.ts",
+      "internal_errors.ts",
+      "line_writer.ts",
+      "log.ts",
+    ],
     "server/policy/": ["authorization.ts", "policy.ts", "load_policy.ts"],
     "server/reexec/": [
       "handoff.ts",
@@ -168,6 +175,7 @@ export const PLAN: Plan = {
       "bind_options.ts",
       "bind_table.ts",
       "listening_socket.ts",
+      "path_rights.ts",
       "shared_descriptor.ts",
       "socket_file.ts",
     ],

@@ -3,12 +3,8 @@
  *
  * @module
  */
-import {
-  decodeMessage,
-  Framing,
-  FramingError,
-  MAX_REQUEST,
-} from "../../../protocol.ts";
+import { Framing, FramingError, MAX_REQUEST } from "../../../protocol.ts";
+import { decodeRequests } from "../../../server/requests/request_ids.ts";
 
 /** The id of an answer, or the ids of a batch. */
 export type ExpectedIds = unknown;
@@ -28,8 +24,7 @@ function idOf(request: unknown): unknown {
   if (typeof request !== "object" || request === null) return null;
   const { id } = request as { id?: unknown };
   if (typeof id !== "string" && typeof id !== "number") return null;
-  // A number that JSON cannot represent, such as 1e999, comes back as null.
-  return JSON.parse(JSON.stringify(id));
+  return Number.isNaN(id) ? null : id;
 }
 
 function idsOf(message: unknown): ExpectedIds {
@@ -46,7 +41,7 @@ export function expectedFor(bytes: Uint8Array<ArrayBuffer>): Expected {
   try {
     for (let each; (each = framing.next()) !== undefined;) {
       try {
-        const message = decodeMessage(each);
+        const message = decodeRequests(each);
         expected.messages.push(message);
         expected.ids.push(idsOf(message));
       } catch {

@@ -24,6 +24,7 @@ export interface Policy {
 
 /** Options that a rule has to list: docs/policy.md. */
 const UNUSUAL: ReadonlySet<string> = new Set([
+  "reuse_port",
   "transparent",
   "free_bind",
   "mark",

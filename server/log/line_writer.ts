@@ -1,0 +1,216 @@
+import { NonblockingWriter } from "../../ffi/files/nonblocking_writer.ts";
+import { Interest } from "../../ffi/files/poller.ts";
+import { waitReadySync } from "../../ffi/files/readiness.ts";
+import { abi } from "../../ffi/libc/abi.ts";
+import { OsError } from "../../ffi/libc/errno.ts";
+
+/** Lines that wait for a reader, in bytes. */
+const CAPACITY = 1024 * 1024;
+
+/** What a writer needs of the event loop. */
+export interface WritableLoop {
+  /** Calls `callback` whenever the descriptor is ready. */
+  watch(fd: number, interest: number, callback: () => void): void;
+  /** Stops watching a descriptor that stays open. */
+  unwatch(fd: number): void;
+}
+
+const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Writes lines to standard output or standard error. If their reader is slow, the
+ * lines wait in memory; if too many wait, later lines are dropped and counted.
+ */
+export class LineWriter {
+  readonly #output: NonblockingWriter;
+  readonly #gapLine: (dropped: number) => string;
+  #lines: Uint8Array<ArrayBuffer>[] = [];
+  /** Length of the waiting lines. */
+  #length = 0;
+  /** Lines are dropped until the waiting ones are written. */
+  #hasGap = false;
+  /** Dropped lines that no line has reported. */
+  #unreported = 0;
+  #dropped = 0;
+  /** What is being written, and the number of lines in it. */
+  #chunk: Uint8Array<ArrayBuffer> = NOTHING;
+  #linesInChunk = 0;
+  /** Dropped lines that the chunk reports. */
+  #reporting = 0;
+  #loop: WritableLoop | undefined;
+  #isWatching = false;
+
+  /**
+   * Writes to the descriptor. `gapLine` makes the line that reports how many
+   * lines were dropped before it; an empty line is not written.
+   */
+  constructor(fd: number, gapLine: (dropped: number) => string) {
+    this.#output = writerOf(fd);
+    this.#gapLine = gapLine;
+  }
+
+  /** Number of dropped lines since the start. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Number of lines that are not written: waiting or dropped. */
+  get missing(): number {
+    return this.#lines.length + this.#linesInChunk + this.#reporting +
+      this.#unreported;
+  }
+
+  /** Adds a line with its newline; {@linkcode flush} writes it. */
+  add(line: string): void {
+    if (this.#hasGap || this.#length > CAPACITY) return this.addDropped(1);
+    const bytes = encoder.encode(line);
+    this.#lines.push(bytes);
+    this.#length += bytes.length;
+  }
+
+  /** Counts lines that were dropped. */
+  addDropped(count: number): void {
+    if (count === 0) return;
+    this.#hasGap = true;
+    this.#unreported += count;
+    this.#dropped += count;
+  }
+
+  /**
+   * Writes what the reader takes, and waits for it at most `patience` ms. The
+   * event loop writes the rest.
+   *
+   * @default 0 ms
+   */
+  flush(patience = 0): void {
+    const end = performance.now() + patience;
+    while (!this.#writeSome()) {
+      const left = end - performance.now();
+      if (left <= 0 || !this.#becomesReady(left)) return this.#watch();
+    }
+    this.#unwatch();
+  }
+
+  /** Has the event loop write waiting lines once the reader takes them. */
+  attach(loop: WritableLoop): void {
+    this.#loop = loop;
+    this.flush();
+  }
+
+  /** Stops using the event loop. */
+  detach(): void {
+    this.#unwatch();
+    this.#loop = undefined;
+  }
+
+  /** Returns whether nothing waits for the reader. */
+  #writeSome(): boolean {
+    try {
+      while (this.#chunk.length > 0 || this.#nextChunk()) {
+        const count = this.#output.write(this.#chunk);
+        if (count === -1) return false;
+        this.#chunk = this.#chunk.subarray(count);
+        if (this.#chunk.length === 0) this.#chunkWritten();
+      }
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      this.#dropAll();
+    }
+    return true;
+  }
+
+  /** As many whole lines as stay in one piece, or one longer line. */
+  #nextChunk(): boolean {
+    const lines = this.#lines;
+    let length = 0;
+    let count = 0;
+    while (count < lines.length) {
+      const longer = length + lines[count]!.length;
+      if (count > 0 && longer > abi.PIPE_BUF) break;
+      length = longer;
+      count++;
+    }
+    if (count === 0) return this.#nextGapLine();
+    this.#length -= length;
+    this.#linesInChunk = count;
+    this.#chunk = concatenated(lines.splice(0, count), length);
+    return true;
+  }
+
+  #nextGapLine(): boolean {
+    if (!this.#hasGap) return false;
+    this.#hasGap = false;
+    this.#reporting = this.#unreported;
+    this.#unreported = 0;
+    this.#chunk = encoder.encode(this.#gapLine(this.#reporting));
+    return true;
+  }
+
+  #chunkWritten(): void {
+    this.#linesInChunk = 0;
+    this.#reporting = 0;
+  }
+
+  /** The stream cannot be written: it is closed, or the disk is full. */
+  #dropAll(): void {
+    this.#unreported += this.#reporting;
+    const dropped = this.#lines.length + this.#linesInChunk;
+    this.#lines = [];
+    this.#length = 0;
+    this.#chunk = NOTHING;
+    this.#chunkWritten();
+    this.#hasGap = this.#unreported > 0;
+    this.addDropped(dropped);
+  }
+
+  #becomesReady(timeout: number): boolean {
+    try {
+      return waitReadySync(this.#output.fd, "write", timeout);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      return false;
+    }
+  }
+
+  #watch(): void {
+    if (this.#isWatching || this.#loop === undefined) return;
+    try {
+      this.#loop.watch(this.#output.fd, Interest.WRITE, () => this.flush());
+      this.#isWatching = true;
+    } catch (error) {
+      // The next line tries again.
+      if (!(error instanceof OsError)) throw error;
+    }
+  }
+
+  #unwatch(): void {
+    if (!this.#isWatching) return;
+    this.#isWatching = false;
+    this.#loop?.unwatch(this.#output.fd);
+  }
+}
+
+function concatenated(
+  parts: readonly Uint8Array<ArrayBuffer>[],
+  length: number,
+): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+const writers = new Map<number, NonblockingWriter>();
+
+/** One for each descriptor of the process, because it may open another one. */
+function writerOf(fd: number): NonblockingWriter {
+  const known = writers.get(fd);
+  if (known !== undefined) return known;
+  const writer = new NonblockingWriter(fd);
+  writers.set(fd, writer);
+  return writer;
+}
