@@ -9,7 +9,9 @@ import { cString } from "../libc/c_string.ts";
 import { Descriptor, isCloseOnExec } from "../files/descriptor.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
+import { stopIgnoring } from "./default_signals.ts";
 import { signalSet } from "./signal_mask.ts";
+import { signalNumber } from "./signal_numbers.ts";
 import { NativeMemory } from "../libc/memory.ts";
 import { waitReady } from "../files/readiness.ts";
 import { openDescriptors, StringArray } from "./process.ts";
@@ -130,6 +132,9 @@ class Attributes implements Disposable {
  * @throws {OsError} ENOENT, EACCES, ENOTDIR, EBADF, ...
  */
 export function startChild(plan: ChildPlan): number {
+  // The kernel reaps the children of a process that ignores SIGCHLD, which a
+  // program inherits: how they end would be unknown (waitpid(2)).
+  stopIgnoring(signalNumber("SIGCHLD"));
   using resources = new DisposableStack();
   const actions = resources.use(new FileActions());
   if (plan.directory !== undefined) actions.changeDirectory(plan.directory);

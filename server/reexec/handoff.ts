@@ -5,7 +5,6 @@
  */
 import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { Descriptor } from "../../ffi/files/descriptor.ts";
-import { memoryFile } from "../../ffi/files/file.ts";
 import { setAllCloseOnExec } from "../../ffi/processes/process.ts";
 import { DEFAULT_BACKLOG, hasBacklog } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
@@ -19,7 +18,6 @@ import {
   type BindRecord,
   type BindState,
   type ClientState,
-  encodeState,
   type State,
   type StateRecord,
 } from "./state.ts";
@@ -31,10 +29,8 @@ import {
  * @throws {OsError} if the program cannot be executed; then nothing has changed.
  */
 export function replaceProgram(daemon: Daemon): never {
-  const state = stateOf(daemon);
-  using memory = memoryFile("multibinder-state", encodeState(state));
   daemon.log.flush();
-  return executeWith(state, { fd: memory.fd, attempt: 1 });
+  return executeWith(stateOf(daemon));
 }
 
 /** The state of a daemon, for the next generation. */

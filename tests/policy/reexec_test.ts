@@ -7,9 +7,7 @@ import { cannotBecomeOthers, WEB } from "../support/policy/other_user.ts";
 import { assertBinds, assertDenied } from "../support/policy/outcome.ts";
 import { OBSERVER, PolicyDaemon } from "../support/policy/policy_daemon.ts";
 
-const CHECKED = {
-  permissions: [...MINIMAL_FLAGS, `--allow-run=${Deno.execPath()}`],
-};
+const CHECKED = {};
 
 function ruleFor(host: string): RuleText {
   return { name: "web", user: 1500, addresses: [`${host}:*`] };
