@@ -18,21 +18,14 @@ export const SIGNALS: readonly MaskedSignal[] = [
 ];
 
 /**
- * Ignores SIGXFSZ: a write over RLIMIT_FSIZE, such as a line of the log, would
- * end the daemon.
- */
-function ignoreFileSizeSignal(): void {
-  ignoreSignal(signalNumber("SIGXFSZ"));
-}
-
-/**
  * Blocks the signals in every thread. The first generation executes itself once
- * to do so; later generations inherit the mask.
+ * to do so; later generations inherit the mask. SIGXFSZ is ignored: a write over
+ * RLIMIT_FSIZE, such as a line of the log, would end the daemon.
  *
  * @throws {OsError} if this program cannot be executed.
  * @throws {UnsupportedPlatformError} if the mask does not survive the exec.
  */
 export function blockSignals(): void {
-  ignoreFileSizeSignal();
+  ignoreSignal(signalNumber("SIGXFSZ"));
   blockInEveryThread(SIGNALS);
 }

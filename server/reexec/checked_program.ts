@@ -50,6 +50,8 @@ export async function runToEnd(
     ...program,
     descriptors: new Map(theirs.map(({ fd }, number) => [number, fd])),
     ownGroup: true,
+    // The daemon ignores it, so the next generation will.
+    ignored: [signalNumber("SIGXFSZ")],
   });
   for (const end of theirs) end.close();
   const ended = new AbortController();
