@@ -5,16 +5,17 @@ import { HeldSockets } from "../support/environments/held_sockets.ts";
 import { eventually } from "../support/eventually.ts";
 import { FaultyProcess } from "../support/failing_system_calls/faulty_process.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { PYTHON } from "../support/run/supervised.ts";
 import { RawConnection } from "../support/raw_connection.ts";
 import { treePath } from "../support/tree.ts";
 import { asUnprivileged, OpenScratch } from "../support/unprivileged.ts";
 
 const WITHOUT_MEMFD = [
-  "python3",
+  PYTHON,
   treePath("tests/support/programs/refuse_memfd.py"),
 ];
 
-const withPython = { ignore: await lacks("python3") };
+const withPython = { ignore: await lacks(PYTHON) };
 const withPrlimit = { ignore: await lacks("prlimit") };
 
 Deno.test(
@@ -62,7 +63,7 @@ Deno.test(
     await using daemon = await Daemon.start({
       ...options,
       sock: scratch.join("socket/control"),
-      under: [...under, ...WITHOUT_MEMFD],
+      under: [...WITHOUT_MEMFD, ...under],
     });
     using held = await HeldSockets.of(daemon);
     {
