@@ -14,12 +14,12 @@ import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
 import { executeWith } from "./inherited_state.ts";
 import { SharedDescriptor } from "../sockets/shared_descriptor.ts";
-import {
-  type BindRecord,
-  type BindState,
-  type ClientState,
-  type State,
-  type StateRecord,
+import type {
+  BindRecord,
+  BindState,
+  ClientState,
+  State,
+  StateRecord,
 } from "./state.ts";
 
 /**

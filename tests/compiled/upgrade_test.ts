@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
 import { VERSION } from "../../version.ts";
 import {

@@ -73,7 +73,9 @@ export const PLAN: Plan = {
       "file.ts",
       "file_rights.ts",
       "peer_closed.ts",
+      "pipe.ts",
       "poller.ts",
+      "probe_descriptors.ts",
       "readiness.ts",
     ],
     "ffi/libc/": [
@@ -81,6 +83,7 @@ export const PLAN: Plan = {
       "c_string.ts",
       "deno_version.ts",
       "errno.ts",
+      "initial_process.ts",
       "libc.ts",
       "memory.ts",
     ],
