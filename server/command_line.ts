@@ -65,6 +65,8 @@ function printFailure(line: string): void {
 async function check({ policyPath }: StartOptions): Promise<void> {
   const passed = runCheck();
   if (policyPath !== undefined) await loadPolicy(policyPath);
+  // Deno reports an unhandled rejection and runs timers after this turn.
+  await new Promise((resolve) => setTimeout(resolve, 0));
   print(passed);
 }
 

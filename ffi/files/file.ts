@@ -14,6 +14,7 @@ import { sleepSync } from "./readiness.ts";
 
 // A name may begin with U+FEFF.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const encoder = new TextEncoder();
 
 /** open(2) for reading, close-on-exec. */
 export function openFile(path: string, flags = 0): Descriptor {
@@ -59,6 +60,15 @@ function readThrough(
 export function readFile(path: string): Uint8Array<ArrayBuffer> {
   using file = openFile(path);
   return readAll(file.fd, path);
+}
+
+/** Writes a text to a file that exists. */
+export function writeFile(path: string, text: string): void {
+  const flags = abi.O_WRONLY | abi.O_CLOEXEC;
+  using file = new Descriptor(
+    check(libc().open(cString(path), flags, 0), "open", path),
+  );
+  writeAll(file.fd, encoder.encode(text));
 }
 
 /** Writes all of `bytes`. */
@@ -292,8 +302,8 @@ export function withDirectoryLock<T>(directory: string, action: () => T): T {
 }
 
 /**
- * An anonymous file in memory (memfd_create(2)) that holds `bytes`, read from
- * its beginning by {@linkcode readMemoryFile}.
+ * An anonymous file in memory (memfd_create(2)) that holds `bytes`. Its offset
+ * is the beginning.
  */
 export function memoryFile(
   name: string,
@@ -304,6 +314,7 @@ export function memoryFile(
   );
   try {
     writeAll(file.fd, bytes);
+    check(libc().lseek(file.fd, 0n, abi.SEEK_SET), "lseek");
   } catch (error) {
     file.close();
     throw error;

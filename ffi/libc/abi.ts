@@ -77,10 +77,15 @@ const COMMON = {
   F_SETFD: 2,
   F_GETFL: 3,
   F_SETFL: 4,
+  F_SETPIPE_SZ: 1031,
   FD_CLOEXEC: 1,
   LOCK_EX: 2,
   LOCK_NB: 4,
   MFD_CLOEXEC: 1,
+  // lseek(2), pipe(7), getauxval(3)
+  SEEK_SET: 0,
+  PIPE_BUF: 4096,
+  AT_EXECFN: 31,
   UINT_MAX: 0xffffffff,
   // close_range(2)
   SYS_close_range: 436,
@@ -117,6 +122,7 @@ const COMMON = {
   EPOLLOUT: 0x004,
   EPOLLHUP: 0x010,
   // signal(7)
+  SIG_IGN: 1,
   SIG_BLOCK: 0,
   SIG_UNBLOCK: 1,
   SIG_SETMASK: 2,
@@ -182,7 +188,7 @@ const COMMON_LAYOUTS = {
   timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },
   sigset_t: { size: 128 },
   /** All zero means SIG_DFL. */
-  sigaction: { size: 152 },
+  sigaction: { size: 152, sa_handler: 0 },
   siginfo_t: { size: 128, si_pid: 16 },
   signalfd_siginfo: { size: 128, ssi_signo: 0 },
   addrinfo: {

@@ -111,6 +111,7 @@ export const Errno = {
   ENOTDIR: 20,
   ENFILE: 23,
   EMFILE: 24,
+  ESPIPE: 29,
   EPIPE: 32,
   EPROTOTYPE: 91,
   EADDRINUSE: 98,

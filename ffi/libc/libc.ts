@@ -121,6 +121,10 @@ const SYMBOLS = {
     parameters: ["i32", /* fd */ "i32", /* op */ "i32" /* arg */],
     result: "i32",
   },
+  pipe2: {
+    parameters: ["buffer", /* pipefd */ "i32" /* flags */],
+    result: "i32",
+  },
   dup3: {
     parameters: ["i32", /* oldfd */ "i32", /* newfd */ "i32" /* flags */],
     result: "i32",
@@ -153,6 +157,10 @@ const SYMBOLS = {
       "i64", /* offset */
     ],
     result: "isize",
+  },
+  lseek: {
+    parameters: ["i32", /* fd */ "i64", /* offset */ "i32" /* whence */],
+    result: "i64",
   },
   readlink: {
     parameters: [
@@ -191,6 +199,7 @@ const SYMBOLS = {
     result: "i32",
   },
   unlink: { parameters: ["buffer" /* pathname */], result: "i32" },
+  chdir: { parameters: ["buffer" /* path */], result: "i32" },
   umask: { parameters: ["u32" /* mask */], result: "u32" },
   flock: { parameters: ["i32", /* fd */ "i32" /* operation */], result: "i32" },
   statx: {
@@ -347,6 +356,7 @@ const SYMBOLS = {
     nonblocking: true,
   },
   kill: { parameters: ["i32", /* pid */ "i32" /* sig */], result: "i32" },
+  getauxval: { parameters: ["u64" /* type */], result: "u64" },
   getenv: { parameters: ["buffer" /* name */], result: "usize" },
   setenv: {
     parameters: [
@@ -577,4 +587,26 @@ let opened: Libc | undefined;
  */
 export function libc(): Libc {
   return opened ??= open();
+}
+
+/** environ(7) and program_invocation_name(3). */
+const VARIABLES = {
+  environ: { type: "usize" },
+  program_invocation_name: { type: "usize" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** Addresses in variables of the C library. */
+export interface LibcVariables {
+  /** The array of the environment's strings. */
+  readonly environ: bigint;
+  /** The string argv[0]. */
+  readonly program_invocation_name: bigint;
+}
+
+/** The variables now: Deno reads a variable when it opens a library. */
+export function libcVariables(): LibcVariables {
+  const library = Deno.dlopen(grantedLibrary(), VARIABLES);
+  const { environ, program_invocation_name } = library.symbols;
+  library.close();
+  return { environ, program_invocation_name };
 }

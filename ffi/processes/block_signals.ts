@@ -40,7 +40,9 @@ export function blockInEveryThread(signals: readonly MaskedSignal[]): void {
       }: the signals were blocked, and are not after execve(2)`,
     );
   }
+  // Without /proc the command line is known only before setenv(3).
+  const [path, argv] = [executable(), commandLine()];
   setEnvironmentVariable(EXECUTED_VARIABLE, pid);
   blockSignals(signals);
-  executeWithOwnEnvironment(executable(), commandLine());
+  executeWithOwnEnvironment(path, argv);
 }

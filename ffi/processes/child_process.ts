@@ -9,7 +9,9 @@ import { cString } from "../libc/c_string.ts";
 import { Descriptor, isCloseOnExec } from "../files/descriptor.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
-import { signalSet } from "./signal_mask.ts";
+import { stopIgnoring } from "./default_signals.ts";
+import { removeSignal, signalSet } from "./signal_mask.ts";
+import { signalNumber } from "./signal_numbers.ts";
 import { NativeMemory } from "../libc/memory.ts";
 import { waitReady } from "../files/readiness.ts";
 import { openDescriptors, StringArray } from "./process.ts";
@@ -34,6 +36,8 @@ export interface ChildPlan {
   descriptors: ReadonlyMap<number, number | string>;
   /** Whether it leads a new process group. Default: false. */
   ownGroup?: boolean;
+  /** Numbers of signals that it ignores if this process does. Default: none. */
+  ignored?: readonly number[];
 }
 
 function must(errno: number, what: string, subject?: string): void {
@@ -96,16 +100,17 @@ class FileActions implements Disposable {
   }
 }
 
-/** posix_spawnattr_t: no signal blocked, every signal at its default. */
+/** posix_spawnattr_t: no signal blocked, others than `ignored` at their default. */
 class Attributes implements Disposable {
   readonly #memory = new NativeMemory(OPAQUE);
 
-  constructor(ownGroup: boolean) {
+  constructor({ ownGroup = false, ignored = [] }: ChildPlan) {
     const { address } = this.#memory;
     must(libc().posix_spawnattr_init(address), "posix_spawn");
     const set = signalSet([]);
     must(libc().posix_spawnattr_setsigmask(address, set), "posix_spawn");
     check(libc().sigfillset(set), "sigfillset");
+    for (const signal of ignored) removeSignal(set, signal);
     must(libc().posix_spawnattr_setsigdefault(address, set), "posix_spawn");
     // The default process group 0 means a new group.
     const flags = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF |
@@ -130,6 +135,9 @@ class Attributes implements Disposable {
  * @throws {OsError} ENOENT, EACCES, ENOTDIR, EBADF, ...
  */
 export function startChild(plan: ChildPlan): number {
+  // The kernel reaps the children of a process that ignores SIGCHLD, which a
+  // program inherits: how they end would be unknown (waitpid(2)).
+  stopIgnoring(signalNumber("SIGCHLD"));
   using resources = new DisposableStack();
   const actions = resources.use(new FileActions());
   if (plan.directory !== undefined) actions.changeDirectory(plan.directory);
@@ -154,7 +162,7 @@ export function startChild(plan: ChildPlan): number {
     );
     actions.duplicate(copy.fd, target);
   }
-  const attributes = resources.use(new Attributes(plan.ownGroup ?? false));
+  const attributes = resources.use(new Attributes(plan));
   const argv = resources.use(new StringArray(plan.argv));
   const environment = resources.use(new StringArray(plan.environment));
   const pid = new Int32Array(1);

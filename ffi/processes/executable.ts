@@ -3,39 +3,54 @@
  *
  * @module
  */
+import { readLink, realPath } from "../files/file.ts";
 import { OsError } from "../libc/errno.ts";
-import { realPath } from "../files/file.ts";
+import { executedPath } from "../libc/initial_process.ts";
 import { commandLine } from "./process.ts";
 import { candidates } from "./search_path.ts";
-
-// /proc/self/exe follows a renamed binary, and reads `<path> (deleted)` after
-// it is removed, although the next version is at the old path.
-const startedFrom = Deno.execPath().replace(/ \(deleted\)$/, "");
 
 let found: string | undefined;
 
 /**
  * The path to execute for a newer version of this program. Under `deno` it is
- * the path of deno's binary at start, without symbolic links. For a binary made
+ * the path of deno's binary, without symbolic links. For a binary made
  * by `deno compile` it is the path that started it, so changing a symbolic link
  * from `multibinder-1.2` to `multibinder-1.3` is an upgrade.
  *
  * A link is recognised only if it leads to the running binary at the first
- * call, so make the first call early.
+ * call, and a binary that is renamed later is found at its new name. So make
+ * the first call early.
+ *
+ * @throws {OsError} if the path is not known.
  */
 export function executable(): string {
-  return found ??= pathOfStart() ?? startedFrom;
+  if (found !== undefined) return found;
+  const binary = runningBinary();
+  return found = pathOfStart(binary) ?? binary;
 }
 
-function pathOfStart(): string | undefined {
+/** Deno.execPath() ends the process if /proc is not mounted. */
+function runningBinary(): string {
+  try {
+    // The text after the path of a binary that has been removed.
+    return readLink("/proc/self/exe").replace(/ \(deleted\)$/, "");
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    const path = executedPath();
+    if (path === undefined) throw error;
+    return realPath(path);
+  }
+}
+
+function pathOfStart(binary: string): string | undefined {
   try {
     const [name = "", ...args] = commandLine();
     // The command line also has Deno, its options and the script.
     if (args.length !== Deno.args.length) return undefined;
-    return pathThatStarted(startedFrom, name);
+    return pathThatStarted(binary, name);
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
-    // Without /proc the link is unknown, so use the binary itself.
+    // Without a command line the link is unknown, so use the binary itself.
     return undefined;
   }
 }

@@ -7,15 +7,35 @@ import { abi } from "../libc/abi.ts";
 import { cString, textAt } from "../libc/c_string.ts";
 import { setCloseOnExec } from "../files/descriptor.ts";
 import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
-import { namesIn, readFile } from "../files/file.ts";
+import { namesIn, readFile, realPath } from "../files/file.ts";
+import { probeDescriptors } from "../files/probe_descriptors.ts";
+import {
+  argumentsInMemory,
+  environmentInMemory,
+} from "../libc/initial_process.ts";
 import { libc } from "../libc/libc.ts";
 import { NativeMemory, viewOf } from "../libc/memory.ts";
 
 const decoder = new TextDecoder();
 
-function strings(path: string): string[] {
-  const text = decoder.decode(readFile(path));
+function strings(bytes: Uint8Array<ArrayBuffer>): string[] {
+  const text = decoder.decode(bytes);
   return text === "" ? [] : text.replace(/\0$/, "").split("\0");
+}
+
+/** The content of a file of /proc; that of the memory if it cannot be read. */
+function readProc(
+  path: string,
+  inMemory: () => Uint8Array<ArrayBuffer> | undefined,
+): Uint8Array<ArrayBuffer> {
+  try {
+    return readFile(path);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    const found = inMemory();
+    if (found === undefined) throw error;
+    return found;
+  }
 }
 
 /** getpid(2). */
@@ -30,15 +50,16 @@ export function userId(): number {
 
 /** The command line this process was started with (proc_pid_cmdline(5)). */
 export function commandLine(): string[] {
-  return strings("/proc/self/cmdline");
+  return strings(readProc("/proc/self/cmdline", argumentsInMemory));
 }
 
 /**
  * The environment this process was started with, as `NAME=value`
- * (proc_pid_environ(5)); later changes are not in it.
+ * (proc_pid_environ(5)). Later changes are in it only if that file cannot be
+ * read.
  */
 export function initialEnvironment(): string[] {
-  return strings("/proc/self/environ");
+  return strings(readProc("/proc/self/environ", environmentInMemory));
 }
 
 /** getenv(3), without `--allow-env`. */
@@ -119,6 +140,22 @@ export function executeWithOwnEnvironment(
   throw new OsError("execv", lastErrno(), path);
 }
 
+/** Whether the working directory still exists (getcwd(3)). */
+export function hasWorkingDirectory(): boolean {
+  try {
+    realPath(".");
+    return true;
+  } catch (error) {
+    if (error instanceof OsError) return false;
+    throw error;
+  }
+}
+
+/** chdir(2). */
+export function changeDirectory(path: string): void {
+  check(libc().chdir(cString(path)), "chdir", path);
+}
+
 /** The limit of open descriptors (RLIMIT_NOFILE, getrlimit(2)). */
 export function descriptorLimit(): { soft: number; hard: number } {
   const layout = abi.layouts.rlimit;
@@ -183,16 +220,22 @@ export function openDescriptorCount(): number {
     // The list includes the descriptor that reads it.
     return namesIn("/proc/self/fd").length - 1;
   } catch (error) {
-    const noneLeft = error instanceof OsError && error.errno === Errno.EMFILE;
-    if (noneLeft) return descriptorLimit().soft;
-    throw error;
+    if (!(error instanceof OsError)) throw error;
+    const { soft } = descriptorLimit();
+    if (error.errno === Errno.EMFILE) return soft;
+    return probeDescriptors(soft).length;
   }
 }
 
 /** The open descriptors in ascending order. */
 export function openDescriptors(): number[] {
-  // The list includes the descriptor that read it, which is closed now.
-  return namesIn("/proc/self/fd").map(Number)
-    .filter((fd) => libc().fcntl(fd, abi.F_GETFD, 0) !== -1)
-    .sort((one, other) => one - other);
+  try {
+    // The list includes the descriptor that read it, which is closed now.
+    return namesIn("/proc/self/fd").map(Number)
+      .filter((fd) => libc().fcntl(fd, abi.F_GETFD, 0) !== -1)
+      .sort((one, other) => one - other);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    return probeDescriptors(descriptorLimit().soft);
+  }
 }

@@ -5,7 +5,6 @@
  */
 import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { Descriptor } from "../../ffi/files/descriptor.ts";
-import { memoryFile } from "../../ffi/files/file.ts";
 import { setAllCloseOnExec } from "../../ffi/processes/process.ts";
 import { DEFAULT_BACKLOG, hasBacklog } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
@@ -15,13 +14,12 @@ import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
 import { executeWith } from "./inherited_state.ts";
 import { SharedDescriptor } from "../sockets/shared_descriptor.ts";
-import {
-  type BindRecord,
-  type BindState,
-  type ClientState,
-  encodeState,
-  type State,
-  type StateRecord,
+import type {
+  BindRecord,
+  BindState,
+  ClientState,
+  State,
+  StateRecord,
 } from "./state.ts";
 
 /**
@@ -34,9 +32,7 @@ export function replaceProgram(daemon: Daemon): never {
   daemon.clients.answerSettling();
   daemon.binds.observer?.flush();
   daemon.log.flush();
-  const state = stateOf(daemon);
-  using memory = memoryFile("multibinder-state", encodeState(state));
-  return executeWith(state, { fd: memory.fd, attempt: 1 });
+  return executeWith(stateOf(daemon));
 }
 
 /** The state of a daemon, for the next generation. */

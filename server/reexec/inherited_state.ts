@@ -1,30 +1,28 @@
 /**
  * Passes the state to the next generation: descriptors that stay open across
- * execve(2), and a memfd that describes them. The memfd exists until the next
+ * execve(2), and one that the state is read from. That one exists until the next
  * generation serves, so that a generation that fails to start can retry.
  *
  * @module
  */
 import { Descriptor, setCloseOnExec } from "../../ffi/files/descriptor.ts";
-import { OsError } from "../../ffi/libc/errno.ts";
-import { executable } from "../../ffi/processes/executable.ts";
-import { readMemoryFile } from "../../ffi/files/file.ts";
-import { LISTEN_VARIABLES } from "../../ffi/systemd/listen_fds.ts";
+import { Errno, OsError } from "../../ffi/libc/errno.ts";
+import { memoryFile, readAll, readMemoryFile } from "../../ffi/files/file.ts";
+import { filledPipe } from "../../ffi/files/pipe.ts";
 import {
-  commandLine,
   environmentVariable,
-  execute,
-  initialEnvironment,
   processId,
   setAllCloseOnExec,
   unsetEnvironmentVariable,
 } from "../../ffi/processes/process.ts";
 import { sleepSync } from "../../ffi/files/readiness.ts";
-import { RUBY_PREFIX } from "../takeover/ruby_environment.ts";
-import { decodeState, type State, type StateRecord } from "./state.ts";
-
-/** Names the memfd: `<pid>:<fd>:<attempt>`. */
-const STATE_VARIABLE = "MULTIBINDER_STATE";
+import { become, nextProgram, STATE_VARIABLE } from "./next_program.ts";
+import {
+  decodeState,
+  encodeState,
+  type State,
+  type StateRecord,
+} from "./state.ts";
 
 /** Maximum number of starts of one generation. */
 const MAX_ATTEMPTS = 5;
@@ -32,20 +30,18 @@ const MAX_ATTEMPTS = 5;
 /** Delay before the second start, in ms; each further delay is longer by it. */
 const RETRY_DELAY = 100;
 
-interface StateFile {
-  /** The memfd. */
-  fd: number;
-  /** Which start of this generation it is, from 1. */
-  attempt: number;
-}
-
 /** The state that the previous generation has left for this process. */
 export class InheritedState {
-  readonly #file: StateFile;
+  #source: Descriptor;
+  /** Which start of this generation it is, from 1. */
+  readonly #attempt: number;
   #state: State | undefined;
+  /** What was read from a pipe, which can be read only once. */
+  #drained: Uint8Array<ArrayBuffer> | undefined;
 
-  private constructor(file: StateFile) {
-    this.#file = file;
+  private constructor(source: Descriptor, attempt: number) {
+    this.#source = source;
+    this.#attempt = attempt;
   }
 
   /** The state that the environment names, if it is for this process. */
@@ -55,7 +51,7 @@ export class InheritedState {
     const [pid, fd, attempt = 1] = value.split(":").map(Number);
     // A child of a daemon may inherit the daemon's environment.
     if (pid !== processId() || fd === undefined) return undefined;
-    return new InheritedState({ fd, attempt });
+    return new InheritedState(new Descriptor(fd), attempt);
   }
 
   /**
@@ -64,12 +60,24 @@ export class InheritedState {
    * @throws {StateError} if this release cannot read it.
    */
   get state(): State {
-    return this.#state ??= decodeState(readMemoryFile(this.#file.fd));
+    return this.#state ??= decodeState(this.#drained ?? this.#read());
   }
 
-  /** Closes the memfd once this generation serves. */
+  #read(): Uint8Array<ArrayBuffer> {
+    const { fd } = this.#source;
+    try {
+      return readMemoryFile(fd);
+    } catch (error) {
+      const isPipe = error instanceof OsError && error.errno === Errno.ESPIPE;
+      if (!isPipe) throw error;
+      return this.#drained = readAll(fd);
+    }
+  }
+
+  /** Closes its descriptor once this generation serves. */
   discard(): void {
-    new Descriptor(this.#file.fd).close();
+    this.#source.close();
+    this.#drained = undefined;
     try {
       unsetEnvironmentVariable(STATE_VARIABLE);
     } catch (error) {
@@ -85,43 +93,60 @@ export class InheritedState {
    * @throws {OsError} if the program cannot be executed.
    */
   retryStart(): void {
-    const { fd, attempt } = this.#file;
-    if (attempt >= MAX_ATTEMPTS) return;
-    sleepSync(RETRY_DELAY * attempt);
-    executeWith(this.#state, { fd, attempt: attempt + 1 });
+    if (this.#attempt >= MAX_ATTEMPTS) return;
+    sleepSync(RETRY_DELAY * this.#attempt);
+    if (this.#drained !== undefined) {
+      this.#source.close();
+      this.#source = filledPipe(this.#drained);
+    }
+    execute(this.#source.fd, this.#attempt + 1, this.#state);
   }
 }
 
 /**
  * Executes the next generation of this program.
  *
+ * @throws {OsError} if the state cannot be passed, or if the program cannot be
+ * executed; then nothing has changed.
+ */
+export function executeWith(state: StateRecord): never {
+  using source = sourceOf(encodeState(state));
+  return execute(source.fd, 1, state);
+}
+
+/**
+ * A descriptor that the state is read from: a memfd, or a pipe. A filter of
+ * seccomp(2) may refuse memfd_create, and RLIMIT_FSIZE limits a memfd too.
+ */
+function sourceOf(bytes: Uint8Array<ArrayBuffer>): Descriptor {
+  try {
+    return memoryFile("multibinder-state", bytes);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    return filledPipe(bytes);
+  }
+}
+
+/**
  * @param state its descriptors stay open across the exec; undefined before a
  * state is read, while the inherited descriptors still stay open
- * @throws {OsError} if the program cannot be executed; then nothing has changed.
  */
-export function executeWith(
+function execute(
+  fd: number,
+  attempt: number,
   state: StateRecord | undefined,
-  { fd, attempt }: StateFile,
 ): never {
-  const environment = initialEnvironment()
-    .filter((entry) => !isForThisGeneration(entry));
-  environment.push(`${STATE_VARIABLE}=${processId()}:${fd}:${attempt}`);
+  const value = `${processId()}:${fd}:${attempt}`;
+  const program = nextProgram(STATE_VARIABLE, value);
   try {
     setCloseOnExec(fd, false);
     for (const each of state === undefined ? [] : descriptorsOf(state)) {
       setCloseOnExec(each, false);
     }
-    return execute(executable(), commandLine(), environment);
+    return become(program);
   } finally {
     setAllCloseOnExec();
   }
-}
-
-/** Whether a variable describes descriptors of this generation only. */
-function isForThisGeneration(entry: string): boolean {
-  return entry.startsWith(RUBY_PREFIX) ||
-    [STATE_VARIABLE, ...LISTEN_VARIABLES]
-      .some((name) => entry.startsWith(`${name}=`));
 }
 
 /** The descriptors of a state. Unsent answers may have sockets of no bind. */

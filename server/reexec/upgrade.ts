@@ -6,7 +6,7 @@ import type { Daemon } from "../daemon/daemon.ts";
 import { replaceProgram, stateOf } from "./handoff.ts";
 import { reasonOf } from "../log/internal_errors.ts";
 import { encodeState } from "./state.ts";
-import { checkNewVersion, mayCheck } from "./version_check.ts";
+import { checkNewVersion } from "./version_check.ts";
 
 /** Is notified of upgrades. */
 export interface UpgradeObserver {
@@ -21,7 +21,7 @@ const STARTUP_DESCRIPTORS = 32;
 
 /**
  * Upgrades the daemon, once at a time. The new version is checked beside the
- * old one if `--allow-run` permits it, then replaces it.
+ * old one, then replaces it.
  */
 export class Upgrade {
   readonly #daemon: Daemon;
@@ -33,14 +33,9 @@ export class Upgrade {
   constructor(daemon: Daemon, observer: UpgradeObserver) {
     this.#daemon = daemon;
     this.#observer = observer;
-    // Called early: executable() recognises a link that started this program
-    // only while it still leads to it.
-    const program = executable();
-    if (daemon.origin.generation === 1 && !mayCheck()) {
-      daemon.log.warn("new versions are not checked before a re-exec", {
-        remedy: `--allow-run=${program}`,
-      });
-    }
+    // executable() finds the path of this program only if nothing has replaced
+    // it since the start.
+    executable();
   }
 
   /**
@@ -64,24 +59,33 @@ export class Upgrade {
 
   async #attempt(): Promise<string | undefined> {
     const { signal } = this.#daemon;
-    while (this.#isRequested && mayCheck() && !signal.aborted) {
+    while (this.#isRequested && !signal.aborted) {
       this.#isRequested = false;
-      const state = encodeState(stateOf(this.#daemon));
-      const failure = await checkNewVersion(state, signal);
+      const failure = shortageOfDescriptors() ?? await this.#check();
       // A request during the check may be for a corrected version.
       if (failure !== undefined && !signal.aborted && !this.#isRequested) {
         return failure;
       }
     }
+    if (signal.aborted) return undefined;
+    const shortage = shortageOfDescriptors();
+    if (shortage !== undefined) return shortage;
     try {
-      if (!canOpen(STARTUP_DESCRIPTORS)) {
-        return `Deno needs ${STARTUP_DESCRIPTORS} descriptors to start, and the limit is ${descriptorLimit().soft}`;
-      }
-      if (!signal.aborted) replaceProgram(this.#daemon);
+      replaceProgram(this.#daemon);
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
       return error.message;
     }
-    return undefined;
   }
+
+  async #check(): Promise<string | undefined> {
+    const state = encodeState(stateOf(this.#daemon));
+    return await checkNewVersion(state, this.#daemon.signal);
+  }
+}
+
+function shortageOfDescriptors(): string | undefined {
+  return canOpen(STARTUP_DESCRIPTORS)
+    ? undefined
+    : `Deno needs ${STARTUP_DESCRIPTORS} descriptors to start, and the limit is ${descriptorLimit().soft}`;
 }

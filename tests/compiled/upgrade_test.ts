@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
 import { VERSION } from "../../version.ts";
 import {
@@ -65,9 +65,7 @@ for (const [how, command] of STARTS) {
       assertEquals(await commandLineOf(daemon.pid), commandLine);
       using after = await bind("127.0.0.1", 0, { sock: daemon.sock });
       assertEquals(socketOf(after), socketOf(before));
-      const { code, errors } = await daemon.stop();
-      assertEquals(code, 0);
-      assert(!errors.includes("not checked"), errors);
+      assertEquals((await daemon.stop()).code, 0);
     },
   );
 }

@@ -28,11 +28,9 @@ class Holder implements AsyncDisposable {
     readonly held: readonly Binding[],
   ) {}
 
-  static async open(permissions?: readonly string[]): Promise<Holder> {
+  static async open(): Promise<Holder> {
     const scratch = await Scratch.make();
-    const process = await FaultyProcess.listening({
-      ...(permissions && { permissions }),
-    });
+    const process = await FaultyProcess.listening();
     await process.settled();
     using session = await connect({ sock: process.sock });
     const held = await session.bindAll([
@@ -79,11 +77,14 @@ class Holder implements AsyncDisposable {
   }
 }
 
-/** The calls of an upgrade; the generation that is replaced is image 0. */
-async function callsOfAnUpgrade(
-  permissions?: readonly string[],
-): Promise<Call[]> {
-  await using holder = await Holder.open(permissions);
+/** The images of an upgrade. */
+const OLD = 0;
+const CHECK = 1;
+const NEW = 2;
+
+/** The calls of an upgrade. */
+async function callsOfAnUpgrade(): Promise<Call[]> {
+  await using holder = await Holder.open();
   const { process } = holder;
   const first = process.image;
   using client = RawConnection.open(process.sock);
@@ -106,14 +107,11 @@ async function isServed(client: RawConnection): Promise<void> {
   if (line !== undefined) assertEquals(JSON.parse(line.text).id, "half");
 }
 
-async function tryUpgrades(
-  faults: readonly Fault[],
-  permissions?: readonly string[],
-): Promise<void> {
+async function tryUpgrades(faults: readonly Fault[]): Promise<void> {
   const holders: (Holder | undefined)[] = [];
   try {
     await tryEach(faults, WORKERS, async (fault, worker) => {
-      const holder = holders[worker] ??= await Holder.open(permissions);
+      const holder = holders[worker] ??= await Holder.open();
       const { process } = holder;
       try {
         using client = RawConnection.open(process.sock);
@@ -151,18 +149,18 @@ function ofTheUpgrade({ symbol, site }: Call): boolean {
 
 Deno.test("if any call of the old generation fails during a re-exec, one generation serves and no socket is lost", async () => {
   const calls = await callsOfAnUpgrade();
-  const old = calls.filter(({ image }) => image === 0).filter(ofTheUpgrade);
+  const old = calls.filter(({ image }) => image === OLD).filter(ofTheUpgrade);
   await tryUpgrades(everyFault(old));
 });
 
 Deno.test("if any call of the new generation fails, it serves and no socket is lost", async () => {
   const calls = await callsOfAnUpgrade();
-  const fresh = calls.filter(({ image }) => image === 1).filter(ofTheUpgrade);
+  const fresh = calls.filter(({ image }) => image === NEW).filter(ofTheUpgrade);
   await tryUpgrades(everyFault(fresh));
 });
 
 Deno.test("if any call of the check of a new version fails, no socket is lost", async () => {
-  const calls = await callsOfAnUpgrade(["-A"]);
-  const checks = calls.filter(({ image }) => image === 1);
-  await tryUpgrades(everyFault(checks), ["-A"]);
+  const calls = await callsOfAnUpgrade();
+  const checks = calls.filter(({ image }) => image === CHECK);
+  await tryUpgrades(everyFault(checks));
 });

@@ -9,7 +9,7 @@ import { lacks } from "../support/foreign_program.ts";
 const HEADERS = `
   dirent errno fcntl grp limits netdb poll pwd sched signal spawn stddef stdio time unistd
   sys/signalfd sys/syscall sys/socket sys/un sys/epoll sys/eventfd sys/mman sys/stat sys/file
-  sys/resource sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
+  sys/auxv sys/resource sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
   linux/netlink linux/rtnetlink linux/sock_diag linux/unix_diag
   linux/bpf
 `.trim().split(/\s+/);

@@ -17,16 +17,18 @@ export interface ClientOptions {
   permissions?: readonly string[];
   /** A program to start it with, such as `env ...`. Default: none. */
   under?: readonly string[];
+  /** The Deno that runs it. Default: this one. */
+  deno?: string;
 }
 
 /** The command line of one of the client's commands. */
 export function clientCommand(
   args: readonly string[],
-  { permissions = [], under = [] }: ClientOptions = {},
+  { permissions = [], under = [], deno = Deno.execPath() }: ClientOptions = {},
 ): string[] {
   const flags = [...MINIMAL_FLAGS, ...permissions];
   const client = treePath("client.ts");
-  return [...under, Deno.execPath(), "run", ...flags, client, ...args];
+  return [...under, deno, "run", ...flags, client, ...args];
 }
 
 /** Starts one of the client's commands. */

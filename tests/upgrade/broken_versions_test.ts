@@ -1,158 +1,125 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { libcPath } from "../support/tree.ts";
+import { bindAll } from "../../client.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
+import { lacks } from "../support/foreign_program.ts";
 import { residentMemory } from "../support/process_state.ts";
 import { BindLoad } from "../support/upgrade/bind_load.ts";
 import {
+  BROKEN,
+  type BrokenVersion,
+  HANGING,
+  repair,
+} from "../support/upgrade/broken_versions.ts";
+import {
   CopiedDaemon,
-  linkOrCopy,
   processesOf,
   type SourceCopy,
 } from "../support/upgrade/copied_daemon.ts";
 import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
 
-/** A broken new version. */
-interface BrokenVersion {
-  kind: string;
-  break(daemon: CopiedDaemon): Promise<void>;
-  /** The reason in the log. */
-  reason: RegExp;
+/** Timeout of the check in tests of versions that do not exit, in ms. */
+const CHECK_TIMEOUT = 5_000;
+
+function shortTimeout(source: SourceCopy): Promise<void> {
+  return source.edit(
+    "server/reexec/version_check.ts",
+    "CHECK_TIMEOUT = 15_000",
+    `CHECK_TIMEOUT = ${CHECK_TIMEOUT}`,
+  );
 }
 
-function source(
-  change: (source: SourceCopy) => Promise<void>,
-): BrokenVersion["break"] {
-  return (daemon) => change(daemon.source);
+/** Tries an upgrade to a broken version under load, and asserts the reason. */
+async function failToUpgrade(
+  daemon: CopiedDaemon,
+  load: BindLoad,
+  version: BrokenVersion,
+): Promise<void> {
+  const before = await daemon.status();
+  const seen = daemon.program.errors.text.length;
+  await version.break(daemon);
+  const [line] = await Promise.all([daemon.failingUpgrade(), load.binds(10)]);
+  assertMatch(line, /upgrade abandoned/);
+  const log = daemon.program.errors.text.slice(seen);
+  assertMatch(log.split("abandoned")[1] ?? "", version.reason);
+  await load.binds(10);
+  const after = await daemon.status();
+  assertEquals(after.pid, before.pid);
+  assertEquals(after.generation, before.generation);
+  assertEquals(after.version, before.version);
+  await daemon.hasChildren(0);
 }
 
-const KILLED_BY_ITSELF = `
-const { symbols } = Deno.dlopen(${JSON.stringify(libcPath)}, {
-  raise: { parameters: ["i32"], result: "i32" },
-});
-symbols.raise(9);
-`;
+const withPrlimit = { ignore: await lacks("prlimit") };
 
-const BROKEN: BrokenVersion[] = [
-  {
-    kind: "does not parse",
-    break: source((source) => source.edit("server/start.ts", "{", "{ ) ")),
-    reason: /exited with status 1: .*error.*start\.ts/s,
-  },
-  {
-    kind: "misses a module",
-    break: source((source) => Deno.remove(`${source.folder}/address.ts`)),
-    reason: /exited with status 1: .*not found.*address\.ts/is,
-  },
-  {
-    kind: "imports a missing export",
-    break: source((source) =>
-      source.edit(
-        "server/start.ts",
-        "import { BindTable }",
-        "import { BindChair as BindTable }",
-      )
-    ),
-    reason: /exited with status 1: .*BindChair/s,
-  },
-  {
-    kind: "throws while it loads",
-    break: source((source) => source.prepend('throw new Error("not today");')),
-    reason: /exited with status 1: .*not today/s,
-  },
-  {
-    kind: "is an empty file",
-    break: source((source) => source.write("")),
-    reason: /exited without reading the state/,
-  },
-  {
-    kind: "prints something else and exits with 0",
-    break: source((source) => source.write('console.log("all is well");')),
-    reason: /exited without reading the state: .*all is well/s,
-  },
-  {
-    kind: "is killed by a signal",
-    break: source((source) => source.prepend(KILLED_BY_ITSELF)),
-    reason: /killed by SIGKILL/,
-  },
-  {
-    kind: "cannot read the state",
-    break: source((source) =>
-      source.edit(
-        "server/reexec/state.ts",
-        "let decoded: unknown;",
-        'throw new StateError("that is from another age");',
-      )
-    ),
-    reason: /exited with status 1: .*another age/s,
-  },
-  {
-    kind: "does not know an option of the command line",
-    break: source((source) =>
-      source.edit(
-        "server/options.ts",
-        '"log-level",\n      "log-format"',
-        '"log-format"',
-      )
-    ),
-    reason: /exited with status 2: .*log-level/s,
-  },
-  {
-    kind: "has no deno to run it",
-    break: (daemon) => Deno.remove(daemon.deno),
-    reason: /cannot be started: .*(NotFound|ENOENT)/s,
-  },
-  {
-    kind: "has a file instead of deno that is not a program",
-    break: async (daemon) => {
-      await Deno.remove(daemon.deno);
-      await Deno.writeTextFile(daemon.deno, "\0not a program\n");
-      await Deno.chmod(daemon.deno, 0o755);
-    },
-    reason: /cannot be started|exited with status|without reading the state/,
-  },
-  {
-    kind: "hangs while it loads",
-    break: source((source) =>
-      source.prepend("await new Promise(() => setInterval(() => {}, 1e6));")
-    ),
-    reason: /did not exit within \d+ ms/,
-  },
-];
+for (
+  const [versions, change] of [
+    [BROKEN, undefined],
+    [HANGING, shortTimeout],
+  ] as const
+) {
+  for (const version of versions) {
+    Deno.test(
+      `an upgrade to a version that ${version.kind} is abandoned, and an upgrade to a repaired one succeeds`,
+      withPrlimit,
+      async () => {
+        await using daemon = await CopiedDaemon.start({
+          args: ["--log-level", "warn"],
+          ...(change && { change }),
+        });
+        await using load = new BindLoad(daemon.sock, 2);
+        await load.binds(10);
+        await failToUpgrade(daemon, load, version);
+        await repair(daemon, version);
+        await daemon.source.setVersion("99.0.0");
+        await daemon.reexec();
+        await load.binds(10);
+        const repaired = await daemon.status();
+        assertEquals(repaired.pid, daemon.pid);
+        assertEquals(repaired.generation, 2);
+        assertEquals(repaired.version, "99.0.0");
+        await load.stop();
+        assertEquals(load.sockets.size, 1);
+        assertEquals((await daemon.stop()).code, 0);
+      },
+    );
+  }
+}
 
-for (const { kind, break: breakIt, reason } of BROKEN) {
-  Deno.test(`an upgrade to a version that ${kind} is abandoned, and an upgrade to a repaired one succeeds`, async () => {
+Deno.test(
+  `${BROKEN.length} upgrades to broken versions in a row lose no socket and fail no bind`,
+  withPrlimit,
+  async () => {
+    assert(BROKEN.length >= 20);
     await using daemon = await CopiedDaemon.start({
       args: ["--log-level", "warn"],
     });
-    await using load = new BindLoad(daemon.sock, 2);
-    await load.binds(10);
-    const before = await daemon.status();
-    await breakIt(daemon);
-    const log = daemon.program.errors;
-    const failed = daemon.failingUpgrade();
-    await load.binds(10);
-    assertMatch(`${await failed}\n${log.text.split("abandoned")[1]}`, reason);
-    await load.binds(10);
-    const after = await daemon.status();
-    assertEquals(after.pid, before.pid);
-    assertEquals(after.generation, 1);
-    assertEquals(after.version, before.version);
-    await daemon.hasChildren(0);
-
-    await daemon.source.repair();
-    await daemon.source.setVersion("99.0.0");
-    await Deno.remove(daemon.deno).catch(() => {});
-    await linkOrCopy(await Deno.realPath(Deno.execPath()), daemon.deno);
+    const addresses = [
+      "127.0.0.1:0",
+      "[::1]:0",
+      "udp://127.0.0.1:0",
+      `unix:${daemon.scratch.join("held")}`,
+      "unix:@multibinder-broken-versions",
+    ];
+    const sockets = async () => {
+      const held = await bindAll(addresses, { sock: daemon.sock });
+      const names = held.map(socketOf);
+      for (const each of held) each.close();
+      return names;
+    };
+    const before = await sockets();
+    await using load = new BindLoad(daemon.sock, 2, "127.0.0.2:0");
+    for (const version of BROKEN) {
+      await failToUpgrade(daemon, load, version);
+      assertEquals(await sockets(), before, version.kind);
+      await repair(daemon, version);
+    }
     await daemon.reexec();
-    await load.binds(10);
-    const repaired = await daemon.status();
-    assertEquals(repaired.pid, before.pid);
-    assertEquals(repaired.generation, 2);
-    assertEquals(repaired.version, "99.0.0");
+    assertEquals(await sockets(), before);
+    assertEquals((await daemon.status()).generation, 2);
     await load.stop();
     assertEquals(load.sockets.size, 1);
-    assertEquals((await daemon.stop()).code, 0);
-  });
-}
+  },
+);
 
 Deno.test("failed upgrades leak neither descriptors nor processes", async () => {
   await using daemon = await CopiedDaemon.start();
@@ -193,9 +160,6 @@ Deno.exit(0);
   }
 });
 
-/** Timeout of the check in the test of a flood, in ms. */
-const CHECK_TIMEOUT = 5_000;
-
 /** About 64 MB a second, far more than a check keeps. */
 const FLOOD = `
 const bytes = new Uint8Array(64 * 1024).fill(0x78);
@@ -212,12 +176,7 @@ const KEPT_KIB = 200 * 1024;
 Deno.test("an upgrade to a version that writes without end is abandoned and leaks no memory", async () => {
   await using daemon = await CopiedDaemon.start({
     args: ["--log-level", "warn"],
-    change: (source) =>
-      source.edit(
-        "server/reexec/version_check.ts",
-        "CHECK_TIMEOUT = 15_000",
-        `CHECK_TIMEOUT = ${CHECK_TIMEOUT}`,
-      ),
+    change: shortTimeout,
   });
   const before = await residentMemory(daemon.pid);
   await daemon.source.write(FLOOD);

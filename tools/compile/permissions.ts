@@ -9,15 +9,12 @@ import { abiOf } from "../../ffi/libc/abi.ts";
  * The flags for a target such as `x86_64-unknown-linux-gnu`.
  *
  * The C library is granted at every path where a distribution of that target
- * keeps it. `--allow-run` is unrestricted: the daemon starts the next version
- * of the binary to check it, and its path is not known at build time. A program
- * that can call the C library can start any program even without this
- * permission.
+ * keeps it.
  *
  * @throws {UnsupportedPlatformError}
  */
 export function permissionFlags(target: string): string[] {
   const [arch = "", , os = "", libc] = target.split("-");
   const { libc: paths } = abiOf(libc === "gnu" ? os : target, arch);
-  return ["--no-prompt", `--allow-ffi=${paths.join(",")}`, "--allow-run"];
+  return ["--no-prompt", `--allow-ffi=${paths.join(",")}`];
 }

@@ -76,7 +76,9 @@ export const PLAN: Plan = {
       "file_rights.ts",
       "nonblocking_writer.ts",
       "peer_closed.ts",
+      "pipe.ts",
       "poller.ts",
+      "probe_descriptors.ts",
       "readiness.ts",
     ],
     "ffi/libc/": [
@@ -84,6 +86,7 @@ export const PLAN: Plan = {
       "c_string.ts",
       "deno_version.ts",
       "errno.ts",
+      "initial_process.ts",
       "libc.ts",
       "memory.ts",
     ],

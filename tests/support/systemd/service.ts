@@ -6,20 +6,14 @@
 import { assertEquals } from "@std/assert";
 import { connect } from "../../../client.ts";
 import type { Status } from "../../../protocol.ts";
-import { daemonCommand, MINIMAL_FLAGS } from "../daemon.ts";
+import { daemonCommand } from "../daemon.ts";
 import { eventually, PATIENCE } from "../eventually.ts";
 import { treePath } from "../tree.ts";
-import { denoEnvironment, execStart, inside, Machine } from "./machine.ts";
-
-/** The flags of a daemon that may check its next version. */
-export const CHECKING_FLAGS: readonly string[] = [
-  ...MINIMAL_FLAGS,
-  `--allow-run=${inside(Deno.execPath())}`,
-];
+import { denoEnvironment, execStart, Machine } from "./machine.ts";
 
 /** The text of a unit in which root runs the daemon of this tree or another file. */
 export function serviceUnit(sock: string, script?: string): string {
-  const command = daemonCommand(sock, { permissions: CHECKING_FLAGS })
+  const command = daemonCommand(sock)
     .map((word) => word === treePath("server.ts") ? script ?? word : word);
   return `
 [Unit]

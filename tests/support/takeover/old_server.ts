@@ -37,7 +37,6 @@ export async function olderDaemon(
   change: (source: SourceCopy) => Promise<void> = async () => {},
 ): Promise<OldServer> {
   return await CopiedDaemon.start({
-    checks: false,
     change: async (source) => {
       await source.setVersion("0.0.1");
       await change(source);

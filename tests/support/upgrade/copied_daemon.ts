@@ -95,8 +95,6 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
 
 /** Options of {@linkcode CopiedDaemon.start}. */
 export interface CopiedDaemonOptions {
-  /** Whether it may check the next version. Default: true. */
-  checks?: boolean;
   /** A program to start it with, such as `prlimit ...`. Default: none. */
   under?: readonly string[];
   /** Where the control socket is put. Default: in the scratch folder. */
@@ -125,7 +123,7 @@ export class CopiedDaemon extends RunningDaemon {
   static async start(
     options: CopiedDaemonOptions = {},
   ): Promise<CopiedDaemon> {
-    const { checks = true, under = [], args = [], change } = options;
+    const { under = [], args = [], change } = options;
     const scratch = await Scratch.make();
     const source = await SourceCopy.make(scratch.join("source"));
     await change?.(source);
@@ -137,7 +135,6 @@ export class CopiedDaemon extends RunningDaemon {
       deno,
       "run",
       ...MINIMAL_FLAGS,
-      ...checks ? [`--allow-run=${deno}`] : [],
       `${source.folder}/server.ts`,
       ...args,
       sock,
