@@ -82,9 +82,8 @@ const COMMON = {
   LOCK_EX: 2,
   LOCK_NB: 4,
   MFD_CLOEXEC: 1,
-  // lseek(2), pipe(7), getauxval(3)
+  // lseek(2), getauxval(3)
   SEEK_SET: 0,
-  PIPE_BUF: 4096,
   AT_EXECFN: 31,
   UINT_MAX: 0xffffffff,
   // close_range(2)
