@@ -67,6 +67,7 @@ export {
   type SpawnOptions,
 } from "./client/binding/spawn.ts";
 export { UnsupportedPlatformError } from "./ffi/libc/abi.ts";
+export { InheritedSocketsError } from "./ffi/systemd/listen_fds.ts";
 export { AdoptionError } from "./ffi/sockets/adopt.ts";
 export { OsError } from "./ffi/libc/errno.ts";
 export { MissingPermissionError } from "./ffi/libc/libc.ts";

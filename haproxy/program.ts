@@ -2,6 +2,7 @@ import {
   FIRST_LISTEN_FD,
   LISTEN_VARIABLES,
 } from "../ffi/systemd/listen_fds.ts";
+import { MANAGER_VARIABLES } from "../ffi/systemd/service_manager.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import type { HaproxyArguments } from "./haproxy_arguments.ts";
 
@@ -15,9 +16,7 @@ export interface Program {
 /** Variables that a service manager sets for this process only. */
 const NOT_FOR_CHILDREN: ReadonlySet<string> = new Set([
   ...LISTEN_VARIABLES,
-  "NOTIFY_SOCKET",
-  "WATCHDOG_PID",
-  "WATCHDOG_USEC",
+  ...MANAGER_VARIABLES,
 ]);
 
 /** The environment of HAProxy. */

@@ -7,6 +7,7 @@ import {
   setAllCloseOnExec,
   userId,
 } from "../ffi/processes/process.ts";
+import { InheritedSocketsError } from "../ffi/systemd/listen_fds.ts";
 import { ServiceManager } from "../ffi/systemd/service_manager.ts";
 import { SignalDescriptor } from "../ffi/processes/signal_descriptor.ts";
 import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
@@ -80,7 +81,7 @@ async function setUp(
   const manager = ServiceManager.fromEnvironment((reason) =>
     log.warn("service manager notification failed", { reason })
   );
-  if (manager !== undefined) resources.use(manager);
+  if (manager !== undefined) resources.use(manager).alive();
   const { policyPath } = options;
   const parts = {
     log,
@@ -93,6 +94,7 @@ async function setUp(
   const prepare = (daemon: Daemon) => {
     const act = signalActions(daemon, manager);
     daemon.watch(signals.fd, () => act(signals.take()));
+    sendAliveFrom(daemon, manager);
   };
   const daemon = start(options, state, parts, {
     manager,
@@ -103,6 +105,16 @@ async function setUp(
   printLine(`Listening for binds on control socket: ${daemon.control.path}`);
   manager?.ready(statusText(daemon));
   return daemon;
+}
+
+/** Sends WATCHDOG=1 from the event loop, and not while it is stuck. */
+function sendAliveFrom(
+  daemon: Daemon,
+  manager: ServiceManager | undefined,
+): void {
+  const interval = manager?.aliveInterval;
+  if (manager === undefined || interval === undefined) return;
+  daemon.report({ interval, beat: () => manager.alive() });
 }
 
 function raiseLimit(log: Log): void {
@@ -125,6 +137,7 @@ function signalActions(
       printLine("Respawning...");
       manager?.reloading();
     },
+    replacing: () => manager?.alive(),
     abandoned: () => manager?.ready(statusText(daemon)),
   });
   return (signal) => {
@@ -162,6 +175,7 @@ function permissionsOf(path: string): number {
 
 const EXPECTED = [
   ControlSocketError,
+  InheritedSocketsError,
   MissingPermissionError,
   OsError,
   PolicyError,

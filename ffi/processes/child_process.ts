@@ -186,7 +186,7 @@ const FOREVER = Infinity;
  * A descriptor that is readable when the process has ended (pidfd_open(2),
  * Linux 5.3); `undefined` on older kernels.
  */
-function processDescriptor(pid: number): Descriptor | undefined {
+export function processDescriptor(pid: number): Descriptor | undefined {
   const fd = libc().syscall3(BigInt(abi.SYS_pidfd_open), BigInt(pid), 0n, 0n);
   return fd === -1n ? undefined : new Descriptor(Number(fd));
 }

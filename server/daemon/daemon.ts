@@ -13,7 +13,7 @@ import { statusMethod } from "../requests/status_method.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Clients } from "./clients.ts";
 import type { Connection } from "./connection.ts";
-import { EventLoop } from "./event_loop.ts";
+import { EventLoop, type Heartbeat } from "./event_loop.ts";
 
 /** The start of the daemon and its number of generations. */
 export interface Origin {
@@ -130,6 +130,11 @@ export class Daemon implements RequestContext, Disposable {
         logInternalError(this.log, error);
       }
     });
+  }
+
+  /** Reports that the event loop turns. Call it before {@linkcode Daemon.run}. */
+  report(heartbeat: Heartbeat): void {
+    this.#loop.heartbeat = heartbeat;
   }
 
   /** Closes everything; a second call does nothing. */

@@ -12,6 +12,8 @@ import { checkNewVersion, mayCheck } from "./version_check.ts";
 export interface UpgradeObserver {
   /** An upgrade begins. */
   began(): void;
+  /** The next generation is about to be executed. */
+  replacing(): void;
   /** An upgrade failed: this generation continues to serve. */
   abandoned(): void;
 }
@@ -77,7 +79,9 @@ export class Upgrade {
       if (!canOpen(STARTUP_DESCRIPTORS)) {
         return `Deno needs ${STARTUP_DESCRIPTORS} descriptors to start, and the limit is ${descriptorLimit().soft}`;
       }
-      if (!signal.aborted) replaceProgram(this.#daemon);
+      if (signal.aborted) return undefined;
+      this.#observer.replacing();
+      replaceProgram(this.#daemon);
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
       return error.message;

@@ -113,6 +113,7 @@ export const PLAN: Plan = {
     "ffi/systemd/": [
       "listen_fds.ts",
       "notification_socket.ts",
+      "pidfd_id.ts",
       "service_manager.ts",
     ],
     "haproxy/": [
@@ -138,7 +139,7 @@ export const PLAN: Plan = {
       "tags.ts",
       "template_error.ts",
     ],
-    "haproxy/wrapper/": ["ignore_sigusr1.ts", "supervisor.ts", "timeouts.ts"],
+    "haproxy/wrapper/": ["supervisor.ts", "timeouts.ts"],
     "server/": ["command_line.ts", "serve.ts"],
     "server/daemon/": [
       "connection.ts",
