@@ -72,6 +72,7 @@ export { AdoptionError } from "./ffi/sockets/adopt.ts";
 export { OsError } from "./ffi/libc/errno.ts";
 export { MissingPermissionError } from "./ffi/libc/libc.ts";
 export { SocketAddressError } from "./ffi/sockets/socket_address.ts";
+export { ignoreSigusr1 } from "./ffi/processes/signal_action.ts";
 export {
   blockSignals,
   type MaskedSignal,

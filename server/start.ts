@@ -21,7 +21,8 @@ import { adoptStoredSockets } from "./takeover/stored_sockets.ts";
 import { takeOver } from "./takeover/takeover.ts";
 
 /** The options of the command line. */
-export interface StartOptions extends Omit<ServerOptions, "policy" | "gid"> {
+export interface StartOptions
+  extends Omit<ServerOptions, "policy" | "gid" | "ignoreSigusr1"> {
   /**
    * Name or number of the control socket's group.
    *

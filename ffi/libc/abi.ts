@@ -114,6 +114,7 @@ const COMMON = {
   EPOLLOUT: 0x004,
   EPOLLHUP: 0x010,
   // signal(7)
+  SIG_IGN: 1,
   SIG_BLOCK: 0,
   SIG_UNBLOCK: 1,
   SIG_SETMASK: 2,
@@ -179,7 +180,7 @@ const COMMON_LAYOUTS = {
   timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },
   sigset_t: { size: 128 },
   /** All zero means SIG_DFL. */
-  sigaction: { size: 152 },
+  sigaction: { size: 152, sa_handler: 0 },
   siginfo_t: { size: 128, si_pid: 16 },
   signalfd_siginfo: { size: 128, ssi_signo: 0 },
   addrinfo: {

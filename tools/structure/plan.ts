@@ -95,6 +95,7 @@ export const PLAN: Plan = {
       "orphans.ts",
       "process.ts",
       "process_group.ts",
+      "signal_action.ts",
       "signal_descriptor.ts",
       "signal_mask.ts",
       "signal_numbers.ts",
