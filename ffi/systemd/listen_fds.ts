@@ -57,7 +57,19 @@ export function receiverVariables(pid: number): Record<string, string> {
 
 /**
  * The environment announces sockets that were passed to another process, or that
- * are not there.
+ * are not there. The message names both processes.
+ *
+ * @example
+ * ```ts no-eval
+ * import { inherited, InheritedSocketsError } from "jsr:@multibinder/client";
+ *
+ * try {
+ *   console.log(inherited());
+ * } catch (error) {
+ *   if (!(error instanceof InheritedSocketsError)) throw error;
+ *   console.error(`${error.message}: starting without sockets`);
+ * }
+ * ```
  */
 export class InheritedSocketsError extends Error {
   /** `InheritedSocketsError`. */

@@ -7,6 +7,7 @@ import { PATIENCE } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { template, Wrapped } from "../support/haproxy/wrapped.ts";
 import { Scratch } from "../support/tree.ts";
+import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
 
 /** WATCHDOG_USEC: a message each 50 ms. */
 const TIMEOUT = "100000";
@@ -143,4 +144,19 @@ Deno.test({
     manager.received();
     await manager.hears(haproxy.program.pid, 3);
   },
+});
+
+Deno.test("the daemon sends WATCHDOG=1 while it checks a new version", async () => {
+  await using manager = await Manager.start();
+  const variables = Object.entries(manager.env).map((entry) => entry.join("="));
+  await using daemon = await CopiedDaemon.start({
+    under: ["env", ...variables],
+  });
+  await daemon.source.write("setInterval(() => {}, 60_000);");
+  daemon.program.signal("SIGUSR1");
+  await daemon.hasChildren(1);
+  manager.received();
+  await manager.hears(daemon.pid, 3);
+  await daemon.hasChildren(1);
+  await daemon.stop();
 });
