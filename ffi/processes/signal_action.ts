@@ -5,7 +5,6 @@
  */
 import { abi } from "../libc/abi.ts";
 import { check } from "../libc/errno.ts";
-import { isOlder } from "../libc/deno_version.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 
@@ -26,8 +25,7 @@ export function setAction(
  *
  * Since 2.9.2 Deno opens its debugger on 127.0.0.1:9229 when the program receives
  * SIGUSR1, even with a listener. Whoever can connect to it runs code in the
- * program. Call this function at the start of a program that serves. It does nothing
- * in an older Deno.
+ * program. Call this function at the start of a program that serves.
  *
  * Listeners for SIGUSR1 are not called any more. Children of `Deno.Command` ignore
  * SIGUSR1 too (execve(2)), unlike those of `spawn`.
@@ -44,7 +42,6 @@ export function setAction(
  * ```
  */
 export function ignoreSigusr1(): void {
-  if (isOlder("2.9.2")) return;
   // Deno sets its handler once: with the first listener, or half a second after
   // the start. Done now, it does not replace the action that is set below.
   const listener = () => {};
