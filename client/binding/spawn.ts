@@ -187,7 +187,8 @@ function environmentOf(
  * The child has default signal handlers and no blocked signals (signal(7)).
  *
  * If the sockets are at 3, 4, ... without a gap, the child has LISTEN_FDS,
- * LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)), as under systemd. `/bin/sh`
+ * LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)), as under systemd, and
+ * MULTIBINDER_FDS, by which {@linkcode inherited} recognises them. `/bin/sh`
  * sets LISTEN_PID and then executes the command under the same PID. Debian's
  * `/bin/sh` drops variables whose names have other characters than letters, digits
  * and underscores.
