@@ -26,7 +26,12 @@ import {
 import { RequestError } from "./requests/request_error.ts";
 import { limitsOf, logOf } from "./serve.ts";
 import { blockSignals, SIGNALS } from "./signals.ts";
-import { start, type StartOptions, statusText } from "./start.ts";
+import {
+  forgetControl,
+  start,
+  type StartOptions,
+  statusText,
+} from "./start.ts";
 import { StateError } from "./reexec/state.ts";
 import { TakeoverError } from "./takeover/takeover_client.ts";
 import { Upgrade } from "./reexec/upgrade.ts";
@@ -146,6 +151,7 @@ function signalActions(
     else if (signal === "SIGHUP") rereadPolicy(daemon);
     else {
       manager?.stopping();
+      forgetControl(daemon, manager);
       daemon.stop();
     }
   };

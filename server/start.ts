@@ -133,6 +133,16 @@ function keepInStore(
   };
 }
 
+/** Removes the control socket from the store: a stop removes its path. */
+export function forgetControl(
+  { control }: Daemon,
+  manager: ServiceManager | undefined,
+): void {
+  if (control.file !== undefined) {
+    manager?.forget(controlStoreName(control.file));
+  }
+}
+
 /** The store ignores a socket that it already has. */
 function storeAll(
   { control, binds }: Daemon,
