@@ -14,8 +14,11 @@ import {
 } from "./process.ts";
 import { areBlocked, blockSignals, type MaskedSignal } from "./signal_mask.ts";
 
-/** The PID of the process that has executed itself to block its signals. */
-const EXECUTED_VARIABLE = "MULTIBINDER_SIGNALS_BLOCKED";
+/**
+ * The PID of the process that has executed itself to block its signals. Children do
+ * not need the variable.
+ */
+export const EXECUTED_VARIABLE = "MULTIBINDER_SIGNALS_BLOCKED";
 
 /**
  * Blocks SIGUSR1 in every thread, as {@linkcode blockInEveryThread} does: since

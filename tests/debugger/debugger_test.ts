@@ -71,6 +71,8 @@ Deno.test("SIGUSR1 opens no debugger in run, and reaches its program with the de
     const line = await program.errors.next("started sleep as process ");
     child = Number(line.split(" ").at(-1));
     await settledAs(child, "sleep");
+    const environment = await Deno.readTextFile(`/proc/${child}/environ`);
+    assert(!environment.includes("MULTIBINDER_SIGNALS_BLOCKED"), environment);
   });
   await program.errors.next(`process ${child} ended with SIGUSR1`);
   program.signal("SIGTERM");

@@ -1,4 +1,7 @@
-import { blockSigusr1 } from "../../../ffi/processes/block_signals.ts";
+import {
+  blockSigusr1,
+  EXECUTED_VARIABLE,
+} from "../../../ffi/processes/block_signals.ts";
 import {
   MANAGER_VARIABLES,
   ServiceManager,
@@ -138,9 +141,9 @@ async function fetchSockets(
   }
 }
 
-/** The service manager is that of `run`, not of COMMAND. */
-const WITHOUT_MANAGER: Readonly<Record<string, undefined>> = Object.fromEntries(
-  MANAGER_VARIABLES.map((name) => [name, undefined]),
+/** Variables of `run` that are not for COMMAND. */
+const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
+  [...MANAGER_VARIABLES, EXECUTED_VARIABLE].map((name) => [name, undefined]),
 );
 
 async function run(options: RunOptions): Promise<number> {
@@ -179,7 +182,7 @@ async function run(options: RunOptions): Promise<number> {
     descriptors: fetched.descriptors,
     environment: (changes: Readonly<Record<string, string | undefined>>) =>
       listenEnvironment(sockets, fetched.descriptors, {
-        ...WITHOUT_MANAGER,
+        ...NOT_PASSED,
         ...changes,
       }),
   };
