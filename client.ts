@@ -67,10 +67,12 @@ export {
   type SpawnOptions,
 } from "./client/binding/spawn.ts";
 export { UnsupportedPlatformError } from "./ffi/libc/abi.ts";
+export { InheritedSocketsError } from "./ffi/systemd/listen_fds.ts";
 export { AdoptionError } from "./ffi/sockets/adopt.ts";
 export { OsError } from "./ffi/libc/errno.ts";
 export { MissingPermissionError } from "./ffi/libc/libc.ts";
 export { SocketAddressError } from "./ffi/sockets/socket_address.ts";
+export { ignoreSigusr1 } from "./ffi/processes/signal_action.ts";
 export {
   blockSignals,
   type MaskedSignal,

@@ -7,6 +7,7 @@ import { TimeoutError } from "../client/session/errors.ts";
 import { ProtocolError } from "../exchange.ts";
 import type { ConnectOptions } from "../client/session/options.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
+import { blockSigusr1 } from "../ffi/processes/block_signals.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
@@ -33,7 +34,6 @@ import {
 import { environmentOf, type Program } from "./program.ts";
 import { report } from "./report.ts";
 import { TemplateError } from "./template/template_error.ts";
-import { ignoreSigusr1 } from "./wrapper/ignore_sigusr1.ts";
 import { Supervisor } from "./wrapper/supervisor.ts";
 import { type Timeouts, timeoutsWith } from "./wrapper/timeouts.ts";
 
@@ -187,10 +187,11 @@ async function print(program: Program): Promise<number> {
 async function serve(
   { program, connect, timeouts }: CommandLine,
 ): Promise<number> {
-  ignoreSigusr1();
+  blockSigusr1();
   using manager = ServiceManager.fromEnvironment((reason) =>
     report(`cannot notify the service manager: ${reason}`)
   );
+  using _alive = manager?.keepAlive();
   const supervisor = new Supervisor(
     program,
     connect,

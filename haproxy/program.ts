@@ -2,6 +2,8 @@ import {
   FIRST_LISTEN_FD,
   LISTEN_VARIABLES,
 } from "../ffi/systemd/listen_fds.ts";
+import { EXECUTED_VARIABLE } from "../ffi/processes/block_signals.ts";
+import { MANAGER_VARIABLES } from "../ffi/systemd/service_manager.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import type { HaproxyArguments } from "./haproxy_arguments.ts";
 
@@ -12,12 +14,11 @@ export interface Program {
   env: Readonly<Record<string, string>>;
 }
 
-/** Variables that a service manager sets for this process only. */
+/** Variables that describe this process only. */
 const NOT_FOR_CHILDREN: ReadonlySet<string> = new Set([
   ...LISTEN_VARIABLES,
-  "NOTIFY_SOCKET",
-  "WATCHDOG_PID",
-  "WATCHDOG_USEC",
+  ...MANAGER_VARIABLES,
+  EXECUTED_VARIABLE,
 ]);
 
 /** The environment of HAProxy. */

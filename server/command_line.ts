@@ -7,6 +7,7 @@ import {
   setAllCloseOnExec,
   userId,
 } from "../ffi/processes/process.ts";
+import { InheritedSocketsError } from "../ffi/systemd/listen_fds.ts";
 import { ServiceManager } from "../ffi/systemd/service_manager.ts";
 import { SignalDescriptor } from "../ffi/processes/signal_descriptor.ts";
 import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
@@ -26,7 +27,12 @@ import {
 import { RequestError } from "./requests/request_error.ts";
 import { limitsOf, logOf } from "./serve.ts";
 import { blockSignals, SIGNALS } from "./signals.ts";
-import { start, type StartOptions, statusText } from "./start.ts";
+import {
+  forgetControl,
+  start,
+  type StartOptions,
+  statusText,
+} from "./start.ts";
 import { StateError } from "./reexec/state.ts";
 import { TakeoverError } from "./takeover/takeover_client.ts";
 import { Upgrade } from "./reexec/upgrade.ts";
@@ -102,7 +108,7 @@ async function setUp(
   const manager = ServiceManager.fromEnvironment((reason) =>
     log.warn("service manager notification failed", { reason })
   );
-  if (manager !== undefined) resources.use(manager);
+  if (manager !== undefined) resources.use(manager).alive();
   const { policyPath } = options;
   const parts = {
     log,
@@ -121,6 +127,7 @@ async function setUp(
     daemon.drain(output);
     const act = signalActions(daemon, manager, printLine);
     daemon.watch(signals.fd, () => act(signals.take()));
+    sendAliveFrom(daemon, manager);
   };
   const daemon = start(options, state, parts, {
     manager,
@@ -131,6 +138,16 @@ async function setUp(
   printLine(`Listening for binds on control socket: ${daemon.control.path}`);
   manager?.ready(statusText(daemon));
   return daemon;
+}
+
+/** Sends WATCHDOG=1 from the event loop, and not while it is stuck. */
+function sendAliveFrom(
+  daemon: Daemon,
+  manager: ServiceManager | undefined,
+): void {
+  const interval = manager?.aliveInterval;
+  if (manager === undefined || interval === undefined) return;
+  daemon.report({ interval, beat: () => manager.alive() });
 }
 
 function raiseLimit(log: Log): void {
@@ -154,6 +171,7 @@ function signalActions(
       printLine("Respawning...");
       manager?.reloading();
     },
+    replacing: () => manager?.alive(),
     abandoned: () => manager?.ready(statusText(daemon)),
   });
   return (signal) => {
@@ -162,6 +180,7 @@ function signalActions(
     else if (signal === "SIGHUP") rereadPolicy(daemon);
     else {
       manager?.stopping();
+      forgetControl(daemon, manager);
       daemon.stop();
     }
   };
@@ -191,6 +210,7 @@ function permissionsOf(path: string): number {
 
 const EXPECTED = [
   ControlSocketError,
+  InheritedSocketsError,
   MissingPermissionError,
   OsError,
   PolicyError,

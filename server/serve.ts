@@ -1,4 +1,5 @@
 import type { Status } from "../protocol.ts";
+import { ignoreSigusr1 } from "../ffi/processes/signal_action.ts";
 import { BindTable } from "./sockets/bind_table.ts";
 import { type ControlAccess, ControlSocket } from "./daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "./daemon/daemon.ts";
@@ -71,6 +72,14 @@ export interface ServerOptions {
    * @default "text"
    */
   logFormat?: LogFormat;
+  /**
+   * Whether this program ignores SIGUSR1 from now on, so that the signal does not
+   * open Deno's debugger (Deno 2.9.2 and newer). Then listeners for SIGUSR1 are not
+   * called, and children of `Deno.Command` ignore SIGUSR1 too.
+   *
+   * @default true
+   */
+  ignoreSigusr1?: boolean;
   /** Shuts the server down when it is aborted. */
   signal?: AbortSignal;
   /** Called after the server has replaced a dead socket at its path. */
@@ -160,6 +169,7 @@ export function firstGeneration(parts: Omit<DaemonParts, "origin">): Daemon {
 export function serve(options: ServerOptions): Server {
   const { path, signal } = options;
   signal?.throwIfAborted();
+  if (options.ignoreSigusr1 !== false) ignoreSigusr1();
   const replaced = () => options.onReplaced?.(path);
   const control = ControlSocket.listen(path, accessOf(options), replaced);
   const daemon = firstGeneration({

@@ -21,7 +21,8 @@ import { adoptStoredSockets } from "./takeover/stored_sockets.ts";
 import { takeOver } from "./takeover/takeover.ts";
 
 /** The options of the command line. */
-export interface StartOptions extends Omit<ServerOptions, "policy" | "gid"> {
+export interface StartOptions
+  extends Omit<ServerOptions, "policy" | "gid" | "ignoreSigusr1"> {
   /**
    * Name or number of the control socket's group.
    *
@@ -134,6 +135,16 @@ function keepInStore(
     settle: () => manager.settle(),
     flush: () => manager.flush(EXEC_PATIENCE),
   };
+}
+
+/** Removes the control socket from the store: a stop removes its path. */
+export function forgetControl(
+  { control }: Daemon,
+  manager: ServiceManager | undefined,
+): void {
+  if (control.file !== undefined) {
+    manager?.forget(controlStoreName(control.file));
+  }
 }
 
 /** The store ignores a socket that it already has. */

@@ -77,11 +77,14 @@ export class Child {
   }
 
   async #reap(): Promise<Ending> {
-    try {
-      return await childEnding(this.pid);
-    } finally {
+    const reaped = () => {
       this.#isRunning = false;
       awaited.delete(this.pid);
+    };
+    try {
+      return await childEnding(this.pid, reaped);
+    } finally {
+      reaped();
     }
   }
 

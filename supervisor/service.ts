@@ -1,6 +1,6 @@
 import { FIRST_LISTEN_FD } from "../ffi/systemd/listen_fds.ts";
 import { Child } from "./child.ts";
-import { withListenPid } from "./listen_pid.ts";
+import { receiverLaunch } from "./listen_pid.ts";
 
 /** A program that can be started any number of times. */
 export interface Service {
@@ -8,7 +8,10 @@ export interface Service {
   command: readonly string[];
   /** Its sockets, which it has at 3, 4, ... */
   descriptors: readonly number[];
-  /** Its variables except LISTEN_PID, with some set or left out. */
+  /**
+   * Its variables except those that name its process (LISTEN_PID), with some set
+   * or left out.
+   */
   environment: (
     changes: Readonly<Record<string, string | undefined>>,
   ) => string[];
@@ -27,15 +30,18 @@ export function startService(
 ): Child {
   const [name = "", ...args] = command;
   const variables = environment(changes);
-  return new Child({
+  using launch = receiverLaunch(args, variables);
+  const child = new Child({
     command: name,
     args,
     environment: variables,
     descriptors: new Map<number, number | string>([
-      [0, "/dev/null"],
+      [0, launch.input],
       ...descriptors.map((fd, index) => [FIRST_LISTEN_FD + index, fd] as const),
     ]),
-    launcher: (path) => withListenPid(path, args, variables),
+    launcher: (path) => launch.execution(path),
     onSignalDenied,
   });
+  launch.started(child.pid);
+  return child;
 }

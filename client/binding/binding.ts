@@ -124,6 +124,9 @@ export class Binding implements Disposable {
    * Every process that holds the socket sees it as non-blocking: O_NONBLOCK
    * belongs to the open file description (fcntl(2)). No process may clear it.
    *
+   * From Deno 2.9.2 on SIGUSR1 opens Deno's debugger in a program: call
+   * {@linkcode ignoreSigusr1} first.
+   *
    * @throws {AdoptionError} without the permission, or when Deno's server cannot
    * use the socket; the message has the reason.
    * @throws {TypeError} when the Binding is closed; for a kind other than `tcp`

@@ -10,8 +10,8 @@ import { Binding } from "./binding.ts";
 /** Options of {@linkcode inherited}. */
 export interface InheritedOptions {
   /**
-   * Removes LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES from the environment, so
-   * that children do not see them. Later calls still return the Bindings.
+   * Removes LISTEN_FDS, LISTEN_PID and the like from the environment, so that
+   * children do not see them. Later calls still return the Bindings.
    *
    * @default false
    */
@@ -45,13 +45,19 @@ function bindingOf({ fd, name }: PassedDescriptor): Binding | undefined {
  *
  * systemd, systemfd, `multibinder exec`, `multibinder run` and {@linkcode spawn}
  * pass them as sd_listen_fds(3) describes. The result is empty without
- * LISTEN_FDS, or if LISTEN_PID names another process. `inherited` ignores
- * descriptors that are not listening sockets.
+ * LISTEN_FDS. `inherited` ignores descriptors that are not listening sockets.
+ *
+ * LISTEN_PID and LISTEN_PIDFDID name the process that the sockets are for. Through
+ * a shell or `deno task` the sockets of `exec`, `run` and `spawn` also reach a
+ * child of that process, which recognises them by their inodes
+ * (MULTIBINDER_FDS). Sockets for another process are an error, and so are
+ * LISTEN_FDS without LISTEN_PID where the descriptors are not sockets.
  *
  * The sockets become close-on-exec. Later calls return the same Bindings, except
  * closed ones. `inherited` needs `--allow-ffi` for the C library, but not
  * `--allow-env`.
  *
+ * @throws {InheritedSocketsError} when the sockets are for another process.
  * @throws {OsError} EBADF when a descriptor that LISTEN_FDS counts is not open.
  * @throws {TypeError} when LISTEN_FDS is not a number.
  *

@@ -9,6 +9,7 @@ import { Descriptor } from "../../ffi/files/descriptor.ts";
 import {
   FIRST_LISTEN_FD,
   LISTEN_VARIABLES,
+  listenVariables,
 } from "../../ffi/systemd/listen_fds.ts";
 import { initialEnvironment } from "../../ffi/processes/process.ts";
 import {
@@ -81,7 +82,7 @@ export class SpawnedChild implements AsyncDisposable {
   constructor(pid: number) {
     this.pid = pid;
     const end = () => this.#hasEnded = true;
-    this.status = childEnding(pid).then(statusOf);
+    this.status = childEnding(pid, end).then(statusOf);
     this.status.then(end, end);
   }
 
@@ -165,7 +166,7 @@ const SET_LISTEN_PID = 'export LISTEN_PID=$$; exec "$@"';
 
 function environmentOf(
   { env = {}, clearEnv = false }: SpawnOptions,
-  names: readonly string[] | undefined,
+  sockets: readonly { fd: number; name: string }[] | undefined,
 ): string[] {
   const entries = new Map<string, string>();
   for (const entry of clearEnv ? [] : initialEnvironment()) {
@@ -175,10 +176,8 @@ function environmentOf(
   // These variables describe the sockets of this program, not of the child.
   for (const name of LISTEN_VARIABLES) entries.delete(name);
   for (const [name, value] of Object.entries(env)) entries.set(name, value);
-  if (names !== undefined) {
-    entries.set("LISTEN_FDS", `${names.length}`);
-    entries.set("LISTEN_FDNAMES", names.join(":"));
-  }
+  const passed = sockets === undefined ? {} : listenVariables(sockets);
+  for (const [name, value] of Object.entries(passed)) entries.set(name, value);
   return Array.from(entries, ([name, value]) => `${name}=${value}`);
 }
 
@@ -188,7 +187,8 @@ function environmentOf(
  * The child has default signal handlers and no blocked signals (signal(7)).
  *
  * If the sockets are at 3, 4, ... without a gap, the child has LISTEN_FDS,
- * LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)), as under systemd. `/bin/sh`
+ * LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)), as under systemd, and
+ * MULTIBINDER_FDS, by which {@linkcode inherited} recognises them. `/bin/sh`
  * sets LISTEN_PID and then executes the command under the same PID. Debian's
  * `/bin/sh` drops variables whose names have other characters than letters, digits
  * and underscores.
@@ -241,7 +241,13 @@ export function spawn(
   const child = new SpawnedChild(startChild({
     path: names === undefined ? path : "/bin/sh",
     argv,
-    environment: environmentOf(options, names),
+    environment: environmentOf(
+      options,
+      names?.map((name, index) => ({
+        name,
+        fd: descriptors.get(FIRST_LISTEN_FD + index) as number,
+      })),
+    ),
     ...(cwd !== undefined && { directory: cwd }),
     descriptors,
   }));

@@ -96,6 +96,8 @@ const COMMON = {
   // signalfd(2)
   SFD_CLOEXEC: 0o2000000,
   SFD_NONBLOCK: 0o4000,
+  // fstatfs(2)
+  PID_FS_MAGIC: 0x50494446,
   // statx(2)
   AT_FDCWD: -100,
   AT_SYMLINK_NOFOLLOW: 0x100,
@@ -204,6 +206,7 @@ const COMMON_LAYOUTS = {
   passwd: { size: 48, pw_name: 0, pw_uid: 16, pw_gid: 20 },
   group: { size: 32, gr_name: 0, gr_gid: 16 },
   linux_dirent64: { d_ino: 0, d_reclen: 16, d_type: 18, d_name: 19 },
+  statfs: { size: 120, f_type: 0 },
   statx: {
     size: 256,
     stx_nlink: 16,

@@ -212,6 +212,7 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  fstatfs: { parameters: ["i32", /* fd */ "buffer" /* buf */], result: "i32" },
   getdents64: {
     parameters: ["i32", /* fd */ "buffer", /* dirp */ "usize" /* count */],
     result: "isize",

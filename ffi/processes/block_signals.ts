@@ -14,8 +14,26 @@ import {
 } from "./process.ts";
 import { areBlocked, blockSignals, type MaskedSignal } from "./signal_mask.ts";
 
-/** The PID of the process that has executed itself to block its signals. */
-const EXECUTED_VARIABLE = "MULTIBINDER_SIGNALS_BLOCKED";
+/**
+ * The PID of the process that has executed itself to block its signals. Children do
+ * not need the variable.
+ */
+export const EXECUTED_VARIABLE = "MULTIBINDER_SIGNALS_BLOCKED";
+
+/**
+ * Blocks SIGUSR1 in every thread, as {@linkcode blockInEveryThread} does: since
+ * 2.9.2 Deno opens its debugger at SIGUSR1, even with a listener, and whoever can
+ * connect to it runs code in the process. Children start with no signal blocked.
+ *
+ * Call it as the first act of a program: Deno installs its handler some time after
+ * the start, and until then SIGUSR1 ends the program.
+ *
+ * @throws {OsError} as {@linkcode blockInEveryThread}.
+ * @throws {UnsupportedPlatformError} as {@linkcode blockInEveryThread}.
+ */
+export function blockSigusr1(): void {
+  blockInEveryThread(["SIGUSR1"]);
+}
 
 /**
  * Blocks the signals in every thread of this process, also the threads that

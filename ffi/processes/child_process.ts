@@ -194,19 +194,23 @@ const FOREVER = Infinity;
  * A descriptor that is readable when the process has ended (pidfd_open(2),
  * Linux 5.3); `undefined` on older kernels.
  */
-function processDescriptor(pid: number): Descriptor | undefined {
+export function processDescriptor(pid: number): Descriptor | undefined {
   const fd = libc().syscall3(BigInt(abi.SYS_pidfd_open), BigInt(pid), 0n, 0n);
   return fd === -1n ? undefined : new Descriptor(Number(fd));
 }
 
 /**
- * Wait until a child has ended, then reap it. The PID belongs to the child
- * until the promise resolves. Without pidfd_open(2) each wait uses one of
- * Deno's 32 threads for blocking calls.
+ * Wait until a child has ended, then reap it. The PID belongs to the child until
+ * `reaped` is called, directly after that: the promise resolves later, and another
+ * event of the same turn may come first. Without pidfd_open(2) each wait uses one
+ * of Deno's 32 threads for blocking calls.
  *
  * @throws {OsError} ECHILD when it was reaped elsewhere.
  */
-export async function childEnding(pid: number): Promise<Ending> {
+export async function childEnding(
+  pid: number,
+  reaped: () => void = () => {},
+): Promise<Ending> {
   using process = processDescriptor(pid);
   using info = new NativeMemory(SIGINFO);
   const options = abi.WEXITED | abi.WNOWAIT;
@@ -216,8 +220,10 @@ export async function childEnding(pid: number): Promise<Ending> {
     else await libc().waitid_on_thread(abi.P_PID, pid, info.address, options);
     const status = new Int32Array(1);
     const bytes = new Uint8Array(status.buffer);
-    const reaped = check(libc().waitpid(pid, bytes, abi.WNOHANG), "waitpid");
-    if (reaped === pid) return endingOf(status[0]!);
+    const found = check(libc().waitpid(pid, bytes, abi.WNOHANG), "waitpid");
+    if (found !== pid) continue;
+    reaped();
+    return endingOf(status[0]!);
   }
 }
 

@@ -11,6 +11,7 @@ import { OsError } from "../libc/errno.ts";
 import {
   environmentVariable,
   monotonicMicroseconds,
+  processId,
 } from "../processes/process.ts";
 import { waitReady, waitReadySync } from "../files/readiness.ts";
 import { send, tryConnect, unixDatagramSocket } from "../sockets/socket.ts";
@@ -31,8 +32,40 @@ interface QueuedMessage {
 
 const encoder = new TextEncoder();
 
+const ALIVE = encoder.encode("WATCHDOG=1");
+
+/** The longest delay of a timer and of epoll_wait(2), in ms. */
+const LONGEST = 0x7fffffff;
+
+/**
+ * Variables that a service manager sets for one process. Its children have to
+ * start without them.
+ */
+export const MANAGER_VARIABLES: readonly string[] = [
+  "NOTIFY_SOCKET",
+  "WATCHDOG_PID",
+  "WATCHDOG_USEC",
+  "FDSTORE",
+];
+
+/**
+ * Half of WatchdogSec= (systemd.service(5)) in ms, if the service manager wants
+ * WATCHDOG=1 of this process (sd_watchdog_enabled(3)).
+ */
+function watchdogInterval(): number | undefined {
+  const pid = environmentVariable("WATCHDOG_PID") ?? String(processId());
+  const timeout = Number(environmentVariable("WATCHDOG_USEC") ?? "0");
+  if (pid !== String(processId()) || !(timeout > 0)) return undefined;
+  return Math.min(Math.max(Math.floor(timeout / 2_000), 1), LONGEST);
+}
+
 /** The service manager that started this process. */
 export class ServiceManager implements Disposable {
+  /**
+   * How often {@linkcode ServiceManager.alive} has to be called, in ms;
+   * `undefined` if the manager does not watch this process.
+   */
+  readonly aliveInterval: number | undefined = watchdogInterval();
   readonly #socket: Descriptor;
   readonly #failed: (reason: string) => void;
   readonly #queue: QueuedMessage[] = [];
@@ -88,6 +121,29 @@ export class ServiceManager implements Disposable {
   /** Reports that the service stops. */
   stopping(): void {
     this.#tell(["STOPPING=1", "STATUS=Stopping"]);
+  }
+
+  /**
+   * Reports that the program is not stuck: call it from the loop that serves. Does
+   * not wait for a busy manager, because the next report follows.
+   */
+  alive(): void {
+    if (this.aliveInterval === undefined) return;
+    try {
+      this.#send(ALIVE, []);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      this.#failed(`WATCHDOG=1: ${error.message}`);
+    }
+  }
+
+  /** Reports from Deno's event loop that it turns, until the result is disposed. */
+  keepAlive(): Disposable {
+    this.alive();
+    const timer = this.aliveInterval === undefined
+      ? undefined
+      : setInterval(() => this.alive(), this.aliveInterval);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
   }
 
   /** Stores a copy of a socket for the next start of the service. */

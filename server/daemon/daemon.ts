@@ -14,7 +14,7 @@ import { statusMethod } from "../requests/status_method.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Clients } from "./clients.ts";
 import type { Connection } from "./connection.ts";
-import { EventLoop } from "./event_loop.ts";
+import { EventLoop, type Heartbeat } from "./event_loop.ts";
 
 /** The start of the daemon and its number of generations. */
 export interface Origin {
@@ -146,6 +146,11 @@ export class Daemon implements RequestContext, Disposable {
   drain(output: Output): void {
     this.#outputs.push(output);
     output.attach(this.#loop);
+  }
+
+  /** Reports that the event loop turns. Call it before {@linkcode Daemon.run}. */
+  report(heartbeat: Heartbeat): void {
+    this.#loop.heartbeat = heartbeat;
   }
 
   /** Closes everything; a second call does nothing. */

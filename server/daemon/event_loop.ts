@@ -3,11 +3,22 @@ import { Poller } from "../../ffi/files/poller.ts";
 /** Called with the epoll(7) events of a ready descriptor. */
 export type Callback = (events: number) => void;
 
+/** Reports that the loop turns. */
+export interface Heartbeat {
+  /** The longest time between two beats, in ms. */
+  readonly interval: number;
+  /** Called from the loop. */
+  readonly beat: () => void;
+}
+
 /** Waits for descriptors and runs the callbacks of the ready ones. */
 export class EventLoop implements Disposable {
   readonly #poller = new Poller();
   readonly #callbacks = new Map<number, Callback>();
   #stopped = false;
+  /** Default: none. */
+  heartbeat: Heartbeat | undefined;
+  #nextBeat = 0;
 
   /** Calls `callback` whenever the descriptor is ready. */
   watch(fd: number, interest: number, callback: Callback): void {
@@ -38,10 +49,22 @@ export class EventLoop implements Disposable {
    */
   async run(endOfTurn: () => void): Promise<void> {
     while (!this.#stopped) {
-      await this.#poller.wait(-1);
+      await this.#poller.wait(this.#beatIfDue());
       this.#poller.poll((fd, events) => this.#callbacks.get(fd)?.(events));
       endOfTurn();
     }
+  }
+
+  /** Returns the time until the next beat in ms, -1 for no limit. */
+  #beatIfDue(): number {
+    if (this.heartbeat === undefined) return -1;
+    const { interval, beat } = this.heartbeat;
+    const now = performance.now();
+    if (now >= this.#nextBeat) {
+      beat();
+      this.#nextBeat = now + interval;
+    }
+    return Math.ceil(this.#nextBeat - now);
   }
 
   /** Ends {@linkcode EventLoop.run} after the current turn. */

@@ -12,6 +12,8 @@ import { checkNewVersion } from "./version_check.ts";
 export interface UpgradeObserver {
   /** An upgrade begins. */
   began(): void;
+  /** The next generation is about to be executed. */
+  replacing(): void;
   /** An upgrade failed: this generation continues to serve. */
   abandoned(): void;
 }
@@ -71,6 +73,7 @@ export class Upgrade {
     const shortage = shortageOfDescriptors();
     if (shortage !== undefined) return shortage;
     try {
+      this.#observer.replacing();
       replaceProgram(this.#daemon);
     } catch (error) {
       if (!(error instanceof OsError)) throw error;

@@ -10,6 +10,7 @@ import {
   runClient,
   startClient,
 } from "../support/client_program.ts";
+import { pidfdId } from "../../ffi/systemd/pidfd_id.ts";
 import { Daemon } from "../support/daemon.ts";
 import { descriptorsOf, settledAs } from "../support/process_state.ts";
 import { ENVIRONMENT } from "../support/program.ts";
@@ -50,28 +51,41 @@ async function environmentBehind(
   daemon: Daemon,
   addresses: string[],
   env: Record<string, string> = {},
-): Promise<{ pid: number; variables: Map<string, string> }> {
+): Promise<{
+  pid: number;
+  id: string | undefined;
+  variables: Map<string, string>;
+}> {
   await using program = startClient(
     daemon,
     ["exec", ...addresses, "--", "cat", "/proc/self/environ"],
     { env },
   );
+  // The process stays the same.
+  const id = pidfdId(program.pid);
   const { output } = await program.end();
   const entries = output.split("\0").filter((entry) => entry !== "");
   const variables = new Map(entries.map((entry) => {
     const [name = "", ...value] = entry.split("=");
     return [name, value.join("=")];
   }));
-  return { pid: program.pid, variables };
+  return { pid: program.pid, id, variables };
 }
 
-Deno.test("exec sets LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES and leaves the other variables unchanged", async () => {
+Deno.test("exec sets the variables of sd_listen_fds(3) and MULTIBINDER_FDS, and leaves the others unchanged", async () => {
   await using daemon = await Daemon.start();
-  const { pid, variables } = await environmentBehind(
+  const { pid, id, variables } = await environmentBehind(
     daemon,
     ["web=127.0.0.1:0", "[::1]:0"],
-    { "a.dotted.name": "no shell keeps it", EMPTY: "", LISTEN_FDS: "7" },
+    {
+      "a.dotted.name": "no shell keeps it",
+      EMPTY: "",
+      LISTEN_FDS: "7",
+      LISTEN_PIDFDID: "7",
+    },
   );
+  using session = await connect({ sock: daemon.sock });
+  const binds = await session.list();
   const expected = new Map(Object.entries({
     ...Deno.env.toObject(),
     ...ENVIRONMENT,
@@ -81,6 +95,8 @@ Deno.test("exec sets LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES and leaves the ot
     LISTEN_FDS: "2",
     LISTEN_PID: String(pid),
     LISTEN_FDNAMES: "web:unknown",
+    MULTIBINDER_FDS: binds.map(({ inode }) => inode).join(),
+    ...(id !== undefined && { LISTEN_PIDFDID: id }),
   }));
   const sorted = (variables: Map<string, string>) =>
     [...variables].sort(([one], [other]) => one < other ? -1 : 1);

@@ -9,13 +9,15 @@ import { lacks } from "../support/foreign_program.ts";
 const HEADERS = `
   dirent errno fcntl grp limits netdb poll pwd sched signal spawn stddef stdio time unistd
   sys/signalfd sys/syscall sys/socket sys/un sys/epoll sys/eventfd sys/mman sys/stat sys/file
-  sys/auxv sys/resource sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
+  sys/auxv sys/resource sys/statfs sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
   linux/netlink linux/rtnetlink linux/sock_diag linux/unix_diag
   linux/bpf
 `.trim().split(/\s+/);
 
 /** Entries that no header defines, and the tests that check them. */
 const OF_NO_HEADER: Readonly<Record<string, string>> = {
+  // In <linux/magic.h> from Linux 6.9 on.
+  PID_FS_MAGIC: "../inherited/inherited_test.ts: an inode of the kernel's own",
   SCM_MAX_FD: "descriptor_passing_test.ts: 253 pass, 254 do not",
   libc: "paths; the last tests of this file, and every test that calls libc",
 };

@@ -1,4 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { processId } from "../../ffi/processes/process.ts";
+import { pidfdId } from "../../ffi/systemd/pidfd_id.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { Program } from "../support/program.ts";
 import { libcPath, Scratch, treePath } from "../support/tree.ts";
@@ -20,6 +22,7 @@ interface Launch {
   pid?: string;
   names?: string;
   args?: readonly string[];
+  env?: Record<string, string>;
 }
 
 async function launched(launch: Launch): Promise<{
@@ -27,7 +30,7 @@ async function launched(launch: Launch): Promise<{
   output: string;
   errors: string;
 }> {
-  const { sockets, pid = "own", names = "-", args = [] } = launch;
+  const { sockets, pid = "own", names = "-", args = [], env } = launch;
   await using program = Program.start("python3", {
     args: [
       treePath("tests/support/inherited/launch.py"),
@@ -35,6 +38,7 @@ async function launched(launch: Launch): Promise<{
       `--allow-ffi=${libcPath}`,
       ...[treePath("tests/support/inherited/report.ts"), ...args],
     ],
+    ...(env && { env }),
   });
   return await program.end();
 }
@@ -82,14 +86,76 @@ test("returns all sockets with a name", async () => {
   assertEquals(none.bindings, []);
 });
 
-test("returns nothing if LISTEN_PID names another process", async () => {
-  const { bindings } = await report({ sockets: "tcp", pid: "1" });
-  assertEquals(bindings, []);
+test("throws if LISTEN_PID names another process, and names both", async () => {
+  const { code, errors } = await launched({ sockets: "tcp", pid: "1" });
+  assertEquals(code, 1);
+  assertMatch(
+    errors,
+    /InheritedSocketsError: LISTEN_FDS announces sockets for another process: LISTEN_PID names 1, and this is \d+:/,
+  );
 });
 
-test("returns nothing without LISTEN_PID", async () => {
-  const { bindings } = await report({ sockets: "tcp", pid: "none" });
-  assertEquals(bindings, []);
+test("returns the sockets without LISTEN_PID, as systemfd --no-pid passes them", async () => {
+  const { bindings, numbers } = await report({
+    sockets: "tcp,udp",
+    pid: "none",
+    names: "web:dns",
+  });
+  assertEquals(bindings.map(({ name }) => name), ["web", "dns"]);
+  assertEquals(numbers, [3, 4]);
+});
+
+for (const other of ["pipe", "idle"]) {
+  test(`throws without LISTEN_PID if a descriptor is not a listening socket: ${other}`, async () => {
+    const sockets = `tcp,${other}`;
+    const { code, errors } = await launched({ sockets, pid: "none" });
+    assertEquals(code, 1);
+    assertMatch(
+      errors,
+      /InheritedSocketsError: LISTEN_FDS announces 2 sockets, but descriptor 4 of process \d+ is not a listening socket/,
+    );
+  });
+}
+
+test("throws if LISTEN_FDS was inherited without the descriptors", async () => {
+  await using program = Program.start(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      `--allow-ffi=${libcPath}`,
+      treePath("tests/support/inherited/report.ts"),
+    ],
+    env: { LISTEN_FDS: "1" },
+  });
+  const { code, errors } = await program.end();
+  assertEquals(code, 1);
+  assertMatch(errors, /descriptor 3 of process \d+ is not a listening socket/);
+});
+
+const noPidfdId = pidfdId(processId()) === undefined;
+
+Deno.test({
+  name: "inherited: returns the sockets if LISTEN_PIDFDID names this process",
+  ignore: noPython || noPidfdId,
+  fn: async () => {
+    const env = { LISTEN_PIDFDID: "own" };
+    const { numbers } = await report({ sockets: "tcp", env });
+    assertEquals(numbers, [3]);
+  },
+});
+
+Deno.test({
+  name: "inherited: throws if LISTEN_PIDFDID names another process",
+  ignore: noPython || noPidfdId,
+  fn: async () => {
+    const env = { LISTEN_PIDFDID: "1" };
+    const { code, errors } = await launched({ sockets: "tcp", env });
+    assertEquals(code, 1);
+    assertMatch(
+      errors,
+      /LISTEN_PIDFDID names an earlier process with the PID (\d+), and this is \1:/,
+    );
+  },
 });
 
 test("returns nothing without any variable", async () => {

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { Scratch } from "../support/tree.ts";
 import { PYTHON, Supervised } from "../support/run/supervised.ts";
@@ -102,6 +103,34 @@ Deno.test({
     service.program.signal("SIGUSR1");
     await service.program.output.next("SIGUSR1");
   },
+});
+
+async function isZombie(pid: number): Promise<boolean> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  return stat[stat.lastIndexOf(")") + 2] === "Z";
+}
+
+Deno.test("SIGUSR1 that arrives together with the end of the program does not end run", async () => {
+  await using daemon = await Daemon.start();
+  await using program = startClient(
+    daemon,
+    ["run", "--ready", "delay:0s", "127.0.0.1:0", "--", "sleep", "600"],
+  );
+  for (let generation = 1; generation <= 3; generation++) {
+    const line = await program.errors.next("started sleep as process ");
+    await program.errors.next("ready");
+    const pid = Number(line.split(" ").at(-1));
+    program.signal("SIGSTOP");
+    Deno.kill(pid, "SIGKILL");
+    await eventually("the program is a zombie", () => isZombie(pid));
+    program.signal("SIGUSR1");
+    program.signal("SIGCONT");
+    await program.errors.next("ended with SIGKILL");
+  }
+  await program.errors.next("started sleep");
+  program.signal("SIGTERM");
+  const { signal, errors } = await program.end();
+  assertEquals(signal, "SIGTERM", errors);
 });
 
 Deno.test("if SIGTERM ends the program, run ends by SIGTERM too, which systemd counts as success", async () => {

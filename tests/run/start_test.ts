@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { pidfdId } from "../../ffi/systemd/pidfd_id.ts";
 import { runClient, startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
@@ -7,8 +8,20 @@ import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
 
+/** The variables of sd_listen_fds(3) of a program that runs. */
+function expectedVariables(pid: number): Record<string, string> {
+  const id = pidfdId(pid);
+  return {
+    LISTEN_FDS: "1",
+    LISTEN_FDNAMES: "unknown",
+    LISTEN_PID: String(pid),
+    ...(id !== undefined && { LISTEN_PIDFDID: id }),
+  };
+}
+
 Deno.test({
-  name: "the program gets its sockets, and LISTEN_PID is its PID",
+  name:
+    "the program gets its sockets, and LISTEN_PID and LISTEN_PIDFDID name it",
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({
@@ -16,11 +29,7 @@ Deno.test({
       ready: "notify",
     });
     const { pid, pgid, variables } = await service.ask();
-    assertEquals(variables, {
-      LISTEN_FDS: "1",
-      LISTEN_FDNAMES: "unknown",
-      LISTEN_PID: String(pid),
-    });
+    assertEquals(variables, expectedVariables(pid));
     assertEquals(pgid, pid);
   },
 });
@@ -36,9 +45,7 @@ Deno.test({
     const { pid, variables } = await service.ask();
     assertEquals(variables, {
       "a.dotted.name": "spring",
-      LISTEN_FDS: "1",
-      LISTEN_FDNAMES: "unknown",
-      LISTEN_PID: String(pid),
+      ...expectedVariables(pid),
     });
   },
 });

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { bind, connect } from "../../client.ts";
 import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
 import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
@@ -109,6 +109,8 @@ Deno.test(
     const answers = await queue.serve(web, "served");
     assertEquals(answers, answers.map(() => "served"));
     await service.becomes("NFileDescriptorStore", "2");
+    const log = await service.machine.journal(service.unit);
+    assert(!/WARN|ERROR/.test(log), log);
   },
 );
 

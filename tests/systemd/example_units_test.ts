@@ -32,23 +32,34 @@ async function serviceOfExample(): Promise<Service> {
   return Service.in(machine, machine.pathOf(CONTROL));
 }
 
+/** systemd before 254 ignores this setting of multibinder.service. */
+const UNKNOWN =
+  /^\S+: Unknown key '?FileDescriptorStorePreserve'? in section '?\[Service\]'?, ignoring\.$/;
+
+async function systemdVersion(machine: Machine): Promise<number> {
+  const { output } = await machine.run("systemctl", "--version");
+  return Number(/^systemd (\d+)/.exec(output)![1]);
+}
+
 Deno.test(
-  "systemd-analyze verify finds no problem in the example units",
+  "systemd-analyze verify finds no problem in the example units, except a setting that systemd before 254 ignores",
   withSystemd,
   async () => {
     await using machine = await Machine.start({ units: await exampleUnits() });
+    const isOld = await systemdVersion(machine) < 254;
     for (const name of ["multibinder.service", "multibinder.socket"]) {
       const path = `/etc/systemd/system/${name}`;
-      assertEquals(
-        await machine.run(
-          "systemd-analyze",
-          "verify",
-          "--recursive-errors=no",
-          "--man=no",
-          path,
-        ),
-        { code: 0, output: "", errors: "" },
+      const { output, errors } = await machine.run(
+        "systemd-analyze",
+        "verify",
+        "--recursive-errors=no",
+        "--man=no",
+        path,
       );
+      const problems = errors.split("\n").filter((line) =>
+        line !== "" && !(isOld && UNKNOWN.test(line))
+      );
+      assertEquals({ output, problems }, { output: "", problems: [] });
     }
   },
 );
@@ -78,6 +89,7 @@ Deno.test(
     const { sock } = service;
     await service.systemctl("start");
     const address = privilegedAddress();
+    assertEquals(await service.property("WatchdogUSec"), "30s");
     const first = await bind(address, { sock, timeout: PATIENCE });
     const socket = socketOf(first);
     assertEquals(tcpAddress(first).port, 80);

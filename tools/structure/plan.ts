@@ -101,6 +101,7 @@ export const PLAN: Plan = {
       "orphans.ts",
       "process.ts",
       "process_group.ts",
+      "signal_action.ts",
       "signal_descriptor.ts",
       "signal_mask.ts",
       "signal_numbers.ts",
@@ -119,6 +120,7 @@ export const PLAN: Plan = {
     "ffi/systemd/": [
       "listen_fds.ts",
       "notification_socket.ts",
+      "pidfd_id.ts",
       "service_manager.ts",
     ],
     "haproxy/": [
@@ -145,7 +147,7 @@ export const PLAN: Plan = {
       "tags.ts",
       "template_error.ts",
     ],
-    "haproxy/wrapper/": ["ignore_sigusr1.ts", "supervisor.ts", "timeouts.ts"],
+    "haproxy/wrapper/": ["supervisor.ts", "timeouts.ts"],
     "server/": ["command_line.ts", "serve.ts"],
     "server/daemon/": [
       "connection.ts",

@@ -1,4 +1,5 @@
 import { isPeerClosed } from "../../../ffi/files/peer_closed.ts";
+import { blockSigusr1 } from "../../../ffi/processes/block_signals.ts";
 import { ProtocolError } from "../../../exchange.ts";
 import type { CallOptions } from "../../session/options.ts";
 import { connect, type Session } from "../../session/session.ts";
@@ -31,6 +32,7 @@ const STANDARD_OUTPUT = 1;
 export async function watch(
   { sock, interval, render }: Watch,
 ): Promise<number> {
+  blockSigusr1();
   const path = socketPath(sock);
   const stop = new AbortController();
   const { signal } = stop;

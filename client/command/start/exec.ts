@@ -1,5 +1,6 @@
 import { execWithDescriptors } from "../../../ffi/processes/exec.ts";
 import { processId } from "../../../ffi/processes/process.ts";
+import { receiverVariables } from "../../../ffi/systemd/listen_fds.ts";
 import { StartError } from "../../../supervisor/errors.ts";
 import type { Command } from "../command.ts";
 import { readDuration } from "../options/duration.ts";
@@ -49,10 +50,12 @@ async function exec(options: ExecOptions): Promise<never> {
     ...(sock !== undefined && { sock }),
     ...(timeout !== undefined && { timeout }),
   });
-  const environment = [
-    ...listenEnvironment(sockets),
-    `LISTEN_PID=${processId()}`,
-  ];
+  // An exec keeps the process.
+  const environment = listenEnvironment(
+    sockets,
+    fetched.descriptors,
+    receiverVariables(processId()),
+  );
   return StartError.during(
     command[0]!,
     () => execWithDescriptors(command, environment, fetched.descriptors),

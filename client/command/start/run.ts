@@ -1,4 +1,11 @@
-import { ServiceManager } from "../../../ffi/systemd/service_manager.ts";
+import {
+  blockSigusr1,
+  EXECUTED_VARIABLE,
+} from "../../../ffi/processes/block_signals.ts";
+import {
+  MANAGER_VARIABLES,
+  ServiceManager,
+} from "../../../ffi/systemd/service_manager.ts";
 import { signalNumber } from "../../../ffi/processes/signal_numbers.ts";
 import { exitLike } from "../../../supervisor/exit_like.ts";
 import type { GenerationOptions } from "../../../supervisor/generation.ts";
@@ -12,6 +19,7 @@ import { readDuration } from "../options/duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
 import { type Launch, readLaunch, splitAtDashes } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
+import { onSigusr1 } from "./on_sigusr1.ts";
 import { readOptions } from "../options/options.ts";
 import { programName } from "../program_name.ts";
 import {
@@ -134,7 +142,13 @@ async function fetchSockets(
   }
 }
 
+/** Variables of `run` that are not for COMMAND. */
+const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
+  [...MANAGER_VARIABLES, EXECUTED_VARIABLE].map((name) => [name, undefined]),
+);
+
 async function run(options: RunOptions): Promise<number> {
+  blockSigusr1();
   const { sockets, command, generation, watch } = options;
   const report = reporter(`${programName()} run`);
   const interruption = new AbortController();
@@ -155,19 +169,23 @@ async function run(options: RunOptions): Promise<number> {
     SIGTERM: stop("SIGTERM"),
     SIGINT: stop("SIGINT", "SIGINT"),
     SIGQUIT: stop("SIGQUIT", "SIGQUIT"),
-    SIGUSR1: () => started.supervisor?.signal("SIGUSR1"),
   });
-  const fetched = await fetchSockets(options, interruption.signal);
-  if (fetched instanceof Interrupted) return exitLike(fetched);
-  using _sockets = fetched;
+  using _sigusr1 = onSigusr1(() => started.supervisor?.signal("SIGUSR1"));
   using manager = ServiceManager.fromEnvironment((reason) =>
     report(`cannot notify the service manager: ${reason}`)
   );
+  using _alive = manager?.keepAlive();
+  const fetched = await fetchSockets(options, interruption.signal);
+  if (fetched instanceof Interrupted) return exitLike(fetched);
+  using _sockets = fetched;
   const service = {
     command,
     descriptors: fetched.descriptors,
     environment: (changes: Readonly<Record<string, string | undefined>>) =>
-      listenEnvironment(sockets, changes),
+      listenEnvironment(sockets, fetched.descriptors, {
+        ...NOT_PASSED,
+        ...changes,
+      }),
   };
   const supervisor = new Supervisor(service, generation, report, manager);
   started.supervisor = supervisor;

@@ -1,5 +1,8 @@
 import { execWithDescriptors } from "../../../ffi/processes/exec.ts";
-import { FIRST_LISTEN_FD } from "../../../ffi/systemd/listen_fds.ts";
+import {
+  FIRST_LISTEN_FD,
+  receiverVariables,
+} from "../../../ffi/systemd/listen_fds.ts";
 import {
   initialEnvironment,
   processId,
@@ -11,7 +14,8 @@ import { splitAtDashes } from "./launch.ts";
 import { UsageError } from "../options/usage_error.ts";
 
 /**
- * A hidden command that adds LISTEN_PID to the environment and executes a program.
+ * A hidden command that adds its own process to the environment (LISTEN_PID,
+ * LISTEN_PIDFDID) and executes a program.
  * `run` uses it if a shell would drop environment variables.
  */
 export const setListenPidCommand: Command = {
@@ -23,6 +27,10 @@ export const setListenPidCommand: Command = {
     return { run: () => Promise.resolve(becomeWithListenPid(command)) };
   },
 };
+
+function entriesOf(variables: Record<string, string>): string[] {
+  return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+}
 
 function becomeWithListenPid(command: readonly string[]): never {
   const environment = initialEnvironment();
@@ -36,7 +44,7 @@ function becomeWithListenPid(command: readonly string[]): never {
   return StartError.during(command[0]!, () =>
     execWithDescriptors(
       command,
-      [...environment, `LISTEN_PID=${processId()}`],
+      [...environment, ...entriesOf(receiverVariables(processId()))],
       descriptors,
     ));
 }

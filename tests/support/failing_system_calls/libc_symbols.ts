@@ -282,6 +282,8 @@ export const UNFAILING: readonly string[] = [
 export const NOT_THE_DAEMONS: readonly string[] = [
   "access",
   "dup3",
+  // The daemon calls it only where LISTEN_PIDFDID is set.
+  "fstatfs",
   // The names of the users of holders.
   "getgrgid_r",
   "getpwuid_r",

@@ -4,6 +4,7 @@ SOCKETS: comma-separated, from descriptor 3 on: tcp, udp, unix:PATH, unixgram:PA
          idle (a TCP socket that does not listen), pipe, none
 PID:     own, none or a number
 NAMES:   LISTEN_FDNAMES, or - for none
+LISTEN_PIDFDID=own in the environment becomes the inode of this process's pidfd.
 """
 
 import os
@@ -46,6 +47,8 @@ for index, fd in enumerate(descriptors):
     os.close(fd)
 if pid != "none":
     os.environ["LISTEN_PID"] = str(os.getpid()) if pid == "own" else pid
+if os.environ.get("LISTEN_PIDFDID") == "own":
+    os.environ["LISTEN_PIDFDID"] = str(os.stat(os.pidfd_open(os.getpid())).st_ino)
 os.environ["LISTEN_FDS"] = str(len(kinds))
 if names != "-":
     os.environ["LISTEN_FDNAMES"] = names
