@@ -1,4 +1,8 @@
 import { adviceFor } from "../client/command/advice.ts";
+import {
+  readDrainTimeout,
+  readMaxDraining,
+} from "../client/command/options/drain_limits.ts";
 import { readDuration } from "../client/command/options/duration.ts";
 import { readOptions } from "../client/command/options/options.ts";
 import { printLines } from "../client/command/output.ts";
@@ -19,7 +23,7 @@ import {
   StartError,
   StoppedError,
 } from "../supervisor/errors.ts";
-import { exitLike } from "../supervisor/exit_like.ts";
+import { exitLike } from "../supervisor/ending/exit_like.ts";
 import { reapOrphansAsInit } from "../supervisor/reap_orphans.ts";
 import { VERSION } from "../version.ts";
 import { check, RejectedError } from "./configuration/check.ts";
@@ -34,8 +38,8 @@ import { environmentOf, type Program } from "./program.ts";
 import { report } from "./report.ts";
 import { TemplateError } from "./template/template_error.ts";
 import { ignoreSigusr1 } from "./wrapper/ignore_sigusr1.ts";
+import { type Limits, limitsWith } from "./wrapper/limits.ts";
 import { Supervisor } from "./wrapper/supervisor.ts";
-import { type Timeouts, timeoutsWith } from "./wrapper/timeouts.ts";
 
 const USAGE =
   `Usage: multibinder-haproxy [options] HAPROXY [argument of HAProxy...]
@@ -50,6 +54,10 @@ socket from the multibinder daemon.
   --timeout 10s        how long to wait for the daemon
   --ready-timeout 60s  kill a new HAProxy that is not ready in this time
   --grace 30s          how long connections may take to finish after SIGTERM
+  --max-draining 8     how many replaced HAProxies may finish their connections at
+                       the same time; the oldest is ended when there is one more
+  --drain-timeout 30m  how long a replaced HAProxy may take to finish its
+                       connections; never: no limit
   --write-only         render, write and exit; accepted among HAProxy's arguments
                        too, and as --erb-write-only
   -h, --help           print this text
@@ -66,13 +74,19 @@ the check succeeds. The file of -p gets the PID of the HAProxy that serves.
 Exit status: that of HAProxy; 1 failed, 2 invalid command line, 126 HAPROXY
 cannot be executed, 127 HAPROXY does not exist.`;
 
-const VALUES = ["timeout", "ready-timeout", "grace"] as const;
+const VALUES = [
+  "timeout",
+  "ready-timeout",
+  "grace",
+  "max-draining",
+  "drain-timeout",
+] as const;
 const FLAGS = ["write-only", "erb-write-only"] as const;
 
 interface CommandLine {
   program: Program;
   connect: ConnectOptions;
-  timeouts: Timeouts;
+  limits: Limits;
   writeOnly: boolean;
 }
 
@@ -109,9 +123,11 @@ function read(args: readonly string[]): CommandLine | "help" | "version" {
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),
     },
-    timeouts: timeoutsWith({
+    limits: limitsWith({
       readyTimeout: duration("ready-timeout"),
       grace: duration("grace"),
+      maxDraining: readMaxDraining(one("max-draining")),
+      drainTimeout: readDrainTimeout(one("drain-timeout")),
     }),
     writeOnly: FLAGS.some(has) || haproxy.writeOnly,
   };
@@ -185,7 +201,7 @@ async function print(program: Program): Promise<number> {
 }
 
 async function serve(
-  { program, connect, timeouts }: CommandLine,
+  { program, connect, limits }: CommandLine,
 ): Promise<number> {
   ignoreSigusr1();
   using manager = ServiceManager.fromEnvironment((reason) =>
@@ -194,7 +210,7 @@ async function serve(
   const supervisor = new Supervisor(
     program,
     connect,
-    timeouts,
+    limits,
     report,
     manager,
   );

@@ -9,7 +9,7 @@ import { OsError } from "../ffi/libc/errno.ts";
 import { checkExecutable } from "../ffi/files/file.ts";
 import { signalGroup } from "../ffi/processes/process_group.ts";
 import { signalNumber } from "../ffi/processes/signal_numbers.ts";
-import { endProcessGroup } from "./end_process_group.ts";
+import { endProcessGroup } from "./ending/end_process_group.ts";
 import { StartError } from "./errors.ts";
 
 /** What to execute, and with which arguments. */

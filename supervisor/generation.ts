@@ -1,14 +1,18 @@
 import type { Ending } from "../ffi/processes/child_process.ts";
 import type { Child } from "./child.ts";
+import type { DrainingProcess } from "./ending/draining.ts";
 import { Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./service.ts";
+
+/** How long after SIGTERM a generation is killed, in ms. */
+const KILL_AFTER = 5_000;
 
 /** How a generation is started and stopped. */
 export interface GenerationOptions {
   ready: ReadyWhen;
   /** How long it may take to send READY=1, in ms. */
   readyTimeout: number;
-  /** How long it may take to end, in ms. */
+  /** How long it may take to end after a stop, in ms. */
   grace: number;
   /** The signal that asks it to end. */
   stopSignal: Deno.Signal;
@@ -28,7 +32,7 @@ export interface GenerationEvents {
 }
 
 /** One start of a service, from its start to its end. */
-export class Generation {
+export class Generation implements DrainingProcess {
   /** How its start went. */
   readonly startup: Promise<Startup>;
   /** How it ended, once it has. */
@@ -87,6 +91,11 @@ export class Generation {
     }
   }
 
+  /** Its name in messages. */
+  get title(): string {
+    return `generation ${this.number}`;
+  }
+
   get pid(): number {
     return this.#child.pid;
   }
@@ -105,11 +114,31 @@ export class Generation {
     this.#child.signal(signal);
   }
 
+  /** Asks it to end, for as long as it needs. */
+  drain(): void {
+    this.signal(this.#options.stopSignal);
+  }
+
   /** Asks it to end, and kills it with its process group after the grace. */
   stop(signal: Deno.Signal = this.#options.stopSignal): void {
     if (!this.#child.isRunning) return;
     this.signal(signal);
-    this.#killTimer ??= setTimeout(() => this.kill(), this.#options.grace);
+    this.#killAfter(this.#options.grace);
+  }
+
+  /**
+   * Ends it when it has drained for long enough: by SIGTERM and then SIGKILL, or
+   * by SIGKILL at once if SIGTERM was what asked it to end.
+   */
+  cutShort(): void {
+    if (this.#options.stopSignal === "SIGTERM") return this.kill();
+    this.signal("SIGTERM");
+    this.#killAfter(KILL_AFTER);
+  }
+
+  #killAfter(delay: number): void {
+    if (!this.#child.isRunning) return;
+    this.#killTimer ??= setTimeout(() => this.kill(), delay);
   }
 
   /** Kills it and its process group. */

@@ -2,6 +2,7 @@ import { formatDuration } from "../duration.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
 import { CommandQueue } from "./command_queue.ts";
+import { Draining, type DrainLimits } from "./ending/draining.ts";
 import { messageOf, NotReadyError, StoppedError } from "./errors.ts";
 import { Generation, type GenerationOptions } from "./generation.ts";
 import { formatEnding, type Report } from "./report.ts";
@@ -27,6 +28,7 @@ type State =
 export class Supervisor {
   readonly #service: Service;
   readonly #options: GenerationOptions;
+  readonly #draining: Draining;
   readonly #report: Report;
   readonly #manager: ServiceManager | undefined;
   /** Starts, reloads, restarts and the stop. */
@@ -47,12 +49,13 @@ export class Supervisor {
 
   constructor(
     service: Service,
-    options: GenerationOptions,
+    options: GenerationOptions & DrainLimits,
     report: Report,
     manager: ServiceManager | undefined,
   ) {
     this.#service = service;
     this.#options = options;
+    this.#draining = new Draining(options, report);
     this.#report = report;
     this.#manager = manager;
   }
@@ -143,7 +146,9 @@ export class Supervisor {
     this.#state.enter("serving");
     this.#report(`generation ${next.number}: ready`);
     this.#manager?.ready(this.#status);
-    before?.stop();
+    if (before === undefined) return;
+    before.drain();
+    this.#draining.add(before);
   }
 
   #killLate(generation: Generation): void {

@@ -46,6 +46,7 @@ export const PLAN: Plan = {
     ],
     "client/command/list/": ["columns.ts", "list.ts"],
     "client/command/options/": [
+      "drain_limits.ts",
       "duration.ts",
       "options.ts",
       "socket_options.ts",
@@ -180,7 +181,6 @@ export const PLAN: Plan = {
       "child.ts",
       "command_queue.ts",
       "errors.ts",
-      "exit_like.ts",
       "generation.ts",
       "listen_pid.ts",
       "readiness.ts",
@@ -189,7 +189,12 @@ export const PLAN: Plan = {
       "restart_backoff.ts",
       "supervisor.ts",
       "timed_state.ts",
-      "watch_paths.ts",
     ],
+    "supervisor/ending/": [
+      "draining.ts",
+      "end_process_group.ts",
+      "exit_like.ts",
+    ],
+    "supervisor/watch/": ["watch_paths.ts"],
   },
 };

@@ -1,13 +1,18 @@
 import { ServiceManager } from "../../../ffi/systemd/service_manager.ts";
 import { signalNumber } from "../../../ffi/processes/signal_numbers.ts";
-import { exitLike } from "../../../supervisor/exit_like.ts";
+import { exitLike } from "../../../supervisor/ending/exit_like.ts";
+import {
+  DEFAULT_MAX_DRAINING,
+  type DrainLimits,
+} from "../../../supervisor/ending/draining.ts";
 import type { GenerationOptions } from "../../../supervisor/generation.ts";
 import type { ReadyWhen } from "../../../supervisor/readiness.ts";
 import { reapOrphansAsInit } from "../../../supervisor/reap_orphans.ts";
 import { reporter } from "../../../supervisor/report.ts";
 import { Supervisor } from "../../../supervisor/supervisor.ts";
-import { watchPaths } from "../../../supervisor/watch_paths.ts";
+import { watchPaths } from "../../../supervisor/watch/watch_paths.ts";
 import type { Command } from "../command.ts";
+import { readDrainTimeout, readMaxDraining } from "../options/drain_limits.ts";
 import { readDuration } from "../options/duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
 import { type Launch, readLaunch, splitAtDashes } from "./launch.ts";
@@ -36,7 +41,11 @@ the old one is stopped when the new one is ready.
                        NOTIFY_SOCKET within two seconds, else like delay
   --ready-timeout 60s  kill COMMAND if it does not send READY=1 in this time
   --stop-signal TERM   the signal that asks COMMAND to end
-  --grace 30s          kill COMMAND if it does not end in this time
+  --grace 30s          kill COMMAND if it does not end in this time after a stop
+  --max-draining 8     how many replaced COMMANDs may finish their connections at
+                       the same time; the oldest is ended when there is one more
+  --drain-timeout 30s  how long a replaced COMMAND may take to end; never: no
+                       limit; default: that of --grace
   --watch PATH         reload when the file or directory changes; repeatable
   --nonblock           set O_NONBLOCK, which affects every process that has the
                        sockets
@@ -58,7 +67,7 @@ interface RunOptions extends Launch {
   timeout: number | undefined;
   nonblocking: boolean;
   socketOptions: CommandSocketOptions;
-  generation: GenerationOptions;
+  generation: GenerationOptions & DrainLimits;
   watch: readonly string[];
 }
 
@@ -191,6 +200,8 @@ export const runCommand: Command = {
         "ready-timeout",
         "stop-signal",
         "grace",
+        "max-draining",
+        "drain-timeout",
         "watch",
         "timeout",
         ...SOCKET_OPTIONS,
@@ -202,6 +213,7 @@ export const runCommand: Command = {
       const text = one(option);
       return text === undefined ? undefined : readDuration(option, text);
     };
+    const grace = duration("grace") ?? DEFAULT_GRACE;
     const options: RunOptions = {
       ...readLaunch(operands, command),
       sock: one("sock"),
@@ -212,7 +224,10 @@ export const runCommand: Command = {
       generation: {
         ready: readReady(one("ready") ?? "auto"),
         readyTimeout: duration("ready-timeout") ?? DEFAULT_READY_TIMEOUT,
-        grace: duration("grace") ?? DEFAULT_GRACE,
+        grace,
+        maxDraining: readMaxDraining(one("max-draining")) ??
+          DEFAULT_MAX_DRAINING,
+        drainTimeout: readDrainTimeout(one("drain-timeout")) ?? grace,
         stopSignal: readSignal(one("stop-signal")),
       },
     };
