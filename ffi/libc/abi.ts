@@ -96,6 +96,7 @@ const COMMON = {
   STATX_BASIC_STATS: 0x7ff,
   S_IFMT: 0o170000,
   S_IFDIR: 0o040000,
+  S_IFLNK: 0o120000,
   S_ISVTX: 0o001000,
   S_IFSOCK: 0o140000,
   // poll(2), epoll(7)
