@@ -23,6 +23,11 @@ export interface ChildOptions {
   /** The program. It is looked up in PATH unless it contains a slash. */
   command: string;
   args: readonly string[];
+  /**
+   * The working directory, absolute: relative paths of the program begin there.
+   * Default: that of this process.
+   */
+  directory?: string | undefined;
   /** `NAME=value`. */
   environment: readonly string[];
   /** By its number in the child. Numbers from 0 to 2 default to ours. */
@@ -51,6 +56,8 @@ export function isAwaited(pid: number): boolean {
  */
 export class Child {
   readonly pid: number;
+  /** Its working directory, if it is not that of this process. */
+  readonly directory: string | undefined;
   /** How it ended, once it has. It is reaped then. */
   readonly ended: Promise<Ending>;
   readonly #onSignalDenied: (reason: string) => void;
@@ -59,16 +66,19 @@ export class Child {
 
   /** @throws {StartError} */
   constructor(options: ChildOptions) {
-    const { command, args, environment, descriptors, launcher } = options;
+    const { command, args, environment, descriptors, launcher, directory } =
+      options;
     this.#onSignalDenied = options.onSignalDenied;
+    this.directory = directory;
     this.pid = StartError.during(command, () => {
-      const path = commandPath(command);
+      const path = commandPath(command, directory);
       checkExecutable(path);
       const execution = launcher?.(path) ?? { path, argv: [command, ...args] };
       return startChild({
         ...execution,
         environment,
         descriptors,
+        ...(directory !== undefined && { directory }),
         ownGroup: true,
       });
     });

@@ -100,6 +100,11 @@ export class Generation implements DrainingProcess {
     return this.#child.pid;
   }
 
+  /** Its working directory, if it is not that of this process. */
+  get directory(): string | undefined {
+    return this.#child.directory;
+  }
+
   get isRunning(): boolean {
     return this.#child.isRunning;
   }

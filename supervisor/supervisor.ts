@@ -176,10 +176,11 @@ export class Supervisor {
     );
     this.#count = number;
     this.#generations.set(generation, this.#untilGone(generation));
+    const { pid, directory } = generation;
     this.#report(
       `generation ${number}: started ${
         this.#service.command[0]
-      } as process ${generation.pid}`,
+      } as process ${pid}${directory === undefined ? "" : ` in ${directory}`}`,
     );
     return generation;
   }

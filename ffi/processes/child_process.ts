@@ -226,13 +226,19 @@ export function sendSignal(pid: number, signal: number): void {
 
 /**
  * The path of a command: found in PATH, unless it contains a slash. The working
- * directory is never searched.
+ * directory is never searched. A relative path is one from `directory`, by
+ * default the working directory of this process.
  *
  * @throws {OsError} ENOENT.
  */
-export function commandPath(command: string): string {
-  if (command.includes("/")) return command;
+export function commandPath(command: string, directory?: string): string {
+  const from = (path: string) =>
+    directory === undefined || path.startsWith("/")
+      ? path
+      : `${directory}/${path}`;
+  if (command.includes("/")) return from(command);
   const found = candidates(command).filter((path) => path.includes("/"))
+    .map(from)
     .find((path) => libc().access(cString(path), abi.X_OK) === 0);
   if (found === undefined) {
     throw new OsError("posix_spawn", Errno.ENOENT, command);

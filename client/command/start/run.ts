@@ -34,6 +34,8 @@ Keeps COMMAND running with the sockets of the addresses, which it passes as exec
 does. SIGHUP or SIGUSR2 reloads: a new COMMAND is started beside the old one, and
 the old one is stopped when the new one is ready.
 
+  --chdir DIR          the working directory of COMMAND, resolved at each start: a
+                       symbolic link to the current release may be repointed
   --ready notify       COMMAND is ready once it sends READY=1 to NOTIFY_SOCKET
                        (sd_notify(3))
   --ready delay:2s     COMMAND is ready once it has run for two seconds
@@ -69,6 +71,7 @@ interface RunOptions extends Launch {
   socketOptions: CommandSocketOptions;
   generation: GenerationOptions & DrainLimits;
   watch: readonly string[];
+  directory: string | undefined;
 }
 
 const DEFAULT_DELAY = 2_000;
@@ -143,7 +146,7 @@ async function fetchSockets(
 }
 
 async function run(options: RunOptions): Promise<number> {
-  const { sockets, command, generation, watch } = options;
+  const { sockets, command, directory, generation, watch } = options;
   const report = reporter(`${programName()} run`);
   const interruption = new AbortController();
   const started: { supervisor?: Supervisor } = {};
@@ -173,6 +176,7 @@ async function run(options: RunOptions): Promise<number> {
   );
   const service = {
     command,
+    directory,
     descriptors: fetched.descriptors,
     environment: (changes: Readonly<Record<string, string | undefined>>) =>
       listenEnvironment(sockets, changes),
@@ -196,6 +200,7 @@ export const runCommand: Command = {
     const { before, command } = splitAtDashes(args);
     const { operands, show, has, all, one } = readOptions(before, {
       values: [
+        "chdir",
         "ready",
         "ready-timeout",
         "stop-signal",
@@ -221,6 +226,7 @@ export const runCommand: Command = {
       nonblocking: has("nonblock"),
       socketOptions: readSocketOptions({ one }),
       watch: all("watch"),
+      directory: one("chdir"),
       generation: {
         ready: readReady(one("ready") ?? "auto"),
         readyTimeout: duration("ready-timeout") ?? DEFAULT_READY_TIMEOUT,
