@@ -1,8 +1,9 @@
 import type { Ending } from "../ffi/processes/child_process.ts";
-import type { Child } from "./child.ts";
+import type { Child, EndedProcess } from "./child.ts";
 import type { DrainingProcess } from "./ending/draining.ts";
 import { Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./service.ts";
+import { findSuccessor } from "./successor.ts";
 
 /** How long after SIGTERM a generation is killed, in ms. */
 const KILL_AFTER = 5_000;
@@ -25,6 +26,8 @@ export type Startup = "ready" | "late" | "ended";
 export interface GenerationEvents {
   /** It sent STATUS=. */
   status(text: string): void;
+  /** Its process has ended, and the process `next` goes on in its place. */
+  replaced(before: EndedProcess, next: number): void;
   /** It ended. Called before `startup` resolves because of that. */
   ended(ending: Ending): void;
   /** A signal could not be sent. */
@@ -41,6 +44,9 @@ export class Generation implements DrainingProcess {
   readonly gone: Promise<void>;
   readonly #child: Child;
   readonly #options: GenerationOptions;
+  /** The process that goes on when its process ends, as announced by MAINPID=. */
+  #announced: number | undefined;
+  #isAskedToEnd = false;
   #killTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** @throws {StartError} */
@@ -57,17 +63,26 @@ export class Generation implements DrainingProcess {
     const readiness = onFailure.use(
       new Readiness(options.ready, options.readyTimeout),
     );
+    const { descriptors } = service;
     // Our own NOTIFY_SOCKET is the service manager's, which expects messages
     // of this process only.
     this.#child = startService(
       service,
       { NOTIFY_SOCKET: readiness.notifySocket },
       events.signalDenied,
+      (before) => {
+        if (this.#isAskedToEnd) return undefined;
+        const next = findSuccessor(before, descriptors, this.#announced);
+        this.#announced = undefined;
+        if (next !== undefined) events.replaced(before, next);
+        return next;
+      },
     );
     readiness.listen(this.pid, {
       ready: () => startup.resolve("ready"),
       late: () => startup.resolve("late"),
       status: events.status,
+      mainProcess: (pid) => this.#announced = pid,
     });
     this.ended = this.#end(readiness, (ending) => {
       events.ended(ending);
@@ -121,12 +136,14 @@ export class Generation implements DrainingProcess {
 
   /** Asks it to end, for as long as it needs. */
   drain(): void {
+    this.#isAskedToEnd = true;
     this.signal(this.#options.stopSignal);
   }
 
   /** Asks it to end, and kills it with its process group after the grace. */
   stop(signal: Deno.Signal = this.#options.stopSignal): void {
     if (!this.#child.isRunning) return;
+    this.#isAskedToEnd = true;
     this.signal(signal);
     this.#killAfter(this.#options.grace);
   }
@@ -148,6 +165,7 @@ export class Generation implements DrainingProcess {
 
   /** Kills it and its process group. */
   kill(): void {
+    this.#isAskedToEnd = true;
     this.#child.kill();
   }
 }

@@ -1,7 +1,7 @@
 import { FIRST_LISTEN_FD } from "../ffi/systemd/listen_fds.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { realPath } from "../ffi/files/file.ts";
-import { Child } from "./child.ts";
+import { Child, type EndedProcess } from "./child.ts";
 import { StartError } from "./errors.ts";
 import { withListenPid } from "./listen_pid.ts";
 
@@ -32,6 +32,7 @@ export function startService(
   { directory: given, command, descriptors, environment }: Service,
   changes: Readonly<Record<string, string | undefined>>,
   onSignalDenied: (reason: string) => void,
+  successor: (before: EndedProcess) => number | undefined,
 ): Child {
   const [name = "", ...args] = command;
   const directory = given === undefined
@@ -51,6 +52,7 @@ export function startService(
     ]),
     launcher: (path) => withListenPid(path, args, variables),
     onSignalDenied,
+    successor,
   });
 }
 

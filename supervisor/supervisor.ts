@@ -1,6 +1,7 @@
 import { formatDuration } from "../duration.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
+import type { EndedProcess } from "./child.ts";
 import { CommandQueue } from "./command_queue.ts";
 import { Draining, type DrainLimits } from "./ending/draining.ts";
 import { messageOf, NotReadyError, StoppedError } from "./errors.ts";
@@ -169,6 +170,7 @@ export class Supervisor {
         status: (text) => {
           if (generation === this.#serving) this.#manager?.status(text);
         },
+        replaced: (before, next) => this.#replacedItself(number, before, next),
         ended: (ending) => this.#ended(generation, ending),
         signalDenied: (reason) =>
           this.#report(`generation ${number}: ${reason}`),
@@ -183,6 +185,18 @@ export class Supervisor {
       } as process ${pid}${directory === undefined ? "" : ` in ${directory}`}`,
     );
     return generation;
+  }
+
+  #replacedItself(
+    number: number,
+    { pid, ending }: EndedProcess,
+    next: number,
+  ): void {
+    this.#report(
+      `generation ${number}: process ${pid} ended with ${
+        formatEnding(ending)
+      }, and process ${next} goes on in its place`,
+    );
   }
 
   async #untilGone(generation: Generation): Promise<void> {

@@ -196,9 +196,13 @@ function processDescriptor(pid: number): Descriptor | undefined {
  * until the promise resolves. Without pidfd_open(2) each wait uses one of
  * Deno's 32 threads for blocking calls.
  *
+ * @param beforeReap is called when it has ended and its PID is still its own
  * @throws {OsError} ECHILD when it was reaped elsewhere.
  */
-export async function childEnding(pid: number): Promise<Ending> {
+export async function childEnding(
+  pid: number,
+  beforeReap: () => void = () => {},
+): Promise<Ending> {
   using process = processDescriptor(pid);
   using info = new NativeMemory(SIGINFO);
   const options = abi.WEXITED | abi.WNOWAIT;
@@ -206,6 +210,7 @@ export async function childEnding(pid: number): Promise<Ending> {
     if (process !== undefined) await waitReady(process.fd, "read", FOREVER);
     // errno is lost on the other thread; waitpid below reports the error.
     else await libc().waitid_on_thread(abi.P_PID, pid, info.address, options);
+    beforeReap();
     const status = new Int32Array(1);
     const bytes = new Uint8Array(status.buffer);
     const reaped = check(libc().waitpid(pid, bytes, abi.WNOHANG), "waitpid");

@@ -7,7 +7,7 @@ import {
 } from "../../../supervisor/ending/draining.ts";
 import type { GenerationOptions } from "../../../supervisor/generation.ts";
 import type { ReadyWhen } from "../../../supervisor/readiness.ts";
-import { reapOrphansAsInit } from "../../../supervisor/reap_orphans.ts";
+import { adoptAndReapOrphans } from "../../../supervisor/reap_orphans.ts";
 import { reporter } from "../../../supervisor/report.ts";
 import { Supervisor } from "../../../supervisor/supervisor.ts";
 import { watchPaths } from "../../../supervisor/watch/watch_paths.ts";
@@ -183,7 +183,7 @@ async function run(options: RunOptions): Promise<number> {
   };
   const supervisor = new Supervisor(service, generation, report, manager);
   started.supervisor = supervisor;
-  using _reaping = reapOrphansAsInit();
+  using _reaping = adoptAndReapOrphans();
   using _watching = watchPaths(
     watch,
     (path) => reload(`${path} has changed`),
