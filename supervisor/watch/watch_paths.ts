@@ -77,8 +77,8 @@ function covers({ target }: ResolvedPath, changed: string): boolean {
 class PathWatch implements Disposable {
   readonly #watched: readonly Watched[];
   readonly #onChange: (path: string) => void;
-  readonly #onFailure: (error: unknown) => void;
   #watchers: Deno.FsWatcher[] = [];
+  #isDisposed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -87,7 +87,6 @@ class PathWatch implements Disposable {
     onFailure: (error: unknown) => void,
   ) {
     this.#onChange = onChange;
-    this.#onFailure = onFailure;
     this.#watched = paths.map((path) => {
       const resolved = resolveNames(path);
       if (resolved.target === undefined) {
@@ -95,15 +94,12 @@ class PathWatch implements Disposable {
       }
       return { path, resolved, change: undefined };
     });
-    if (paths.length > 0) this.#start();
+    if (paths.length === 0) return;
+    this.#start();
+    this.#run().catch(onFailure);
   }
 
-  /**
-   * Replaces all watchers. The old ones end first: where Deno shares one
-   * inotify(7) instance, a path that is still watched is not watched anew.
-   */
   #start(): void {
-    for (const watcher of this.#watchers) watcher.close();
     const names = this.#startNames();
     const targets = this.#watched.map(({ resolved }) => resolved.target)
       .filter((target) => target?.isDirectory)
@@ -111,9 +107,23 @@ class PathWatch implements Disposable {
       .map((target) => startWatcherIfThere([target!.path], true))
       .filter((watcher) => watcher !== undefined);
     this.#watchers = [names, ...targets];
-    for (const watcher of this.#watchers) {
-      this.#follow(watcher).catch(this.#onFailure);
+  }
+
+  /**
+   * Follows the watchers, and replaces them when a path leads elsewhere. All old
+   * ones end first: Deno may share one inotify(7) instance, where the late end of
+   * an old watcher would also end the watch of a new one on the same path.
+   */
+  async #run(): Promise<void> {
+    while (true) {
+      await Promise.all(this.#watchers.map((each) => this.#follow(each)));
+      if (this.#isDisposed) return;
+      this.#start();
     }
+  }
+
+  #close(): void {
+    for (const watcher of this.#watchers.splice(0)) watcher.close();
   }
 
   /**
@@ -152,8 +162,8 @@ class PathWatch implements Disposable {
           this.#settle();
         }
       }
-      // This closes the watcher, which ends the loop.
-      if (isReplaced) this.#start();
+      // This ends the loop.
+      if (isReplaced) this.#close();
     }
   }
 
@@ -174,8 +184,9 @@ class PathWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     clearTimeout(this.#timer);
-    for (const watcher of this.#watchers) watcher.close();
+    this.#close();
   }
 }
 
