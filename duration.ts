@@ -9,18 +9,17 @@ const UNITS: Readonly<Record<string, number>> = {
   "": 1000,
   m: 60_000,
   min: 60_000,
-  h: 3_600_000,
 };
 
 /** The longest duration of a timer, in ms. */
 const LONGEST = 0x7fffffff;
 
 /**
- * Parse `2s`, `500ms`, `1.5`, `2m`, `2min` or `1h` to milliseconds; a bare
+ * Parse `2s`, `500ms`, `1.5`, `2m` or `2min` to milliseconds; a bare
  * number is seconds. `undefined` for an invalid duration.
  */
 export function parseDuration(text: string): number | undefined {
-  const parts = /^(\d+(?:\.\d+)?)(ms|s|m|min|h|)$/.exec(text);
+  const parts = /^(\d+(?:\.\d+)?)(ms|s|m|min|)$/.exec(text);
   if (parts === null) return undefined;
   const duration = Number(parts[1]) * UNITS[parts[2]!]!;
   return duration > LONGEST ? undefined : duration;

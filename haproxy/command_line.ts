@@ -14,6 +14,7 @@ import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
+import { initialEnvironment } from "../ffi/processes/process.ts";
 import { ServiceManager } from "../ffi/systemd/service_manager.ts";
 import { signalNumber } from "../ffi/processes/signal_numbers.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
@@ -98,6 +99,18 @@ function commandAt(args: readonly string[]): number {
   return Math.min(at, args.length);
 }
 
+/**
+ * The environment. `Deno.env` leaves out variables that are not UTF-8.
+ */
+function ownEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    initialEnvironment().map((entry) => {
+      const at = entry.indexOf("=");
+      return [entry.slice(0, at), entry.slice(at + 1)];
+    }),
+  );
+}
+
 function read(args: readonly string[]): CommandLine | "help" | "version" {
   const at = commandAt(args);
   const { show, has, one } = readOptions(args.slice(0, at), {
@@ -118,7 +131,7 @@ function read(args: readonly string[]): CommandLine | "help" | "version" {
   const sock = one("sock");
   const timeout = duration("timeout");
   return {
-    program: { command, arguments: haproxy, env: Deno.env.toObject() },
+    program: { command, arguments: haproxy, env: ownEnvironment() },
     connect: {
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),

@@ -5,7 +5,7 @@
  * @module
  */
 import { abi } from "../libc/abi.ts";
-import { cString } from "../libc/c_string.ts";
+import { losslessCString } from "../libc/c_string.ts";
 import { Descriptor, isCloseOnExec } from "../files/descriptor.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
@@ -66,7 +66,7 @@ class FileActions implements Disposable {
       libc().posix_spawn_file_actions_addopen(
         this.address,
         at,
-        cString(path),
+        losslessCString(path),
         abi.O_RDWR,
         0,
       ),
@@ -84,7 +84,10 @@ class FileActions implements Disposable {
 
   changeDirectory(path: string): void {
     must(
-      libc().posix_spawn_file_actions_addchdir_np(this.address, cString(path)),
+      libc().posix_spawn_file_actions_addchdir_np(
+        this.address,
+        losslessCString(path),
+      ),
       "posix_spawn",
       path,
     );
@@ -161,7 +164,7 @@ export function startChild(plan: ChildPlan): number {
   must(
     libc().posix_spawn(
       new Uint8Array(pid.buffer),
-      cString(plan.path),
+      losslessCString(plan.path),
       actions.address,
       attributes.address,
       argv.address,
@@ -244,7 +247,7 @@ export function commandPath(command: string, directory?: string): string {
   if (command.includes("/")) return from(command);
   const found = candidates(command).filter((path) => path.includes("/"))
     .map(from)
-    .find((path) => libc().access(cString(path), abi.X_OK) === 0);
+    .find((path) => libc().access(losslessCString(path), abi.X_OK) === 0);
   if (found === undefined) {
     throw new OsError("posix_spawn", Errno.ENOENT, command);
   }

@@ -275,6 +275,7 @@ export const NOT_THE_DAEMONS: readonly string[] = [
   "shutdown",
   "sigaction",
   "sigfillset",
+  "prctl",
   "waitid",
   "waitid_on_thread",
   "waitpid",
