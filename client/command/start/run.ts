@@ -130,12 +130,14 @@ class Interrupted {
 async function fetchSockets(
   { sockets, sock, timeout, nonblocking, socketOptions }: RunOptions,
   signal: AbortSignal,
+  notice: (line: string) => void,
 ): Promise<FetchedSockets | Interrupted> {
   try {
     return await FetchedSockets.fetch(sockets, {
       nonblocking,
       socketOptions,
       signal,
+      notice,
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),
     });
@@ -168,7 +170,7 @@ async function run(options: RunOptions): Promise<number> {
     SIGQUIT: stop("SIGQUIT", "SIGQUIT"),
     SIGUSR1: () => started.supervisor?.signal("SIGUSR1"),
   });
-  const fetched = await fetchSockets(options, interruption.signal);
+  const fetched = await fetchSockets(options, interruption.signal, report);
   if (fetched instanceof Interrupted) return exitLike(fetched);
   using _sockets = fetched;
   using manager = ServiceManager.fromEnvironment((reason) =>
