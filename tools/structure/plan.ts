@@ -139,7 +139,7 @@ export const PLAN: Plan = {
       "tags.ts",
       "template_error.ts",
     ],
-    "haproxy/wrapper/": ["ignore_sigusr1.ts", "supervisor.ts", "timeouts.ts"],
+    "haproxy/wrapper/": ["ignore_sigusr1.ts", "supervisor.ts", "limits.ts"],
     "server/": ["command_line.ts", "serve.ts"],
     "server/daemon/": [
       "connection.ts",
