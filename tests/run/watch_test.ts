@@ -183,6 +183,31 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "--watch with the permission to read one directory: what is below it is followed",
+  ignore,
+  fn: async () => {
+    await using watched = await Scratch.make();
+    await Deno.mkdir(watched.join("dist"));
+    await using service = await Supervised.serving(
+      { name: "v1", ready: "notify" },
+      {
+        options: ["--ready", "notify", "--watch", watched.join("dist")],
+        permissions: [`--allow-read=${watched.path}`],
+      },
+    );
+    await oneReload(service, async () => {
+      await Deno.remove(watched.join("dist"));
+      await Deno.mkdir(watched.join("dist"));
+    });
+    await oneReload(
+      service,
+      () => Deno.writeTextFile(watched.join("dist/a"), ""),
+    );
+  },
+});
+
 Deno.test("a path to watch that does not exist is an error", async () => {
   await using daemon = await Daemon.start();
   const { code, errors } = await runClient(
