@@ -1,3 +1,5 @@
+import { resolve } from "@std/path/posix";
+import { realPath, statusOf } from "../ffi/files/file.ts";
 import { executable } from "../ffi/processes/executable.ts";
 import { commandLine } from "../ffi/processes/process.ts";
 import type { Execution } from "./child.ts";
@@ -14,6 +16,20 @@ const PASSED_BY_SHELL = /^[A-Za-z_][A-Za-z0-9_]*=/;
 /** The hidden command of the client that does the same as {@linkcode SCRIPT}. */
 export const SET_LISTEN_PID_COMMAND = "set-listen-pid";
 
+/**
+ * The command line of this program up to its arguments, without the executable. Its
+ * last word, the script, is absolute, since a child may start in another directory.
+ */
+function ownCommand(): string[] {
+  const [, ...line] = commandLine();
+  const words = line.slice(0, line.length - Deno.args.length);
+  return words.map((word, index) =>
+    index === words.length - 1 && statusOf(word) !== undefined
+      ? resolve(realPath("."), word)
+      : word
+  );
+}
+
 /** How to start a program with its own PID as LISTEN_PID (sd_listen_fds(3)). */
 export function withListenPid(
   path: string,
@@ -28,8 +44,7 @@ export function withListenPid(
     };
   }
   // This program itself takes some 50 ms longer than a shell.
-  const [, ...line] = commandLine();
-  const prefix = line.slice(0, line.length - Deno.args.length);
+  const prefix = ownCommand();
   return {
     path: executable(),
     argv: [

@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runClient, startClient } from "../support/client_program.ts";
-import { Daemon } from "../support/daemon.ts";
-import { Scratch } from "../support/tree.ts";
+import { Daemon, MINIMAL_FLAGS } from "../support/daemon.ts";
+import { Program } from "../support/program.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 
 /** A server of a release: it says where it runs. */
 const SERVER =
@@ -87,6 +88,21 @@ Deno.test("--chdir: a directory that does not exist is an error at first, and fa
   run.signal("SIGHUP");
   await run.errors.next(`chdir ${link}: No such file or directory`);
   await run.errors.next("reload failed: generation 1 keeps serving");
+  run.signal("SIGTERM");
+  assertEquals((await run.end()).signal, "SIGTERM");
+});
+
+Deno.test("--chdir: a variable that a shell would drop reaches COMMAND, also where run was started by a relative path", async () => {
+  await using daemon = await Daemon.start();
+  await using scratch = await makeReleases();
+  const args = command("--chdir", scratch.join("current"));
+  await using run = Program.start(Deno.execPath(), {
+    args: ["run", ...MINIMAL_FLAGS, "client.ts", ...args],
+    cwd: treePath(""),
+    env: { MULTIBINDER_SOCK: daemon.sock, "a.dotted.name": "1" },
+  });
+  await run.output.next(`r1 in ${scratch.join("r1")}`);
+  await run.errors.next("generation 1: ready");
   run.signal("SIGTERM");
   assertEquals((await run.end()).signal, "SIGTERM");
 });
