@@ -92,5 +92,6 @@ export {
 requireSupportedDeno(import.meta.main);
 if (import.meta.main) {
   const { main } = await import("./client/command_line.ts");
-  Deno.exit(await main(Deno.args));
+  const { ownArguments } = await import("./ffi/processes/process.ts");
+  Deno.exit(await main(ownArguments()));
 }

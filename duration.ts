@@ -7,6 +7,7 @@ const UNITS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,
   "": 1000,
+  m: 60_000,
   min: 60_000,
 };
 
@@ -14,17 +15,20 @@ const UNITS: Readonly<Record<string, number>> = {
 const LONGEST = 0x7fffffff;
 
 /**
- * Parse `2s`, `500ms`, `1.5` or `2min` to milliseconds; a bare number is
- * seconds. `undefined` for an invalid duration.
+ * Parse `2s`, `500ms`, `1.5`, `2m` or `2min` to milliseconds; a bare
+ * number is seconds. `undefined` for an invalid duration.
  */
 export function parseDuration(text: string): number | undefined {
-  const parts = /^(\d+(?:\.\d+)?)(ms|s|min|)$/.exec(text);
+  const parts = /^(\d+(?:\.\d+)?)(ms|s|m|min|)$/.exec(text);
   if (parts === null) return undefined;
   const duration = Number(parts[1]) * UNITS[parts[2]!]!;
   return duration > LONGEST ? undefined : duration;
 }
 
-/** Format a duration in ms: `250 ms`, `1.5 s`. */
+/** Format a duration in ms: `250 ms`, `1.5 s`, `30 min`. */
 export function formatDuration(duration: number): string {
+  if (duration >= 120_000 && duration % 60_000 === 0) {
+    return `${duration / 60_000} min`;
+  }
   return duration < 1000 ? `${duration} ms` : `${duration / 1000} s`;
 }

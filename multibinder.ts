@@ -17,8 +17,9 @@ if (Deno.args[0] === SERVER) {
   Deno.exit(await main(Deno.args.slice(1), `multibinder ${SERVER}`));
 } else {
   const { main } = await import("./client/command_line.ts");
+  const { ownArguments } = await import("./ffi/processes/process.ts");
   Deno.exit(
-    await main(Deno.args, {
+    await main(ownArguments(), {
       name: "multibinder",
       purpose:
         "Binds listening sockets and passes them to other programs over a control socket.",

@@ -4,7 +4,7 @@ import { OsError } from "../ffi/libc/errno.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
 import { StartError } from "../supervisor/errors.ts";
-import { WatchError } from "../supervisor/watch_paths.ts";
+import { WatchError } from "../supervisor/watch/watch_paths.ts";
 import { unknownName } from "../unknown_name.ts";
 import { VERSION } from "../version.ts";
 import { adviceFor } from "./command/advice.ts";

@@ -1,4 +1,8 @@
 import { adviceFor } from "../client/command/advice.ts";
+import {
+  readDrainTimeout,
+  readMaxDraining,
+} from "../client/command/options/drain_limits.ts";
 import { readDuration } from "../client/command/options/duration.ts";
 import { readOptions } from "../client/command/options/options.ts";
 import { printLines } from "../client/command/output.ts";
@@ -11,6 +15,7 @@ import { blockSigusr1 } from "../ffi/processes/block_signals.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
+import { initialEnvironment } from "../ffi/processes/process.ts";
 import { ServiceManager } from "../ffi/systemd/service_manager.ts";
 import { signalNumber } from "../ffi/processes/signal_numbers.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
@@ -20,7 +25,7 @@ import {
   StartError,
   StoppedError,
 } from "../supervisor/errors.ts";
-import { exitLike } from "../supervisor/exit_like.ts";
+import { exitLike } from "../supervisor/ending/exit_like.ts";
 import { reapOrphansAsInit } from "../supervisor/reap_orphans.ts";
 import { VERSION } from "../version.ts";
 import { check, RejectedError } from "./configuration/check.ts";
@@ -34,8 +39,8 @@ import {
 import { environmentOf, type Program } from "./program.ts";
 import { report } from "./report.ts";
 import { TemplateError } from "./template/template_error.ts";
+import { type Limits, limitsWith } from "./wrapper/limits.ts";
 import { Supervisor } from "./wrapper/supervisor.ts";
-import { type Timeouts, timeoutsWith } from "./wrapper/timeouts.ts";
 
 const USAGE =
   `Usage: multibinder-haproxy [options] HAPROXY [argument of HAProxy...]
@@ -50,6 +55,10 @@ socket from the multibinder daemon.
   --timeout 10s        how long to wait for the daemon
   --ready-timeout 60s  kill a new HAProxy that is not ready in this time
   --grace 30s          how long connections may take to finish after SIGTERM
+  --max-draining 8     how many replaced HAProxies may finish their connections at
+                       the same time; the oldest is ended when there is one more
+  --drain-timeout 30m  how long a replaced HAProxy may take to finish its
+                       connections; never: no limit
   --write-only         render, write and exit; accepted among HAProxy's arguments
                        too, and as --erb-write-only
   -h, --help           print this text
@@ -66,13 +75,19 @@ the check succeeds. The file of -p gets the PID of the HAProxy that serves.
 Exit status: that of HAProxy; 1 failed, 2 invalid command line, 126 HAPROXY
 cannot be executed, 127 HAPROXY does not exist.`;
 
-const VALUES = ["timeout", "ready-timeout", "grace"] as const;
+const VALUES = [
+  "timeout",
+  "ready-timeout",
+  "grace",
+  "max-draining",
+  "drain-timeout",
+] as const;
 const FLAGS = ["write-only", "erb-write-only"] as const;
 
 interface CommandLine {
   program: Program;
   connect: ConnectOptions;
-  timeouts: Timeouts;
+  limits: Limits;
   writeOnly: boolean;
 }
 
@@ -82,6 +97,18 @@ function commandAt(args: readonly string[]): number {
   let at = 0;
   while (args[at]?.startsWith("-")) at += valued.includes(args[at]!) ? 2 : 1;
   return Math.min(at, args.length);
+}
+
+/**
+ * The environment. `Deno.env` leaves out variables that are not UTF-8.
+ */
+function ownEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    initialEnvironment().map((entry) => {
+      const at = entry.indexOf("=");
+      return [entry.slice(0, at), entry.slice(at + 1)];
+    }),
+  );
 }
 
 function read(args: readonly string[]): CommandLine | "help" | "version" {
@@ -104,14 +131,16 @@ function read(args: readonly string[]): CommandLine | "help" | "version" {
   const sock = one("sock");
   const timeout = duration("timeout");
   return {
-    program: { command, arguments: haproxy, env: Deno.env.toObject() },
+    program: { command, arguments: haproxy, env: ownEnvironment() },
     connect: {
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),
     },
-    timeouts: timeoutsWith({
+    limits: limitsWith({
       readyTimeout: duration("ready-timeout"),
       grace: duration("grace"),
+      maxDraining: readMaxDraining(one("max-draining")),
+      drainTimeout: readDrainTimeout(one("drain-timeout")),
     }),
     writeOnly: FLAGS.some(has) || haproxy.writeOnly,
   };
@@ -185,7 +214,7 @@ async function print(program: Program): Promise<number> {
 }
 
 async function serve(
-  { program, connect, timeouts }: CommandLine,
+  { program, connect, limits }: CommandLine,
 ): Promise<number> {
   blockSigusr1();
   using manager = ServiceManager.fromEnvironment((reason) =>
@@ -195,7 +224,7 @@ async function serve(
   const supervisor = new Supervisor(
     program,
     connect,
-    timeouts,
+    limits,
     report,
     manager,
   );

@@ -30,5 +30,6 @@ export type { CallOptions, ConnectOptions } from "../client/session/options.ts";
 requireSupportedDeno(import.meta.main);
 if (import.meta.main) {
   const { main } = await import("./command_line.ts");
-  Deno.exit(await main(Deno.args));
+  const { ownArguments } = await import("../ffi/processes/process.ts");
+  Deno.exit(await main(ownArguments()));
 }

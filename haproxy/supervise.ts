@@ -2,7 +2,7 @@ import type { ConnectOptions } from "../client/session/options.ts";
 import { configsOf, readHaproxyArguments } from "./haproxy_arguments.ts";
 import { report } from "./report.ts";
 import { Supervisor } from "./wrapper/supervisor.ts";
-import { timeoutsWith } from "./wrapper/timeouts.ts";
+import { limitsWith } from "./wrapper/limits.ts";
 
 /** Options of {@linkcode supervise}. */
 export interface SuperviseOptions extends ConnectOptions {
@@ -21,6 +21,16 @@ export interface SuperviseOptions extends ConnectOptions {
    * are closed. Default: 30000.
    */
   grace?: number;
+  /**
+   * How many HAProxies that were replaced may finish their connections at the
+   * same time. The oldest is ended when there is one more. Default: 8.
+   */
+  maxDraining?: number;
+  /**
+   * How long a HAProxy that was replaced may take to finish its connections, in
+   * ms; `Infinity` for no limit. Default: 1800000 (30 minutes).
+   */
+  drainTimeout?: number;
   /**
    * The environment of HAProxy and of the templates. Default: this program's.
    */
@@ -105,7 +115,7 @@ export async function supervise(
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),
     },
-    timeoutsWith(rest),
+    limitsWith(rest),
     rest.report ?? report,
     undefined,
   );

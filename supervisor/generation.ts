@@ -1,14 +1,19 @@
 import type { Ending } from "../ffi/processes/child_process.ts";
-import type { Child } from "./child.ts";
+import type { Child, EndedProcess } from "./child.ts";
+import type { DrainingProcess } from "./ending/draining.ts";
 import { Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./service.ts";
+import { findSuccessor } from "./successor.ts";
+
+/** How long after SIGTERM a generation is killed, in ms. */
+const KILL_AFTER = 5_000;
 
 /** How a generation is started and stopped. */
 export interface GenerationOptions {
   ready: ReadyWhen;
   /** How long it may take to send READY=1, in ms. */
   readyTimeout: number;
-  /** How long it may take to end, in ms. */
+  /** How long it may take to end after a stop, in ms. */
   grace: number;
   /** The signal that asks it to end. */
   stopSignal: Deno.Signal;
@@ -21,6 +26,8 @@ export type Startup = "ready" | "late" | "ended";
 export interface GenerationEvents {
   /** It sent STATUS=. */
   status(text: string): void;
+  /** Its process has ended, and the process `next` goes on in its place. */
+  replaced(before: EndedProcess, next: number): void;
   /** It ended. Called before `startup` resolves because of that. */
   ended(ending: Ending): void;
   /** A signal could not be sent. */
@@ -28,7 +35,7 @@ export interface GenerationEvents {
 }
 
 /** One start of a service, from its start to its end. */
-export class Generation {
+export class Generation implements DrainingProcess {
   /** How its start went. */
   readonly startup: Promise<Startup>;
   /** How it ended, once it has. */
@@ -37,6 +44,9 @@ export class Generation {
   readonly gone: Promise<void>;
   readonly #child: Child;
   readonly #options: GenerationOptions;
+  /** The process that goes on when its process ends, as announced by MAINPID=. */
+  #announced: number | undefined;
+  #isAskedToEnd = false;
   #killTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** @throws {StartError} */
@@ -53,17 +63,26 @@ export class Generation {
     const readiness = onFailure.use(
       new Readiness(options.ready, options.readyTimeout),
     );
+    const { descriptors } = service;
     // Our own NOTIFY_SOCKET is the service manager's, which expects messages
     // of this process only.
     this.#child = startService(
       service,
       { NOTIFY_SOCKET: readiness.notifySocket },
       events.signalDenied,
+      (before) => {
+        if (this.#isAskedToEnd) return undefined;
+        const next = findSuccessor(before, descriptors, this.#announced);
+        this.#announced = undefined;
+        if (next !== undefined) events.replaced(before, next);
+        return next;
+      },
     );
     readiness.listen(this.pid, {
       ready: () => startup.resolve("ready"),
       late: () => startup.resolve("late"),
       status: events.status,
+      mainProcess: (pid) => this.#announced = pid,
     });
     this.ended = this.#end(readiness, (ending) => {
       events.ended(ending);
@@ -87,8 +106,18 @@ export class Generation {
     }
   }
 
+  /** Its name in messages. */
+  get title(): string {
+    return `generation ${this.number}`;
+  }
+
   get pid(): number {
     return this.#child.pid;
+  }
+
+  /** Its working directory, if it is not that of this process. */
+  get directory(): string | undefined {
+    return this.#child.directory;
   }
 
   get isRunning(): boolean {
@@ -105,15 +134,38 @@ export class Generation {
     this.#child.signal(signal);
   }
 
+  /** Asks it to end, for as long as it needs. */
+  drain(): void {
+    this.#isAskedToEnd = true;
+    this.signal(this.#options.stopSignal);
+  }
+
   /** Asks it to end, and kills it with its process group after the grace. */
   stop(signal: Deno.Signal = this.#options.stopSignal): void {
     if (!this.#child.isRunning) return;
+    this.#isAskedToEnd = true;
     this.signal(signal);
-    this.#killTimer ??= setTimeout(() => this.kill(), this.#options.grace);
+    this.#killAfter(this.#options.grace);
+  }
+
+  /**
+   * Ends it when it has drained for long enough: by SIGTERM and then SIGKILL, or
+   * by SIGKILL at once if SIGTERM was what asked it to end.
+   */
+  cutShort(): void {
+    if (this.#options.stopSignal === "SIGTERM") return this.kill();
+    this.signal("SIGTERM");
+    this.#killAfter(KILL_AFTER);
+  }
+
+  #killAfter(delay: number): void {
+    if (!this.#child.isRunning) return;
+    this.#killTimer ??= setTimeout(() => this.kill(), delay);
   }
 
   /** Kills it and its process group. */
   kill(): void {
+    this.#isAskedToEnd = true;
     this.#child.kill();
   }
 }

@@ -1,3 +1,5 @@
+import { resolve } from "@std/path/posix";
+import { realPath, statusOf } from "../ffi/files/file.ts";
 import { executable } from "../ffi/processes/executable.ts";
 import { commandLine } from "../ffi/processes/process.ts";
 import { send } from "../ffi/sockets/socket.ts";
@@ -31,6 +33,20 @@ export interface ReceiverLaunch extends Disposable {
   started(pid: number): void;
 }
 
+/**
+ * The command line of this program up to its arguments, without the executable. Its
+ * last word, the script, is absolute, since a child may start in another directory.
+ */
+function ownCommand(): string[] {
+  const [, ...line] = commandLine();
+  const words = line.slice(0, line.length - Deno.args.length);
+  return words.map((word, index) =>
+    index === words.length - 1 && statusOf(word) !== undefined
+      ? resolve(realPath("."), word)
+      : word
+  );
+}
+
 /** How to start a program with these arguments and variables. */
 export function receiverLaunch(
   args: readonly string[],
@@ -62,8 +78,7 @@ function shellLaunch(args: readonly string[]): ReceiverLaunch {
 
 /** This program itself takes some 50 ms longer than a shell. */
 function ownLaunch(args: readonly string[]): ReceiverLaunch {
-  const [, ...line] = commandLine();
-  const prefix = line.slice(0, line.length - Deno.args.length);
+  const prefix = ownCommand();
   const program = executable();
   return {
     input: "/dev/null",

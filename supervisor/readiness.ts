@@ -20,6 +20,8 @@ export interface ReadinessEvents {
   late(): void;
   /** It sent STATUS=. */
   status(text: string): void;
+  /** It sent MAINPID=: the process that goes on when it has ended. */
+  mainProcess(pid: number): void;
 }
 
 /** The longest wait for a message, in ms; it ends when the program does. */
@@ -94,6 +96,8 @@ export class Readiness implements Disposable {
         if (assignment === "READY=1") this.#settle(events.ready);
         else if (assignment.startsWith("STATUS=")) {
           events.status(assignment.slice("STATUS=".length));
+        } else if (assignment.startsWith("MAINPID=")) {
+          events.mainProcess(Number(assignment.slice("MAINPID=".length)));
         }
       }
     }

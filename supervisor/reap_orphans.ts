@@ -1,4 +1,4 @@
-import { reapOrphans } from "../ffi/processes/orphans.ts";
+import { adoptOrphans, reapOrphans } from "../ffi/processes/orphans.ts";
 import { processId } from "../ffi/processes/process.ts";
 import { isAwaited } from "./child.ts";
 
@@ -11,7 +11,20 @@ const INTERVAL = 100;
  * in any other process.
  */
 export function reapOrphansAsInit(): Disposable {
-  if (processId() !== 1) return { [Symbol.dispose]: () => {} };
+  return processId() === 1 ? reapAll() : { [Symbol.dispose]: () => {} };
+}
+
+/**
+ * Makes this process the parent of every descendant whose own parent has ended,
+ * and reaps these orphans. How a process ends that takes the place of a child can
+ * be seen by its parent only.
+ */
+export function adoptAndReapOrphans(): Disposable {
+  adoptOrphans();
+  return reapAll();
+}
+
+function reapAll(): Disposable {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const reap = () => {
     clearTimeout(timer);

@@ -1,9 +1,17 @@
 import { FIRST_LISTEN_FD } from "../ffi/systemd/listen_fds.ts";
-import { Child } from "./child.ts";
+import { OsError } from "../ffi/libc/errno.ts";
+import { realPath } from "../ffi/files/file.ts";
+import { Child, type EndedProcess } from "./child.ts";
+import { StartError } from "./errors.ts";
 import { receiverLaunch } from "./listen_pid.ts";
 
 /** A program that can be started any number of times. */
 export interface Service {
+  /**
+   * The working directory. It is resolved at each start, so that a symbolic link
+   * which was repointed starts another release. Default: that of this process.
+   */
+  directory?: string | undefined;
   /** The program and its arguments. */
   command: readonly string[];
   /** Its sockets, which it has at 3, 4, ... */
@@ -24,16 +32,23 @@ export interface Service {
  * @throws {StartError}
  */
 export function startService(
-  { command, descriptors, environment }: Service,
+  { directory: given, command, descriptors, environment }: Service,
   changes: Readonly<Record<string, string | undefined>>,
   onSignalDenied: (reason: string) => void,
+  successor: (before: EndedProcess) => number | undefined,
 ): Child {
   const [name = "", ...args] = command;
-  const variables = environment(changes);
+  const directory = given === undefined
+    ? undefined
+    : StartError.during(name, () => resolveDirectory(given));
+  const variables = environment(
+    directory === undefined ? changes : { ...changes, PWD: directory },
+  );
   using launch = receiverLaunch(args, variables);
   const child = new Child({
     command: name,
     args,
+    directory,
     environment: variables,
     descriptors: new Map<number, number | string>([
       [0, launch.input],
@@ -41,7 +56,19 @@ export function startService(
     ]),
     launcher: (path) => launch.execution(path),
     onSignalDenied,
+    successor,
   });
   launch.started(child.pid);
   return child;
+}
+
+/** @throws {OsError} ENOENT, ENOTDIR, EACCES. */
+function resolveDirectory(path: string): string {
+  try {
+    // With the dot a file is an error, as it is for chdir(2).
+    return realPath(`${path}/.`);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    throw new OsError("chdir", error.errno, path);
+  }
 }

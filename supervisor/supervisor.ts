@@ -1,7 +1,9 @@
 import { formatDuration } from "../duration.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
+import type { EndedProcess } from "./child.ts";
 import { CommandQueue } from "./command_queue.ts";
+import { Draining, type DrainLimits } from "./ending/draining.ts";
 import { messageOf, NotReadyError, StoppedError } from "./errors.ts";
 import { Generation, type GenerationOptions } from "./generation.ts";
 import { formatEnding, type Report } from "./report.ts";
@@ -27,6 +29,7 @@ type State =
 export class Supervisor {
   readonly #service: Service;
   readonly #options: GenerationOptions;
+  readonly #draining: Draining;
   readonly #report: Report;
   readonly #manager: ServiceManager | undefined;
   /** Starts, reloads, restarts and the stop. */
@@ -47,12 +50,13 @@ export class Supervisor {
 
   constructor(
     service: Service,
-    options: GenerationOptions,
+    options: GenerationOptions & DrainLimits,
     report: Report,
     manager: ServiceManager | undefined,
   ) {
     this.#service = service;
     this.#options = options;
+    this.#draining = new Draining(options, report);
     this.#report = report;
     this.#manager = manager;
   }
@@ -143,7 +147,9 @@ export class Supervisor {
     this.#state.enter("serving");
     this.#report(`generation ${next.number}: ready`);
     this.#manager?.ready(this.#status);
-    before?.stop();
+    if (before === undefined) return;
+    before.drain();
+    this.#draining.add(before);
   }
 
   #killLate(generation: Generation): void {
@@ -164,6 +170,7 @@ export class Supervisor {
         status: (text) => {
           if (generation === this.#serving) this.#manager?.status(text);
         },
+        replaced: (before, next) => this.#replacedItself(number, before, next),
         ended: (ending) => this.#ended(generation, ending),
         signalDenied: (reason) =>
           this.#report(`generation ${number}: ${reason}`),
@@ -171,12 +178,25 @@ export class Supervisor {
     );
     this.#count = number;
     this.#generations.set(generation, this.#untilGone(generation));
+    const { pid, directory } = generation;
     this.#report(
       `generation ${number}: started ${
         this.#service.command[0]
-      } as process ${generation.pid}`,
+      } as process ${pid}${directory === undefined ? "" : ` in ${directory}`}`,
     );
     return generation;
+  }
+
+  #replacedItself(
+    number: number,
+    { pid, ending }: EndedProcess,
+    next: number,
+  ): void {
+    this.#report(
+      `generation ${number}: process ${pid} ended with ${
+        formatEnding(ending)
+      }, and process ${next} goes on in its place`,
+    );
   }
 
   async #untilGone(generation: Generation): Promise<void> {

@@ -82,7 +82,7 @@ export class SpawnedChild implements AsyncDisposable {
   constructor(pid: number) {
     this.pid = pid;
     const end = () => this.#hasEnded = true;
-    this.status = childEnding(pid, end).then(statusOf);
+    this.status = childEnding(pid, { reaped: end }).then(statusOf);
     this.status.then(end, end);
   }
 

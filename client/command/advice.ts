@@ -79,6 +79,11 @@ const BY_CODE: Readonly<Record<number, string>> = {
   [ErrorCode.NO_SUCH_BIND]: "the command `list` shows the binds",
 };
 
+function isNoDaemon(error: unknown): boolean {
+  return error instanceof OsError && error.syscall === "connect" &&
+    ["ENOENT", "ECONNREFUSED"].includes(error.code);
+}
+
 /**
  * What to do about an error, if known.
  *
@@ -94,6 +99,9 @@ export function adviceFor(
     const { message } = error;
     return BY_CODE[error.code] ??
       adviceForErrno(String(data?.code), placeOf(error, requested), message);
+  }
+  if (isNoDaemon(error)) {
+    return "no daemon listens there: start it, or name its control socket with --sock or MULTIBINDER_SOCK";
   }
   if (error instanceof OsError && error.code === "EACCES") {
     return "the mode and group of the control socket decide which users may connect (--mode and --group of the daemon)";

@@ -1,5 +1,5 @@
 import { AddressError, parseAddress } from "../../address.ts";
-import { connect, type ReleaseOptions } from "../session/session.ts";
+import { connectToRunning, type ReleaseOptions } from "../session/session.ts";
 import type { Command } from "./command.ts";
 import { readOptions } from "./options/options.ts";
 import { UsageError } from "./options/usage_error.ts";
@@ -27,7 +27,7 @@ async function release(
   { address, ...options }: Released,
   sock: string | undefined,
 ): Promise<number> {
-  using session = await connect(sock === undefined ? {} : { sock });
+  using session = await connectToRunning(sock === undefined ? {} : { sock });
   await session.release(address, options);
   return 0;
 }

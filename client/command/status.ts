@@ -1,4 +1,4 @@
-import { connect } from "../session/session.ts";
+import { connectToRunning } from "../session/session.ts";
 import type { Command } from "./command.ts";
 import { readOptions } from "./options/options.ts";
 import { printIgnoringBrokenPipe } from "./output.ts";
@@ -22,7 +22,7 @@ async function status(
   sock: string | undefined,
   json: boolean,
 ): Promise<number> {
-  using session = await connect(sock === undefined ? {} : { sock });
+  using session = await connectToRunning(sock === undefined ? {} : { sock });
   const answer = await session.status();
   if (json) printIgnoringBrokenPipe(JSON.stringify(answer, undefined, 2));
   else printIgnoringBrokenPipe(...statusLines(answer, Date.now()));

@@ -31,12 +31,16 @@ export interface WantedSocket {
 export class ClientConnection implements Disposable {
   #socket: Descriptor | undefined;
 
-  /** Does not connect yet: the first call does. */
-  constructor(readonly path: string) {}
+  /**
+   * Does not connect yet: the first call does.
+   *
+   * @param isPatient whether to wait for a daemon that does not listen yet
+   */
+  constructor(readonly path: string, readonly isPatient = true) {}
 
   /** Connects unless it is connected. */
   *open(): Steps<Descriptor> {
-    return this.#socket ??= yield* connectTo(this.path);
+    return this.#socket ??= yield* connectTo(this.path, this.isPatient);
   }
 
   /**

@@ -7,9 +7,13 @@ import {
   readAnswer,
 } from "../../exchange.ts";
 import { closeAll, type Descriptor } from "../../ffi/files/descriptor.ts";
+import { realPath, statusOf } from "../../ffi/files/file.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { streamSocket, tryConnect } from "../../ffi/sockets/socket.ts";
-import type { UnixAddress } from "../../ffi/sockets/socket_address.ts";
+import {
+  SocketAddressError,
+  type UnixAddress,
+} from "../../ffi/sockets/socket_address.ts";
 import { BindError } from "./errors.ts";
 import { withAddress } from "./error_with_address.ts";
 import type { Steps } from "./waiting.ts";
@@ -18,20 +22,37 @@ import type { Steps } from "./waiting.ts";
 const NOT_UP_YET: ReadonlySet<number> = new Set([
   Errno.ENOENT,
   Errno.ECONNREFUSED,
-  // Its accept queue is full.
-  Errno.EAGAIN,
 ]);
+
+/** The error of connect(2) while the accept queue of the daemon is full. */
+const BUSY = Errno.EAGAIN;
+
+/** Whether a path exists and is not a socket; connect(2) reports ECONNREFUSED. */
+function isNoSocket(path: string): boolean {
+  if (path.startsWith("@")) return false;
+  try {
+    return statusOf(realPath(path))?.isSocket === false;
+  } catch (error) {
+    // It was removed at this moment.
+    if (error instanceof OsError) return false;
+    throw error;
+  }
+}
 
 const FIRST_PAUSE = 5;
 const LONGEST_PAUSE = 100;
 
 /**
- * Connects to a control socket, and waits for one that does not exist yet.
+ * Connects to a control socket.
  *
+ * @param isPatient whether to wait for a daemon that does not listen yet
  * @throws {OsError} EACCES and other errors that do not pass by waiting.
- * @throws {SocketAddressError} for a path that is too long.
+ * @throws {SocketAddressError} for a path that is too long or not a socket.
  */
-export function* connectTo(path: string): Steps<Descriptor> {
+export function* connectTo(
+  path: string,
+  isPatient: boolean,
+): Steps<Descriptor> {
   const address: UnixAddress = { family: "unix", path };
   for (let pause = FIRST_PAUSE;; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     const socket = streamSocket(address, { nonblocking: true });
@@ -44,7 +65,11 @@ export function* connectTo(path: string): Steps<Descriptor> {
     }
     if (errno === 0) return socket;
     const failure = new OsError("connect", errno, path);
-    if (!NOT_UP_YET.has(errno)) throw failure;
+    if (errno === Errno.ECONNREFUSED && isNoSocket(path)) {
+      throw new SocketAddressError(`${path} is not a socket`);
+    }
+    const mayPass = errno === BUSY || (isPatient && NOT_UP_YET.has(errno));
+    if (!mayPass) throw failure;
     yield { pause, missing: `${failure.message}; is the daemon running?` };
   }
 }

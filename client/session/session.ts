@@ -201,6 +201,7 @@ export class Session implements Disposable {
  * `MULTIBINDER_SOCK` names the control socket.
  * @throws {TimeoutError} when no daemon accepts the connection within `timeout`.
  * @throws {OsError} when connect(2) fails, such as EACCES.
+ * @throws {SocketAddressError} when the path is too long, or is not a socket.
  *
  * @example
  * ```ts no-eval
@@ -212,9 +213,28 @@ export class Session implements Disposable {
  * console.log((await session.status()).generation);
  * ```
  */
-export async function connect(options: ConnectOptions = {}): Promise<Session> {
+export function connect(options: ConnectOptions = {}): Promise<Session> {
+  return connectWith(options, true);
+}
+
+/**
+ * Like {@linkcode connect}, for a daemon that listens already.
+ *
+ * @throws {OsError} when connect(2) fails: ENOENT or ECONNREFUSED without a daemon.
+ */
+export function connectToRunning(options: ConnectOptions): Promise<Session> {
+  return connectWith(options, false);
+}
+
+async function connectWith(
+  options: ConnectOptions,
+  isPatient: boolean,
+): Promise<Session> {
   checkOptions("connect", options);
-  const connection = new ClientConnection(socketPath(options.sock));
+  const connection = new ClientConnection(
+    socketPath(options.sock),
+    isPatient,
+  );
   await run(connection.open(), limitsOf(options));
   const { timeout } = options;
   return new Session(connection, timeout === undefined ? {} : { timeout });

@@ -5,7 +5,7 @@
  * @module
  */
 import { abi } from "../libc/abi.ts";
-import { cString } from "../libc/c_string.ts";
+import { cString, losslessCString } from "../libc/c_string.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
@@ -91,7 +91,7 @@ export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
  * @throws {OsError} ENOENT, EACCES, ENOTDIR.
  */
 export function checkExecutable(path: string): void {
-  check(libc().access(cString(path), abi.X_OK), "access", path);
+  check(libc().access(losslessCString(path), abi.X_OK), "access", path);
 }
 
 /** unlink(2). */

@@ -107,6 +107,7 @@ const COMMON = {
   S_IFIFO: 0o010000,
   S_IFCHR: 0o020000,
   S_IFDIR: 0o040000,
+  S_IFLNK: 0o120000,
   S_ISVTX: 0o001000,
   S_IFSOCK: 0o140000,
   // poll(2), epoll(7)
@@ -136,6 +137,8 @@ const COMMON = {
   POSIX_SPAWN_SETPGROUP: 0x02,
   POSIX_SPAWN_SETSIGDEF: 0x04,
   POSIX_SPAWN_SETSIGMASK: 0x08,
+  // prctl(2)
+  PR_SET_CHILD_SUBREAPER: 36,
   // waitpid(2), waitid(2)
   WNOHANG: 1,
   WEXITED: 4,

@@ -356,6 +356,16 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  prctl: {
+    parameters: [
+      "i32", /* op */
+      "u64", /* arg2 */
+      "u64", /* arg3 */
+      "u64", /* arg4 */
+      "u64", /* arg5 */
+    ],
+    result: "i32",
+  },
   kill: { parameters: ["i32", /* pid */ "i32" /* sig */], result: "i32" },
   getauxval: { parameters: ["u64" /* type */], result: "u64" },
   getenv: { parameters: ["buffer" /* name */], result: "usize" },

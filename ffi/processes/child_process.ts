@@ -5,7 +5,7 @@
  * @module
  */
 import { abi } from "../libc/abi.ts";
-import { cString } from "../libc/c_string.ts";
+import { losslessCString } from "../libc/c_string.ts";
 import { Descriptor, isCloseOnExec } from "../files/descriptor.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
@@ -70,7 +70,7 @@ class FileActions implements Disposable {
       libc().posix_spawn_file_actions_addopen(
         this.address,
         at,
-        cString(path),
+        losslessCString(path),
         abi.O_RDWR,
         0,
       ),
@@ -88,7 +88,10 @@ class FileActions implements Disposable {
 
   changeDirectory(path: string): void {
     must(
-      libc().posix_spawn_file_actions_addchdir_np(this.address, cString(path)),
+      libc().posix_spawn_file_actions_addchdir_np(
+        this.address,
+        losslessCString(path),
+      ),
       "posix_spawn",
       path,
     );
@@ -169,7 +172,7 @@ export function startChild(plan: ChildPlan): number {
   must(
     libc().posix_spawn(
       new Uint8Array(pid.buffer),
-      cString(plan.path),
+      losslessCString(plan.path),
       actions.address,
       attributes.address,
       argv.address,
@@ -199,17 +202,24 @@ export function processDescriptor(pid: number): Descriptor | undefined {
   return fd === -1n ? undefined : new Descriptor(Number(fd));
 }
 
+/** Is called in the turn in which a child is reaped. */
+export interface EndObserver {
+  /** The child has ended; its PID is still its own. */
+  ended?: () => void;
+  /** The child is reaped: its PID can belong to another process. */
+  reaped?: (ending: Ending) => void;
+}
+
 /**
- * Wait until a child has ended, then reap it. The PID belongs to the child until
- * `reaped` is called, directly after that: the promise resolves later, and another
- * event of the same turn may come first. Without pidfd_open(2) each wait uses one
- * of Deno's 32 threads for blocking calls.
+ * Wait until a child has ended, then reap it. The promise resolves after `reaped`
+ * was called; another event may come between. Without pidfd_open(2) each wait uses
+ * one of Deno's 32 threads for blocking calls.
  *
  * @throws {OsError} ECHILD when it was reaped elsewhere.
  */
 export async function childEnding(
   pid: number,
-  reaped: () => void = () => {},
+  observer: EndObserver = {},
 ): Promise<Ending> {
   using process = processDescriptor(pid);
   using info = new NativeMemory(SIGINFO);
@@ -218,12 +228,14 @@ export async function childEnding(
     if (process !== undefined) await waitReady(process.fd, "read", FOREVER);
     // errno is lost on the other thread; waitpid below reports the error.
     else await libc().waitid_on_thread(abi.P_PID, pid, info.address, options);
+    observer.ended?.();
     const status = new Int32Array(1);
     const bytes = new Uint8Array(status.buffer);
     const found = check(libc().waitpid(pid, bytes, abi.WNOHANG), "waitpid");
     if (found !== pid) continue;
-    reaped();
-    return endingOf(status[0]!);
+    const ending = endingOf(status[0]!);
+    observer.reaped?.(ending);
+    return ending;
   }
 }
 
@@ -240,14 +252,20 @@ export function sendSignal(pid: number, signal: number): void {
 
 /**
  * The path of a command: found in PATH, unless it contains a slash. The working
- * directory is never searched.
+ * directory is never searched. A relative path is one from `directory`, by
+ * default the working directory of this process.
  *
  * @throws {OsError} ENOENT.
  */
-export function commandPath(command: string): string {
-  if (command.includes("/")) return command;
+export function commandPath(command: string, directory?: string): string {
+  const from = (path: string) =>
+    directory === undefined || path.startsWith("/")
+      ? path
+      : `${directory}/${path}`;
+  if (command.includes("/")) return from(command);
   const found = candidates(command).filter((path) => path.includes("/"))
-    .find((path) => libc().access(cString(path), abi.X_OK) === 0);
+    .map(from)
+    .find((path) => libc().access(losslessCString(path), abi.X_OK) === 0);
   if (found === undefined) {
     throw new OsError("posix_spawn", Errno.ENOENT, command);
   }

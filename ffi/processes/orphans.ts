@@ -1,6 +1,6 @@
 /**
- * Reaps orphaned processes: the kernel makes them children of process 1, which
- * must reap them (wait(2)).
+ * Reaps orphaned processes: the kernel makes them children of process 1, or of
+ * an ancestor that adopts them, which must reap them (wait(2)).
  *
  * @module
  */
@@ -8,6 +8,18 @@ import { abi } from "../libc/abi.ts";
 import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
+
+/**
+ * Makes this process the parent of its descendants whose own parents end, as
+ * process 1 is that of all others (prctl(2)). It then has to reap them.
+ */
+export function adoptOrphans(): void {
+  check(
+    libc().prctl(abi.PR_SET_CHILD_SUBREAPER, 1n, 0n, 0n, 0n),
+    "prctl",
+    "PR_SET_CHILD_SUBREAPER",
+  );
+}
 
 const layout = abi.layouts.siginfo_t;
 

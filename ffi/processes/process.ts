@@ -4,7 +4,12 @@
  * @module
  */
 import { abi } from "../libc/abi.ts";
-import { cString, textAt } from "../libc/c_string.ts";
+import {
+  cString,
+  losslessCString,
+  losslessText,
+  textAt,
+} from "../libc/c_string.ts";
 import { setCloseOnExec } from "../files/descriptor.ts";
 import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
 import { namesIn, readFile, realPath } from "../files/file.ts";
@@ -16,10 +21,11 @@ import {
 import { libc } from "../libc/libc.ts";
 import { NativeMemory, viewOf } from "../libc/memory.ts";
 
-const decoder = new TextDecoder();
+// Deno.args has a byte order mark.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function strings(bytes: Uint8Array<ArrayBuffer>): string[] {
-  const text = decoder.decode(bytes);
+  const text = losslessText(bytes);
   return text === "" ? [] : text.replace(/\0$/, "").split("\0");
 }
 
@@ -48,15 +54,40 @@ export function userId(): number {
   return libc().getuid();
 }
 
-/** The command line this process was started with (proc_pid_cmdline(5)). */
+/**
+ * The command line this process was started with (proc_pid_cmdline(5)). A byte
+ * that is not UTF-8 is a lone surrogate, which {@linkcode StringArray} turns back.
+ */
 export function commandLine(): string[] {
   return strings(readProc("/proc/self/cmdline", argumentsInMemory));
 }
 
 /**
+ * `Deno.args`, where bytes that are not UTF-8 are lost, with these bytes as in
+ * {@linkcode commandLine}. The same as `Deno.args` if the command line cannot be
+ * read.
+ */
+export function ownArguments(): string[] {
+  const args = [...Deno.args];
+  if (!args.some((each) => each.includes("\ufffd"))) return args;
+  try {
+    const lossless = commandLine().slice(-args.length);
+    const isSame = lossless.length === args.length &&
+      lossless.every((each, index) =>
+        decoder.decode(losslessCString(each).subarray(0, -1)) === args[index]
+      );
+    return isSame ? lossless : args;
+  } catch {
+    // The program reports why the C library cannot be used.
+    return args;
+  }
+}
+
+/**
  * The environment this process was started with, as `NAME=value`
  * (proc_pid_environ(5)). Later changes are in it only if that file cannot be
- * read.
+ * read. A byte that is not UTF-8 is a lone surrogate, which
+ * {@linkcode StringArray} turns back.
  */
 export function initialEnvironment(): string[] {
   return strings(readProc("/proc/self/environ", environmentInMemory));
@@ -87,7 +118,7 @@ export class StringArray implements Disposable {
 
   constructor(texts: readonly string[]) {
     for (const text of texts) {
-      this.#strings.push(NativeMemory.of(cString(text)));
+      this.#strings.push(NativeMemory.of(losslessCString(text)));
     }
     const bytes = new Uint8Array(8 * (texts.length + 1));
     const view = viewOf(bytes);
@@ -120,7 +151,11 @@ export function execute(
 ): never {
   using argvArray = new StringArray(argv);
   using environmentArray = new StringArray(environment);
-  libc().execve(cString(path), argvArray.address, environmentArray.address);
+  libc().execve(
+    losslessCString(path),
+    argvArray.address,
+    environmentArray.address,
+  );
   throw new OsError("execve", lastErrno(), path);
 }
 
@@ -136,7 +171,7 @@ export function executeWithOwnEnvironment(
   argv: readonly string[],
 ): never {
   using argvArray = new StringArray(argv);
-  libc().execv(cString(path), argvArray.address);
+  libc().execv(losslessCString(path), argvArray.address);
   throw new OsError("execv", lastErrno(), path);
 }
 

@@ -1,5 +1,6 @@
 /**
- * Process groups, identified by the PID of their current or former leader.
+ * Process groups, identified by the PID of their current or former leader, and the
+ * processes of this machine (proc_pid_stat(5)).
  *
  * @module
  */
@@ -25,23 +26,50 @@ const decoder = new TextDecoder();
  */
 export function groupRuns(leader: number): boolean {
   if (!signalGroup(leader, 0)) return false;
-  return namesIn("/proc").filter((name) => /^\d+$/.test(name))
-    .some((pid) => runsIn(leader, pid));
+  return runningProcesses().some(({ group }) => group === leader);
 }
 
-/**
- * Reads state and group from proc_pid_stat(5); the name may contain any
- * character.
- */
-function runsIn(leader: number, pid: string): boolean {
+/** A process. */
+export interface ProcessStatus {
+  pid: number;
+  /** The first 15 characters of the name of its program. */
+  name: string;
+  /** Whether it has not ended. A zombie has. */
+  isRunning: boolean;
+  /** The PID of its parent. */
+  parent: number;
+  /** The PID of the leader of its process group. */
+  group: number;
+  /** When it was started, in clock ticks since the boot. */
+  started: number;
+}
+
+/** The processes that have not ended. */
+export function runningProcesses(): ProcessStatus[] {
+  return namesIn("/proc").filter((name) => /^\d+$/.test(name))
+    .map((pid) => processStatus(Number(pid)))
+    .filter((status) => status !== undefined)
+    .filter(({ isRunning }) => isRunning);
+}
+
+/** The status of a process; `undefined` if it does not exist. */
+export function processStatus(pid: number): ProcessStatus | undefined {
+  let text: string;
   try {
-    const text = decoder.decode(readFile(`/proc/${pid}/stat`));
-    const [state, _parent, group] = text.slice(text.lastIndexOf(")") + 2)
-      .split(" ");
-    return Number(group) === leader && state !== "Z" && state !== "X";
+    text = decoder.decode(readFile(`/proc/${pid}/stat`));
   } catch (error) {
-    // The process has ended since the directory was read.
-    if (error instanceof OsError) return false;
+    if (error instanceof OsError) return undefined;
     throw error;
   }
+  // The name in parentheses may contain any character.
+  const end = text.lastIndexOf(")");
+  const fields = text.slice(end + 2).split(" ");
+  return {
+    pid,
+    name: text.slice(text.indexOf("(") + 1, end),
+    isRunning: fields[0] !== "Z" && fields[0] !== "X",
+    parent: Number(fields[1]),
+    group: Number(fields[2]),
+    started: Number(fields[19]),
+  };
 }

@@ -1,15 +1,19 @@
 import type { Ending } from "../../ffi/processes/child_process.ts";
 import { Child } from "../../supervisor/child.ts";
+import type { DrainingProcess } from "../../supervisor/ending/draining.ts";
 import { renderedName } from "../configuration/config_file.ts";
 import type { Configuration } from "../configuration/configuration.ts";
 import { argumentsWith } from "../haproxy_arguments.ts";
 import { descriptorsOf, environmentOf, type Program } from "../program.ts";
 
+/** How long after SIGTERM a HAProxy is killed, in ms. */
+export const KILL_AFTER = 5_000;
+
 /** How long processes that a HAProxy left behind may take to end, in ms. */
 const GROUP_GRACE = 5_000;
 
 /** A HAProxy, from its start to its end. */
-export class HaproxyProcess {
+export class HaproxyProcess implements DrainingProcess {
   readonly #child: Child;
   /** Whether it accepts no connection any more and finishes those it has. */
   isDraining = false;
@@ -44,6 +48,11 @@ export class HaproxyProcess {
   /** Its PID; in master-worker mode that of the master. */
   get pid(): number {
     return this.#child.pid;
+  }
+
+  /** Its name in messages. */
+  get title(): string {
+    return `HAProxy ${this.pid}`;
   }
 
   /** How it ended, once it has. */
@@ -90,6 +99,13 @@ export class HaproxyProcess {
   terminate(): void {
     this.isDraining = true;
     this.#child.signal("SIGTERM");
+  }
+
+  /** Makes it close its connections and end, and kills it if it does not. */
+  cutShort(): void {
+    this.terminate();
+    const timer = setTimeout(() => this.kill(), KILL_AFTER);
+    this.ended.then(() => clearTimeout(timer));
   }
 
   /** Kills it and every process of its group. */

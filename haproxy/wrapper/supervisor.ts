@@ -4,6 +4,7 @@ import { formatDuration } from "../../duration.ts";
 import type { Ending } from "../../ffi/processes/child_process.ts";
 import type { ServiceManager } from "../../ffi/systemd/service_manager.ts";
 import { CommandQueue } from "../../supervisor/command_queue.ts";
+import { Draining } from "../../supervisor/ending/draining.ts";
 import { messageOf, StoppedError } from "../../supervisor/errors.ts";
 import { formatEnding, type Report } from "../../supervisor/report.ts";
 import {
@@ -17,10 +18,10 @@ import { prepare } from "../configuration/prepare.ts";
 import type { Program } from "../program.ts";
 import { reportOnce } from "../report_once.ts";
 import { Configurations } from "./configurations.ts";
-import type { HaproxyProcess } from "./haproxy_process.ts";
+import { type HaproxyProcess, KILL_AFTER } from "./haproxy_process.ts";
+import type { Limits } from "./limits.ts";
 import { PidFile } from "./pid_file.ts";
 import { takeOver } from "./take_over.ts";
-import type { Timeouts } from "./timeouts.ts";
 
 type State =
   /** No HAProxy serves, and one is being started. */
@@ -42,14 +43,11 @@ type State =
  */
 const TRIAL = 1_000;
 
-/** How long after SIGTERM a HAProxy is killed, in ms. */
-const KILL_AFTER = 5_000;
-
 /** Keeps a HAProxy running, and replaces it without a gap. */
 export class Supervisor {
   readonly #program: Program;
   readonly #connect: ConnectOptions;
-  readonly #timeouts: Timeouts;
+  readonly #limits: Limits;
   readonly #report: Report;
   readonly #reportOnce: Report;
   readonly #manager: ServiceManager | undefined;
@@ -61,6 +59,8 @@ export class Supervisor {
   readonly #configurations = new Configurations();
   /** Each with the end of it and of its process group. */
   readonly #processes = new Map<HaproxyProcess, Promise<void>>();
+  /** Those that were replaced. */
+  readonly #draining: Draining;
   readonly #finished = Promise.withResolvers<Ending>();
   /** The process that is ready. */
   #serving: HaproxyProcess | undefined;
@@ -74,15 +74,16 @@ export class Supervisor {
   constructor(
     program: Program,
     connect: ConnectOptions,
-    timeouts: Timeouts,
+    limits: Limits,
     report: Report,
     manager: ServiceManager | undefined,
   ) {
     this.#program = program;
     this.#connect = connect;
-    this.#timeouts = timeouts;
+    this.#limits = limits;
     this.#report = report;
     this.#reportOnce = reportOnce(report);
+    this.#draining = new Draining(limits, report);
     this.#manager = manager;
     const { pidFile, directory } = program.arguments;
     this.#pidFile = pidFile === undefined
@@ -216,7 +217,7 @@ export class Supervisor {
     else if (!this.isStopping) {
       this.#manager?.stopping();
       const then = () => this.#terminate();
-      this.#state.enter("stopping", { after: this.#timeouts.grace, then });
+      this.#state.enter("stopping", { after: this.#limits.grace, then });
       for (const each of this.#processes.keys()) each.drain();
       this.#queue.close(stoppedError(), () => this.#finish());
     }
@@ -251,7 +252,7 @@ export class Supervisor {
       reportOnce: this.#reportOnce,
     });
     try {
-      const { readyTimeout } = this.#timeouts;
+      const { readyTimeout } = this.#limits;
       await validate(this.#program, next, readyTimeout, interrupted);
       await this.#startWith(next, interrupted);
     } finally {
@@ -296,16 +297,17 @@ export class Supervisor {
     }
   }
 
-  #takeOver(
+  async #takeOver(
     configuration: Configuration,
     interrupted: AbortSignal,
   ): Promise<HaproxyProcess> {
-    return takeOver({
+    const before = Array.from(this.#processes.keys())
+      .filter((each) => !each.isDraining && each.isRunning);
+    const next = await takeOver({
       program: this.#program,
       configuration,
-      before: Array.from(this.#processes.keys())
-        .filter((each) => !each.isDraining && each.isRunning),
-      timeout: this.#timeouts.readyTimeout,
+      before,
+      timeout: this.#limits.readyTimeout,
       report: this.#report,
       started: (process) => {
         this.#starting = process;
@@ -314,6 +316,8 @@ export class Supervisor {
       },
       signal: interrupted,
     });
+    for (const each of before) this.#draining.add(each);
+    return next;
   }
 
   #use(configuration: Configuration): void {

@@ -36,6 +36,7 @@ function record(readiness: Readiness): string[] {
     ready: () => all.push("ready"),
     late: () => all.push("late"),
     status: (text) => all.push(text),
+    mainProcess: () => {},
   });
   return all;
 }

@@ -48,6 +48,7 @@ export const PLAN: Plan = {
     "client/command/list/": ["columns.ts", "list.ts"],
     "client/command/metrics/": ["metrics.ts"],
     "client/command/options/": [
+      "drain_limits.ts",
       "duration.ts",
       "options.ts",
       "socket_options.ts",
@@ -147,7 +148,7 @@ export const PLAN: Plan = {
       "tags.ts",
       "template_error.ts",
     ],
-    "haproxy/wrapper/": ["supervisor.ts", "timeouts.ts"],
+    "haproxy/wrapper/": ["supervisor.ts", "limits.ts"],
     "server/": ["command_line.ts", "serve.ts"],
     "server/daemon/": [
       "connection.ts",
@@ -195,7 +196,6 @@ export const PLAN: Plan = {
       "child.ts",
       "command_queue.ts",
       "errors.ts",
-      "exit_like.ts",
       "generation.ts",
       "listen_pid.ts",
       "readiness.ts",
@@ -204,7 +204,12 @@ export const PLAN: Plan = {
       "restart_backoff.ts",
       "supervisor.ts",
       "timed_state.ts",
-      "watch_paths.ts",
     ],
+    "supervisor/ending/": [
+      "draining.ts",
+      "end_process_group.ts",
+      "exit_like.ts",
+    ],
+    "supervisor/watch/": ["watch_paths.ts"],
   },
 };

@@ -1,7 +1,7 @@
 import { formatDuration } from "../../../duration.ts";
 import { userId } from "../../../ffi/processes/process.ts";
 import type { CallOptions } from "../../session/options.ts";
-import { connect, type Session } from "../../session/session.ts";
+import { connectToRunning, type Session } from "../../session/session.ts";
 import type { Command } from "../command.ts";
 import { readDuration } from "../options/duration.ts";
 import { type ListedSocket, listing } from "./listing.ts";
@@ -65,7 +65,7 @@ function terminal(): { columns: number; rows: number } | undefined {
 }
 
 async function list({ sock, json, holders }: ListOptions): Promise<number> {
-  using session = await connect(sock === undefined ? {} : { sock });
+  using session = await connectToRunning(sock === undefined ? {} : { sock });
   const sockets = await listing(session, holders);
   if (json) printIgnoringBrokenPipe(JSON.stringify(sockets, undefined, 2));
   else {

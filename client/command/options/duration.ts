@@ -10,7 +10,7 @@ export function readDuration(option: string, text: string): number {
   const duration = parseDuration(text);
   if (duration !== undefined) return duration;
   throw new UsageError(
-    `invalid --${option} ${text}: expected a duration such as 500ms, 2s or 1min`,
+    `invalid --${option} ${text}: expected a duration such as 500ms, 2s or 1m`,
   );
 }
 

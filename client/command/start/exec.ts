@@ -2,8 +2,10 @@ import { execWithDescriptors } from "../../../ffi/processes/exec.ts";
 import { processId } from "../../../ffi/processes/process.ts";
 import { receiverVariables } from "../../../ffi/systemd/listen_fds.ts";
 import { StartError } from "../../../supervisor/errors.ts";
+import { reporter } from "../../../supervisor/report.ts";
 import type { Command } from "../command.ts";
 import { readDuration } from "../options/duration.ts";
+import { programName } from "../program_name.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
 import { type Launch, readLaunch, splitAtDashes } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
@@ -47,6 +49,7 @@ async function exec(options: ExecOptions): Promise<never> {
   using fetched = await FetchedSockets.fetch(sockets, {
     nonblocking,
     socketOptions,
+    notice: reporter(`${programName()} exec`),
     ...(sock !== undefined && { sock }),
     ...(timeout !== undefined && { timeout }),
   });

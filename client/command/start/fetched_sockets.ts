@@ -1,7 +1,9 @@
+import { formatDuration } from "../../../duration.ts";
 import { Descriptor, setNonblocking } from "../../../ffi/files/descriptor.ts";
 import type { BindOptions } from "../../session/bind.ts";
-import type { ConnectOptions } from "../../session/options.ts";
+import { type ConnectOptions, limitsOf } from "../../session/options.ts";
 import { connect, type Session } from "../../session/session.ts";
+import { socketPath } from "../../session/socket_path.ts";
 import type { RequestedSocket } from "./launch.ts";
 import {
   type CommandSocketOptions,
@@ -23,8 +25,29 @@ export class FetchError extends Error {
 export interface FetchOptions extends ConnectOptions {
   /** Whether to set O_NONBLOCK, which affects every holder of a socket. */
   nonblocking: boolean;
+  /** Hears what the daemon has not done, if that takes more than a second. */
+  notice: (line: string) => void;
   /** Each option applies to the kinds of socket that have it. */
   socketOptions: CommandSocketOptions;
+}
+
+/** How long a wait may take before a person is told about it, in ms. */
+const NOTICE_DELAY = 1_000;
+
+/** Calls `notice` if `work` takes long and was not aborted meanwhile. */
+async function withNotice<T>(
+  work: Promise<T>,
+  notice: () => void,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const timer = setTimeout(() => {
+    if (!signal?.aborted) notice();
+  }, NOTICE_DELAY);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Sockets that the daemon has handed over. They are close-on-exec. */
@@ -42,16 +65,29 @@ export class FetchedSockets implements Disposable {
    */
   static async fetch(
     requested: readonly RequestedSocket[],
-    { nonblocking, socketOptions, ...options }: FetchOptions,
+    { nonblocking, socketOptions, notice, ...options }: FetchOptions,
   ): Promise<FetchedSockets> {
-    using session = await connect(options);
+    const { timeout, signal } = limitsOf(options);
+    const noticed = <T>(what: string, work: Promise<T>) =>
+      withNotice(
+        work,
+        () => notice(`waiting up to ${formatDuration(timeout)} ${what}`),
+        signal,
+      );
+    const path = socketPath(options.sock);
+    using session = await noticed(
+      `for a daemon that listens on ${path}`,
+      connect(options),
+    );
     const sockets = new FetchedSockets();
     try {
       for (const { address } of requested) {
-        const fd = await sockets.#take(session, address, {
+        const taking = sockets.#take(session, address, {
           ...options,
           ...optionsFor(address, socketOptions),
         });
+        const what = `for ${address} from the daemon at ${path}`;
+        const fd = await noticed(what, taking);
         if (nonblocking) setNonblocking(fd, true);
       }
       return sockets;

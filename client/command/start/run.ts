@@ -7,14 +7,19 @@ import {
   ServiceManager,
 } from "../../../ffi/systemd/service_manager.ts";
 import { signalNumber } from "../../../ffi/processes/signal_numbers.ts";
-import { exitLike } from "../../../supervisor/exit_like.ts";
+import { exitLike } from "../../../supervisor/ending/exit_like.ts";
+import {
+  DEFAULT_MAX_DRAINING,
+  type DrainLimits,
+} from "../../../supervisor/ending/draining.ts";
 import type { GenerationOptions } from "../../../supervisor/generation.ts";
 import type { ReadyWhen } from "../../../supervisor/readiness.ts";
-import { reapOrphansAsInit } from "../../../supervisor/reap_orphans.ts";
+import { adoptAndReapOrphans } from "../../../supervisor/reap_orphans.ts";
 import { reporter } from "../../../supervisor/report.ts";
 import { Supervisor } from "../../../supervisor/supervisor.ts";
-import { watchPaths } from "../../../supervisor/watch_paths.ts";
+import { watchPaths } from "../../../supervisor/watch/watch_paths.ts";
 import type { Command } from "../command.ts";
+import { readDrainTimeout, readMaxDraining } from "../options/drain_limits.ts";
 import { readDuration } from "../options/duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
 import { type Launch, readLaunch, splitAtDashes } from "./launch.ts";
@@ -37,6 +42,8 @@ Keeps COMMAND running with the sockets of the addresses, which it passes as exec
 does. SIGHUP or SIGUSR2 reloads: a new COMMAND is started beside the old one, and
 the old one is stopped when the new one is ready.
 
+  --chdir DIR          the working directory of COMMAND, resolved at each start: a
+                       symbolic link to the current release may be repointed
   --ready notify       COMMAND is ready once it sends READY=1 to NOTIFY_SOCKET
                        (sd_notify(3))
   --ready delay:2s     COMMAND is ready once it has run for two seconds
@@ -44,7 +51,11 @@ the old one is stopped when the new one is ready.
                        NOTIFY_SOCKET within two seconds, else like delay
   --ready-timeout 60s  kill COMMAND if it does not send READY=1 in this time
   --stop-signal TERM   the signal that asks COMMAND to end
-  --grace 30s          kill COMMAND if it does not end in this time
+  --grace 30s          kill COMMAND if it does not end in this time after a stop
+  --max-draining 8     how many replaced COMMANDs may finish their connections at
+                       the same time; the oldest is ended when there is one more
+  --drain-timeout 30s  how long a replaced COMMAND may take to end; never: no
+                       limit; default: that of --grace
   --watch PATH         reload when the file or directory changes; repeatable
   --nonblock           set O_NONBLOCK, which affects every process that has the
                        sockets
@@ -66,8 +77,9 @@ interface RunOptions extends Launch {
   timeout: number | undefined;
   nonblocking: boolean;
   socketOptions: CommandSocketOptions;
-  generation: GenerationOptions;
+  generation: GenerationOptions & DrainLimits;
   watch: readonly string[];
+  directory: string | undefined;
 }
 
 const DEFAULT_DELAY = 2_000;
@@ -127,12 +139,14 @@ class Interrupted {
 async function fetchSockets(
   { sockets, sock, timeout, nonblocking, socketOptions }: RunOptions,
   signal: AbortSignal,
+  notice: (line: string) => void,
 ): Promise<FetchedSockets | Interrupted> {
   try {
     return await FetchedSockets.fetch(sockets, {
       nonblocking,
       socketOptions,
       signal,
+      notice,
       ...(sock !== undefined && { sock }),
       ...(timeout !== undefined && { timeout }),
     });
@@ -149,7 +163,7 @@ const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
 
 async function run(options: RunOptions): Promise<number> {
   blockSigusr1();
-  const { sockets, command, generation, watch } = options;
+  const { sockets, command, directory, generation, watch } = options;
   const report = reporter(`${programName()} run`);
   const interruption = new AbortController();
   const started: { supervisor?: Supervisor } = {};
@@ -175,11 +189,12 @@ async function run(options: RunOptions): Promise<number> {
     report(`cannot notify the service manager: ${reason}`)
   );
   using _alive = manager?.keepAlive();
-  const fetched = await fetchSockets(options, interruption.signal);
+  const fetched = await fetchSockets(options, interruption.signal, report);
   if (fetched instanceof Interrupted) return exitLike(fetched);
   using _sockets = fetched;
   const service = {
     command,
+    directory,
     descriptors: fetched.descriptors,
     environment: (changes: Readonly<Record<string, string | undefined>>) =>
       listenEnvironment(sockets, fetched.descriptors, {
@@ -189,7 +204,7 @@ async function run(options: RunOptions): Promise<number> {
   };
   const supervisor = new Supervisor(service, generation, report, manager);
   started.supervisor = supervisor;
-  using _reaping = reapOrphansAsInit();
+  using _reaping = adoptAndReapOrphans();
   using _watching = watchPaths(
     watch,
     (path) => reload(`${path} has changed`),
@@ -206,10 +221,13 @@ export const runCommand: Command = {
     const { before, command } = splitAtDashes(args);
     const { operands, show, has, all, one } = readOptions(before, {
       values: [
+        "chdir",
         "ready",
         "ready-timeout",
         "stop-signal",
         "grace",
+        "max-draining",
+        "drain-timeout",
         "watch",
         "timeout",
         ...SOCKET_OPTIONS,
@@ -221,6 +239,7 @@ export const runCommand: Command = {
       const text = one(option);
       return text === undefined ? undefined : readDuration(option, text);
     };
+    const grace = duration("grace") ?? DEFAULT_GRACE;
     const options: RunOptions = {
       ...readLaunch(operands, command),
       sock: one("sock"),
@@ -228,10 +247,14 @@ export const runCommand: Command = {
       nonblocking: has("nonblock"),
       socketOptions: readSocketOptions({ one }),
       watch: all("watch"),
+      directory: one("chdir"),
       generation: {
         ready: readReady(one("ready") ?? "auto"),
         readyTimeout: duration("ready-timeout") ?? DEFAULT_READY_TIMEOUT,
-        grace: duration("grace") ?? DEFAULT_GRACE,
+        grace,
+        maxDraining: readMaxDraining(one("max-draining")) ??
+          DEFAULT_MAX_DRAINING,
+        drainTimeout: readDrainTimeout(one("drain-timeout")) ?? grace,
         stopSignal: readSignal(one("stop-signal")),
       },
     };

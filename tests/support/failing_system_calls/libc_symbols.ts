@@ -290,6 +290,7 @@ export const NOT_THE_DAEMONS: readonly string[] = [
   "ioctl",
   "posix_spawn_file_actions_addopen",
   "shutdown",
+  "prctl",
   "waitid",
   // Only on a kernel without pidfd_open(2).
   "waitid_on_thread",

@@ -1,5 +1,5 @@
-import { groupRuns, signalGroup } from "../ffi/processes/process_group.ts";
-import { signalNumber } from "../ffi/processes/signal_numbers.ts";
+import { groupRuns, signalGroup } from "../../ffi/processes/process_group.ts";
+import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
 
 /** How often to check whether the processes have ended, in ms. */
 const INTERVAL = 100;

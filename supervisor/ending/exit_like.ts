@@ -1,7 +1,7 @@
-import { type Ending, sendSignal } from "../ffi/processes/child_process.ts";
-import { setDefaultDisposition } from "../ffi/processes/default_signals.ts";
-import { processId } from "../ffi/processes/process.ts";
-import { signalNumber } from "../ffi/processes/signal_numbers.ts";
+import { type Ending, sendSignal } from "../../ffi/processes/child_process.ts";
+import { setDefaultDisposition } from "../../ffi/processes/default_signals.ts";
+import { processId } from "../../ffi/processes/process.ts";
+import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
 
 /** Signals after which systemd counts the end of a service as a success. */
 const CLEAN: ReadonlySet<number> = new Set([

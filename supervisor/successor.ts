@@ -1,0 +1,61 @@
+import { namesIn, readLink, statusOfDescriptor } from "../ffi/files/file.ts";
+import { OsError } from "../ffi/libc/errno.ts";
+import { processId } from "../ffi/processes/process.ts";
+import {
+  processStatus,
+  runningProcesses,
+} from "../ffi/processes/process_group.ts";
+import { type EndedProcess, isAwaited } from "./child.ts";
+
+/**
+ * The process that goes on in the place of one that has ended: the one that it
+ * announced by MAINPID=. Without that, if it ended with exit code 0, the newest
+ * orphan that runs the same program and holds one of the sockets, such as the new
+ * master of nginx after USR2 and QUIT.
+ *
+ * An orphan that only inherited a socket, such as a `sleep` of a shell, runs
+ * another program.
+ *
+ * @param sockets the sockets of the service
+ */
+export function findSuccessor(
+  { name, ending }: EndedProcess,
+  sockets: readonly number[],
+  announced: number | undefined,
+): number | undefined {
+  if (announced !== undefined) {
+    const status = processStatus(announced);
+    if (status?.isRunning && isAdopted(status)) return announced;
+  }
+  if (!("code" in ending) || ending.code !== 0) return undefined;
+  const links = sockets.map((fd) => `socket:[${statusOfDescriptor(fd).inode}]`);
+  return runningProcesses()
+    .filter((each) => isAdopted(each) && each.name === name)
+    .filter(({ pid }) => holdsOneOf(pid, links))
+    .sort((one, other) => other.started - one.started)[0]?.pid;
+}
+
+/** Whether it is a child of this process that it has not started. */
+function isAdopted({ pid, parent }: { pid: number; parent: number }): boolean {
+  return parent === processId() && !isAwaited(pid);
+}
+
+/** Whether a process has one of these descriptors (proc_pid_fd(5)). */
+function holdsOneOf(pid: number, links: readonly string[]): boolean {
+  const directory = `/proc/${pid}/fd`;
+  const names = unlessGone(() => namesIn(directory)) ?? [];
+  return names.some((name) => {
+    const link = unlessGone(() => readLink(`${directory}/${name}`));
+    return link !== undefined && links.includes(link);
+  });
+}
+
+/** `undefined` if the process has ended, or belongs to another user. */
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof OsError) return undefined;
+    throw error;
+  }
+}
