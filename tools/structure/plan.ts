@@ -37,6 +37,7 @@ export const PLAN: Plan = {
     ],
     "client/command/": [
       "advice.ts",
+      "ask_daemon.ts",
       "command.ts",
       "output.ts",
       "program_name.ts",
