@@ -99,16 +99,14 @@ function commandAt(args: readonly string[]): number {
   return Math.min(at, args.length);
 }
 
-/**
- * The environment. `Deno.env` leaves out variables that are not UTF-8.
- */
+/** The environment. `Deno.env` leaves out variables that are not UTF-8. */
 function ownEnvironment(): Record<string, string> {
-  return Object.fromEntries(
-    initialEnvironment().map((entry) => {
-      const at = entry.indexOf("=");
-      return [entry.slice(0, at), entry.slice(at + 1)];
-    }),
-  );
+  const environment = Deno.env.toObject();
+  for (const entry of initialEnvironment()) {
+    const at = entry.indexOf("=");
+    environment[entry.slice(0, at)] ??= entry.slice(at + 1);
+  }
+  return environment;
 }
 
 function read(args: readonly string[]): CommandLine | "help" | "version" {

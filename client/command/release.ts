@@ -1,5 +1,6 @@
 import { AddressError, parseAddress } from "../../address.ts";
-import { connectToRunning, type ReleaseOptions } from "../session/session.ts";
+import type { ReleaseOptions } from "../session/session.ts";
+import { askDaemon } from "./ask_daemon.ts";
 import type { Command } from "./command.ts";
 import { readOptions } from "./options/options.ts";
 import { UsageError } from "./options/usage_error.ts";
@@ -27,8 +28,11 @@ async function release(
   { address, ...options }: Released,
   sock: string | undefined,
 ): Promise<number> {
-  using session = await connectToRunning(sock === undefined ? {} : { sock });
-  await session.release(address, options);
+  await askDaemon(
+    "release",
+    sock,
+    (session) => session.release(address, options),
+  );
   return 0;
 }
 

@@ -1,4 +1,4 @@
-import { connectToRunning } from "../session/session.ts";
+import { askDaemon } from "./ask_daemon.ts";
 import type { Command } from "./command.ts";
 import { readOptions } from "./options/options.ts";
 import { printIgnoringBrokenPipe } from "./output.ts";
@@ -22,8 +22,7 @@ async function status(
   sock: string | undefined,
   json: boolean,
 ): Promise<number> {
-  using session = await connectToRunning(sock === undefined ? {} : { sock });
-  const answer = await session.status();
+  const answer = await askDaemon("status", sock, (session) => session.status());
   if (json) printIgnoringBrokenPipe(JSON.stringify(answer, undefined, 2));
   else printIgnoringBrokenPipe(...statusLines(answer, Date.now()));
   return 0;

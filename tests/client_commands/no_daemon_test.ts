@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { bind } from "../../client.ts";
 import { runClient, startClient } from "../support/client_program.ts";
 import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
 import { Daemon } from "../support/daemon.ts";
@@ -129,3 +130,24 @@ for (const name of ["exec", "run"]) {
     await client.end();
   });
 }
+
+Deno.test("list, status and release say after a second that the daemon does not answer, and for how long they wait", async () => {
+  await using daemon = await Daemon.start();
+  using _web = await bind("127.0.0.1:0", { sock: daemon.sock });
+  daemon.program.signal("SIGSTOP");
+  const commands = [["list"], ["status"], ["release", "127.0.0.1:0"]];
+  await using stack = new AsyncDisposableStack();
+  const started = commands.map((words) =>
+    stack.use(startClient(daemon, words))
+  );
+  for (const [index, client] of started.entries()) {
+    assertEquals(
+      await client.errors.next("waiting"),
+      `multibinder-client ${
+        commands[index]![0]
+      }: waiting up to 10 s for an answer of the daemon at ${daemon.sock}`,
+    );
+  }
+  daemon.program.signal("SIGCONT");
+  for (const client of started) assertEquals((await client.end()).code, 0);
+});

@@ -507,3 +507,17 @@ Deno.test({
     assertEquals(errors.match(/MULTIBINDER_SOCK is not set/g)?.length, 1);
   },
 });
+
+Deno.test({
+  name: "HAProxy gets variables that are not UTF-8 byte for byte",
+  ignore,
+  fn: async () => {
+    await using haproxy = await Wrapped.serving(template("v1"), [], {
+      under: ["sh", "-c", `X=$(printf 'a\\377') exec "$@"`, "sh"],
+    });
+    const { pid } = await haproxy.ask();
+    const environment = await Deno.readFile(`/proc/${pid}/environ`);
+    const text = new TextDecoder("latin1").decode(environment);
+    assert(text.split("\0").includes("X=a\xff"), text);
+  },
+});

@@ -38,6 +38,7 @@ export const PLAN: Plan = {
     ],
     "client/command/": [
       "advice.ts",
+      "ask_daemon.ts",
       "command.ts",
       "output.ts",
       "program_name.ts",

@@ -1,7 +1,8 @@
 import { formatDuration } from "../../../duration.ts";
 import { userId } from "../../../ffi/processes/process.ts";
 import type { CallOptions } from "../../session/options.ts";
-import { connectToRunning, type Session } from "../../session/session.ts";
+import type { Session } from "../../session/session.ts";
+import { askDaemon } from "../ask_daemon.ts";
 import type { Command } from "../command.ts";
 import { readDuration } from "../options/duration.ts";
 import { type ListedSocket, listing } from "./listing.ts";
@@ -65,8 +66,11 @@ function terminal(): { columns: number; rows: number } | undefined {
 }
 
 async function list({ sock, json, holders }: ListOptions): Promise<number> {
-  using session = await connectToRunning(sock === undefined ? {} : { sock });
-  const sockets = await listing(session, holders);
+  const sockets = await askDaemon(
+    "list",
+    sock,
+    (session) => listing(session, holders),
+  );
   if (json) printIgnoringBrokenPipe(JSON.stringify(sockets, undefined, 2));
   else {
     const { lines, notes } = table(sockets, holders);

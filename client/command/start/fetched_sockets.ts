@@ -4,6 +4,7 @@ import type { BindOptions } from "../../session/bind.ts";
 import { type ConnectOptions, limitsOf } from "../../session/options.ts";
 import { connect, type Session } from "../../session/session.ts";
 import { socketPath } from "../../session/socket_path.ts";
+import { withNotice } from "../ask_daemon.ts";
 import type { RequestedSocket } from "./launch.ts";
 import {
   type CommandSocketOptions,
@@ -31,25 +32,6 @@ export interface FetchOptions extends ConnectOptions {
   socketOptions: CommandSocketOptions;
 }
 
-/** How long a wait may take before a person is told about it, in ms. */
-const NOTICE_DELAY = 1_000;
-
-/** Calls `notice` if `work` takes long and was not aborted meanwhile. */
-async function withNotice<T>(
-  work: Promise<T>,
-  notice: () => void,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  const timer = setTimeout(() => {
-    if (!signal?.aborted) notice();
-  }, NOTICE_DELAY);
-  try {
-    return await work;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** Sockets that the daemon has handed over. They are close-on-exec. */
 export class FetchedSockets implements Disposable {
   readonly #copies = new DisposableStack();
@@ -67,12 +49,11 @@ export class FetchedSockets implements Disposable {
     requested: readonly RequestedSocket[],
     { nonblocking, socketOptions, notice, ...options }: FetchOptions,
   ): Promise<FetchedSockets> {
-    const { timeout, signal } = limitsOf(options);
+    const { timeout } = limitsOf(options);
     const noticed = <T>(what: string, work: Promise<T>) =>
       withNotice(
         work,
         () => notice(`waiting up to ${formatDuration(timeout)} ${what}`),
-        signal,
       );
     const path = socketPath(options.sock);
     using session = await noticed(
