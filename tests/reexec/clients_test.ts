@@ -30,16 +30,20 @@ async function assertNoneLeft(client: RawConnection): Promise<void> {
 Deno.test("clients that connect during a re-exec wait and are answered", async () => {
   await using daemon = await Daemon.start();
   const { sock } = daemon;
-  daemon.program.signal("SIGUSR1");
-  await daemon.program.output.next("Respawning...");
-  const clients = Array.from({ length: 50 }, () => RawConnection.open(sock));
-  for (const [index, client] of clients.entries()) {
-    await client.send(bindRequest(index, "127.0.0.1"));
+  let listening = false;
+  const next = daemon.reexec().then(() => listening = true);
+  // The old generation answers until the new version is checked.
+  while (!listening) {
+    const clients = Array.from({ length: 50 }, () => RawConnection.open(sock));
+    for (const [index, client] of clients.entries()) {
+      await client.send(bindRequest(index, "127.0.0.1"));
+    }
+    for (const [index, client] of clients.entries()) {
+      await assertBound(client, index);
+      client[Symbol.dispose]();
+    }
   }
-  for (const [index, client] of clients.entries()) {
-    await assertBound(client, index);
-    client[Symbol.dispose]();
-  }
+  await next;
   assertEquals((await daemon.status()).generation, 2);
 });
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
 import { Daemon } from "../support/daemon.ts";
-import { PATIENCE } from "../support/eventually.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
 import {
   blockedSignals,
   settled,
@@ -36,6 +36,11 @@ Deno.test("a hundred SIGUSR1 lose no bind and do not kill the daemon", async () 
     daemon.program.signal("SIGUSR1");
     await pause(3);
   }
+  // The last signal has the new version checked once more.
+  await eventually(
+    "another generation",
+    async () => (await daemon.status()).generation > 1,
+  );
   ended = true;
   const binds = await Promise.all(clients);
   const status = await daemon.status();

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { stateOf } from "../support/haproxy/child_watch.ts";
+import { descriptorsOf } from "../support/process_state.ts";
 import { libcPath } from "../support/tree.ts";
 import { BindLoad } from "../support/upgrade/bind_load.ts";
 import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
@@ -41,6 +42,37 @@ Deno.test("SIGUSR1 during a check starts no second check beside it", async () =>
   const { code, output } = await daemon.stop();
   assertEquals(code, 0);
   assertEquals(count(output, "Respawning..."), 1);
+});
+
+/** How likely the kernel ends a process if memory is short. */
+async function scoreOf(pid: number): Promise<number> {
+  return Number(await Deno.readTextFile(`/proc/${pid}/oom_score_adj`));
+}
+
+Deno.test("a version that is checked has no descriptor of the daemon, and the kernel ends it first if memory is short", async () => {
+  await using daemon = await CopiedDaemon.start();
+  using session = await daemon.session();
+  using _web = await session.bind("127.0.0.1", 0);
+  const gate = daemon.scratch.join("gate");
+  await daemon.source.prepend(waitingFor(gate));
+  daemon.program.signal("SIGUSR1");
+  const [checked] = await daemon.hasChildren(1);
+  // The score is set when the child has executed the program.
+  await eventually(
+    "the score of the child",
+    async () => await scoreOf(checked!) === 1000,
+  );
+  const inside = [...(await descriptorsOf(checked!)).values()];
+  const held = new Set((await descriptorsOf(daemon.pid)).values());
+  const pipes = inside.filter((each) => each.startsWith("pipe:"));
+  assert(pipes.length >= 3, inside.join(", "));
+  const shared = inside.filter((each) =>
+    each.startsWith("socket:") && held.has(each)
+  );
+  assertEquals(shared, []);
+  await Deno.writeTextFile(gate, "");
+  await daemon.listening();
+  assertEquals(await scoreOf(daemon.pid), await scoreOf(Deno.pid));
 });
 
 Deno.test("a version that is deployed during a check is checked too", async () => {
