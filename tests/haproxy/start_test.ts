@@ -352,12 +352,6 @@ const FAILURES: Failure[] = [
       /^multibinder-haproxy: the socket path \/a+ is 121 bytes long; unix\(7\) allows 107$/,
   },
   {
-    what: "no permission for the environment",
-    permissions: ["--allow-read", "--allow-write", "--allow-ffi"],
-    code: 1,
-    says: /^multibinder-haproxy: .*env.*--allow-env flag$/,
-  },
-  {
     what: "no permission to read the template",
     permissions: ["--allow-env", "--allow-ffi"],
     code: 1,
