@@ -28,6 +28,14 @@ export function userId(): number {
   return libc().getuid();
 }
 
+/**
+ * Whether a process exists (kill(2) with signal 0). One that this process cannot
+ * see, with pid 0, counts as one that exists.
+ */
+export function isRunning(pid: number): boolean {
+  return pid <= 0 || libc().kill(pid, 0) === 0 || lastErrno() !== Errno.ESRCH;
+}
+
 /** The command line this process was started with (proc_pid_cmdline(5)). */
 export function commandLine(): string[] {
   return strings("/proc/self/cmdline");

@@ -14,6 +14,8 @@ import { Connection, idsOf } from "../daemon/connection.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
 import { executeWith } from "./inherited_state.ts";
+import { nameOf, portOf } from "../sockets/listening_socket.ts";
+import { healAll } from "../sockets/heal.ts";
 import { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import {
   type BindRecord,
@@ -72,6 +74,9 @@ function bindRecord(bind: Bind): BindRecord {
       ? {
         host: address.host,
         port: address.port,
+        bound_port: address.port === 0 && bind.name !== undefined
+          ? portOf(bind.name)
+          : undefined,
         v6only: address.v6only ? undefined : false,
         device: address.device,
       }
@@ -131,10 +136,12 @@ export function adoptState(
     },
   });
   prepare(daemon);
+  // Unsent answers refer to the descriptors of the state.
   const socketOf = socketsByNumber(binds);
   for (const client of state.clients) {
     daemon.adopt(adoptClient(client, socketOf));
   }
+  healAll(daemon);
   return daemon;
 }
 
@@ -159,6 +166,9 @@ function adoptBind(state: BindState): Bind {
     identity: canonicalIdentity(address),
     socket: new SharedDescriptor(new Descriptor(state.fd)),
     file: state.file,
+    name: hasHost(address)
+      ? nameOf(address, state.fd, state.bound_port)
+      : undefined,
     options: hasBacklog(state.kind) && state.backlog !== null
       ? { backlog: state.backlog, ...state.options }
       : { ...state.options },

@@ -42,6 +42,8 @@ export interface BindState {
   /** Canonical. */
   host?: string | undefined;
   port?: number | undefined;
+  /** The port that the kernel chose for port 0. */
+  bound_port?: number | undefined;
   /** @default true */
   v6only: boolean;
   device?: string | undefined;

@@ -1,5 +1,5 @@
 import { LogLevels } from "@std/log/levels";
-import { type Address, formatAddress } from "../../address.ts";
+import { type Address, formatAddress, hasHost } from "../../address.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import type { FileAccess } from "../../ffi/files/file.ts";
 import type { Peer } from "../../ffi/sockets/socket.ts";
@@ -19,7 +19,13 @@ import {
 import { type Bind, type BindTable, newBind } from "../sockets/bind_table.ts";
 import type { Counters } from "../log/counters.ts";
 import type { Limits } from "../daemon/limits.ts";
-import { boundSocket, changeSocket } from "../sockets/listening_socket.ts";
+import { heal, unblock } from "../sockets/heal.ts";
+import {
+  boundSocket,
+  changeSocket,
+  familyOf,
+  portOf,
+} from "../sockets/listening_socket.ts";
 import type { Log } from "../log/log.ts";
 import { bindError, RequestError } from "./request_error.ts";
 import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
@@ -73,7 +79,9 @@ export function grantBind(
     const held = binds.get(candidate.identity);
     if (held === undefined) continue;
     const rule = allow(candidate);
+    heal(held, context, { options, access });
     change(held, options, access);
+    unblock(held, peer, context);
     const socket = held.socket.retain();
     return { bind: held, socket, isNew: false, peer, rule };
   }
@@ -83,6 +91,7 @@ export function grantBind(
     refuseTooMany(context);
     const bind = create(candidate.address, options, access);
     binds.add(bind);
+    reportIpv4Only(bind, context);
     return { bind, socket: bind.socket.retain(), isNew: true, peer, rule };
   });
 }
@@ -127,6 +136,16 @@ function refuseTooMany({ binds, limits, counters }: BindContext): void {
     ErrorCode.LIMIT_REACHED,
     `Limit reached: ${binds.size} sockets are held (--max-binds)`,
   );
+}
+
+/** IPv6 is switched off, so `:PORT` has become an IPv4 socket. */
+function reportIpv4Only({ address, name }: Bind, { log }: BindContext): void {
+  if (!hasHost(address) || name === undefined) return;
+  if (!address.host.includes(":") || familyOf(name) === "ipv6") return;
+  log.warn("IPv6 is switched off, bound to IPv4 only", {
+    address: formatAddress(address),
+    bound: formatAddress({ ...address, host: "0.0.0.0", port: portOf(name) }),
+  });
 }
 
 function create(

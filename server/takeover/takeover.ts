@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { type Address, canonicalIdentity } from "../../address.ts";
+import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { type BindTable, newBind } from "../sockets/bind_table.ts";
+import { nameOf } from "../sockets/listening_socket.ts";
 import { type ControlAccess, ControlSocket } from "../daemon/control_socket.ts";
 import type { Log } from "../log/log.ts";
 import {
@@ -46,7 +47,8 @@ export function takeOver(
       `the server on ${path} cannot list its binds: name their addresses, as in --takeover=127.0.0.1:80,...`,
     );
   }
-  fetch(server, [...listed ?? [], ...addresses.map(wantedBind)], binds);
+  const wanted = [...listed ?? [], ...addresses.map(wantedBind)];
+  fetch(server, wanted, binds, log);
   // After the rename nothing may fail: new clients connect to this daemon.
   const { pid } = server.peer;
   const control = ControlSocket.replace(path, access);
@@ -67,7 +69,7 @@ function fetchLate(
   log: Log,
 ): void {
   try {
-    fetch(server, server.list() ?? [], binds);
+    fetch(server, server.list() ?? [], binds, log);
   } catch (error) {
     if (!(error instanceof OsError) && !(error instanceof TakeoverError)) {
       throw error;
@@ -82,14 +84,24 @@ function fetch(
   server: TakeoverClient,
   wanted: readonly WantedBind[],
   binds: BindTable,
+  log: Log,
 ): void {
   for (const each of wanted) {
     const taken = server.take(each);
+    if (taken === undefined) {
+      log.warn("socket not taken over", { ...each.params });
+      continue;
+    }
     if (binds.get(canonicalIdentity(taken.address)) !== undefined) {
       taken.socket.close();
       continue;
     }
-    const { address, socket, file, options } = taken;
-    binds.add(newBind(address, { socket, ...(file && { file }) }, options));
+    const { address, socket, file, options, port, lastPeer } = taken;
+    const name = hasHost(address)
+      ? nameOf(address, socket.fd, port)
+      : undefined;
+    const bind = newBind(address, { socket, file, name }, options);
+    bind.lastPeer = lastPeer;
+    binds.add(bind);
   }
 }

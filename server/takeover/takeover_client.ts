@@ -15,12 +15,12 @@ import {
 import { type Call, exchangeRequest, ProtocolError } from "../../exchange.ts";
 import { closeAll, type Descriptor } from "../../ffi/files/descriptor.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
-import { type FileIdentity, sameFile, statusOf } from "../../ffi/files/file.ts";
+import type { FileIdentity } from "../../ffi/files/file.ts";
 import { waitReadySync } from "../../ffi/files/readiness.ts";
 import {
   type Peer,
   peerOf,
-  servingKind,
+  socketKind,
   streamSocket,
   tryConnect,
 } from "../../ffi/sockets/socket.ts";
@@ -37,12 +37,19 @@ import {
   type WireOptions,
 } from "../../protocol.ts";
 import { readBindOptions } from "../sockets/bind_options.ts";
+import type { LastPeer } from "../sockets/bind_table.ts";
 
 /** A socket to ask for. */
 export interface WantedBind {
   readonly params: BindParams;
   /** The file at its path, according to that server. */
   readonly file?: FileIdentity | undefined;
+  /** The port that the kernel chose for port 0, according to that server. */
+  readonly port?: number | undefined;
+  /** The last client that received it, according to that server. */
+  readonly lastPeer?: LastPeer | undefined;
+  /** Whether that server has it: then it may be one that cannot be healed. */
+  readonly isHeld?: boolean;
 }
 
 /** A socket that was taken over. */
@@ -50,6 +57,8 @@ export interface TakenBind {
   readonly address: Address;
   readonly socket: Descriptor;
   readonly file: FileIdentity | undefined;
+  readonly port: number | undefined;
+  readonly lastPeer: LastPeer | undefined;
   readonly options: WireOptions;
 }
 
@@ -108,16 +117,16 @@ export class TakeoverClient implements Disposable {
     closeAll(descriptors);
     if (answer.error?.code === ErrorCode.METHOD_NOT_FOUND) return undefined;
     if (answer.error !== undefined) throw this.#refused("list", answer);
-    return (answer.result as BindDescription[]).map(
-      ({ address, options, file }) => {
-        const { params } = wantedBind(parseAddress(address));
-        return { params: { ...params, ...options }, file };
-      },
-    );
+    return (answer.result as BindDescription[]).map(listedBind);
   }
 
-  /** Asks for one socket. */
-  take({ params, file }: WantedBind): TakenBind {
+  /**
+   * Asks for one socket. `undefined` if that server holds it but cannot hand it
+   * out, because a holder has damaged it.
+   */
+  take(
+    { params, file, port, lastPeer, isHeld = false }: WantedBind,
+  ): TakenBind | undefined {
     const { answer, descriptors } = this.#ask({
       method: "bind",
       params: [params],
@@ -126,22 +135,23 @@ export class TakeoverClient implements Disposable {
     const asked = addressOf(params);
     const subject = formatAddress(asked);
     try {
+      if (isHeld && isDamaged(answer)) return undefined;
       if (answer.error !== undefined) throw this.#refused(subject, answer);
       if (socket === undefined || surplus.length > 0) {
         throw new TakeoverError(
           `the server on ${this.#path} sent ${descriptors.length} descriptors for ${subject}, expected 1`,
         );
       }
-      if (servingKind(socket.fd) !== asked.kind) {
-        throw new TakeoverError(
-          `the socket for ${subject} has another kind or does not listen`,
-        );
+      if (socketKind(socket.fd) !== asked.kind) {
+        throw new TakeoverError(`the socket for ${subject} has another kind`);
       }
       const address = hasHost(asked) ? numericOf(asked, socket) : asked;
       return {
         address,
         socket,
-        file: fileStillAt(address, file),
+        file: hasHost(address) ? undefined : file,
+        port,
+        lastPeer,
         options: optionsOf(params, address.kind),
       };
     } catch (error) {
@@ -195,14 +205,29 @@ function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   return bound.family === "unix" ? address : { ...address, host: bound.host };
 }
 
-/** The file, if it is still at its path. */
-function fileStillAt(
-  address: Address,
-  file: FileIdentity | undefined,
-): FileIdentity | undefined {
-  if (file === undefined || hasHost(address)) return undefined;
-  const found = statusOf(address.path);
-  return found !== undefined && sameFile(found, file) ? file : undefined;
+/** Whether that server cannot hand out the socket, now or later. */
+function isDamaged({ error }: Answer): boolean {
+  const { data } = error ?? {};
+  return typeof data === "object" && data !== null && "damage" in data;
+}
+
+function listedBind(
+  { address, bound, options, requested_backlog, file, last_peer }:
+    BindDescription,
+): WantedBind {
+  const { params } = wantedBind(parseAddress(address));
+  const bind = bound === undefined ? undefined : parseAddress(bound);
+  return {
+    params: {
+      ...params,
+      ...options,
+      ...(requested_backlog !== undefined && { backlog: requested_backlog }),
+    },
+    file,
+    port: bind && hasHost(bind) ? bind.port : undefined,
+    lastPeer: last_peer && { ...last_peer, at: Date.parse(last_peer.at) },
+    isHeld: true,
+  };
 }
 
 /** The options that this release knows: a newer server may have more. */

@@ -113,6 +113,8 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
     reasons: ["ECONNREFUSED", "EAGAIN", "EACCES", "ENOENT", "EINTR"],
   },
   getsockname: { failing: "-1", reasons: ["ENOBUFS"] },
+  kill: { failing: "-1", reasons: ["EPERM"] },
+  getpeername: { failing: "-1", reasons: ["ENOBUFS"] },
   getsockopt: { failing: "-1", reasons: ["ENOPROTOOPT", "ENOMEM", "EPERM"] },
   setsockopt: { failing: "-1", reasons: ["EPERM", "ENOPROTOOPT", "ENOMEM"] },
   recv: {
@@ -258,7 +260,6 @@ export const NOT_THE_DAEMONS: readonly string[] = [
   "getgrgid_r",
   "getpwuid_r",
   "ioctl",
-  "kill",
   "posix_spawn",
   "posix_spawn_file_actions_addchdir_np",
   "posix_spawn_file_actions_addclose",
