@@ -14,7 +14,7 @@ import {
 import { abi } from "../../ffi/libc/abi.ts";
 import { Descriptor, setNonblocking } from "../../ffi/files/descriptor.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
-import { type FileIdentity, sameFile, statusOf } from "../../ffi/files/file.ts";
+import { sameFile, statusOf } from "../../ffi/files/file.ts";
 import {
   type PassedDescriptor,
   passedDescriptors,

@@ -109,6 +109,7 @@ export const PLAN: Plan = {
       "socket.ts",
       "socket_address.ts",
       "socket_pair.ts",
+      "socket_state.ts",
     ],
     "ffi/systemd/": [
       "listen_fds.ts",
@@ -165,6 +166,7 @@ export const PLAN: Plan = {
     "server/sockets/": [
       "bind_options.ts",
       "bind_table.ts",
+      "heal.ts",
       "listening_socket.ts",
       "shared_descriptor.ts",
       "socket_file.ts",
