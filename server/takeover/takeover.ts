@@ -5,6 +5,7 @@
  * @module
  */
 import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
+import { socketInode } from "../../ffi/sockets/accept_queue.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { type BindTable, newBind } from "../sockets/bind_table.ts";
 import { nameOf } from "../sockets/listening_socket.ts";
@@ -86,6 +87,7 @@ function fetch(
   binds: BindTable,
   log: Log,
 ): void {
+  let hasUnknownFiles = false;
   for (const each of wanted) {
     const taken = server.take(each);
     if (taken === undefined) {
@@ -103,5 +105,18 @@ function fetch(
     const bind = newBind(address, { socket, file, name }, options);
     bind.lastPeer = lastPeer;
     binds.add(bind);
+    hasUnknownFiles ||= each.file !== undefined && file === undefined;
+  }
+  if (hasUnknownFiles) findFiles(server, binds);
+}
+
+/** Reads the files of sockets that the server has bound anew to hand them over. */
+function findFiles(server: TakeoverClient, binds: BindTable): void {
+  const files = new Map(
+    server.list()?.map(({ inode, file }) => [inode, file]),
+  );
+  for (const bind of binds) {
+    if (hasHost(bind.address)) continue;
+    bind.file ??= files.get(socketInode(bind.socket.fd));
   }
 }

@@ -16,6 +16,7 @@ import { type Call, exchangeRequest, ProtocolError } from "../../exchange.ts";
 import { closeAll, type Descriptor } from "../../ffi/files/descriptor.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import type { FileIdentity } from "../../ffi/files/file.ts";
+import { socketInode } from "../../ffi/sockets/accept_queue.ts";
 import { waitReadySync } from "../../ffi/files/readiness.ts";
 import {
   type Peer,
@@ -48,14 +49,15 @@ export interface WantedBind {
   readonly port?: number | undefined;
   /** The last client that received it, according to that server. */
   readonly lastPeer?: LastPeer | undefined;
-  /** Whether that server has it: then it may be one that cannot be healed. */
-  readonly isHeld?: boolean;
+  /** The inode of the socket, if that server has listed it. */
+  readonly inode?: string | undefined;
 }
 
 /** A socket that was taken over. */
 export interface TakenBind {
   readonly address: Address;
   readonly socket: Descriptor;
+  /** Undefined if it was not listed, or not with this file. */
   readonly file: FileIdentity | undefined;
   readonly port: number | undefined;
   readonly lastPeer: LastPeer | undefined;
@@ -124,9 +126,8 @@ export class TakeoverClient implements Disposable {
    * Asks for one socket. `undefined` if that server holds it but cannot hand it
    * out, because a holder has damaged it.
    */
-  take(
-    { params, file, port, lastPeer, isHeld = false }: WantedBind,
-  ): TakenBind | undefined {
+  take(wanted: WantedBind): TakenBind | undefined {
+    const { params, file, port, lastPeer, inode } = wanted;
     const { answer, descriptors } = this.#ask({
       method: "bind",
       params: [params],
@@ -135,7 +136,7 @@ export class TakeoverClient implements Disposable {
     const asked = addressOf(params);
     const subject = formatAddress(asked);
     try {
-      if (isHeld && isDamaged(answer)) return undefined;
+      if (inode !== undefined && isDamaged(answer)) return undefined;
       if (answer.error !== undefined) throw this.#refused(subject, answer);
       if (socket === undefined || surplus.length > 0) {
         throw new TakeoverError(
@@ -149,7 +150,8 @@ export class TakeoverClient implements Disposable {
       return {
         address,
         socket,
-        file: hasHost(address) ? undefined : file,
+        // That server may have bound the socket anew since it was listed.
+        file: socketInode(socket.fd) === inode ? file : undefined,
         port,
         lastPeer,
         options: optionsOf(params, address.kind),
@@ -212,7 +214,7 @@ function isDamaged({ error }: Answer): boolean {
 }
 
 function listedBind(
-  { address, bound, options, requested_backlog, file, last_peer }:
+  { address, bound, options, requested_backlog, inode, file, last_peer }:
     BindDescription,
 ): WantedBind {
   const { params } = wantedBind(parseAddress(address));
@@ -226,7 +228,7 @@ function listedBind(
     file,
     port: bind && hasHost(bind) ? bind.port : undefined,
     lastPeer: last_peer && { ...last_peer, at: Date.parse(last_peer.at) },
-    isHeld: true,
+    inode,
   };
 }
 
