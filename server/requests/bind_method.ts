@@ -81,7 +81,7 @@ export function grantBind(
     const rule = allow(candidate);
     heal(held, context, { options, access });
     change(held, options, access);
-    unblock(held, peer, context);
+    unblock(held, context);
     const socket = held.socket.retain();
     return { bind: held, socket, isNew: false, peer, rule };
   }

@@ -13,7 +13,6 @@ import {
   bindToDevice,
   boundDevice,
   listenOn,
-  type Peer,
 } from "../../ffi/sockets/socket.ts";
 import { decodeSocketAddress } from "../../ffi/sockets/socket_address.ts";
 import { clearError, disconnect } from "../../ffi/sockets/socket_state.ts";
@@ -155,28 +154,26 @@ function bindIfUnbound(fd: number, name: NonNullable<Bind["name"]>): void {
 }
 
 /**
- * Clears O_NONBLOCK, unless the process that got the socket before is running:
- * the flag belongs to all holders, and a server that relies on it would block in
+ * Clears O_NONBLOCK, unless the process that got the socket last is running: the
+ * flag belongs to all holders, and an event loop that relies on it would block in
  * accept(2) with all its connections.
  *
  * @throws {RequestError} 10000 if the flags cannot be read or set.
  */
-export function unblock(bind: Bind, { pid }: Peer, context: HealContext): void {
-  const { address, socket: { fd }, lastPeer } = bind;
+export function unblock(
+  { address, socket: { fd }, lastPeer }: Bind,
+  { log }: HealContext,
+): void {
   try {
     if (!isNonblocking(fd)) return;
-    if (
-      lastPeer !== undefined && lastPeer.pid !== pid && isRunning(lastPeer.pid)
-    ) {
-      return;
-    }
+    if (lastPeer !== undefined && isRunning(lastPeer.pid)) return;
     setNonblocking(fd, false);
-    context.log.info("socket healed", {
-      address: formatAddress(address),
-      what: "O_NONBLOCK was set",
-    });
   } catch (error) {
     if (error instanceof OsError) throw damagedError(undefined, error);
     throw error;
   }
+  log.info("socket healed", {
+    address: formatAddress(address),
+    what: "O_NONBLOCK was set",
+  });
 }
