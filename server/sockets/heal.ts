@@ -154,9 +154,9 @@ function bindIfUnbound(fd: number, name: NonNullable<Bind["name"]>): void {
 }
 
 /**
- * Clears O_NONBLOCK, unless the process that got the socket last is running: the
- * flag belongs to all holders, and an event loop that relies on it would block in
- * accept(2) with all its connections.
+ * Clears O_NONBLOCK, unless the process that got the socket last is running or is
+ * not known: the flag belongs to all holders, and an event loop that relies on it
+ * would block in accept(2) with all its connections.
  *
  * @throws {RequestError} 10000 if the flags cannot be read or set.
  */
@@ -166,7 +166,7 @@ export function unblock(
 ): void {
   try {
     if (!isNonblocking(fd)) return;
-    if (lastPeer !== undefined && isRunning(lastPeer.pid)) return;
+    if (lastPeer === undefined || isRunning(lastPeer.pid)) return;
     setNonblocking(fd, false);
   } catch (error) {
     if (error instanceof OsError) throw damagedError(undefined, error);

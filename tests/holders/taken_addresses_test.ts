@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Descriptor, duplicate } from "../../ffi/files/descriptor.ts";
 import { libc } from "../../ffi/libc/libc.ts";
+import { bindSocket, newSocket } from "../../ffi/sockets/socket.ts";
 import { localAddress } from "../../ffi/sockets/socket_address.ts";
 import { ErrorCode, type ErrorData } from "../../protocol.ts";
 import { Daemon } from "../support/daemon.ts";
@@ -61,15 +62,8 @@ Deno.test(
         name: kind === "tcp" ? "shut down" : "disconnect",
       });
       using taken = new DisposableStack();
-      if (kind === "tcp") taken.use(listenAt(address, before.port));
-      else {
-        const other = Deno.listenDatagram({
-          transport: "udp",
-          hostname: address,
-          port: before.port,
-        });
-        taken.defer(() => other.close());
-      }
+      const type = kind === "tcp" ? "stream" : "datagram";
+      bindSocket(taken.use(newSocket(before, type)).fd, before);
       const fd = await granted(connection, params);
       const after = localAddress(fd);
       assert(after.family === "ipv4" && after.port !== before.port);
