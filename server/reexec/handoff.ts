@@ -91,6 +91,7 @@ function bindRecord(bind: Bind): BindRecord {
     bound_at: bind.boundAt,
     handed_out: bind.handedOut,
     last_peer: bind.lastPeer,
+    holders: bind.holders.length > 1 ? bind.holders : undefined,
   };
 }
 
@@ -175,6 +176,7 @@ function adoptBind(state: BindState): Bind {
     boundAt: state.bound_at,
     handedOut: state.handed_out,
     lastPeer: state.last_peer,
+    holders: state.holders ?? (state.last_peer ? [state.last_peer.pid] : []),
   };
 }
 

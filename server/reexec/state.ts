@@ -62,6 +62,12 @@ export interface BindState {
   bound_at: number;
   handed_out: number;
   last_peer?: LastPeer | undefined;
+  /**
+   * Processes that have received it.
+   *
+   * @default that of `last_peer`
+   */
+  holders?: readonly number[] | undefined;
 }
 
 /** A held socket as it is written: fields with default values are omitted. */

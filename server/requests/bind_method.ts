@@ -19,6 +19,7 @@ import {
 import { type Bind, type BindTable, newBind } from "../sockets/bind_table.ts";
 import type { Counters } from "../log/counters.ts";
 import type { Limits } from "../daemon/limits.ts";
+import { addHolder } from "../sockets/holders.ts";
 import { heal, unblock } from "../sockets/heal.ts";
 import {
   boundSocket,
@@ -186,6 +187,7 @@ export function handOver(
   const { pid, uid, gid } = peer;
   bind.handedOut++;
   bind.lastPeer = { pid, uid, gid, at: Date.now() };
+  addHolder(bind, pid);
   if (log.level > LogLevels.INFO) return;
   log.info("bind granted", {
     address: formatAddress(bind.address),

@@ -39,6 +39,8 @@ export interface Bind {
   /** Number of hand-overs. */
   handedOut: number;
   lastPeer: LastPeer | undefined;
+  /** Processes that have received it (holders.ts). */
+  holders: readonly number[];
 }
 
 /** Is notified of changes of the table. */
@@ -152,5 +154,6 @@ export function newBind(
     boundAt: Date.now(),
     handedOut: 0,
     lastPeer: undefined,
+    holders: [],
   };
 }

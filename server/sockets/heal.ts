@@ -7,7 +7,6 @@
 import { formatAddress, hasHost, type HostAddress } from "../../address.ts";
 import { isNonblocking, setNonblocking } from "../../ffi/files/descriptor.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
-import { isRunning } from "../../ffi/processes/process.ts";
 import {
   bindSocket,
   bindToDevice,
@@ -19,6 +18,7 @@ import { clearError, disconnect } from "../../ffi/sockets/socket_state.ts";
 import type { Log } from "../log/log.ts";
 import { damagedError, RequestError } from "../requests/request_error.ts";
 import type { Bind, BindTable } from "./bind_table.ts";
+import { mayBeHeld } from "./holders.ts";
 import { listenIfQueued } from "./listening_socket.ts";
 import { type Asked, bindAnew } from "./bind_anew.ts";
 import { type Damage, damageOf, hasLockedFilter } from "./socket_damage.ts";
@@ -154,19 +154,17 @@ function bindIfUnbound(fd: number, name: NonNullable<Bind["name"]>): void {
 }
 
 /**
- * Clears O_NONBLOCK, unless the process that got the socket last is running or is
- * not known: the flag belongs to all holders, and an event loop that relies on it
- * would block in accept(2) with all its connections.
+ * Clears O_NONBLOCK, unless a process that got the socket may be running: the flag
+ * belongs to all holders, and an event loop that relies on it would block in
+ * accept(2) with all its connections.
  *
  * @throws {RequestError} 10000 if the flags cannot be read or set.
  */
-export function unblock(
-  { address, socket: { fd }, lastPeer }: Bind,
-  { log }: HealContext,
-): void {
+export function unblock(bind: Bind, { log }: HealContext): void {
+  const { address, socket: { fd } } = bind;
   try {
     if (!isNonblocking(fd)) return;
-    if (lastPeer === undefined || isRunning(lastPeer.pid)) return;
+    if (mayBeHeld(bind)) return;
     setNonblocking(fd, false);
   } catch (error) {
     if (error instanceof OsError) throw damagedError(undefined, error);

@@ -8,6 +8,7 @@ import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { socketInode } from "../../ffi/sockets/accept_queue.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { type BindTable, newBind } from "../sockets/bind_table.ts";
+import { addHolder } from "../sockets/holders.ts";
 import { nameOf } from "../sockets/listening_socket.ts";
 import { type ControlAccess, ControlSocket } from "../daemon/control_socket.ts";
 import type { Log } from "../log/log.ts";
@@ -104,6 +105,7 @@ function fetch(
       : undefined;
     const bind = newBind(address, { socket, file, name }, options);
     bind.lastPeer = lastPeer;
+    if (lastPeer !== undefined) addHolder(bind, lastPeer.pid);
     binds.add(bind);
     hasUnknownFiles ||= each.file !== undefined && file === undefined;
   }

@@ -32,6 +32,21 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "O_NONBLOCK stays while an earlier holder is running, also after a re-exec",
+  withPython,
+  async () => {
+    await using daemon = await Daemon.start();
+    await using _holder = await damageAndStay(daemon.sock, PARAMS, ACT);
+    for (let bind = 0; bind < 20; bind++) {
+      await damage(daemon.sock, PARAMS, ACT);
+      if (bind % 8 === 0) await daemon.reexec();
+    }
+    using connection = RawConnection.open(daemon.sock);
+    assert(isNonblocking(await granted(connection, PARAMS)));
+  },
+);
+
 Deno.test("a supervisor that binds again for its next generation does not make the socket block for the current one", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);

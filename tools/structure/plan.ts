@@ -167,6 +167,7 @@ export const PLAN: Plan = {
       "bind_options.ts",
       "bind_table.ts",
       "heal.ts",
+      "holders.ts",
       "listening_socket.ts",
       "shared_descriptor.ts",
       "socket_file.ts",
