@@ -181,6 +181,7 @@ function bindState(given: Partial<BindState>): BindState {
   if (given.backlog === undefined) given.backlog = DEFAULT_BACKLOG;
   given.bound_at ??= Date.now();
   given.handed_out ??= 0;
+  if (!Array.isArray(given.holders)) given.holders = undefined;
   return given as BindState;
 }
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
 import { listenOn } from "../../ffi/sockets/socket.ts";
 import { libc } from "../../ffi/libc/libc.ts";
