@@ -205,12 +205,20 @@ export interface Answer {
 export interface BindDescription {
   /** The address in the form of `parseAddress`. */
   address: string;
-  /** For port 0: the address with the port that the kernel chose. */
+  /**
+   * For port 0: the address with the port that the kernel chose. For an IPv6
+   * address where IPv6 is switched off: the IPv4 address.
+   */
   bound?: string;
   /** What kind of socket it is. */
   kind: Kind;
-  /** The options of `bind`. */
+  /** The options of `bind`; `backlog` is the one that the kernel has. */
   options: WireOptions & { v6only?: boolean; device?: string };
+  /**
+   * The backlog that was requested, if the kernel has another one: a holder has
+   * called listen(2), or the kernel has capped it. The next `bind` restores it.
+   */
+  requested_backlog?: number;
   /** The time of the bind, ISO 8601. */
   bound_at: string;
   /** How many times it was passed to a client. */

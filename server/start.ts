@@ -7,6 +7,7 @@
 import type { HostAddress } from "../address.ts";
 import { groupId } from "../ffi/processes/accounts.ts";
 import { BindTable } from "./sockets/bind_table.ts";
+import { healAll } from "./sockets/heal.ts";
 import { ControlSocket } from "./daemon/control_socket.ts";
 import type { Daemon, DaemonParts } from "./daemon/daemon.ts";
 import { adoptState } from "./reexec/handoff.ts";
@@ -75,6 +76,7 @@ export function start(
     daemon = firstGeneration({ ...parts, control, binds });
     prepare(daemon);
     keepInStore(daemon, manager);
+    healAll(daemon);
     storeAll(daemon, manager);
     return daemon;
   } catch (error) {

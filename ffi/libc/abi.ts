@@ -8,6 +8,7 @@
 /** Constants with the same value on every supported target. */
 const COMMON = {
   // socket(2)
+  AF_UNSPEC: 0,
   AF_UNIX: 1,
   AF_INET: 2,
   AF_INET6: 10,
@@ -21,15 +22,18 @@ const COMMON = {
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
   SO_TYPE: 3,
+  SO_ERROR: 4,
   SO_SNDBUF: 7,
   SO_RCVBUF: 8,
   SO_REUSEPORT: 15,
   SO_PASSCRED: 16,
   SO_PEERCRED: 17,
   SO_BINDTODEVICE: 25,
+  SO_DETACH_FILTER: 27,
   SO_ACCEPTCONN: 30,
   SO_MARK: 36,
   SO_DOMAIN: 39,
+  SO_LOCK_FILTER: 44,
   SO_PEERGROUPS: 59,
   IPPROTO_IP: 0,
   IP_FREEBIND: 15,
@@ -116,6 +120,7 @@ const COMMON = {
   POLLERR: 0x008,
   POLLHUP: 0x010,
   POLLNVAL: 0x020,
+  POLLRDHUP: 0x2000,
   EPOLL_CLOEXEC: 0o2000000,
   EPOLL_CTL_ADD: 1,
   EPOLL_CTL_DEL: 2,
@@ -176,7 +181,13 @@ const COMMON_LAYOUTS = {
   },
   /** `size` is `CMSG_LEN(0)`; the data follows at that offset. */
   cmsghdr: { size: 16, cmsg_len: 0, cmsg_level: 8, cmsg_type: 12, align: 8 },
-  tcp_info: { size: 136, tcpi_unacked: 24, tcpi_bytes_received: 128 },
+  tcp_info: {
+    size: 136,
+    tcpi_state: 0,
+    tcpi_unacked: 24,
+    tcpi_sacked: 28,
+    tcpi_bytes_received: 128,
+  },
   nlmsghdr: { size: 16, nlmsg_len: 0, nlmsg_type: 4, nlmsg_flags: 6 },
   unix_diag_req: {
     size: 24,
@@ -186,7 +197,7 @@ const COMMON_LAYOUTS = {
   },
   unix_diag_msg: { size: 16, udiag_ino: 4 },
   rtattr: { size: 4, rta_len: 0, rta_type: 2 },
-  unix_diag_rqlen: { size: 8, udiag_rqueue: 0 },
+  unix_diag_rqlen: { size: 8, udiag_rqueue: 0, udiag_wqueue: 4 },
   pollfd: { size: 8, fd: 0, events: 4, revents: 6 },
   rlimit: { size: 16, rlim_cur: 0, rlim_max: 8 },
   timespec: { size: 16, tv_sec: 0, tv_nsec: 8 },

@@ -53,6 +53,14 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
+  getpeername: {
+    parameters: [
+      "i32", /* sockfd */
+      "buffer", /* addr */
+      "buffer", /* addrlen */
+    ],
+    result: "i32",
+  },
   getsockopt: {
     parameters: [
       "i32", /* sockfd */

@@ -55,6 +55,14 @@ export function userId(): number {
 }
 
 /**
+ * Whether a process exists (kill(2) with signal 0). One that this process cannot
+ * see, with pid 0, counts as one that exists.
+ */
+export function isRunning(pid: number): boolean {
+  return pid <= 0 || libc().kill(pid, 0) === 0 || lastErrno() !== Errno.ESRCH;
+}
+
+/**
  * The command line this process was started with (proc_pid_cmdline(5)). A byte
  * that is not UTF-8 is a lone surrogate, which {@linkcode StringArray} turns back.
  */

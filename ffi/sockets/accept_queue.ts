@@ -1,5 +1,5 @@
 /**
- * The length of the accept queue of listening sockets.
+ * The accept queue of listening sockets: its length and its limit.
  *
  * @module
  */
@@ -35,7 +35,15 @@ export function waitingConnections(
   fd: number,
   kind: QueueKind,
 ): number | undefined {
-  return new AcceptQueues().waiting(fd, kind);
+  return new AcceptQueues().of(fd, kind)?.waiting;
+}
+
+/** The accept queue of a listening socket. */
+export interface AcceptQueue {
+  /** The number of connections in it. */
+  readonly waiting: number;
+  /** The backlog in force: that of the last listen(2), capped by the kernel. */
+  readonly limit: number;
 }
 
 /**
@@ -44,20 +52,25 @@ export function waitingConnections(
  * scan them all.
  */
 export class AcceptQueues {
-  #unix: ReadonlyMap<string, number> | undefined;
+  #unix: ReadonlyMap<string, AcceptQueue> | undefined;
 
-  /** Same as {@linkcode waitingConnections}. */
-  waiting(fd: number, kind: QueueKind): number | undefined {
-    if (kind === "tcp") return waitingAtTcp(fd);
+  /**
+   * The accept queue of one socket; `undefined` where the kernel or a sandbox
+   * does not report it.
+   *
+   * @throws {OsError} EBADF, ENOTSOCK.
+   */
+  of(fd: number, kind: QueueKind): AcceptQueue | undefined {
+    if (kind === "tcp") return queueAtTcp(fd);
     const inode = socketInode(fd);
-    this.#unix ??= waitingAtUnix();
+    this.#unix ??= queuesAtUnix();
     return this.#unix.get(inode);
   }
 }
 
 const { tcp_info } = abi.layouts;
 // An older kernel has a shorter struct and fills in less.
-const ASKED = tcp_info.tcpi_unacked + 4;
+const ASKED = tcp_info.tcpi_sacked + 4;
 const info = new Uint8Array(ASKED);
 const infoView = viewOf(info);
 const infoLength = new Uint32Array(1);
@@ -65,8 +78,11 @@ const infoLengthBytes = new Uint8Array(infoLength.buffer);
 
 const CALLER_ERRORS: ReadonlySet<string> = new Set(["EBADF", "ENOTSOCK"]);
 
-/** For a listening socket `tcpi_unacked` is the length of the accept queue. */
-function waitingAtTcp(fd: number): number | undefined {
+/**
+ * For a listening socket `tcpi_unacked` is the length of the accept queue, and
+ * `tcpi_sacked` its limit. For another socket they are something else.
+ */
+function queueAtTcp(fd: number): AcceptQueue | undefined {
   infoLength[0] = ASKED;
   const { IPPROTO_TCP, TCP_INFO } = abi;
   const result = libc().getsockopt(
@@ -83,9 +99,13 @@ function waitingAtTcp(fd: number): number | undefined {
     }
     return undefined;
   }
-  return infoLength[0]! < ASKED
-    ? undefined
-    : infoView.getUint32(tcp_info.tcpi_unacked, true);
+  if (
+    infoLength[0]! < ASKED || info[tcp_info.tcpi_state] !== abi.TCP_LISTEN
+  ) return undefined;
+  return {
+    waiting: infoView.getUint32(tcp_info.tcpi_unacked, true),
+    limit: infoView.getUint32(tcp_info.tcpi_sacked, true),
+  };
 }
 
 const { nlmsghdr, unix_diag_req, unix_diag_msg, rtattr, unix_diag_rqlen } =
@@ -95,11 +115,11 @@ const { nlmsghdr, unix_diag_req, unix_diag_msg, rtattr, unix_diag_rqlen } =
 const MESSAGE_ROOM = 32 * 1024;
 
 /**
- * The queue length of every listening UNIX socket in this network namespace, by
+ * The queue of every listening UNIX socket in this network namespace, by
  * inode (sock_diag(7)); empty where the kernel or a sandbox does not report it.
  */
-function waitingAtUnix(): Map<string, number> {
-  const found = new Map<string, number>();
+function queuesAtUnix(): Map<string, AcceptQueue> {
+  const found = new Map<string, AcceptQueue>();
   const type = abi.SOCK_RAW | abi.SOCK_CLOEXEC;
   const fd = libc().socket(abi.AF_NETLINK, type, abi.NETLINK_SOCK_DIAG);
   if (fd === -1) return found;
@@ -141,7 +161,7 @@ function aligned(length: number): number {
 /** Reads one part of the dump; returns whether more parts follow. */
 function readMessages(
   bytes: Uint8Array<ArrayBuffer>,
-  found: Map<string, number>,
+  found: Map<string, AcceptQueue>,
 ): boolean {
   const view = viewOf(bytes);
   for (let at = 0; at + nlmsghdr.size <= bytes.length;) {
@@ -152,29 +172,31 @@ function readMessages(
     if (type !== abi.SOCK_DIAG_BY_FAMILY) return false;
     const body = at + nlmsghdr.size;
     if (body + unix_diag_msg.size > end || end > bytes.length) return false;
-    const waiting = queueLength(view, body + unix_diag_msg.size, end);
+    const queue = queueIn(view, body + unix_diag_msg.size, end);
     const inode = view.getUint32(body + unix_diag_msg.udiag_ino, true);
-    if (waiting !== undefined) found.set(String(inode), waiting);
+    if (queue !== undefined) found.set(String(inode), queue);
     at += aligned(length);
   }
   return true;
 }
 
 /** The value of the attribute UNIX_DIAG_RQLEN between `start` and `end`. */
-function queueLength(
+function queueIn(
   view: DataView,
   start: number,
   end: number,
-): number | undefined {
+): AcceptQueue | undefined {
   for (let at = start; at + rtattr.size <= end;) {
     const length = view.getUint16(at + rtattr.rta_len, true);
     const type = view.getUint16(at + rtattr.rta_type, true);
     const data = at + rtattr.size;
     if (length < rtattr.size || at + length > end) return undefined;
     if (type === abi.UNIX_DIAG_RQLEN) {
-      return data + unix_diag_rqlen.size > end
-        ? undefined
-        : view.getUint32(data + unix_diag_rqlen.udiag_rqueue, true);
+      if (data + unix_diag_rqlen.size > end) return undefined;
+      return {
+        waiting: view.getUint32(data + unix_diag_rqlen.udiag_rqueue, true),
+        limit: view.getUint32(data + unix_diag_rqlen.udiag_wqueue, true),
+      };
     }
     at += aligned(length);
   }

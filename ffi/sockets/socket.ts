@@ -165,6 +165,7 @@ export function boundDevice(fd: number): string | undefined {
     "getsockopt",
     "SO_BINDTODEVICE",
   );
+  if (optionLength[0] === 0) return undefined;
   const name = decoder.decode(deviceName.subarray(0, optionLength[0]));
   return name.replace(/\0.*$/s, "") || undefined;
 }
@@ -179,6 +180,18 @@ export type ServingKind = "tcp" | "udp" | "unix" | "seqpacket" | "unixgram";
  * @throws {OsError} ENOTSOCK, EBADF.
  */
 export function servingKind(fd: number): ServingKind | undefined {
+  const kind = socketKind(fd);
+  if (kind === undefined || kind === "udp" || kind === "unixgram") return kind;
+  return isListening(fd) ? kind : undefined;
+}
+
+/**
+ * The kind of a socket, whether it listens or not; `undefined` for another
+ * family.
+ *
+ * @throws {OsError} ENOTSOCK, EBADF.
+ */
+export function socketKind(fd: number): ServingKind | undefined {
   const type = getOption(fd, abi.SOL_SOCKET, abi.SO_TYPE);
   const domain = getOption(fd, abi.SOL_SOCKET, abi.SO_DOMAIN);
   const isUnix = domain === abi.AF_UNIX;
@@ -186,7 +199,6 @@ export function servingKind(fd: number): ServingKind | undefined {
     return undefined;
   }
   if (type === abi.SOCK_DGRAM) return isUnix ? "unixgram" : "udp";
-  if (!isListening(fd)) return undefined;
   if (type === abi.SOCK_STREAM) return isUnix ? "unix" : "tcp";
   return isUnix && type === abi.SOCK_SEQPACKET ? "seqpacket" : undefined;
 }

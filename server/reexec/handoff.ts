@@ -13,6 +13,8 @@ import { Connection, idsOf } from "../daemon/connection.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
 import { executeWith } from "./inherited_state.ts";
+import { nameOf, portOf } from "../sockets/listening_socket.ts";
+import { healAll } from "../sockets/heal.ts";
 import { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import type {
   BindRecord,
@@ -71,6 +73,9 @@ function bindRecord(bind: Bind): BindRecord {
       ? {
         host: address.host,
         port: address.port,
+        bound_port: address.port === 0 && bind.name !== undefined
+          ? portOf(bind.name)
+          : undefined,
         v6only: address.v6only ? undefined : false,
         device: address.device,
       }
@@ -85,6 +90,7 @@ function bindRecord(bind: Bind): BindRecord {
     bound_at: bind.boundAt,
     handed_out: bind.handedOut,
     last_peer: bind.lastPeer,
+    holders: bind.holders.length > 1 ? bind.holders : undefined,
   };
 }
 
@@ -131,10 +137,12 @@ export function adoptState(
     },
   });
   prepare(daemon);
+  // Unsent answers refer to the descriptors of the state.
   const socketOf = socketsByNumber(binds);
   for (const client of state.clients) {
     daemon.adopt(adoptClient(client, socketOf));
   }
+  healAll(daemon);
   return daemon;
 }
 
@@ -159,12 +167,16 @@ function adoptBind(state: BindState): Bind {
     identity: canonicalIdentity(address),
     socket: new SharedDescriptor(new Descriptor(state.fd)),
     file: state.file,
+    name: hasHost(address)
+      ? nameOf(address, state.fd, state.bound_port)
+      : undefined,
     options: hasBacklog(state.kind) && state.backlog !== null
       ? { backlog: state.backlog, ...state.options }
       : { ...state.options },
     boundAt: state.bound_at,
     handedOut: state.handed_out,
     lastPeer: state.last_peer,
+    holders: state.holders ?? (state.last_peer ? [state.last_peer.pid] : []),
   };
 }
 

@@ -44,6 +44,8 @@ export interface BindState {
   /** Canonical. */
   host?: string | undefined;
   port?: number | undefined;
+  /** The port that the kernel chose for port 0. */
+  bound_port?: number | undefined;
   /** @default true */
   v6only: boolean;
   device?: string | undefined;
@@ -62,6 +64,12 @@ export interface BindState {
   bound_at: number;
   handed_out: number;
   last_peer?: LastPeer | undefined;
+  /**
+   * Processes that have received it.
+   *
+   * @default that of `last_peer`
+   */
+  holders?: readonly number[] | undefined;
 }
 
 /** A held socket as it is written: fields with default values are omitted. */
@@ -177,6 +185,7 @@ function bindState(given: Partial<BindState>): BindState {
   if (given.backlog === undefined) given.backlog = DEFAULT_BACKLOG;
   given.bound_at ??= Date.now();
   given.handed_out ??= 0;
+  if (!Array.isArray(given.holders)) given.holders = undefined;
   return given as BindState;
 }
 

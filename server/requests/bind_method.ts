@@ -3,6 +3,7 @@ import {
   type Address,
   canonicalIdentity,
   formatAddress,
+  hasHost,
 } from "../../address.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import type { FileAccess } from "../../ffi/files/file.ts";
@@ -23,7 +24,14 @@ import {
 import { type Bind, type BindTable, newBind } from "../sockets/bind_table.ts";
 import type { Counters } from "../log/counters.ts";
 import type { Limits } from "../daemon/limits.ts";
-import { boundSocket, changeSocket } from "../sockets/listening_socket.ts";
+import { addHolder } from "../sockets/holders.ts";
+import { heal, unblock } from "../sockets/heal.ts";
+import {
+  boundSocket,
+  changeSocket,
+  familyOf,
+  portOf,
+} from "../sockets/listening_socket.ts";
 import type { Log } from "../log/log.ts";
 import { bindError, noSuchBind, RequestError } from "./request_error.ts";
 import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
@@ -79,7 +87,9 @@ export function grantBind(
     const held = binds.get(candidate.identity);
     if (held === undefined) continue;
     const rule = allow(candidate);
+    heal(held, context, { options, access });
     change(held, options, access);
+    unblock(held, context);
     const socket = held.socket.retain();
     return { bind: held, socket, isNew: false, peer, rule };
   }
@@ -89,6 +99,7 @@ export function grantBind(
     refuseTooMany(context);
     const bind = create(candidate.address, options, access);
     binds.add(bind);
+    reportIpv4Only(bind, context);
     return { bind, socket: bind.socket.retain(), isNew: true, peer, rule };
   });
 }
@@ -155,6 +166,16 @@ function refuseTooMany({ binds, limits, counters }: BindContext): void {
   );
 }
 
+/** IPv6 is switched off, so `:PORT` has become an IPv4 socket. */
+function reportIpv4Only({ address, name }: Bind, { log }: BindContext): void {
+  if (!hasHost(address) || name === undefined) return;
+  if (!address.host.includes(":") || familyOf(name) === "ipv6") return;
+  log.warn("IPv6 is switched off, bound to IPv4 only", {
+    address: formatAddress(address),
+    bound: formatAddress({ ...address, host: "0.0.0.0", port: portOf(name) }),
+  });
+}
+
 function create(
   address: Address,
   options: WireOptions,
@@ -193,6 +214,7 @@ export function handOver(
   const { pid, uid, gid } = peer;
   bind.handedOut++;
   bind.lastPeer = { pid, uid, gid, at: Date.now() };
+  addHolder(bind, pid);
   if (log.level > LogLevels.INFO) return;
   log.info("bind granted", {
     address: formatAddress(bind.address),

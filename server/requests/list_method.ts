@@ -1,17 +1,33 @@
 import { type Address, formatAddress, hasHost } from "../../address.ts";
-import { AcceptQueues, socketInode } from "../../ffi/sockets/accept_queue.ts";
-import { localAddress } from "../../ffi/sockets/socket_address.ts";
+import {
+  type AcceptQueue,
+  AcceptQueues,
+  socketInode,
+} from "../../ffi/sockets/accept_queue.ts";
 import type { BindDescription } from "../../protocol.ts";
 import type { Bind, BindTable } from "../sockets/bind_table.ts";
+import { familyOf, portOf } from "../sockets/listening_socket.ts";
 
 /** Performs `list`: describes every held socket, in the order of their binds. */
 export function listMethod(binds: BindTable): BindDescription[] {
   const queues = new AcceptQueues();
-  return Array.from(binds, (bind): BindDescription => ({
+  return Array.from(binds, (bind) => describe(bind, queues));
+}
+
+function describe(bind: Bind, queues: AcceptQueues): BindDescription {
+  const queue = acceptQueue(bind, queues);
+  const requested = bind.options.backlog;
+  return {
     address: formatAddress(bind.address),
     ...boundTo(bind),
     kind: bind.address.kind,
-    options: { ...bind.options, ...addressOptions(bind.address) },
+    options: {
+      ...bind.options,
+      ...(queue && { backlog: queue.limit }),
+      ...addressOptions(bind.address),
+    },
+    ...(queue && requested !== undefined && requested !== queue.limit &&
+      { requested_backlog: requested }),
     bound_at: isoTime(bind.boundAt),
     handed_out: bind.handedOut,
     ...(bind.lastPeer && {
@@ -19,18 +35,20 @@ export function listMethod(binds: BindTable): BindDescription[] {
     }),
     inode: socketInode(bind.socket.fd),
     ...(bind.file && { file: bind.file }),
-    ...waiting(bind, queues),
-  }));
+    ...(queue && { waiting: queue.waiting }),
+  };
 }
 
-/** The address with the port that the kernel chose for port 0. */
-function boundTo(
-  { address, socket }: Bind,
-): Pick<BindDescription, "bound"> {
-  if (!hasHost(address) || address.port !== 0) return {};
-  const bound = localAddress(socket.fd);
-  if (bound.family === "unix") return {};
-  return { bound: formatAddress({ ...address, port: bound.port }) };
+/**
+ * The address with the port that the kernel chose for port 0, and the IPv4 address
+ * of an IPv6 bind where IPv6 is switched off.
+ */
+function boundTo({ address, name }: Bind): Pick<BindDescription, "bound"> {
+  if (!hasHost(address) || name === undefined) return {};
+  const isOther = address.host.includes(":") && familyOf(name) === "ipv4";
+  if (address.port !== 0 && !isOther) return {};
+  const host = isOther ? "0.0.0.0" : address.host;
+  return { bound: formatAddress({ ...address, host, port: portOf(name) }) };
 }
 
 function addressOptions(
@@ -44,14 +62,13 @@ function addressOptions(
   };
 }
 
-function waiting(
+function acceptQueue(
   { address: { kind }, socket }: Bind,
   queues: AcceptQueues,
-): Pick<BindDescription, "waiting"> {
-  const count = kind === "udp" || kind === "unixgram"
+): AcceptQueue | undefined {
+  return kind === "udp" || kind === "unixgram"
     ? undefined
-    : queues.waiting(socket.fd, kind);
-  return count === undefined ? {} : { waiting: count };
+    : queues.of(socket.fd, kind);
 }
 
 function isoTime(milliseconds: number): string {

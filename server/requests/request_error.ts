@@ -70,6 +70,25 @@ export function isAddressInUse(error: unknown): boolean {
     data.errno === Errno.EADDRINUSE;
 }
 
+/**
+ * The error of a bind whose held socket is of no use and cannot be bound anew.
+ * `data.damage` says why.
+ */
+export function damagedError(
+  damage: string | undefined,
+  error: OsError | RequestError,
+): RequestError {
+  const { code, message, data } = error instanceof RequestError
+    ? error
+    : bindError(error);
+  if (damage === undefined) return new RequestError(code, message, data);
+  return new RequestError(
+    code,
+    `${message}; a holder has damaged the held socket: ${damage}`,
+    { ...(typeof data === "object" && data), damage },
+  );
+}
+
 /** The `error` of an answer. */
 export function errorObject(
   { code, message, data }: RequestError,

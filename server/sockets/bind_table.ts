@@ -23,17 +23,24 @@ export interface Bind {
   readonly address: Address;
   /** The address as text ({@linkcode canonicalIdentity}). */
   readonly identity: string;
-  /** The daemon's own copy, close-on-exec. */
-  readonly socket: SharedDescriptor;
+  /**
+   * The daemon's own copy, close-on-exec. {@linkcode BindTable.replace} changes
+   * it and what follows.
+   */
+  socket: SharedDescriptor;
   /** The file of a bind to a path. */
-  readonly file: FileIdentity | undefined;
+  file: FileIdentity | undefined;
+  /** The sockaddr of a bind to a host, with the port that the kernel chose. */
+  name: Uint8Array<ArrayBuffer> | undefined;
   /** As last requested; the kernel may use smaller values. */
   options: WireOptions;
   /** When it was bound, in ms since 1970. */
-  readonly boundAt: number;
+  boundAt: number;
   /** Number of hand-overs. */
   handedOut: number;
   lastPeer: LastPeer | undefined;
+  /** Processes that have received it (holders.ts). */
+  holders: readonly number[];
 }
 
 /** Is notified of changes of the table. */
@@ -80,6 +87,20 @@ export class BindTable implements Iterable<Bind> {
     this.observer?.bound(bind);
   }
 
+  /** Gives a bind another socket, and closes the daemon's copy of the old one. */
+  replace(bind: Bind, socket: BoundSocket): void {
+    this.observer?.released(bind);
+    bind.socket.release();
+    putInto(bind, socket);
+    this.observer?.bound(bind);
+  }
+
+  /** Adds a bind again that was released, with another socket. */
+  addAgain(bind: Bind, socket: BoundSocket): void {
+    putInto(bind, socket);
+    this.add(bind);
+  }
+
   /**
    * Closes the daemon's copy of a socket and removes its path. Processes that
    * have a copy keep it.
@@ -124,10 +145,17 @@ export class BindTable implements Iterable<Bind> {
   }
 }
 
+function putInto(bind: Bind, { socket, file, name }: BoundSocket): void {
+  bind.socket = new SharedDescriptor(socket);
+  bind.file = file;
+  bind.name = name;
+  bind.boundAt = Date.now();
+}
+
 /** Creates a bind of a new socket. */
 export function newBind(
   address: Address,
-  { socket, file }: BoundSocket,
+  { socket, file, name }: BoundSocket,
   options: WireOptions,
 ): Bind {
   return {
@@ -135,9 +163,11 @@ export function newBind(
     identity: canonicalIdentity(address),
     socket: new SharedDescriptor(socket),
     file,
+    name,
     options,
     boundAt: Date.now(),
     handedOut: 0,
     lastPeer: undefined,
+    holders: [],
   };
 }

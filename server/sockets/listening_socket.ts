@@ -12,9 +12,11 @@ import {
   type FileIdentity,
   setAccess,
 } from "../../ffi/files/file.ts";
+import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import {
   bindSocket,
   bindToDevice,
+  getOption,
   listenOn,
   newSocket,
   setOption,
@@ -22,7 +24,9 @@ import {
 } from "../../ffi/sockets/socket.ts";
 import {
   canonicalHost,
+  encodeSocketAddress,
   type InternetAddress,
+  localAddress,
 } from "../../ffi/sockets/socket_address.ts";
 import {
   DEFAULT_BACKLOG,
@@ -45,7 +49,19 @@ const TYPES: Readonly<Record<Address["kind"], SocketType>> = {
 export interface BoundSocket {
   readonly socket: Descriptor;
   /** The file of a socket that is bound to a path. */
-  readonly file?: FileIdentity;
+  readonly file?: FileIdentity | undefined;
+  /** The sockaddr of a socket that is bound to a host. */
+  readonly name?: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** The socket that a new one replaces. */
+export interface Predecessor {
+  /** Its file, which is removed if it is still at its path. */
+  readonly file?: FileIdentity | undefined;
+  /** Its port, if the kernel chose it. */
+  readonly port?: number | undefined;
+  /** Whether it is still bound to a UDP address that the new socket needs. */
+  readonly sharesAddress?: boolean;
 }
 
 /**
@@ -57,45 +73,100 @@ export function boundSocket(
   address: Address,
   options: WireOptions,
   access: FileAccess,
+  predecessor: Predecessor = {},
 ): BoundSocket {
   return hasHost(address)
-    ? { socket: internetSocket(address, options) }
-    : unixSocket(address, options, access);
+    ? internetSocket(address, options, predecessor)
+    : unixSocket(address, options, access, predecessor);
 }
 
 function internetSocket(
   address: HostAddress,
   options: WireOptions,
-): Descriptor {
+  { port = address.port, sharesAddress = false }: Predecessor,
+): BoundSocket {
   const { kind, v6only, device } = address;
-  const target = numericTarget(address);
-  const socket = newSocket(target, TYPES[kind]);
+  const [socket, { family, host }] = unboundSocket(address);
+  const target: InternetAddress = { family, host, port };
   try {
     // With SO_REUSEADDR a TCP port can be bound while connections of its last
     // owner are in TIME_WAIT. A UDP port would be shared with other sockets.
-    if (kind === "tcp") {
-      setOption(socket.fd, abi.SOL_SOCKET, abi.SO_REUSEADDR, 1, "SO_REUSEADDR");
-    }
-    if (target.family === "ipv6") {
+    if (kind === "tcp" || sharesAddress) setReuseAddress(socket.fd, true);
+    if (family === "ipv6") {
       const { IPPROTO_IPV6, IPV6_V6ONLY } = abi;
       const value = v6only ? 1 : 0;
       setOption(socket.fd, IPPROTO_IPV6, IPV6_V6ONLY, value, "IPV6_V6ONLY");
     }
-    setSocketOptions(socket.fd, target.family, options);
+    setSocketOptions(socket.fd, family, options);
     if (device !== undefined) bindToDevice(socket.fd, device);
     bindSocket(socket.fd, target);
+    if (sharesAddress) setReuseAddress(socket.fd, false);
     listenIfQueued(socket.fd, address, options);
-    return socket;
+    return { socket, name: boundName(socket.fd, target) };
   } catch (error) {
     socket.close();
     throw error;
   }
 }
 
+/** A new socket and its address: IPv4 for `:PORT` where IPv6 is switched off. */
+function unboundSocket(address: HostAddress): [Descriptor, InternetAddress] {
+  const target = numericTarget(address);
+  const type = TYPES[address.kind];
+  try {
+    return [newSocket(target, type), target];
+  } catch (error) {
+    const isOff = error instanceof OsError &&
+      error.errno === Errno.EAFNOSUPPORT;
+    if (!isOff || address.host !== "::" || address.v6only) throw error;
+    return [newSocket({ family: "ipv4" }, type), everyIpv4(target)];
+  }
+}
+
+function everyIpv4({ port }: InternetAddress): InternetAddress {
+  return { family: "ipv4", host: "0.0.0.0", port };
+}
+
+/** Sets or clears SO_REUSEADDR (socket(7)). */
+export function setReuseAddress(fd: number, on: boolean): void {
+  const { SOL_SOCKET, SO_REUSEADDR } = abi;
+  setOption(fd, SOL_SOCKET, SO_REUSEADDR, on ? 1 : 0, "SO_REUSEADDR");
+}
+
+/** The sockaddr of an address, with the port that the kernel chose for port 0. */
+function boundName(
+  fd: number,
+  target: InternetAddress,
+): Uint8Array<ArrayBuffer> {
+  if (target.port !== 0) return encodeSocketAddress(target);
+  const bound = localAddress(fd);
+  const port = bound.family === "unix" ? 0 : bound.port;
+  return encodeSocketAddress({ ...target, port });
+}
+
+/**
+ * The sockaddr that a socket of this address was bound to, whatever its holders
+ * have done to it since.
+ *
+ * @param port the port that the kernel chose for port 0, if it is known
+ */
+export function nameOf(
+  address: HostAddress,
+  fd: number,
+  port: number | undefined,
+): Uint8Array<ArrayBuffer> {
+  const target = numericTarget(address);
+  const isIpv4 = target.host === "::" && !address.v6only &&
+    getOption(fd, abi.SOL_SOCKET, abi.SO_DOMAIN) === abi.AF_INET;
+  const family = isIpv4 ? everyIpv4(target) : target;
+  return boundName(fd, { ...family, port: port ?? target.port });
+}
+
 function unixSocket(
   address: PathAddress,
   options: WireOptions,
   access: FileAccess,
+  predecessor: Predecessor,
 ): BoundSocket {
   const { kind, path } = address;
   const socket = newSocket({ family: "unix" }, TYPES[kind]);
@@ -105,7 +176,7 @@ function unixSocket(
     if (path.startsWith("@")) {
       bindSocket(socket.fd, { family: "unix", path });
     } else {
-      file = bindToPath(socket.fd, path, access);
+      file = bindToPath(socket.fd, path, access, predecessor.file);
     }
     listenIfQueued(socket.fd, address, options);
     return { socket, ...(file && { file }) };
@@ -116,7 +187,8 @@ function unixSocket(
   }
 }
 
-function listenIfQueued(
+/** listen(2) for kinds that have an accept queue. */
+export function listenIfQueued(
   fd: number,
   { kind }: Address,
   { backlog = DEFAULT_BACKLOG }: WireOptions,
@@ -133,11 +205,22 @@ function numericTarget(address: HostAddress): InternetAddress {
   return { ...numeric, port: address.port };
 }
 
+/** The port of a sockaddr of {@linkcode BoundSocket.name}. */
+export function portOf(name: Uint8Array<ArrayBuffer>): number {
+  return name[2]! * 256 + name[3]!;
+}
+
+/** The family of a sockaddr of {@linkcode BoundSocket.name}. */
+export function familyOf(name: Uint8Array<ArrayBuffer>): "ipv4" | "ipv6" {
+  return name[0] === abi.AF_INET6 ? "ipv6" : "ipv4";
+}
+
 /** A bound socket whose options can change. */
 interface Changeable {
   readonly address: Address;
   readonly socket: { readonly fd: number };
   readonly file: FileIdentity | undefined;
+  readonly name: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /**
@@ -147,11 +230,11 @@ interface Changeable {
  * @throws {OsError} EPERM and other errors of setsockopt(2) and chown(2).
  */
 export function changeSocket(
-  { address, socket, file }: Changeable,
+  { address, socket, file, name }: Changeable,
   changed: WireOptions,
   { mode, uid, gid }: FileAccess,
 ): void {
-  const family = hasHost(address) ? numericTarget(address).family : "unix";
+  const family = name === undefined ? "unix" : familyOf(name);
   setSocketOptions(socket.fd, family, changed);
   if (changed.backlog !== undefined) listenOn(socket.fd, changed.backlog);
   const ofFile = changed.mode ?? changed.owner ?? changed.group;

@@ -20,7 +20,8 @@ import {
 const DEFAULT_FILE_MODE = 0o660;
 
 /**
- * Binds a socket to a canonical path. A dead socket at the path is replaced.
+ * Binds a socket to a canonical path. A dead socket at the path is replaced, and
+ * the file of a socket that the daemon has created, `own`.
  *
  * @throws {OsError} EADDRINUSE, EACCES, ENOENT, EPERM, ...
  */
@@ -28,8 +29,10 @@ export function bindToPath(
   fd: number,
   path: string,
   access: FileAccess,
+  own?: FileIdentity,
 ): FileIdentity {
   return withPathRights(path, (user) => {
+    if (own !== undefined) removeIfStill(path, own);
     removeDeadSocketAt(path);
     const complete = { mode: DEFAULT_FILE_MODE, ...access };
     const file = bindFile(fd, path, complete, user);

@@ -15,6 +15,7 @@ import {
   localAddress,
 } from "../../ffi/sockets/socket_address.ts";
 import { type BindTable, newBind } from "../sockets/bind_table.ts";
+import { nameOf } from "../sockets/listening_socket.ts";
 import type { Log } from "../log/log.ts";
 
 /** Prefix of the variables. */
@@ -26,9 +27,9 @@ export function adoptRubyBinds(binds: BindTable, log: Log): void {
     if (!entry.startsWith(RUBY_PREFIX)) continue;
     try {
       const { address, fd } = readEntry(entry);
-      binds.add(
-        newBind(address, { socket: new Descriptor(fd) }, {}),
-      );
+      const socket = new Descriptor(fd);
+      const name = nameOf(address, fd, undefined);
+      binds.add(newBind(address, { socket, name }, {}));
       log.info("bind taken over", {
         address: formatAddress(address),
         from: entry,

@@ -30,16 +30,22 @@ export function storeName(
 }
 
 /**
- * The address in the name of a bind to a host, without the network interface;
- * `undefined` for other names.
+ * The address in the name of a bind to a host; `undefined` for other names.
+ *
+ * @param device the socket's network interface: a name does not tell a colon in
+ * it from an underscore
  */
-export function addressOfStoreName(name: string): HostAddress | undefined {
+export function addressOfStoreName(
+  name: string,
+  device?: string,
+): HostAddress | undefined {
   const parts =
-    /^multibinder;(tcp|udp);([0-9a-f._]+);(\d{1,5})(;ipv4)?(?:;on;.+)?$/.exec(
+    /^multibinder;(tcp|udp);([0-9a-f._]+);(\d{1,5})(;ipv4)?(?:;on;(.+))?$/.exec(
       name,
     );
   if (parts === null) return undefined;
-  const [, kind, host = "", port, both] = parts;
+  const [, kind, host = "", port, both, on] = parts;
+  const same = device?.replaceAll(":", "_") === on ? device : on;
   return {
     ...hostAddress(
       kind as HostAddress["kind"],
@@ -47,6 +53,7 @@ export function addressOfStoreName(name: string): HostAddress | undefined {
       Number(port),
     ),
     v6only: both === undefined,
+    ...(same !== undefined && { device: same }),
   };
 }
 

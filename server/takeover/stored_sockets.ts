@@ -6,15 +6,15 @@
  * @module
  */
 import {
-  type Address,
   canonicalIdentity,
   formatAddress,
+  type HostAddress,
   type Kind,
 } from "../../address.ts";
 import { abi } from "../../ffi/libc/abi.ts";
 import { Descriptor, setNonblocking } from "../../ffi/files/descriptor.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
-import { type FileIdentity, sameFile, statusOf } from "../../ffi/files/file.ts";
+import { sameFile, statusOf } from "../../ffi/files/file.ts";
 import {
   type PassedDescriptor,
   passedDescriptors,
@@ -24,12 +24,14 @@ import {
   boundDevice,
   getOption,
   servingKind,
+  socketKind,
 } from "../../ffi/sockets/socket.ts";
 import {
   type InternetAddress,
   localAddress,
 } from "../../ffi/sockets/socket_address.ts";
-import { type BindTable, newBind } from "../sockets/bind_table.ts";
+import { type Bind, type BindTable, newBind } from "../sockets/bind_table.ts";
+import { nameOf } from "../sockets/listening_socket.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
 import type { Log } from "../log/log.ts";
 import {
@@ -61,15 +63,15 @@ export function adoptStoredSockets(
         control = adoptControl(descriptor, bound.path, path, passed.name);
         continue;
       }
-      const { address, file } = bound.family === "unix"
+      const { address, file, name } = bound.family === "unix"
         ? boundPath(kind, bound.path, passed)
-        : { address: boundAddress(kind, bound, passed), file: undefined };
+        : boundHost(kind, bound, passed);
       // A socket of a .socket unit may be in the store too.
       if (binds.get(canonicalIdentity(address)) !== undefined) {
         descriptor.close();
         continue;
       }
-      const socket = { socket: descriptor, ...(file && { file }) };
+      const socket = { socket: descriptor, file, name };
       // Its options are unknown, so the next bind applies all that it names.
       binds.add(newBind(address, socket, {}));
       log.info("bind restored", {
@@ -91,8 +93,11 @@ export function adoptStoredSockets(
   return control;
 }
 
-function kindOf({ fd }: PassedDescriptor): Kind {
-  const kind = servingKind(fd);
+/** A bind of this daemon is healed if it does not listen (sockets/heal.ts). */
+function kindOf({ fd, name }: PassedDescriptor): Kind {
+  const kind = addressOfStoreName(name) === undefined
+    ? servingKind(fd)
+    : socketKind(fd);
   if (kind === undefined) throw new TypeError("it does not listen");
   return kind;
 }
@@ -125,50 +130,52 @@ function adoptControl(
   return new ControlSocket(descriptor, path, file);
 }
 
-/** The path and the file of a bind, if the file is still at its path. */
+/** Where a passed socket was bound. */
+type BoundAt = Pick<Bind, "address" | "file" | "name">;
+
+/** The path and the file of a bind. The file may have been replaced since. */
 function boundPath(
   kind: Kind,
   path: string,
   { name }: PassedDescriptor,
-): { address: Address; file: FileIdentity | undefined } {
+): BoundAt {
   if (kind === "tcp" || kind === "udp" || path === "") {
     throw new TypeError("it has no address");
   }
   const file = bindFileOfStoreName(name);
-  if (file !== undefined) {
-    const found = statusOf(path);
-    if (found === undefined || !sameFile(found, file)) {
-      throw new TypeError(`the file at ${path} was replaced`);
-    }
-  }
-  return { address: { kind, path }, file };
+  return { address: { kind, path }, file, name: undefined };
 }
 
 /**
  * The address of a bind: that of its name, in which port 0 stays port 0, or of a
  * socket with another name the address in the kernel.
  */
-function boundAddress(
+function boundHost(
   kind: Kind,
-  { family, host, port }: InternetAddress,
+  bound: InternetAddress,
   { fd, name }: PassedDescriptor,
-): Address {
+): BoundAt {
   if (kind !== "tcp" && kind !== "udp") {
     throw new TypeError("unsupported kind of socket");
   }
   const device = boundDevice(fd);
-  const on = device === undefined ? {} : { device };
-  const stored = addressOfStoreName(name);
-  if (stored !== undefined) {
-    if (
-      stored.kind !== kind || stored.host !== host ||
-      (stored.port !== 0 && stored.port !== port)
-    ) {
-      throw new TypeError(`it is bound to ${host} port ${port}`);
-    }
-    return { ...stored, ...on };
+  const stored = addressOfStoreName(name, device);
+  if (stored !== undefined && stored.kind !== kind) {
+    throw new TypeError(`it is a ${kind} socket`);
   }
+  const address = stored ?? addressInKernel(kind, bound, fd, device);
+  const isThere = bound.host === address.host && bound.port !== 0;
+  const port = isThere ? bound.port : undefined;
+  return { address, file: undefined, name: nameOf(address, fd, port) };
+}
+
+function addressInKernel(
+  kind: HostAddress["kind"],
+  { family, host, port }: InternetAddress,
+  fd: number,
+  device: string | undefined,
+): HostAddress {
   const v6only = family === "ipv4" ||
     getOption(fd, abi.IPPROTO_IPV6, abi.IPV6_V6ONLY) === 1;
-  return { kind, host, port, v6only, ...on };
+  return { kind, host, port, v6only, ...(device !== undefined && { device }) };
 }

@@ -8,9 +8,13 @@ import {
   type Address,
   canonicalIdentity,
   formatAddress,
+  hasHost,
 } from "../../address.ts";
+import { socketInode } from "../../ffi/sockets/accept_queue.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { type BindTable, newBind } from "../sockets/bind_table.ts";
+import { addHolder } from "../sockets/holders.ts";
+import { nameOf } from "../sockets/listening_socket.ts";
 import { type ControlAccess, ControlSocket } from "../daemon/control_socket.ts";
 import type { Log } from "../log/log.ts";
 import {
@@ -50,7 +54,8 @@ export function takeOver(
       `the server on ${path} cannot list its binds: name their addresses, as in --takeover=127.0.0.1:80,...`,
     );
   }
-  fetch(server, [...listed ?? [], ...addresses.map(wantedBind)], binds, log);
+  const wanted = [...listed ?? [], ...addresses.map(wantedBind)];
+  fetch(server, wanted, binds, log);
   // After the rename nothing may fail: new clients connect to this daemon.
   const { pid } = server.peer;
   const control = ControlSocket.replace(path, access);
@@ -88,6 +93,7 @@ function fetch(
   binds: BindTable,
   log: Log,
 ): void {
+  let hasUnknownFiles = false;
   for (const each of wanted) {
     const taken = server.take(each);
     if ("reason" in taken) {
@@ -102,7 +108,26 @@ function fetch(
       taken.socket.close();
       continue;
     }
-    const { address, socket, file, options } = taken;
-    binds.add(newBind(address, { socket, ...(file && { file }) }, options));
+    const { address, socket, file, options, port, lastPeer } = taken;
+    const name = hasHost(address)
+      ? nameOf(address, socket.fd, port)
+      : undefined;
+    const bind = newBind(address, { socket, file, name }, options);
+    bind.lastPeer = lastPeer;
+    if (lastPeer !== undefined) addHolder(bind, lastPeer.pid);
+    binds.add(bind);
+    hasUnknownFiles ||= each.listed?.file !== undefined && file === undefined;
+  }
+  if (hasUnknownFiles) findFiles(server, binds);
+}
+
+/** Reads the files of sockets that the server has bound anew to hand them over. */
+function findFiles(server: TakeoverClient, binds: BindTable): void {
+  const files = new Map(
+    server.list()?.map(({ listed }) => [listed?.inode, listed?.file]),
+  );
+  for (const bind of binds) {
+    if (hasHost(bind.address)) continue;
+    bind.file ??= files.get(socketInode(bind.socket.fd));
   }
 }

@@ -15,12 +15,12 @@ import {
 import { type Call, exchangeRequest, ProtocolError } from "../../exchange.ts";
 import { closeAll, type Descriptor } from "../../ffi/files/descriptor.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
-import { type FileIdentity, sameFile, statusOf } from "../../ffi/files/file.ts";
+import type { FileIdentity } from "../../ffi/files/file.ts";
 import { waitReadySync } from "../../ffi/files/readiness.ts";
 import {
   type Peer,
   peerOf,
-  servingKind,
+  socketKind,
   streamSocket,
   tryConnect,
 } from "../../ffi/sockets/socket.ts";
@@ -39,19 +39,23 @@ import {
 import { socketInode } from "../../ffi/sockets/accept_queue.ts";
 import { readBindOptions } from "../sockets/bind_options.ts";
 import { canonicalPath } from "../sockets/socket_file.ts";
+import type { LastPeer } from "../sockets/bind_table.ts";
 
 /** A socket to ask for. */
 export interface WantedBind {
   readonly params: BindParams;
   /** What the server's list says about it; missing if it has no list. */
-  readonly listed?: Pick<BindDescription, "options" | "file" | "inode">;
+  readonly listed?: BindDescription;
 }
 
 /** A socket that was taken over. */
 export interface TakenBind {
   readonly address: Address;
   readonly socket: Descriptor;
+  /** Undefined if it was not listed, or not with this file. */
   readonly file: FileIdentity | undefined;
+  readonly port?: number | undefined;
+  readonly lastPeer?: LastPeer | undefined;
   readonly options: WireOptions;
 }
 
@@ -125,20 +129,7 @@ export class TakeoverClient implements Disposable {
     closeAll(descriptors);
     if (answer.error?.code === ErrorCode.METHOD_NOT_FOUND) return undefined;
     if (answer.error !== undefined) throw this.#refused("list", answer);
-    return (answer.result as BindDescription[]).map(
-      ({ address, options, file, inode }) => {
-        const { params } = wantedBind(parseAddress(address));
-        const { v6only, device } = options;
-        const ofAddress = {
-          ...(v6only !== undefined && { v6only }),
-          ...(device !== undefined && { device }),
-        };
-        return {
-          params: { ...params, ...ofAddress },
-          listed: { options, file, inode },
-        };
-      },
-    );
+    return (answer.result as BindDescription[]).map(listedBind);
   }
 
   /**
@@ -175,7 +166,7 @@ export class TakeoverClient implements Disposable {
     if (path?.startsWith("/") && canonicalPathOf(path) !== path) {
       return missed(params, "its path has a link");
     }
-    const taken = this.#receive(wanted, { ...params, ...listed?.options });
+    const taken = this.#receive(wanted, { ...params, ...optionsIn(listed) });
     if (
       listed === undefined || !("socket" in taken) ||
       socketInode(taken.socket.fd) === listed.inode
@@ -199,16 +190,17 @@ export class TakeoverClient implements Disposable {
     const asked = addressOf(params);
     const subject = formatAddress(asked);
     try {
+      if (listed !== undefined && isDamaged(answer)) {
+        return missed(params, answer.error!.message);
+      }
       if (answer.error !== undefined) throw this.#refused(subject, answer);
       if (socket === undefined || surplus.length > 0) {
         throw new TakeoverError(
           `the server on ${this.#path} sent ${descriptors.length} descriptors for ${subject}, expected 1`,
         );
       }
-      if (servingKind(socket.fd) !== asked.kind) {
-        throw new TakeoverError(
-          `the socket for ${subject} has another kind or does not listen`,
-        );
+      if (socketKind(socket.fd) !== asked.kind) {
+        throw new TakeoverError(`the socket for ${subject} has another kind`);
       }
       const address = hasHost(asked) ? numericOf(asked, socket) : asked;
       if (!isBoundTo(socket.fd, address)) {
@@ -218,8 +210,12 @@ export class TakeoverClient implements Disposable {
       return {
         address,
         socket,
-        file: fileStillAt(address, listed?.file),
-        options: optionsOf({ ...params, ...listed?.options }, address.kind),
+        // That server may have bound the socket anew since it was listed.
+        file: socketInode(socket.fd) === listed?.inode
+          ? listed?.file
+          : undefined,
+        ...listed === undefined ? {} : chosenBy(listed),
+        options: optionsOf({ ...params, ...optionsIn(listed) }, address.kind),
       };
     } catch (error) {
       closeAll(descriptors);
@@ -279,15 +275,11 @@ function canonicalPathOf(path: string): string | undefined {
   }
 }
 
-/** Whether a socket is bound to an address; a holder can bind it to another one. */
+/** Whether a UNIX socket has this path. One with a host is healed otherwise. */
 function isBoundTo(fd: number, address: Address): boolean {
+  if (hasHost(address)) return true;
   const bound = localAddress(fd);
-  if (bound.family === "unix" || !hasHost(address)) {
-    return bound.family === "unix" && !hasHost(address) &&
-      bound.path === address.path;
-  }
-  return bound.host === address.host &&
-    (address.port === 0 || bound.port === address.port);
+  return bound.family === "unix" && bound.path === address.path;
 }
 
 /** Replaces a host name with the address to which the server has bound it. */
@@ -298,14 +290,43 @@ function numericOf(address: HostAddress, { fd }: Descriptor): HostAddress {
   return bound.family === "unix" ? address : { ...address, host: bound.host };
 }
 
-/** The file, if it is still at its path. */
-function fileStillAt(
-  address: Address,
-  file: FileIdentity | undefined,
-): FileIdentity | undefined {
-  if (file === undefined || hasHost(address)) return undefined;
-  const found = statusOf(address.path);
-  return found?.isSocket && sameFile(found, file) ? file : undefined;
+/** Whether that server cannot hand out the socket, now or later. */
+function isDamaged({ error }: Answer): boolean {
+  const { data } = error ?? {};
+  return typeof data === "object" && data !== null && "damage" in data;
+}
+
+function listedBind(listed: BindDescription): WantedBind {
+  const { params } = wantedBind(parseAddress(listed.address));
+  const { v6only, device } = listed.options;
+  return {
+    params: {
+      ...params,
+      ...(v6only !== undefined && { v6only }),
+      ...(device !== undefined && { device }),
+    },
+    listed,
+  };
+}
+
+/** The options of a listed bind, with the backlog that was asked for. */
+function optionsIn(listed: BindDescription | undefined): WireOptions {
+  const backlog = listed?.requested_backlog;
+  return {
+    ...listed?.options,
+    ...(backlog !== undefined && { backlog }),
+  };
+}
+
+/** What cannot be read from the socket: the port for port 0, and its last client. */
+function chosenBy(
+  { bound, last_peer }: BindDescription,
+): Pick<TakenBind, "port" | "lastPeer"> {
+  const bind = bound === undefined ? undefined : parseAddress(bound);
+  return {
+    port: bind && hasHost(bind) ? bind.port : undefined,
+    lastPeer: last_peer && { ...last_peer, at: Date.parse(last_peer.at) },
+  };
 }
 
 /** The options that this release knows: a newer server may have more. */

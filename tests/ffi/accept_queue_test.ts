@@ -85,7 +85,7 @@ Deno.test("AcceptQueues tells many sockets apart, also more than fit into one ne
   });
   const look = new AcceptQueues();
   assertEquals(
-    queues.map(({ fd, kind }) => look.waiting(fd, kind)),
+    queues.map(({ fd, kind }) => look.of(fd, kind)?.waiting),
     queues.map((_, index) => index % 100 < 3 ? 1 : 0),
   );
 });

@@ -157,7 +157,7 @@ Deno.test("a repeated bind does not change a file that has replaced the socket",
   await Deno.remove(path);
   await Deno.writeTextFile(path, "precious", { mode: 0o640 });
   const error = await refused(connection, { path, mode: "0666" });
-  assertEquals((error.data as ErrorData).code, "ENOENT");
+  assertEquals((error.data as ErrorData).code, "EADDRINUSE");
   assertEquals((await Deno.lstat(path)).mode! & 0o777, 0o640);
   await Deno.remove(path);
   await Deno.writeTextFile(scratch.join("precious"), "", { mode: 0o640 });

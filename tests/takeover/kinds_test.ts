@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect } from "../../client.ts";
 import type { BindDescription, BindParams } from "../../protocol.ts";
 import { lacksIpv6 } from "../support/binds/listening_socket.ts";
@@ -88,27 +88,29 @@ Deno.test("a takeover from a daemon keeps every kind of socket with its options 
   );
 });
 
-Deno.test("a release after a takeover leaves a file that has replaced the socket before it", async () => {
+Deno.test("a takeover leaves a file that has replaced a socket, and takes over the others", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("web.sock");
   using stack = new DisposableStack();
   let ino: number | null = null;
   await takenOver(
-    [{ path }],
+    [{ path }, { address: "127.0.0.1", port: 0 }],
     scratch.join("control.sock"),
     async () => {
       await Deno.remove(path);
       stack.use(boundAt(path, "unix"));
       ino = (await Deno.lstat(path)).ino;
     },
-    async (connection) => {
-      await rawRelease(connection, { path });
+    async (connection, before) => {
+      assertEquals((await rawList(connection)).map(lasting), [
+        lasting(before[1]!),
+      ]);
       assertEquals((await Deno.lstat(path)).ino, ino);
     },
   );
 });
 
-Deno.test("a bind whose file was removed is taken over", async () => {
+Deno.test("a path that was removed is there again after a takeover, and a release removes it", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("web.sock");
   await takenOver(
@@ -116,10 +118,14 @@ Deno.test("a bind whose file was removed is taken over", async () => {
     scratch.join("control.sock"),
     () => Deno.remove(path),
     async (connection, before) => {
+      const after = await rawList(connection);
       assertEquals(
-        (await rawList(connection)).map(lasting),
-        before.map(lasting),
+        after.map(({ address }) => address),
+        before.map(({ address }) => address),
       );
+      assert((await Deno.lstat(path)).isSocket);
+      await rawRelease(connection, { path });
+      await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
     },
   );
 });

@@ -118,6 +118,7 @@ export const PLAN: Plan = {
       "socket.ts",
       "socket_address.ts",
       "socket_pair.ts",
+      "socket_state.ts",
     ],
     "ffi/systemd/": [
       "listen_fds.ts",
@@ -181,6 +182,8 @@ export const PLAN: Plan = {
     "server/sockets/": [
       "bind_options.ts",
       "bind_table.ts",
+      "heal.ts",
+      "holders.ts",
       "listening_socket.ts",
       "path_rights.ts",
       "shared_descriptor.ts",

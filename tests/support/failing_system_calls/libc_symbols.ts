@@ -114,6 +114,8 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
     reasons: ["ECONNREFUSED", "EAGAIN", "EACCES", "ENOENT", "EINTR"],
   },
   getsockname: { failing: "-1", reasons: ["ENOBUFS"] },
+  kill: { failing: "-1", reasons: ["EPERM"] },
+  getpeername: { failing: "-1", reasons: ["ENOBUFS"] },
   getsockopt: { failing: "-1", reasons: ["ENOPROTOOPT", "ENOMEM", "EPERM"] },
   setsockopt: { failing: "-1", reasons: ["EPERM", "ENOPROTOOPT", "ENOMEM"] },
   recv: {
@@ -197,7 +199,6 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
   },
   posix_spawnattr_init: { failing: "errno", reasons: ["ENOMEM"] },
   waitpid: { failing: "-1", reasons: ["ECHILD"] },
-  kill: { failing: "-1", reasons: ["EPERM"] },
   sigaction: { failing: "-1", reasons: ["EINVAL"] },
   setenv: { failing: "-1", reasons: ["ENOMEM"] },
   unsetenv: { failing: "-1", reasons: ["ENOMEM"] },

@@ -26,7 +26,7 @@ export interface Place {
   kind: Kind;
   family: "ipv4" | "ipv6" | "path" | "abstract";
   /** The params of `bind`; `name` makes a path or an abstract name unique. */
-  params(scratch: Scratch, name: string): BindParams;
+  params(scratch: Pick<Scratch, "join">, name: string): BindParams;
 }
 
 function internet(

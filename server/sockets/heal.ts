@@ -1,0 +1,177 @@
+/**
+ * Heals held sockets before they are handed out: reverts what a holder has done
+ * to a socket, or binds a new one at its address.
+ *
+ * @module
+ */
+import { formatAddress, hasHost, type HostAddress } from "../../address.ts";
+import { isNonblocking, setNonblocking } from "../../ffi/files/descriptor.ts";
+import { Errno, OsError } from "../../ffi/libc/errno.ts";
+import {
+  bindSocket,
+  bindToDevice,
+  boundDevice,
+  listenOn,
+} from "../../ffi/sockets/socket.ts";
+import { decodeSocketAddress } from "../../ffi/sockets/socket_address.ts";
+import { clearError, disconnect } from "../../ffi/sockets/socket_state.ts";
+import type { Log } from "../log/log.ts";
+import { damagedError, RequestError } from "../requests/request_error.ts";
+import type { Bind, BindTable } from "./bind_table.ts";
+import { mayBeHeld } from "./holders.ts";
+import { listenIfQueued } from "./listening_socket.ts";
+import { type Asked, bindAnew } from "./bind_anew.ts";
+import { type Damage, damageOf, hasLockedFilter } from "./socket_damage.ts";
+
+/** What healing needs beside the bind. */
+export interface HealContext {
+  readonly binds: BindTable;
+  readonly log: Log;
+}
+
+const NOTHING: Asked = { options: {}, access: {} };
+
+/**
+ * Makes sure that a held socket is what it was bound as, except for O_NONBLOCK
+ * ({@linkcode unblock}).
+ *
+ * @throws {RequestError} 10000 if it can neither be healed nor bound anew.
+ */
+export function heal(
+  bind: Bind,
+  context: HealContext,
+  asked: Asked = NOTHING,
+): void {
+  try {
+    const damage = damageOrFilter(bind, context);
+    if (damage !== undefined) repair(bind, damage, context, asked);
+    // Restores the backlog too: servers call listen(2) with their own.
+    else if (bind.options.backlog !== undefined) {
+      listenOn(bind.socket.fd, bind.options.backlog);
+    }
+  } catch (error) {
+    if (error instanceof OsError) throw damagedError(undefined, error);
+    throw error;
+  }
+}
+
+/** Heals every held socket. One that cannot be healed stays: `bind` tries again. */
+export function healAll(context: HealContext): void {
+  for (const bind of [...context.binds]) {
+    try {
+      heal(bind, context);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+    }
+  }
+}
+
+function damageOrFilter(bind: Bind, context: HealContext): Damage | undefined {
+  const damage = damageOf(bind);
+  if (damage !== undefined) return damage;
+  const logDetached = () => logHealed(bind, context, "it had a filter");
+  return hasLockedFilter(bind, logDetached)
+    ? "it has a locked filter"
+    : undefined;
+}
+
+function logHealed(
+  { address }: Bind,
+  { log }: HealContext,
+  what: string,
+): void {
+  log.warn("socket healed", { address: formatAddress(address), what });
+}
+
+function repair(
+  bind: Bind,
+  damage: Damage,
+  context: HealContext,
+  asked: Asked,
+): void {
+  if (damage !== "it has a locked filter" && isHealed(bind, context)) {
+    logHealed(bind, context, damage);
+    return;
+  }
+  const address = formatAddress(bind.address);
+  try {
+    bindAnew(bind, context.binds, asked);
+  } catch (error) {
+    if (!(error instanceof OsError) && !(error instanceof RequestError)) {
+      throw error;
+    }
+    const { message } = error;
+    context.log.warn("socket not healed", {
+      address,
+      what: damage,
+      reason: message,
+    });
+    throw damagedError(damage, error);
+  }
+  context.log.warn("socket bound anew", { address, reason: damage });
+}
+
+/** Tries to revert the damage without another socket. */
+function isHealed(bind: Bind, context: HealContext): boolean {
+  const { address, socket: { fd }, name } = bind;
+  try {
+    if (hasHost(address)) {
+      if (name === undefined) return false;
+      restore(address, fd, name);
+      listenIfQueued(fd, address, bind.options);
+    } else if (address.kind === "unixgram") {
+      disconnect(fd);
+    }
+    return damageOrFilter(bind, context) === undefined;
+  } catch (error) {
+    if (error instanceof OsError) return false;
+    throw error;
+  }
+}
+
+function restore(
+  { device }: HostAddress,
+  fd: number,
+  name: NonNullable<Bind["name"]>,
+): void {
+  disconnect(fd);
+  clearError(fd);
+  bindIfUnbound(fd, name);
+  if (boundDevice(fd) !== device) bindToDevice(fd, device ?? "");
+}
+
+/**
+ * A port that the kernel chose is lost when a UDP socket is disconnected or a TCP
+ * socket is shut down, and getsockname(2) may still report it.
+ */
+function bindIfUnbound(fd: number, name: NonNullable<Bind["name"]>): void {
+  try {
+    bindSocket(fd, decodeSocketAddress(name)!);
+  } catch (error) {
+    const isBound = error instanceof OsError && error.errno === Errno.EINVAL;
+    if (!isBound) throw error;
+  }
+}
+
+/**
+ * Clears O_NONBLOCK, unless a process that got the socket may be running: the flag
+ * belongs to all holders, and an event loop that relies on it would block in
+ * accept(2) with all its connections.
+ *
+ * @throws {RequestError} 10000 if the flags cannot be read or set.
+ */
+export function unblock(bind: Bind, { log }: HealContext): void {
+  const { address, socket: { fd } } = bind;
+  try {
+    if (!isNonblocking(fd)) return;
+    if (mayBeHeld(bind)) return;
+    setNonblocking(fd, false);
+  } catch (error) {
+    if (error instanceof OsError) throw damagedError(undefined, error);
+    throw error;
+  }
+  log.info("socket healed", {
+    address: formatAddress(address),
+    what: "O_NONBLOCK was set",
+  });
+}

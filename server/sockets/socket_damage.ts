@@ -1,0 +1,95 @@
+/**
+ * Finds what a holder has done to a held socket. Every holder shares the socket,
+ * so each of them can shut it down, connect it, or remove its path.
+ *
+ * @module
+ */
+import { hasHost, type HostAddress, type PathAddress } from "../../address.ts";
+import { Errno, OsError } from "../../ffi/libc/errno.ts";
+import { sameFile, statusOf } from "../../ffi/files/file.ts";
+import { boundDevice, isListening } from "../../ffi/sockets/socket.ts";
+import {
+  detachFilter,
+  isBoundTo,
+  isConnected,
+  isShutDown,
+} from "../../ffi/sockets/socket_state.ts";
+import type { Bind } from "./bind_table.ts";
+
+/** Why a held socket cannot be handed out. */
+export type Damage =
+  | "it does not listen"
+  | "it is bound to another address"
+  | "it is bound to another device"
+  | "it is connected"
+  | "it is shut down"
+  | "its path was removed or replaced"
+  | "it has a locked filter";
+
+/**
+ * What makes a socket useless, if anything does. This is part of every `bind`,
+ * so it makes few system calls.
+ *
+ * @throws {OsError} if the socket cannot be examined.
+ */
+export function damageOf(bind: Bind): Damage | undefined {
+  const { address, socket } = bind;
+  return hasHost(address)
+    ? hostDamage(address, socket.fd, bind.name)
+    : pathDamage(address, bind);
+}
+
+function hostDamage(
+  { kind, device }: HostAddress,
+  fd: number,
+  name: Bind["name"],
+): Damage | undefined {
+  if (kind === "tcp") {
+    if (!isListening(fd)) return "it does not listen";
+  } else {
+    if (isConnected(fd)) return "it is connected";
+    if (isShutDown(fd)) return "it is shut down";
+  }
+  if (name !== undefined && !isBoundTo(fd, name)) {
+    return "it is bound to another address";
+  }
+  if (boundDevice(fd) !== device) return "it is bound to another device";
+  return undefined;
+}
+
+/** A UNIX socket listens as long as it is open, and keeps its address. */
+function pathDamage(
+  { kind, path }: PathAddress,
+  { socket: { fd }, file }: Bind,
+): Damage | undefined {
+  if (isShutDown(fd)) return "it is shut down";
+  if (kind === "unixgram" && isConnected(fd)) return "it is connected";
+  if (!path.startsWith("@") && !isStillAt(path, file)) {
+    return "its path was removed or replaced";
+  }
+  return undefined;
+}
+
+const GONE: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR]);
+
+/** A socket that the daemon did not create has no known file. */
+function isStillAt(path: string, file: Bind["file"]): boolean {
+  try {
+    const found = statusOf(path);
+    return found !== undefined &&
+      (file === undefined ? found.isSocket : sameFile(found, file));
+  } catch (error) {
+    if (error instanceof OsError && GONE.has(error.errno)) return false;
+    throw error;
+  }
+}
+
+/** Removes a filter (SO_ATTACH_FILTER, socket(7)). Returns whether one is left. */
+export function hasLockedFilter(
+  { socket }: Bind,
+  onDetached: () => void,
+): boolean {
+  const filter = detachFilter(socket.fd);
+  if (filter === "detached") onDetached();
+  return filter === "locked";
+}

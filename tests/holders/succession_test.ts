@@ -1,0 +1,77 @@
+import { assert, assertEquals } from "@std/assert";
+import { Daemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { isFinal } from "../support/holders/acts.ts";
+import { DamagedSockets } from "../support/holders/damaged_sockets.ts";
+import { olderDaemon } from "../support/takeover/old_server.ts";
+import { Scratch } from "../support/tree.ts";
+
+const withPython = { ignore: await lacks("python3") };
+
+Deno.test(
+  "a re-exec heals what holders have done to sockets of every kind",
+  withPython,
+  async () => {
+    await using scratch = await Scratch.make();
+    await using daemon = await Daemon.start();
+    using damaged = new DamagedSockets();
+    await damaged.damageAll(daemon.sock, scratch);
+    const before = await daemon.status();
+    await daemon.reexec();
+    const { binds } = await daemon.status();
+    assertEquals(binds, before.binds);
+    const log = daemon.program.errors.text;
+    assert(log.includes("socket healed"), log);
+    assert(log.includes("socket bound anew"), log);
+    assert(!log.includes("not healed"), log);
+    await damaged.assertHealed(daemon.sock);
+  },
+);
+
+Deno.test(
+  "a takeover heals what holders have done to sockets of every kind",
+  withPython,
+  async () => {
+    await using scratch = await Scratch.make();
+    await using old = await Daemon.start();
+    using damaged = new DamagedSockets();
+    await damaged.damageAll(old.sock, scratch);
+    const { sock } = old;
+    await using daemon = await Daemon.start({ sock, args: ["--takeover"] });
+    assertEquals((await old.stop()).code, 0);
+    assertEquals((await daemon.status()).binds, damaged.sockets.length);
+    await damaged.assertHealed(sock);
+  },
+);
+
+Deno.test(
+  "a takeover from a daemon that does not heal sockets heals them",
+  withPython,
+  async () => {
+    await using scratch = await Scratch.make();
+    await using old = await olderDaemon((source) =>
+      source.edit(
+        "server/requests/bind_method.ts",
+        "heal(held, context, { options, access });",
+        "",
+      )
+    );
+    const { sock } = old;
+    using damaged = new DamagedSockets();
+    await damaged.damageAll(sock, scratch);
+    await using daemon = await Daemon.start({ sock, args: ["--takeover"] });
+    await old.program[Symbol.asyncDispose]();
+    // An abstract name is in use until the old daemon has exited.
+    const gone = damaged.sockets.filter(({ act, place }) =>
+      isFinal(act, place)
+    );
+    assertEquals(
+      (await daemon.status()).binds,
+      damaged.sockets.length - gone.length,
+    );
+    const log = daemon.program.errors.text;
+    assert(log.includes("socket healed"), log);
+    assert(log.includes("socket bound anew"), log);
+    await damaged.assertHealed(sock);
+  },
+);
