@@ -2,7 +2,8 @@ import type { Status } from "../protocol.ts";
 import { BindTable } from "./sockets/bind_table.ts";
 import { type ControlAccess, ControlSocket } from "./daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "./daemon/daemon.ts";
-import { DEFAULT_LIMITS, type Limits } from "./daemon/limits.ts";
+import { requireDescriptors } from "./daemon/descriptor_reserve.ts";
+import { DEFAULT_LIMITS, type Limits, userLimit } from "./daemon/limits.ts";
 import {
   createLog,
   type Log,
@@ -46,6 +47,14 @@ export interface ServerOptions {
    * @default no limit
    */
   maxClients?: number;
+  /**
+   * Maximum number of connected clients of one user.
+   *
+   * @default 1000, half of {@linkcode ServerOptions.maxClients} or a quarter of
+   * the descriptor limit, whichever is least; no limit for root and the user of
+   * this process
+   */
+  maxClientsPerUser?: number;
   /**
    * Maximum number of held sockets.
    *
@@ -102,10 +111,12 @@ export function logOf({ logLevel, logFormat }: ServerOptions): Log {
 
 /** Limits on clients, with defaults for missing options. */
 export function limitsOf(
-  { maxClients, maxBinds, requestTimeout }: ServerOptions,
+  { maxClients, maxClientsPerUser, maxBinds, requestTimeout }: ServerOptions,
 ): Limits {
+  const clients = maxClients ?? DEFAULT_LIMITS.clients;
   return {
-    clients: maxClients ?? DEFAULT_LIMITS.clients,
+    clients,
+    ...userLimit(maxClientsPerUser, clients),
     binds: maxBinds ?? DEFAULT_LIMITS.binds,
     requestTimeout: timeoutOf(requestTimeout),
   };
@@ -130,6 +141,7 @@ export function firstGeneration(parts: Omit<DaemonParts, "origin">): Daemon {
   const { control, binds } = parts;
   const origin = { startedAt: new Date().toISOString(), generation: 1 };
   try {
+    requireDescriptors();
     return new Daemon({ ...parts, origin });
   } catch (error) {
     control.close();

@@ -13,6 +13,7 @@ import { statusMethod } from "../requests/status_method.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Clients } from "./clients.ts";
 import type { Connection } from "./connection.ts";
+import { openEarly } from "./descriptor_reserve.ts";
 import { EventLoop } from "./event_loop.ts";
 
 /** The start of the daemon and its number of generations. */
@@ -74,7 +75,7 @@ export class Daemon implements RequestContext, Disposable {
       this.#loop[Symbol.dispose]();
       throw error;
     }
-    readSourceMaps();
+    openEarly();
   }
 
   /** Aborted by {@linkcode Daemon.stop}. */
@@ -105,7 +106,10 @@ export class Daemon implements RequestContext, Disposable {
   /** Serves until {@linkcode Daemon.stop}, then closes everything. */
   async run(): Promise<void> {
     try {
-      await this.#loop.run(() => this.#acceptor.acceptWaiting());
+      await this.#loop.run(() => {
+        this.#acceptor.acceptWaiting();
+        return this.clients.endTurn();
+      });
     } finally {
       this.close();
     }
@@ -148,12 +152,4 @@ export class Daemon implements RequestContext, Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/**
- * Reads a stack once. Deno opens a file the first time it formats a stack, and
- * panics if no descriptor is left.
- */
-function readSourceMaps(): void {
-  void new Error().stack;
 }

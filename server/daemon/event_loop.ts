@@ -8,6 +8,7 @@ export class EventLoop implements Disposable {
   readonly #poller = new Poller();
   readonly #callbacks = new Map<number, Callback>();
   #stopped = false;
+  #isWaiting = false;
 
   /** Calls `callback` whenever the descriptor is ready. */
   watch(fd: number, interest: number, callback: Callback): void {
@@ -33,15 +34,24 @@ export class EventLoop implements Disposable {
 
   /**
    * Runs until {@linkcode EventLoop.stop}. Each turn runs the callback of every
-   * ready descriptor, then `endOfTurn`. The loop waits on another thread, so that
-   * promises and timers run.
+   * ready descriptor, then `endOfTurn`, which returns the time in ms after which
+   * the next turn begins even if no descriptor is ready, or -1. The loop waits on
+   * another thread, so that promises and timers run.
    */
-  async run(endOfTurn: () => void): Promise<void> {
+  async run(endOfTurn: () => number): Promise<void> {
+    let timeout = 0;
     while (!this.#stopped) {
-      await this.#poller.wait(-1);
+      this.#isWaiting = true;
+      await this.#poller.wait(timeout);
+      this.#isWaiting = false;
       this.#poller.poll((fd, events) => this.#callbacks.get(fd)?.(events));
-      endOfTurn();
+      timeout = endOfTurn();
     }
+  }
+
+  /** Begins the next turn at once. Does nothing during a turn. */
+  wake(): void {
+    if (this.#isWaiting) this.#poller.wake();
   }
 
   /** Ends {@linkcode EventLoop.run} after the current turn. */

@@ -144,6 +144,7 @@ export const PLAN: Plan = {
       "connection.ts",
       "control_socket.ts",
       "daemon.ts",
+      "descriptor_reserve.ts",
       "limits.ts",
     ],
     "server/log/": ["counters.ts", "internal_errors.ts", "log.ts"],

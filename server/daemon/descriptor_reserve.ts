@@ -1,0 +1,82 @@
+/**
+ * Descriptors that clients and binds leave free: Deno panics if it cannot open a
+ * file, and an upgrade, a lookup of a name and `status` need some too.
+ *
+ * @module
+ */
+import { canOpen, spareDescriptor } from "../../ffi/files/descriptor.ts";
+import { Errno, OsError } from "../../ffi/libc/errno.ts";
+import { descriptorLimit } from "../../ffi/processes/process.ts";
+
+/** Size of the reserve; with a limit below 128 it is a quarter of the limit. */
+const RESERVE = 32;
+
+/** Descriptors for clients and binds, without which a daemon is useless. */
+const LEAST_FOR_USE = 8;
+
+let firstReserved: number | undefined;
+
+function reserveOf(limit: number): number {
+  return Math.min(RESERVE, limit >> 2);
+}
+
+function readFirstReserved(): number {
+  const { soft } = descriptorLimit();
+  return soft - reserveOf(soft);
+}
+
+/**
+ * Whether a new descriptor is one of the reserve. The kernel assigns the lowest
+ * free number: if that is a high one, all lower ones are in use.
+ *
+ * @throws {OsError} if the limit cannot be read.
+ */
+export function isReserved(fd: number): boolean {
+  firstReserved ??= readFirstReserved();
+  if (fd < firstReserved) return false;
+  // The limit can have been raised since (prlimit(1)).
+  firstReserved = readFirstReserved();
+  return fd >= firstReserved;
+}
+
+/** The error of a call for which only the reserve is left. */
+export function noneLeft(syscall: string): OsError {
+  return new OsError(syscall, Errno.EMFILE);
+}
+
+/**
+ * Throws if only the reserve is left for a new descriptor.
+ *
+ * @throws {OsError} EMFILE, as `syscall` would report without a reserve.
+ */
+export function refuseReserve(syscall: string): void {
+  using spare = spareDescriptor();
+  if (spare === undefined || isReserved(spare.fd)) throw noneLeft(syscall);
+}
+
+/** The limit of open descriptors is too small for a daemon. */
+export class DescriptorLimitError extends Error {
+  /** `DescriptorLimitError`. */
+  override readonly name = "DescriptorLimitError";
+}
+
+/** @throws {DescriptorLimitError} if too few descriptors can be opened. */
+export function requireDescriptors(): void {
+  const { soft } = descriptorLimit();
+  if (canOpen(reserveOf(soft) + LEAST_FOR_USE)) return;
+  throw new DescriptorLimitError(
+    `the limit of ${soft} open descriptors is too small: raise it to 64 or more (ulimit -n, LimitNOFILE=)`,
+  );
+}
+
+/**
+ * Has Deno open now what it would open later, when no descriptor may be left: a
+ * socket pair for its signals half a second after the start, and a file when it
+ * first formats a stack.
+ */
+export function openEarly(): void {
+  const ignore = () => {};
+  Deno.addSignalListener("SIGWINCH", ignore);
+  Deno.removeSignalListener("SIGWINCH", ignore);
+  void new Error().stack;
+}
