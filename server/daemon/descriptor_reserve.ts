@@ -8,21 +8,21 @@ import { canOpen, spareDescriptor } from "../../ffi/files/descriptor.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { descriptorLimit } from "../../ffi/processes/process.ts";
 
-/** Size of the reserve; with a limit below 128 it is a quarter of the limit. */
-const RESERVE = 32;
+/**
+ * Size of the reserve: what Deno needs to start (server/reexec/upgrade.ts), and
+ * some more. With a limit below 128 it is a smaller part of the limit.
+ */
+const RESERVE = 40;
+const LARGEST_PART = 5 / 16;
 
-/** Descriptors for clients and binds, without which a daemon is useless. */
-const LEAST_FOR_USE = 8;
+/** Descriptors that a daemon needs beside those that Deno has opened at its start. */
+const LEAST = 32;
 
 let firstReserved: number | undefined;
 
-function reserveOf(limit: number): number {
-  return Math.min(RESERVE, limit >> 2);
-}
-
 function readFirstReserved(): number {
   const { soft } = descriptorLimit();
-  return soft - reserveOf(soft);
+  return soft - Math.min(RESERVE, Math.floor(soft * LARGEST_PART));
 }
 
 /**
@@ -62,8 +62,8 @@ export class DescriptorLimitError extends Error {
 
 /** @throws {DescriptorLimitError} if too few descriptors can be opened. */
 export function requireDescriptors(): void {
+  if (canOpen(LEAST)) return;
   const { soft } = descriptorLimit();
-  if (canOpen(reserveOf(soft) + LEAST_FOR_USE)) return;
   throw new DescriptorLimitError(
     `the limit of ${soft} open descriptors is too small: raise it to 64 or more (ulimit -n, LimitNOFILE=)`,
   );
