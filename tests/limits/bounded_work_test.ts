@@ -34,6 +34,7 @@ async function linesBeforeOther(
   using other = RawConnection.open(daemon.sock);
   await other.send(requestText("first", "nothing"));
   await other.answer();
+  await daemon.program.errors.next('reason="Method not found: nothing"');
   daemon.program.signal("SIGSTOP");
   await busy.send(requests);
   await other.send(

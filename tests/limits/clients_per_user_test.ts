@@ -13,9 +13,10 @@ import {
 import { Program } from "../support/program.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 import { Scratch, treePath } from "../support/tree.ts";
+import { OpenScratch } from "../support/unprivileged.ts";
 
 const STATUS = requestText(1, "status");
-const ignore = cannotBecomeOthers || await lacks("python3");
+const ignore = cannotBecomeOthers;
 
 /** Every user may connect. */
 function withArgs(...args: string[]): { args: string[] } {
@@ -45,6 +46,7 @@ async function statusOn(connection: RawConnection): Promise<Status> {
 class Holder implements AsyncDisposable {
   private constructor(
     readonly program: Program,
+    readonly cache: OpenScratch,
     /** "accepted" or the text of the error, for each connection. */
     readonly outcomes: string[],
   ) {}
@@ -54,26 +56,27 @@ class Holder implements AsyncDisposable {
     user: User,
     count: number,
   ): Promise<Holder> {
-    const script = treePath("tests/support/limits/many_clients.py");
-    const [command, ...args] = [...becoming(user), "python3", "-c"];
+    const cache = await OpenScratch.make();
+    const script = treePath("tests/support/limits/many_clients.ts");
+    const [command, ...args] = [
+      ...becoming(user),
+      ...[Deno.execPath(), "run", "-A", script, sock, String(count)],
+    ];
     const program = Program.start(command!, {
-      args: [
-        ...args,
-        await Deno.readTextFile(script),
-        sock,
-        String(count),
-        STATUS,
-      ],
+      args,
+      env: cache.env,
+      cwd: "/",
     });
-    const outcomes: string[] = [];
-    while (outcomes.length < count) {
-      outcomes.push(await program.output.next(""));
+    const holder = new Holder(program, cache, []);
+    while (holder.outcomes.length < count) {
+      holder.outcomes.push(await program.output.next(""));
     }
-    return new Holder(program, outcomes);
+    return holder;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.program[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program[Symbol.asyncDispose]();
+    await this.cache[Symbol.asyncDispose]();
   }
 }
 
@@ -139,21 +142,21 @@ Deno.test(
       sock: scratch.join("control.sock"),
       ...withArgs("--max-clients", "6"),
     });
-    await using web = await Holder.start(daemon.sock, WEB, 4);
-    assertEquals(web.outcomes.map((each) => each === "accepted"), [
-      true,
-      true,
-      true,
-      false,
-    ]);
-    using stack = new DisposableStack();
-    for (let count = 0; count < 3; count++) {
-      stack.use(await connectAs(daemon.sock));
+    {
+      await using web = await Holder.start(daemon.sock, WEB, 4);
+      assertEquals(web.outcomes.map((each) => each === "accepted"), [
+        true,
+        true,
+        true,
+        false,
+      ]);
     }
-    using _fourth = await connectAs(daemon.sock);
-    using fifth = await connectAs(daemon.sock);
-    // The last two took the places of idle clients of the other user.
-    const { clients, refused, limits } = await statusOn(fifth);
+    using stack = new DisposableStack();
+    let last: RawConnection;
+    for (let count = 0; count < 6; count++) {
+      last = stack.use(await connectAs(daemon.sock));
+    }
+    const { clients, refused, limits } = await statusOn(last!);
     assertEquals([clients, limits.clients_per_user], [6, 3]);
     assertEquals(refused.clients_per_user, 1);
   },
