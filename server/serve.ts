@@ -140,10 +140,13 @@ export function accessOf({ mode, gid }: ServerOptions): ControlAccess {
 export function firstGeneration(parts: Omit<DaemonParts, "origin">): Daemon {
   const { control, binds } = parts;
   const origin = { startedAt: new Date().toISOString(), generation: 1 };
+  let daemon: Daemon | undefined;
   try {
+    daemon = new Daemon({ ...parts, origin });
     requireDescriptors();
-    return new Daemon({ ...parts, origin });
+    return daemon;
   } catch (error) {
+    daemon?.close();
     control.close();
     binds.close();
     throw error;

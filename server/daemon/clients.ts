@@ -112,13 +112,18 @@ export class Clients implements Iterable<Connection> {
    */
   endTurn(): number {
     this.#turns.end((connection) => this.#takeTurn(connection));
+    for (const connection of this.#turns.parked()) {
+      this.#guard(connection, () => this.#watch(connection));
+    }
     return this.#turns.delay;
   }
 
   #handleEvents(connection: Connection, events: number): void {
     const { uid } = connection.peer;
-    const isReportedAgain = connection.waitsFor === undefined;
-    if (isReportedAgain && this.#turns.isSpent(uid)) return;
+    const { waitsFor } = connection;
+    // Events are reported again, except those of EPOLLET.
+    if (waitsFor === "turn") return;
+    if (waitsFor === undefined && this.#turns.isSpent(uid)) return;
     this.#turns.run(uid, () =>
       this.#guard(connection, () => {
         // A client that disconnects without reading its answers causes EPOLLHUP,
@@ -144,7 +149,8 @@ export class Clients implements Iterable<Connection> {
       if (connection.unanswered !== undefined) break;
     }
     if (connection.closed) return;
-    if (connection.waitsFor === "turn") this.#turns.park(connection);
+    // It stays watched until the end of the turn, which may perform its work.
+    if (connection.waitsFor === "turn") return this.#turns.park(connection);
     if (connection.waitsFor === "room") this.#waitForRoom(connection);
     this.#watch(connection);
   }

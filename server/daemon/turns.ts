@@ -73,6 +73,11 @@ export class Turns {
     this.#onParked();
   }
 
+  /** The clients with parked work. */
+  *parked(): Generator<Connection> {
+    for (const { parked } of this.#waiting) yield* parked;
+  }
+
   /** Forgets a client's work. */
   remove(connection: Connection): void {
     for (const share of this.#waiting) share.parked.delete(connection);

@@ -34,7 +34,7 @@ async function isBound(session: Session, host: string): Promise<boolean> {
 }
 
 async function setLimit(pid: number, limit: number): Promise<void> {
-  const args = ["--pid", String(pid), `--nofile=${limit}:${limit}`];
+  const args = ["--pid", String(pid), `--nofile=${limit}:`];
   const { success } = await new Deno.Command("prlimit", { args }).output();
   assert(success);
 }
