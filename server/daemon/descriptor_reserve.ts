@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { canOpen, spareDescriptor } from "../../ffi/files/descriptor.ts";
-import { Errno, OsError } from "../../ffi/libc/errno.ts";
+import { spareDescriptor } from "../../ffi/files/descriptor.ts";
+import { Errno, lastErrno, OsError } from "../../ffi/libc/errno.ts";
 import { descriptorLimit } from "../../ffi/processes/process.ts";
 
 /**
@@ -51,7 +51,8 @@ export function noneLeft(syscall: string): OsError {
  */
 export function refuseReserve(syscall: string): void {
   using spare = spareDescriptor();
-  if (spare === undefined || isReserved(spare.fd)) throw noneLeft(syscall);
+  // If there is no spare one, the call itself reports why.
+  if (spare !== undefined && isReserved(spare.fd)) throw noneLeft(syscall);
 }
 
 /** The limit of open descriptors is too small for a daemon. */
@@ -60,10 +61,17 @@ export class DescriptorLimitError extends Error {
   override readonly name = "DescriptorLimitError";
 }
 
-/** @throws {DescriptorLimitError} if too few descriptors can be opened. */
+/**
+ * Checks the limit, once the daemon has opened what it needs itself.
+ *
+ * @throws {DescriptorLimitError} if too few descriptors are left.
+ * @throws {OsError} if none can be opened.
+ */
 export function requireDescriptors(): void {
-  if (canOpen(LEAST)) return;
+  using spare = spareDescriptor();
+  if (spare === undefined) throw new OsError("eventfd", lastErrno());
   const { soft } = descriptorLimit();
+  if (soft - spare.fd >= LEAST) return;
   throw new DescriptorLimitError(
     `the limit of ${soft} open descriptors is too small: raise it to 64 or more (ulimit -n, LimitNOFILE=)`,
   );
