@@ -248,6 +248,8 @@ export interface RequestCount {
 export interface StatusLimits {
   /** `--max-clients`. */
   clients: number;
+  /** `--max-clients-per-user`, or its default. */
+  clients_per_user: number;
   /** `--max-binds`. */
   binds: number;
   /** `--request-timeout`, in ms. */
@@ -258,6 +260,10 @@ export interface StatusLimits {
 export interface Refusals {
   /** Clients refused because of `--max-clients`. */
   clients: number;
+  /** Clients refused because of `--max-clients-per-user`. */
+  clients_per_user: number;
+  /** Idle clients disconnected because another client needed room. */
+  idle: number;
   /** Binds refused because of `--max-binds`. */
   binds: number;
   /** Clients that did not complete a request in time. */
@@ -364,6 +370,11 @@ export class Framing {
   /** The bytes after the last returned message. */
   get pending(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(this.#start);
+  }
+
+  /** Whether those bytes are white space, or none. */
+  get isBlank(): boolean {
+    return this.pending.every(isSpace);
   }
 
   /**

@@ -14,6 +14,7 @@ import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
 import { ControlSocketError } from "./daemon/control_socket.ts";
 import type { Daemon } from "./daemon/daemon.ts";
+import { DescriptorLimitError } from "./daemon/descriptor_reserve.ts";
 import { InheritedState } from "./reexec/inherited_state.ts";
 import { LineWriter } from "./log/line_writer.ts";
 import type { Log } from "./log/log.ts";
@@ -210,6 +211,7 @@ function permissionsOf(path: string): number {
 
 const EXPECTED = [
   ControlSocketError,
+  DescriptorLimitError,
   InheritedSocketsError,
   MissingPermissionError,
   OsError,

@@ -26,6 +26,11 @@ Binds listening sockets and hands them to other programs over the control socket
                        listens on control.sock; a server that cannot list its
                        binds (Ruby) is asked for these TCP addresses
   --max-clients N      maximum number of connected clients; default: no limit
+  --max-clients-per-user N
+                       maximum number of clients of one user; default: 1000,
+                       half of --max-clients or a quarter of the descriptor
+                       limit, whichever is least; the default does not apply to
+                       root and to the user of the daemon
   --max-binds N        maximum number of held sockets; default: no limit
   --request-timeout 30s  disconnect clients that do not complete a request in
                        this time; 0 disables the timeout
@@ -49,6 +54,7 @@ const VALUES = [
   "policy",
   "takeover",
   "max-clients",
+  "max-clients-per-user",
   "max-binds",
   "request-timeout",
   "log-level",
@@ -93,6 +99,10 @@ export function readCommandLine(
       group,
       policyPath: readPolicyPath(options.policy),
       maxClients: readCount("max-clients", options["max-clients"]),
+      maxClientsPerUser: readCount(
+        "max-clients-per-user",
+        options["max-clients-per-user"],
+      ),
       maxBinds: readCount("max-binds", options["max-binds"]),
       requestTimeout: readTimeout(options["request-timeout"]),
       logLevel: oneOf("log-level", options["log-level"], [

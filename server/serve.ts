@@ -3,7 +3,8 @@ import { ignoreSigusr1 } from "../ffi/processes/signal_action.ts";
 import { BindTable } from "./sockets/bind_table.ts";
 import { type ControlAccess, ControlSocket } from "./daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "./daemon/daemon.ts";
-import { DEFAULT_LIMITS, type Limits } from "./daemon/limits.ts";
+import { requireDescriptors } from "./daemon/descriptor_reserve.ts";
+import { DEFAULT_LIMITS, type Limits, userLimit } from "./daemon/limits.ts";
 import {
   createLog,
   type Log,
@@ -47,6 +48,14 @@ export interface ServerOptions {
    * @default no limit
    */
   maxClients?: number;
+  /**
+   * Maximum number of connected clients of one user.
+   *
+   * @default 1000, half of {@linkcode ServerOptions.maxClients} or a quarter of
+   * the descriptor limit, whichever is least; no limit for root and the user of
+   * this process
+   */
+  maxClientsPerUser?: number;
   /**
    * Maximum number of held sockets.
    *
@@ -111,10 +120,12 @@ export function logOf({ logLevel, logFormat }: ServerOptions): Log {
 
 /** Limits on clients, with defaults for missing options. */
 export function limitsOf(
-  { maxClients, maxBinds, requestTimeout }: ServerOptions,
+  { maxClients, maxClientsPerUser, maxBinds, requestTimeout }: ServerOptions,
 ): Limits {
+  const clients = maxClients ?? DEFAULT_LIMITS.clients;
   return {
-    clients: maxClients ?? DEFAULT_LIMITS.clients,
+    clients,
+    ...userLimit(maxClientsPerUser, clients),
     binds: maxBinds ?? DEFAULT_LIMITS.binds,
     requestTimeout: timeoutOf(requestTimeout),
   };
@@ -138,9 +149,13 @@ export function accessOf({ mode, gid }: ServerOptions): ControlAccess {
 export function firstGeneration(parts: Omit<DaemonParts, "origin">): Daemon {
   const { control, binds } = parts;
   const origin = { startedAt: new Date().toISOString(), generation: 1 };
+  let daemon: Daemon | undefined;
   try {
-    return new Daemon({ ...parts, origin });
+    daemon = new Daemon({ ...parts, origin });
+    requireDescriptors();
+    return daemon;
   } catch (error) {
+    daemon?.close();
     control.close();
     binds.close();
     throw error;

@@ -107,6 +107,8 @@ const LINES: readonly [
 /** The texts of the counters of `refused`. */
 const REFUSED: Readonly<Record<string, string>> = {
   clients: "clients over the limit",
+  clients_per_user: "clients over the limit of their user",
+  idle: "idle clients that made room",
   binds: "binds over the limit",
   timeouts: "requests not complete in time",
   unread: "clients that did not read their answers",

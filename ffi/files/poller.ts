@@ -21,14 +21,30 @@ export const Interest = {
   READ: abi.EPOLLIN,
   /** Writable. */
   WRITE: abi.EPOLLOUT,
+  /**
+   * Writable, reported when the peer has read a message, not as long as it is
+   * true (EPOLLET). It applies to the other events too.
+   */
+  PEER_HAS_READ: abi.EPOLLOUT | abi.EPOLLET,
 } as const;
 
 /** Called for every ready descriptor with its epoll(7) event bits. */
 export type Ready = (fd: number, events: number) => void;
 
+function newSet(): Descriptor {
+  return new Descriptor(
+    check(libc().epoll_create1(abi.EPOLL_CLOEXEC), "epoll_create1"),
+  );
+}
+
 /** A level-triggered epoll set. */
 export class Poller implements Disposable {
   readonly #epoll: Descriptor;
+  /**
+   * Watches the other set. A wait on it does not take the events: those of
+   * EPOLLET are reported only once.
+   */
+  readonly #outer: Descriptor;
   readonly #wake: Descriptor;
   readonly #event = new Uint8Array(layout.size);
   readonly #eventView = viewOf(this.#event);
@@ -40,18 +56,22 @@ export class Poller implements Disposable {
 
   /** Creates an empty set. */
   constructor() {
-    this.#epoll = new Descriptor(
-      check(libc().epoll_create1(abi.EPOLL_CLOEXEC), "epoll_create1"),
+    using stack = new DisposableStack();
+    stack.use(this.#native);
+    this.#epoll = stack.use(newSet());
+    this.#outer = stack.use(newSet());
+    const flags = abi.EFD_CLOEXEC | abi.EFD_NONBLOCK;
+    this.#wake = stack.use(
+      new Descriptor(check(libc().eventfd(0, flags), "eventfd")),
     );
-    try {
-      const flags = abi.EFD_CLOEXEC | abi.EFD_NONBLOCK;
-      this.#wake = new Descriptor(check(libc().eventfd(0, flags), "eventfd"));
-      this.add(this.#wake.fd, Interest.READ);
-    } catch (error) {
-      this.#epoll.close();
-      this.#native[Symbol.dispose]();
-      throw error;
-    }
+    this.add(this.#wake.fd, Interest.READ);
+    this.#control(
+      abi.EPOLL_CTL_ADD,
+      this.#epoll.fd,
+      Interest.READ,
+      this.#outer,
+    );
+    stack.move();
   }
 
   /** Starts watching a descriptor. */
@@ -72,11 +92,16 @@ export class Poller implements Disposable {
     this.#control(abi.EPOLL_CTL_DEL, fd, 0);
   }
 
-  #control(operation: number, fd: number, interest: number): void {
+  #control(
+    operation: number,
+    fd: number,
+    interest: number,
+    set = this.#epoll,
+  ): void {
     this.#eventView.setUint32(layout.events, interest, true);
     this.#eventView.setInt32(layout.data, fd, true);
     check(
-      libc().epoll_ctl(this.#epoll.fd, operation, fd, this.#event),
+      libc().epoll_ctl(set.fd, operation, fd, this.#event),
       "epoll_ctl",
     );
   }
@@ -96,10 +121,9 @@ export class Poller implements Disposable {
    * Switching threads takes about 50 us.
    */
   async wait(timeout: number): Promise<void> {
-    // The result is not used: errno stays on the other thread, and events would
-    // have to be copied from native memory.
+    // The result is not used: errno stays on the other thread.
     this.#waiting = libc().epoll_wait_on_thread(
-      this.#epoll.fd,
+      this.#outer.fd,
       this.#native.address,
       1,
       timeout,
@@ -136,6 +160,7 @@ export class Poller implements Disposable {
       );
     }
     this.#native[Symbol.dispose]();
+    this.#outer.close();
     this.#epoll.close();
     this.#wake.close();
   }

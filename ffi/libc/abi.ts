@@ -76,6 +76,7 @@ const COMMON = {
   PIPE_BUF: 4096,
   X_OK: 1,
   FIONREAD: 0x541b,
+  SIOCOUTQ: 0x5411,
   F_DUPFD_CLOEXEC: 1030,
   F_GETFD: 1,
   F_SETFD: 2,
@@ -128,6 +129,7 @@ const COMMON = {
   EPOLLIN: 0x001,
   EPOLLOUT: 0x004,
   EPOLLHUP: 0x010,
+  EPOLLET: 0x80000000,
   // signal(7)
   SIG_IGN: 1,
   SIG_BLOCK: 0,

@@ -125,6 +125,25 @@ export function sendDescriptors(
   }
 }
 
+/**
+ * Less than the kernel counts for any message. It subtracts the last byte of a
+ * message after it has reported that the message was read.
+ */
+const LESS_THAN_A_MESSAGE = 256;
+
+const unread = new Int32Array(1);
+const unreadBytes = new Uint8Array(unread.buffer);
+
+/**
+ * Whether the peer of a UNIX stream socket has yet to read something that was
+ * sent to it (SIOCOUTQ). False once the peer has closed its socket, and where the
+ * kernel does not report it.
+ */
+export function hasUnread(fd: number): boolean {
+  return libc().ioctl(fd, BigInt(abi.SIOCOUTQ), unreadBytes) !== -1 &&
+    unread[0]! >= LESS_THAN_A_MESSAGE;
+}
+
 /** The result of one recvmsg(2). */
 export interface Received {
   /** Empty at the end of the stream. */

@@ -1,7 +1,15 @@
-import { Descriptor, spareDescriptor } from "../../ffi/files/descriptor.ts";
+import {
+  Descriptor,
+  duplicate,
+  spareDescriptor,
+} from "../../ffi/files/descriptor.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { Interest } from "../../ffi/files/poller.ts";
-import { acceptConnection } from "../../ffi/sockets/socket.ts";
+import {
+  acceptConnection,
+  type Peer,
+  peerOf,
+} from "../../ffi/sockets/socket.ts";
 import { ErrorCode } from "../../protocol.ts";
 import { logInternalError, reasonOf } from "../log/internal_errors.ts";
 import type { Limits } from "./limits.ts";
@@ -15,10 +23,14 @@ import { errorReply } from "../requests/answers.ts";
 import type { Counters } from "../log/counters.ts";
 import type { Clients } from "./clients.ts";
 import { Connection, isClientGone } from "./connection.ts";
+import { isReserved, noneLeft } from "./descriptor_reserve.ts";
 import type { EventLoop } from "./event_loop.ts";
 
 /** Clients accepted in one turn of the loop, so that it serves others too. */
 const MAX_ACCEPTS = 64;
+
+/** The same while several users are active. */
+const MAX_CONTENDED_ACCEPTS = 8;
 
 /** Time in ms until the next try after accept(2) failed. */
 const RETRY_DELAY = 100;
@@ -64,10 +76,13 @@ export class Acceptor implements Disposable {
     if (!this.#isDue) return;
     this.#isDue = false;
     try {
-      for (let count = 0; count < MAX_ACCEPTS; count++) {
-        const connection = this.#accept();
-        if (connection === undefined) return;
-        this.#admit(connection);
+      const most = this.#parts.clients.isContended
+        ? MAX_CONTENDED_ACCEPTS
+        : MAX_ACCEPTS;
+      for (let count = 0; count < most; count++) {
+        const accepted = this.#accept();
+        if (accepted === undefined) return;
+        this.#admitOrClose(accepted);
       }
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
@@ -76,38 +91,68 @@ export class Acceptor implements Disposable {
     }
   }
 
-  #accept(): Connection | undefined {
+  #accept(): Descriptor | undefined {
     const fd = acceptConnection(this.#parts.fd);
-    return fd === -1 ? undefined : new Connection(new Descriptor(fd));
+    return fd === -1 ? undefined : new Descriptor(fd);
   }
 
-  #admit(connection: Connection): void {
-    const { clients, limits, counters } = this.#parts;
-    if (clients.size < limits.clients) {
-      clients.add(connection);
-      return;
+  #admitOrClose(accepted: Descriptor): void {
+    try {
+      this.#admit(accepted, peerOf(accepted.fd));
+    } catch (error) {
+      accepted.close();
+      if (!(error instanceof OsError)) throw error;
+      this.#parts.log.error("client dropped", { reason: error.message });
     }
+  }
+
+  #admit(accepted: Descriptor, peer: Peer): void {
+    const { clients, limits, counters } = this.#parts;
+    const { uid } = peer;
+    const ofUser = clients.countOf(uid);
+    if (ofUser >= limits.clientsPerUser && !limits.unlimitedUsers.has(uid)) {
+      counters.refused.clients_per_user++;
+      const reason =
+        `${ofUser} clients of user ${uid} are connected (--max-clients-per-user)`;
+      return this.#refuse(accepted, limitReached(reason), reason);
+    }
+    const isLast = isReserved(accepted.fd);
+    if ((isLast || clients.size >= limits.clients) && !clients.makeRoom(uid)) {
+      return isLast
+        ? this.#refuseWithoutDescriptor(accepted)
+        : this.#refuseBeyondLimit(accepted);
+    }
+    // A lower number became free when another client made room.
+    const own = isLast ? duplicate(accepted.fd) : accepted;
+    if (isLast) accepted.close();
+    clients.add(new Connection(own, peer));
+  }
+
+  #refuseBeyondLimit(accepted: Descriptor): void {
+    const { limits, counters } = this.#parts;
     counters.refused.clients++;
     const reason = `${limits.clients} clients are connected (--max-clients)`;
-    this.#log("clients refused", reason);
-    this.#refuse(
-      connection,
-      new RequestError(ErrorCode.LIMIT_REACHED, `Limit reached: ${reason}`),
-    );
+    this.#refuse(accepted, limitReached(reason), reason);
+  }
+
+  #refuseWithoutDescriptor(accepted: Descriptor): void {
+    this.#parts.counters.refused.descriptors++;
+    const error = noneLeft("accept4");
+    this.#refuse(accepted, bindError(error), error.message);
   }
 
   /**
    * Closes the spare descriptor to accept one client and refuse it. Without
    * that the control socket would stay readable and wake the loop in each turn.
+   * This happens when the reserve is used up too, or the system's descriptors.
    */
   #refuseOne(cause: OsError): void {
-    this.#log("clients refused", cause.message);
     this.#reserve?.close();
     try {
-      const connection = this.#accept();
-      if (connection === undefined) return;
+      const accepted = this.#accept();
+      if (accepted === undefined) return;
       this.#parts.counters.refused.descriptors++;
-      this.#refuse(connection, bindError(cause));
+      this.#refuse(accepted, bindError(cause), cause.message);
     } catch (error) {
       if (!(error instanceof OsError)) throw error;
       this.#pauseAccepting(error);
@@ -116,7 +161,9 @@ export class Acceptor implements Disposable {
     }
   }
 
-  #refuse(connection: Connection, error: RequestError): void {
+  #refuse(accepted: Descriptor, error: RequestError, reason: string): void {
+    this.#log("clients refused", reason);
+    const connection = new Connection(accepted);
     try {
       connection.send(errorReply(null, error));
     } catch (error) {
@@ -158,4 +205,11 @@ export class Acceptor implements Disposable {
     this.#reserve?.close();
     this.#reserve = undefined;
   }
+}
+
+function limitReached(reason: string): RequestError {
+  return new RequestError(
+    ErrorCode.LIMIT_REACHED,
+    `Limit reached: ${reason}`,
+  );
 }

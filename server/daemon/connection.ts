@@ -1,5 +1,8 @@
 import type { Descriptor } from "../../ffi/files/descriptor.ts";
-import { sendDescriptors } from "../../ffi/sockets/descriptor_passing.ts";
+import {
+  hasUnread,
+  sendDescriptors,
+} from "../../ffi/sockets/descriptor_passing.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { supplementaryGroups } from "../../ffi/sockets/peer_groups.ts";
 import { type Peer, peerOf, receive, send } from "../../ffi/sockets/socket.ts";
@@ -16,6 +19,7 @@ import type { Client } from "../policy/authorization.ts";
 import { isOutOfDescriptors, RequestError } from "../requests/request_error.ts";
 import { errorAnswer, type Reply } from "../requests/answers.ts";
 import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
+import type { DescriptorsInFlight } from "./descriptors_in_flight.ts";
 
 /**
  * A client is dropped when its queue exceeds one of these limits. Bytes count
@@ -31,6 +35,17 @@ export interface Outgoing {
   sockets: readonly SharedDescriptor[];
 }
 
+/** What a client waits for before its next answer is sent or its next request is performed. */
+export type Obstacle =
+  /** It has to receive the descriptors of an earlier answer. */
+  | "receipt"
+  /** Clients have to receive descriptors of earlier batches. */
+  | "room"
+  /** The work is left for a later part of the event loop. */
+  | "turn"
+  /** The service manager has to close a released socket. */
+  | "manager";
+
 const received = new Uint8Array(64 * 1024);
 
 /** The connection of one client: received bytes and queued answers. */
@@ -43,16 +58,21 @@ export class Connection implements Client {
   readonly framing: Framing = new Framing(MAX_REQUEST);
   /** The message of which names are being looked up. */
   unanswered: Uint8Array<ArrayBuffer> | undefined;
-  /** Whether the answer to a performed message waits for the service manager. */
-  settling = false;
   /** The epoll(7) events it is watched for; undefined while not watched. */
   interest: number | undefined;
   /** No request follows: the client shut down its side or sent invalid bytes. */
   ended = false;
+  /** Why received requests are not performed yet. */
+  waitsFor: Obstacle | undefined;
+  /** When it last sent a request, or connected: performance.now(). */
+  activeAt = 0;
+  #inFlight = 0;
+  #heldBy: Obstacle | undefined;
 
   /** Takes ownership of an accepted, non-blocking socket. */
-  constructor(descriptor: Descriptor) {
+  constructor(descriptor: Descriptor, peer?: Peer) {
     this.#descriptor = descriptor;
+    this.#peer = peer;
   }
 
   /** Stops receiving: the bytes cannot be cut into messages. */
@@ -71,19 +91,44 @@ export class Connection implements Client {
     return this.#descriptor.closed;
   }
 
-  /** Whether a message is being handled: the next one has to wait. */
-  get busy(): boolean {
-    return this.unanswered !== undefined || this.settling;
-  }
-
   /** Whether answers are queued. */
   get writing(): boolean {
     return this.#queue.length > 0;
   }
 
+  /** Why the queued answers are not sent yet, unless the client's buffer is full. */
+  get heldBy(): Obstacle | undefined {
+    return this.#heldBy;
+  }
+
+  /** The size of the queued answers. */
+  get queuedBytes(): number {
+    return this.#queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
   /** Whether every request is answered and no request can follow. */
   get finished(): boolean {
-    return this.ended && !this.writing && !this.busy;
+    return this.ended && !this.isBusy;
+  }
+
+  /** Whether it has received every answer and has sent no part of a request. */
+  get isIdle(): boolean {
+    return !this.ended && !this.isBusy && this.framing.pending.length === 0 &&
+      this.inFlight() === 0;
+  }
+
+  private get isBusy(): boolean {
+    return this.writing || this.unanswered !== undefined ||
+      this.waitsFor !== undefined;
+  }
+
+  /**
+   * The number of descriptors that were sent and that the client has not
+   * received yet.
+   */
+  inFlight(): number {
+    if (this.#inFlight > 0 && !hasUnread(this.fd)) this.#inFlight = 0;
+    return this.#inFlight;
   }
 
   /** The queued answers, oldest first. */
@@ -91,9 +136,13 @@ export class Connection implements Client {
     return this.#queue;
   }
 
-  /** Queues the answers that the previous generation did not send. */
-  restore(queued: Iterable<Outgoing>): void {
+  /**
+   * Restores what the previous generation left: answers that it did not send, and
+   * the number of descriptors that the client had not received.
+   */
+  restore(queued: Iterable<Outgoing>, inFlight: number): void {
     this.#queue.push(...queued);
+    this.#inFlight = inFlight;
   }
 
   /** Credentials of the client's process. */
@@ -123,32 +172,45 @@ export class Connection implements Client {
    * @returns false if the queue was full before.
    * @throws {OsError} if the client has disconnected.
    */
-  send({ bytes, sockets }: Reply): boolean {
+  send({ bytes, sockets }: Reply, limit?: DescriptorsInFlight): boolean {
     const isFull = this.#queue.length >= MAX_QUEUED_ANSWERS ||
-      this.#queuedBytes() > MAX_QUEUED_BYTES;
+      this.queuedBytes > MAX_QUEUED_BYTES;
     this.#queue.push({ bytes, sockets });
-    this.flush();
+    this.flush(limit);
     return !isFull;
   }
 
-  #queuedBytes(): number {
-    return this.#queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  }
-
   /**
-   * Sends as much of the queue as the client accepts.
+   * Sends as much of the queue as the client accepts, and as the limit of
+   * descriptors in flight allows.
    *
    * @throws {OsError} if the client has disconnected.
    */
-  flush(): void {
+  flush(limit?: DescriptorsInFlight): void {
+    this.#heldBy = undefined;
     while (this.#queue.length > 0) {
       const first = this.#queue[0]!;
+      this.#heldBy = this.#obstacleFor(first.sockets.length, limit);
+      if (this.#heldBy !== undefined) return;
       const sent = this.#send(first);
       if (sent === -1) return;
+      if (first.sockets.length > 0) {
+        this.#inFlight = first.sockets.length;
+        limit?.add(this, this.#inFlight);
+      }
       release(first);
       if (sent === first.bytes.length) this.#queue.shift();
       else first.bytes = first.bytes.subarray(sent);
     }
+  }
+
+  #obstacleFor(
+    sockets: number,
+    limit: DescriptorsInFlight | undefined,
+  ): Obstacle | undefined {
+    if (sockets === 0) return undefined;
+    if (this.inFlight() > 0) return "receipt";
+    return limit?.admits(this, sockets) === false ? "room" : undefined;
   }
 
   #send(first: Outgoing): number {
@@ -158,8 +220,8 @@ export class Connection implements Client {
       return sendDescriptors(this.fd, first.bytes, descriptors);
     } catch (error) {
       if (!isOutOfDescriptors(error)) throw error;
-      // ETOOMANYREFS: clients that do not read use up the limit of descriptors
-      // in flight of the daemon's user (unix(7)).
+      // ETOOMANYREFS: other programs of the daemon's user use up the limit of
+      // descriptors in flight (unix(7)).
       release(first);
       first.bytes = refusalOf(first);
       return send(this.fd, first.bytes);

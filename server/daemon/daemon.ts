@@ -14,6 +14,7 @@ import { statusMethod } from "../requests/status_method.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Clients } from "./clients.ts";
 import type { Connection } from "./connection.ts";
+import { openEarly } from "./descriptor_reserve.ts";
 import { EventLoop, type Heartbeat } from "./event_loop.ts";
 
 /** The start of the daemon and its number of generations. */
@@ -83,7 +84,7 @@ export class Daemon implements RequestContext, Disposable {
       throw error;
     }
     this.drain(log);
-    readSourceMaps();
+    openEarly();
   }
 
   /** Aborted by {@linkcode Daemon.stop}. */
@@ -115,7 +116,10 @@ export class Daemon implements RequestContext, Disposable {
   /** Serves until {@linkcode Daemon.stop}, then closes everything. */
   async run(): Promise<void> {
     try {
-      await this.#loop.run(() => this.#acceptor.acceptWaiting());
+      await this.#loop.run(() => {
+        this.#acceptor.acceptWaiting();
+        return this.clients.endTurn();
+      });
     } finally {
       this.close();
     }
@@ -170,12 +174,4 @@ export class Daemon implements RequestContext, Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/**
- * Reads a stack once. Deno opens a file the first time it formats a stack, and
- * panics if no descriptor is left.
- */
-function readSourceMaps(): void {
-  void new Error().stack;
 }

@@ -19,6 +19,7 @@ export class EventLoop implements Disposable {
   /** Default: none. */
   heartbeat: Heartbeat | undefined;
   #nextBeat = 0;
+  #isWaiting = false;
 
   /** Calls `callback` whenever the descriptor is ready. */
   watch(fd: number, interest: number, callback: Callback): void {
@@ -44,14 +45,18 @@ export class EventLoop implements Disposable {
 
   /**
    * Runs until {@linkcode EventLoop.stop}. Each turn runs the callback of every
-   * ready descriptor, then `endOfTurn`. The loop waits on another thread, so that
-   * promises and timers run.
+   * ready descriptor, then `endOfTurn`, which returns the time in ms after which
+   * the next turn begins even if no descriptor is ready, or -1. The loop waits on
+   * another thread, so that promises and timers run.
    */
-  async run(endOfTurn: () => void): Promise<void> {
+  async run(endOfTurn: () => number): Promise<void> {
+    let timeout = 0;
     while (!this.#stopped) {
-      await this.#poller.wait(this.#beatIfDue());
+      this.#isWaiting = true;
+      await this.#poller.wait(earlier(timeout, this.#beatIfDue()));
+      this.#isWaiting = false;
       this.#poller.poll((fd, events) => this.#callbacks.get(fd)?.(events));
-      endOfTurn();
+      timeout = endOfTurn();
     }
   }
 
@@ -67,6 +72,11 @@ export class EventLoop implements Disposable {
     return Math.ceil(this.#nextBeat - now);
   }
 
+  /** Begins the next turn at once. Does nothing during a turn. */
+  wake(): void {
+    if (this.#isWaiting) this.#poller.wake();
+  }
+
   /** Ends {@linkcode EventLoop.run} after the current turn. */
   stop(): void {
     this.#stopped = true;
@@ -77,4 +87,10 @@ export class EventLoop implements Disposable {
   [Symbol.dispose](): void {
     this.#poller[Symbol.dispose]();
   }
+}
+
+/** The shorter of two times in ms; -1 is no limit. */
+function earlier(one: number, other: number): number {
+  if (one === -1) return other;
+  return other === -1 ? one : Math.min(one, other);
 }

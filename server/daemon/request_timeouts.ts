@@ -19,8 +19,9 @@ export class RequestTimeouts implements Disposable {
 
   /** Starts the timeout of a client that has sent part of a request. */
   update(connection: Connection): void {
-    const isIncomplete = !connection.busy &&
-      !connection.ended && connection.framing.pending.length > 0;
+    const { unanswered, waitsFor, ended, framing } = connection;
+    const isIncomplete = unanswered === undefined && waitsFor === undefined &&
+      !ended && framing.pending.length > 0;
     if (!isIncomplete) this.#since.delete(connection);
     else if (!this.#since.has(connection) && this.#timeout !== Infinity) {
       this.#since.set(connection, performance.now());

@@ -16,6 +16,8 @@ export class Counters {
   /** Clients and requests that were refused, by reason. */
   readonly refused: Refusals = {
     clients: 0,
+    clients_per_user: 0,
+    idle: 0,
     binds: 0,
     timeouts: 0,
     unread: 0,

@@ -96,11 +96,13 @@ function bindRecord(bind: Bind): BindRecord {
 
 function clientState(connection: Connection): ClientState {
   const { unanswered, framing, fd, ended, queued } = connection;
+  const inFlight = connection.inFlight();
   const received = new Uint8Array([...unanswered ?? [], ...framing.pending]);
   return {
     fd,
     ended,
     received: received.toBase64(),
+    ...(inFlight > 0 && { in_flight: inFlight }),
     unsent: queued.map((outgoing) => ({
       bytes: outgoing.bytes.toBase64(),
       descriptors: outgoing.sockets.map(({ fd }) => fd),
@@ -189,15 +191,16 @@ function addressOf(
 }
 
 function adoptClient(
-  { fd, ended, received, unsent }: ClientState,
+  { fd, ended, received, in_flight, unsent }: ClientState,
   socketOf: (fd: number) => SharedDescriptor,
 ): Connection {
   const connection = new Connection(new Descriptor(fd));
   connection.ended = ended;
   connection.framing.append(Uint8Array.fromBase64(received));
-  connection.restore(unsent.map(({ bytes, descriptors }) => ({
+  const queued = unsent.map(({ bytes, descriptors }) => ({
     bytes: Uint8Array.fromBase64(bytes),
     sockets: descriptors.map(socketOf),
-  })));
+  }));
+  connection.restore(queued, in_flight ?? 0);
   return connection;
 }

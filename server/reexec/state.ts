@@ -87,6 +87,12 @@ export interface ClientState {
   ended: boolean;
   /** Received bytes of unanswered requests, in base64. */
   received: string;
+  /**
+   * Number of sent descriptors that the client has not received.
+   *
+   * @default 0
+   */
+  in_flight?: number | undefined;
   /** Unsent answers, in base64, with their descriptors. */
   unsent: {
     bytes: string;
@@ -194,6 +200,7 @@ function clientState(given: Partial<ClientState>): ClientState {
     fd: descriptorOf(given, "a client"),
     ended: given.ended ?? false,
     received: given.received ?? "",
+    in_flight: given.in_flight,
     unsent: given.unsent ?? [],
   };
 }

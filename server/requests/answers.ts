@@ -17,6 +17,9 @@ import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import { type BindContext, handOver } from "./bind_method.ts";
 import type { PendingRequest } from "./pending_request.ts";
 
+/** The longest answer, in bytes: about 40,000 sockets in `list`. */
+export const MAX_ANSWER = 16 * 1024 * 1024;
+
 /** An encoded answer to one message. */
 export interface Reply {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -38,8 +41,22 @@ export function replyTo(
       sockets.push(request.state.grant.socket);
     }
   }
-  const message = isBatch ? answers : answers[0];
-  return { bytes: encodeMessage(message), sockets };
+  const encode = (each: readonly Answer[]) =>
+    encodeMessage(isBatch ? each : each[0]);
+  const bytes = encode(answers);
+  if (bytes.length <= MAX_ANSWER) return { bytes, sockets };
+  return { bytes: encode(answers.map(withoutReport)), sockets };
+}
+
+/** Replaces the result of `list` or `status` by an error. */
+function withoutReport(answer: Answer): Answer {
+  if (typeof answer.result !== "object") return answer;
+  const reason = `the answer is longer than ${MAX_ANSWER} bytes`;
+  const error = new RequestError(
+    ErrorCode.LIMIT_REACHED,
+    `Limit reached: ${reason}`,
+  );
+  return errorAnswer(answer.id ?? null, error);
 }
 
 /** A reply to a client that has sent no valid request. */

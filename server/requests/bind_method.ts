@@ -23,6 +23,7 @@ import {
 } from "./bind_params.ts";
 import { type Bind, type BindTable, newBind } from "../sockets/bind_table.ts";
 import type { Counters } from "../log/counters.ts";
+import { refuseReserve } from "../daemon/descriptor_reserve.ts";
 import type { Limits } from "../daemon/limits.ts";
 import { addHolder } from "../sockets/holders.ts";
 import { heal, unblock } from "../sockets/heal.ts";
@@ -185,6 +186,7 @@ function create(
     ? { backlog: DEFAULT_BACKLOG, ...options }
     : options;
   try {
+    refuseReserve("socket");
     return newBind(address, boundSocket(address, options, access), complete);
   } catch (error) {
     if (error instanceof OsError) throw bindError(error);

@@ -47,7 +47,28 @@ export function readMessage(
     return failedMessage(invalidRequest(reason), client);
   }
   const requests = message.map((each) => readRequest(each, client));
+  refuseRepeatedReports(requests);
   return { requests, isBatch: true };
+}
+
+/** Whether a method describes the daemon: its answer can be long. */
+function isReport(method: string): method is "list" | "status" {
+  return method === "list" || method === "status";
+}
+
+/** A batch has at most one `list` and one `status`; others are answered -32600. */
+function refuseRepeatedReports(requests: readonly PendingRequest[]): void {
+  const seen = new Set<string>();
+  for (const request of requests) {
+    const { state } = request;
+    if (state.name !== "ready" || !isReport(state.call.method)) continue;
+    const { method } = state.call;
+    if (seen.has(method)) {
+      const error = invalidRequest(`more than one ${method} in a batch`);
+      request.state = { name: "failed", error };
+    }
+    seen.add(method);
+  }
 }
 
 /** A message that cannot be read. */
@@ -61,6 +82,17 @@ export function failedMessage(
 /** Whether {@linkcode resolveMessage} has to be called first. */
 export function isUnresolved({ requests }: PendingMessage): boolean {
   return requests.some(({ state }) => state.name === "unresolved");
+}
+
+/**
+ * Whether answering it takes long: others are served before it
+ * (server/daemon/turns.ts).
+ */
+export function takesLong({ requests, isBatch }: PendingMessage): boolean {
+  return isBatch ||
+    requests.some(({ state }) =>
+      state.name === "ready" && isReport(state.call.method)
+    );
 }
 
 /**

@@ -65,11 +65,12 @@ export function statusMethod(source: StatusSource): Status {
 }
 
 function statusLimits(
-  { clients, binds, requestTimeout }: Limits,
+  { clients, clientsPerUser, binds, requestTimeout }: Limits,
 ): StatusLimits {
   const orNone = (limit: number) => limit === Infinity ? 0 : limit;
   return {
     clients: orNone(clients),
+    clients_per_user: orNone(clientsPerUser),
     binds: orNone(binds),
     request_timeout: orNone(requestTimeout),
   };

@@ -4,12 +4,10 @@ import { abi } from "../../ffi/libc/abi.ts";
 import { libc } from "../../ffi/libc/libc.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
-import { lacks } from "../support/foreign_program.ts";
 import { assertOpen, openIn } from "../support/open_descriptors.ts";
-import { ask, RawConnection, requestText } from "../support/raw_connection.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const STATUS = requestText(1, "status");
-const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
 
 /** More answers than the queue and the kernel's buffers hold. */
 const FAR_TOO_MANY = 100_000;
@@ -53,7 +51,7 @@ Deno.test("a client that reads late, but before its queue is full, gets every an
     requestText(id, "bind", [{ address: "127.0.0.1", port: 0 }])
   );
   await connection.send(requests.join(""));
-  for (const _ of ids) await daemon.program.errors.next("INFO bind");
+  await daemon.program.errors.next("INFO bind");
   let descriptors = 0;
   for (const id of ids) {
     const line = await connection.next();
@@ -62,45 +60,6 @@ Deno.test("a client that reads late, but before its queue is full, gets every an
   }
   assertEquals(descriptors, ids.length);
 });
-
-// The kernel counts descriptors in flight for users without these rights.
-const UNDER = [
-  ...Deno.uid() === 0
-    ? [
-      "setpriv",
-      "--bounding-set=-sys_resource,-sys_admin",
-      "--inh-caps=-sys_resource,-sys_admin",
-    ]
-    : [],
-  "prlimit",
-  "--nofile=100:100",
-];
-
-Deno.test(
-  "a client that exceeds the limit of descriptors in flight is answered 10002",
-  {
-    ignore: await lacks("setpriv", "prlimit"),
-  },
-  async () => {
-    await using daemon = await Daemon.start({ under: UNDER });
-    {
-      using connection = RawConnection.open(daemon.sock);
-      const requests = 400;
-      await connection.send(BIND.repeat(requests));
-      for (let count = 0; count < requests; count++) {
-        await daemon.program.errors.next("INFO bind");
-      }
-      const answers = await connection.answers(requests);
-      const codes = new Set(answers.map(({ error }) => error?.code));
-      assertEquals(codes, new Set([undefined, 10002]));
-    }
-    // The limit is per user: other tests of the same user share it.
-    await eventually(
-      "a bind",
-      async () => (await ask(daemon.sock, BIND)).result === true,
-    );
-  },
-);
 
 Deno.test("a client that disconnects with unread answers is dropped", async () => {
   await using daemon = await Daemon.start();

@@ -23,9 +23,16 @@ Deno.test("status has one line per subject and a table of requests", () => {
       bind: { requests: 1200, errors: 1 },
       list: { requests: 3, errors: 0 },
     },
-    limits: { clients: 0, binds: 500, request_timeout: 30_000 },
+    limits: {
+      clients: 0,
+      clients_per_user: 1000,
+      binds: 500,
+      request_timeout: 30_000,
+    },
     refused: {
       clients: 0,
+      clients_per_user: 0,
+      idle: 0,
       binds: 4,
       timeouts: 1,
       unread: 0,

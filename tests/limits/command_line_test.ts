@@ -29,6 +29,10 @@ const NO_DURATIONS = [
 const WRONG: [option: string, value: string][] = [
   ...NO_COUNTS.map((value): [string, string] => ["--max-clients", value]),
   ...NO_COUNTS.map((value): [string, string] => ["--max-binds", value]),
+  ...NO_COUNTS.map((value): [string, string] => [
+    "--max-clients-per-user",
+    value,
+  ]),
   ...NO_DURATIONS.map((value): [string, string] => [
     "--request-timeout",
     value,

@@ -71,16 +71,23 @@ Deno.test("a request that does not begin with a bracket is counted as an error",
 
 Deno.test("a new daemon has refused no client and no request", async () => {
   await using daemon = await Daemon.start();
-  const { refused, limits, policy } = await daemon.status();
+  const { refused, limits, descriptors, policy } = await daemon.status();
   assertEquals(refused, {
     clients: 0,
+    clients_per_user: 0,
+    idle: 0,
     binds: 0,
     timeouts: 0,
     unread: 0,
     denied: 0,
     descriptors: 0,
   });
-  assertEquals(limits, { clients: 0, binds: 0, request_timeout: 30_000 });
+  assertEquals(limits, {
+    clients: 0,
+    clients_per_user: Math.min(1000, descriptors.limit >> 2),
+    binds: 0,
+    request_timeout: 30_000,
+  });
   assertEquals(policy, undefined);
 });
 

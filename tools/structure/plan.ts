@@ -156,6 +156,7 @@ export const PLAN: Plan = {
       "connection.ts",
       "control_socket.ts",
       "daemon.ts",
+      "descriptor_reserve.ts",
       "limits.ts",
     ],
     "server/log/": [

@@ -142,6 +142,7 @@ export const FAILING: Readonly<Record<string, FailingSymbol>> = {
     failing: "-1n",
     reasons: ["EAGAIN", "EINTR", "ECONNRESET", "ENOMEM"],
   },
+  ioctl: { failing: "-1", reasons: ["EINVAL"] },
   close: { failing: "-1", reasons: ["EINTR", "EIO"], happens: true },
   syscall3: { failing: "-1n", reasons: ["ENOSYS", "EPERM"] },
   fcntl: { failing: "-1", reasons: ["EBADF", "EPERM"] },
@@ -288,7 +289,6 @@ export const NOT_THE_DAEMONS: readonly string[] = [
   // The names of the users of holders.
   "getgrgid_r",
   "getpwuid_r",
-  "ioctl",
   "posix_spawn_file_actions_addopen",
   "shutdown",
   "prctl",

@@ -1,0 +1,123 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ErrorCode, type Status } from "../../protocol.ts";
+import { startDaemon } from "../support/control_socket/start_failure.ts";
+import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { Scratch } from "../support/tree.ts";
+
+const ignore = await lacks("prlimit");
+
+function limitedTo(limit: number): { under: string[] } {
+  return { under: ["prlimit", `--nofile=${limit}:${limit}`] };
+}
+
+const CLIENTS = 300;
+
+/** More clients than descriptors, connected at once. */
+class Flood implements Disposable {
+  readonly #connections: RawConnection[] = [];
+
+  constructor(sock: string) {
+    for (let count = 0; count < CLIENTS; count++) {
+      this.#connections.push(RawConnection.open(sock));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const connection of this.#connections) connection[Symbol.dispose]();
+  }
+}
+
+async function statusOf(connection: RawConnection): Promise<Status> {
+  await connection.send(requestText(1, "status"));
+  return (await connection.answer()).result as Status;
+}
+
+/** Deno opens some descriptors only half a second after its start. */
+async function untilDenoHasOpenedAll(
+  connection: RawConnection,
+): Promise<Status> {
+  let status = await statusOf(connection);
+  const { generation_started_at } = status;
+  await eventually("a second of this generation", async () => {
+    status = await statusOf(connection);
+    return Date.now() - Date.parse(generation_started_at) > 1_000;
+  });
+  return status;
+}
+
+for (const limit of [128, 256]) {
+  Deno.test(
+    `a daemon with ${limit} descriptors and 300 clients serves in every generation`,
+    { ignore },
+    async () => {
+      await using daemon = await Daemon.start(limitedTo(limit));
+      using client = RawConnection.open(daemon.sock);
+      await statusOf(client);
+      {
+        using _flood = new Flood(daemon.sock);
+        for (let generation = 1; generation <= 3; generation++) {
+          const status = await untilDenoHasOpenedAll(client);
+          assertEquals(status.generation, generation);
+          const { open } = status.descriptors;
+          assert(limit - open >= 32, `${open} open`);
+          await daemon.reexec();
+          // These arrive before Deno has opened everything.
+          new Flood(daemon.sock)[Symbol.dispose]();
+        }
+      }
+      await eventually(
+        "one client",
+        async () => (await statusOf(client)).clients === 1,
+      );
+      assertEquals((await daemon.stop()).code, 0);
+    },
+  );
+}
+
+Deno.test(
+  "binds leave descriptors for an upgrade",
+  { ignore },
+  async () => {
+    await using daemon = await Daemon.start({
+      ...limitedTo(128),
+      args: ["--log-level", "warn"],
+    });
+    using client = RawConnection.open(daemon.sock);
+    let bound = 0;
+    for (let refused = false; !refused; bound++) {
+      const params = [{ address: `127.3.0.${1 + bound}`, port: 0 }];
+      await client.send(requestText(bound, "bind", params));
+      const { error } = await client.answer();
+      refused = error !== undefined;
+      if (refused) assertEquals(error?.code, ErrorCode.NO_DESCRIPTORS);
+    }
+    assert(bound > 30, `${bound} binds`);
+    await daemon.reexec();
+    const { generation, binds } = await statusOf(client);
+    assertEquals([generation, binds], [2, bound - 1]);
+  },
+);
+
+for (const limit of [24, 32, 40, 48]) {
+  Deno.test(
+    `a limit of ${limit} descriptors is one line and exit status 1`,
+    { ignore },
+    async () => {
+      await using scratch = await Scratch.make();
+      const sock = scratch.join("control.sock");
+      const { code, output, errors } = await startDaemon(
+        sock,
+        limitedTo(limit),
+      );
+      assertEquals({ code, output }, { code: 1, output: "" });
+      assertMatch(
+        errors,
+        /^multibinder: the limit of \d+ open descriptors is too small: .*$/,
+      );
+      assertEquals([...Deno.readDirSync(scratch.path)], []);
+    },
+  );
+}
