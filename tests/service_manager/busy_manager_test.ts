@@ -5,7 +5,7 @@ import type { Answer } from "../../protocol.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually, PATIENCE } from "../support/eventually.ts";
 import { loopbackHost } from "../support/loopback.ts";
-import { RawConnection, requestText } from "../support/raw_connection.ts";
+import { type RawConnection, requestText } from "../support/raw_connection.ts";
 
 /** A service manager that reads notifications only when it is told to. */
 class BusyManager implements AsyncDisposable {
