@@ -7,6 +7,9 @@ import { OsError } from "../../ffi/libc/errno.ts";
 /** Lines that wait for a reader, in bytes. */
 const CAPACITY = 1024 * 1024;
 
+/** Time in ms until the next try after a write failed. */
+const RETRY_DELAY = 100;
+
 /** What a writer needs of the event loop. */
 export interface WritableLoop {
   /** Calls `callback` whenever the descriptor is ready. */
@@ -40,6 +43,7 @@ export class LineWriter {
   #reporting = 0;
   #loop: WritableLoop | undefined;
   #isWatching = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * Writes to the descriptor. `gapLine` makes the line that reports how many
@@ -85,11 +89,14 @@ export class LineWriter {
    */
   flush(patience = 0): void {
     const end = performance.now() + patience;
-    while (!this.#writeSome()) {
+    let outcome = this.#writeSome();
+    while (outcome === "full") {
       const left = end - performance.now();
       if (left <= 0 || !this.#becomesReady(left)) return this.#watch();
+      outcome = this.#writeSome();
     }
     this.#unwatch();
+    if (outcome === "failed") this.#retryLater();
   }
 
   /** Has the event loop write waiting lines once the reader takes them. */
@@ -100,24 +107,27 @@ export class LineWriter {
 
   /** Stops using the event loop. */
   detach(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
     this.#unwatch();
     this.#loop = undefined;
   }
 
-  /** Returns whether nothing waits for the reader. */
-  #writeSome(): boolean {
+  /** Writes until all is written, the reader has no room or the write fails. */
+  #writeSome(): "done" | "full" | "failed" {
     try {
       while (this.#chunk.length > 0 || this.#nextChunk()) {
         const count = this.#output.write(this.#chunk);
-        if (count === -1) return false;
+        if (count === -1) return "full";
         this.#chunk = this.#chunk.subarray(count);
-        if (this.#chunk.length === 0) this.#chunkWritten();
+        if (this.#chunk.length === 0) this.#linesInChunk = this.#reporting = 0;
       }
+      return "done";
     } catch (error) {
+      // The reader is gone, or the disk is full.
       if (!(error instanceof OsError)) throw error;
-      this.#dropAll();
+      return "failed";
     }
-    return true;
   }
 
   /** As many whole lines as stay in one piece, or one longer line. */
@@ -147,21 +157,12 @@ export class LineWriter {
     return true;
   }
 
-  #chunkWritten(): void {
-    this.#linesInChunk = 0;
-    this.#reporting = 0;
-  }
-
-  /** The stream cannot be written: it is closed, or the disk is full. */
-  #dropAll(): void {
-    this.#unreported += this.#reporting;
-    const dropped = this.#lines.length + this.#linesInChunk;
-    this.#lines = [];
-    this.#length = 0;
-    this.#chunk = NOTHING;
-    this.#chunkWritten();
-    this.#hasGap = this.#unreported > 0;
-    this.addDropped(dropped);
+  #retryLater(): void {
+    if (this.#loop === undefined) return;
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.flush();
+    }, RETRY_DELAY);
   }
 
   #becomesReady(timeout: number): boolean {

@@ -29,11 +29,13 @@ if [ "$stream" = 1 ]; then exec "$@" >&9 9<&-; fi
 exec "$@" 2>&9 9<&-
 `;
 
-function filling(pipe: string, stream: Stream): string[] {
+/** The command prefix that starts a program with its stream in a full pipe. */
+export function filling(pipe: string, stream: Stream): string[] {
   return ["sh", "-c", FILL_AND_EXECUTE, "sh", pipe, String(stream)];
 }
 
-async function namedPipe(scratch: OpenScratch): Promise<string> {
+/** A named pipe in the directory. */
+export async function namedPipe(scratch: OpenScratch): Promise<string> {
   const pipe = scratch.join("pipe");
   await new Deno.Command("mkfifo", { args: [pipe] }).output();
   return pipe;
