@@ -69,7 +69,7 @@ class Waiters implements Disposable {
   ): Promise<boolean> {
     const interest = readiness === "read" ? Interest.READ : Interest.WRITE;
     this.#poller.add(fd, interest);
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const giveUp = () => settle(false);
     const timer = setTimeout(giveUp, milliseconds(timeout));
     signal?.addEventListener("abort", giveUp, { once: true });
@@ -77,9 +77,13 @@ class Waiters implements Disposable {
       clearTimeout(timer);
       signal?.removeEventListener("abort", giveUp);
       this.#settle.delete(fd);
-      this.#poller.remove(fd);
       if (this.#settle.size === 0) this.#poller.wake();
-      resolve(ready);
+      try {
+        this.#poller.remove(fd);
+        resolve(ready);
+      } catch (error) {
+        reject(error);
+      }
     };
     this.#settle.set(fd, settle);
     return promise;

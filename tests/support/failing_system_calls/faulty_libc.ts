@@ -67,7 +67,7 @@ class FaultyLibrary {
       O_WRONLY | O_APPEND | flags,
       0,
     );
-    this.#write({ event: "image", image });
+    this.#write({ event: "image", image, pid: this.#real.getpid() });
   }
 
   #imagesIn(path: string): number {

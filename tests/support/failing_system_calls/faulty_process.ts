@@ -137,7 +137,13 @@ export class FaultyProcess implements AsyncDisposable {
     return lines.map((line): Report => JSON.parse(line));
   }
 
-  /** The number of the running image of the program; an exec starts the next. */
+  /** The number of the image that the daemon runs. */
+  get servingImage(): number {
+    const images = this.#reports().filter((each) => each.event === "image");
+    return images.findLast(({ pid }) => pid === this.pid)?.image ?? 0;
+  }
+
+  /** The number of the last image that was started, by an exec or as a check. */
   get image(): number {
     return this.#reports().findLast((each) => each.event === "image")?.image ??
       0;

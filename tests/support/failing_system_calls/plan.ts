@@ -39,8 +39,8 @@ export interface Call {
 
 /** A line of the daemon's report. */
 export type Report =
-  /** An execve(2) has started the next image of the program. */
-  | { event: "image"; image: number }
+  /** A process has started the next image of the program. */
+  | { event: "image"; image: number; pid: number }
   | ({ event: "call"; serial: number } & Call)
   /** A fault of the plan happened. */
   | { event: "fault"; serial: number; symbol: string };
