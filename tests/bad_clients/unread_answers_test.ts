@@ -8,7 +8,6 @@ import { assertOpen, openIn } from "../support/open_descriptors.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const STATUS = requestText(1, "status");
-const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
 
 /** More answers than the queue and the kernel's buffers hold. */
 const FAR_TOO_MANY = 100_000;
