@@ -281,17 +281,23 @@ export class Clients implements Iterable<Connection> {
   /** Tries again later: the kernel does not report when others receive theirs. */
   #waitForRoom(connection: Connection): void {
     this.#withoutRoom.add(connection);
-    this.#roomTimer ??= setTimeout(() => {
-      this.#roomTimer = undefined;
-      const connections = [...this.#withoutRoom];
-      this.#withoutRoom.clear();
-      for (const each of connections) {
-        this.#guard(each, () => {
-          each.flush(this.#inFlight);
-          this.#serve(each);
-        });
-      }
-    }, ROOM_INTERVAL);
+    this.#roomTimer ??= setTimeout(() => this.#retryRoom(), ROOM_INTERVAL);
+  }
+
+  /** First come first served for each user: to look for room takes time. */
+  #retryRoom(): void {
+    this.#roomTimer = undefined;
+    const connections = [...this.#withoutRoom];
+    this.#withoutRoom.clear();
+    const without = new Set<number>();
+    for (const connection of connections) {
+      const { uid } = connection.peer;
+      this.#guard(connection, () => {
+        if (!without.has(uid)) connection.flush(this.#inFlight);
+        if (connection.heldBy === "room") without.add(uid);
+        this.#serve(connection);
+      });
+    }
   }
 
   #timeOut(connection: Connection): void {

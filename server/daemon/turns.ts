@@ -7,7 +7,7 @@ const SLICE = 0.5;
 const BURST = 50;
 
 /** The part of the time that a user's parked work gets after that. */
-const RATE = 0.01;
+const RATE = 0.005;
 
 /** Users are active at the same time if both have sent something in this time. */
 const CONTENTION = 1_000;
