@@ -26,7 +26,7 @@ import type { Counters } from "../log/counters.ts";
 import { refuseReserve } from "../daemon/descriptor_reserve.ts";
 import type { Limits } from "../daemon/limits.ts";
 import { addHolder } from "../sockets/holders.ts";
-import { heal, unblock } from "../sockets/heal.ts";
+import { heal, healInPlace, unblock } from "../sockets/heal.ts";
 import {
   boundSocket,
   changeSocket,
@@ -105,12 +105,13 @@ export function grantBind(
   });
 }
 
-/** Grants a held socket as it is. Its path is that of the bind, links included. */
+/** Grants a held socket. Its path is that of the bind, links included. */
 function grantHeld(
   { asked, addresses }: ResolvedBind,
   client: Client,
-  { binds, authorization }: BindContext,
+  context: BindContext,
 ): Grant {
+  const { binds, authorization } = context;
   const held = addresses.map((each) => binds.get(canonicalIdentity(each)))
     .find((each) => each !== undefined);
   // A client that may not bind an address must not learn whether it is bound.
@@ -121,6 +122,7 @@ function grantHeld(
     asked,
   );
   if (held === undefined) throw noSuchBind(asked);
+  healInPlace(held, context);
   const socket = held.socket.retain();
   return { bind: held, socket, isNew: false, peer: client.peer, rule };
 }

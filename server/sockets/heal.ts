@@ -21,7 +21,12 @@ import type { Bind, BindTable } from "./bind_table.ts";
 import { mayBeHeld } from "./holders.ts";
 import { listenIfQueued } from "./listening_socket.ts";
 import { type Asked, bindAnew } from "./bind_anew.ts";
-import { type Damage, damageOf, hasLockedFilter } from "./socket_damage.ts";
+import {
+  type Damage,
+  damageOf,
+  hasLockedFilter,
+  isInPlace,
+} from "./socket_damage.ts";
 
 /** What healing needs beside the bind. */
 export interface HealContext {
@@ -29,6 +34,7 @@ export interface HealContext {
   readonly log: Log;
 }
 
+/** What a request asks for that no client has made. */
 const NOTHING: Asked = { options: {}, access: {} };
 
 /**
@@ -40,7 +46,7 @@ const NOTHING: Asked = { options: {}, access: {} };
 export function heal(
   bind: Bind,
   context: HealContext,
-  asked: Asked = NOTHING,
+  asked: Asked,
 ): void {
   try {
     const damage = damageOrFilter(bind, context);
@@ -55,11 +61,22 @@ export function heal(
   }
 }
 
-/** Heals every held socket. One that cannot be healed stays: `bind` tries again. */
+/**
+ * Heals a socket for which there is no `bind`. It creates no file at a path that is
+ * not that of the socket any more: the next `bind` does, with the rights of its
+ * client.
+ *
+ * @throws {RequestError} 10000 if it can neither be healed nor bound anew.
+ */
+export function healInPlace(bind: Bind, context: HealContext): void {
+  if (isInPlace(bind)) heal(bind, context, NOTHING);
+}
+
+/** Heals every held socket in place. One that cannot be healed stays. */
 export function healAll(context: HealContext): void {
   for (const bind of [...context.binds]) {
     try {
-      heal(bind, context);
+      healInPlace(bind, context);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
     }

@@ -64,10 +64,17 @@ function pathDamage(
 ): Damage | undefined {
   if (isShutDown(fd)) return "it is shut down";
   if (kind === "unixgram" && isConnected(fd)) return "it is connected";
-  if (!path.startsWith("@") && !isStillAt(path, file)) {
-    return "its path was removed or replaced";
-  }
+  if (!hasFile(path, file)) return "its path was removed or replaced";
   return undefined;
+}
+
+/** Whether a path is still that of the socket. A host or a name has no file. */
+export function isInPlace({ address, file }: Bind): boolean {
+  return hasHost(address) || hasFile(address.path, file);
+}
+
+function hasFile(path: string, file: Bind["file"]): boolean {
+  return path.startsWith("@") || isStillAt(path, file);
 }
 
 const GONE: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ENOTDIR]);

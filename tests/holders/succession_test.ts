@@ -49,13 +49,15 @@ Deno.test(
   withPython,
   async () => {
     await using scratch = await Scratch.make();
-    await using old = await olderDaemon((source) =>
-      source.edit(
-        "server/requests/bind_method.ts",
+    const methods = "server/requests/bind_method.ts";
+    await using old = await olderDaemon(async (source) => {
+      await source.edit(
+        methods,
         "heal(held, context, { options, access });",
         "",
-      )
-    );
+      );
+      await source.edit(methods, "healInPlace(held, context);", "");
+    });
     const { sock } = old;
     using damaged = new DamagedSockets();
     await damaged.damageAll(sock, scratch);

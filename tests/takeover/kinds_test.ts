@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect } from "../../client.ts";
-import type { BindDescription, BindParams } from "../../protocol.ts";
+import {
+  type BindDescription,
+  type BindParams,
+  ErrorCode,
+} from "../../protocol.ts";
 import { lacksIpv6 } from "../support/binds/listening_socket.ts";
 import { Daemon } from "../support/daemon.ts";
 import { PLACES } from "../support/socket_kinds/places.ts";
@@ -8,6 +12,7 @@ import {
   granted,
   rawList,
   rawRelease,
+  refused,
 } from "../support/socket_kinds/raw_bind.ts";
 import { boundAt } from "../support/socket_kinds/unix_sockets.ts";
 import { RawConnection } from "../support/raw_connection.ts";
@@ -88,7 +93,7 @@ Deno.test("a takeover from a daemon keeps every kind of socket with its options 
   );
 });
 
-Deno.test("a takeover leaves a file that has replaced a socket, and takes over the others", async () => {
+Deno.test("a takeover leaves a file that has replaced a socket, and so does the next bind", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("web.sock");
   using stack = new DisposableStack();
@@ -102,15 +107,22 @@ Deno.test("a takeover leaves a file that has replaced a socket, and takes over t
       ino = (await Deno.lstat(path)).ino;
     },
     async (connection, before) => {
-      assertEquals((await rawList(connection)).map(lasting), [
-        lasting(before[1]!),
-      ]);
+      assertEquals(
+        (await rawList(connection)).map(lasting),
+        before.map(lasting),
+      );
+      const { code, data } = await refused(connection, { path });
+      const { damage } = data as { damage?: unknown };
+      assertEquals({ code, damage }, {
+        code: ErrorCode.COULD_NOT_BIND,
+        damage: "its path was removed or replaced",
+      });
       assertEquals((await Deno.lstat(path)).ino, ino);
     },
   );
 });
 
-Deno.test("a path that was removed is there again after a takeover, and a release removes it", async () => {
+Deno.test("a path that was removed is there again after a takeover and a bind, and a release removes it", async () => {
   await using scratch = await Scratch.make();
   const path = scratch.join("web.sock");
   await takenOver(
@@ -123,6 +135,7 @@ Deno.test("a path that was removed is there again after a takeover, and a releas
         after.map(({ address }) => address),
         before.map(({ address }) => address),
       );
+      await granted(connection, { path });
       assert((await Deno.lstat(path)).isSocket);
       await rawRelease(connection, { path });
       await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
