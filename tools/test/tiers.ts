@@ -43,6 +43,7 @@ export const LONGEST_FIRST: readonly string[] = [
   "tests/haproxy",
   "tests/upgrade",
   "tests/policy",
+  "tests/holders",
   "tests/socket_kinds",
   "tests/recipes",
   "tests/failing_system_calls",

@@ -231,8 +231,14 @@ type Shown = Partial<BindDescription> | undefined;
 /** Without fields that the model does not know. */
 function shown(description: BindDescription | undefined): Shown {
   if (description === undefined) return undefined;
-  const { address, bound, kind, options, handed_out, inode, waiting } =
+  const { address, bound, kind, handed_out, inode, waiting } = description;
+  // The kernel caps the backlog.
+  const { requested_backlog: backlog = description.options.backlog } =
     description;
+  const options = {
+    ...description.options,
+    ...(backlog !== undefined && { backlog }),
+  };
   return { address, bound, kind, options, handed_out, inode, waiting };
 }
 
