@@ -10,11 +10,12 @@ import { type EndedProcess, isAwaited } from "./child.ts";
 /**
  * The process that goes on in the place of one that has ended: the one that it
  * announced by MAINPID=. Without that, if it ended with exit code 0, the newest
- * orphan that runs the same program and holds one of the sockets, such as the new
- * master of nginx after USR2 and QUIT.
+ * orphan that has executed the same program anew and holds one of the sockets, such
+ * as the new master of nginx after USR2 and QUIT.
  *
  * An orphan that only inherited a socket, such as a `sleep` of a shell, runs
- * another program.
+ * another program, or is still a fork of the shell. So is a worker of the process
+ * that has ended.
  *
  * @param sockets the sockets of the service
  */
@@ -30,7 +31,7 @@ export function findSuccessor(
   if (!("code" in ending) || ending.code !== 0) return undefined;
   const links = sockets.map((fd) => `socket:[${statusOfDescriptor(fd).inode}]`);
   return runningProcesses()
-    .filter((each) => isAdopted(each) && each.name === name)
+    .filter((each) => isAdopted(each) && each.hasExecuted && each.name === name)
     .filter(({ pid }) => holdsOneOf(pid, links))
     .sort((one, other) => other.started - one.started)[0]?.pid;
 }

@@ -29,6 +29,9 @@ export function groupRuns(leader: number): boolean {
   return runningProcesses().some(({ group }) => group === leader);
 }
 
+/** Of the kernel's sched.h: forked, and no exec since. */
+const PF_FORKNOEXEC = 0x40;
+
 /** A process. */
 export interface ProcessStatus {
   pid: number;
@@ -40,6 +43,8 @@ export interface ProcessStatus {
   parent: number;
   /** The PID of the leader of its process group. */
   group: number;
+  /** Whether it has executed its program itself, and is no fork of a parent. */
+  hasExecuted: boolean;
   /** When it was started, in clock ticks since the boot. */
   started: number;
 }
@@ -70,6 +75,7 @@ export function processStatus(pid: number): ProcessStatus | undefined {
     isRunning: fields[0] !== "Z" && fields[0] !== "X",
     parent: Number(fields[1]),
     group: Number(fields[2]),
+    hasExecuted: (Number(fields[6]) & PF_FORKNOEXEC) === 0,
     started: Number(fields[19]),
   };
 }
