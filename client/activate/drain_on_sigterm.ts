@@ -9,23 +9,26 @@ import { report } from "./report.ts";
 
 const { addSignalListener, removeSignalListener } = Deno;
 
-/** The program's listeners for SIGTERM; `process.on` adds them here, too. */
+/** The program's listeners for SIGTERM, those of `process.on` included. */
 const listeners = new Set<() => void>();
 
 /** The servers on shared sockets: each stops accepting and ends its requests. */
 const servers = new Set<() => Promise<unknown>>();
 
+let isListening = false;
 let isDraining = false;
 
-/** Replaces Deno's functions for signal listeners by functions that count. */
-export function countSigtermListeners(): void {
+/** Replaces Deno's functions for signals, to know the program's listeners. */
+export function observeSigtermListeners(): void {
   replaceInDeno("addSignalListener", (signal, listener) => {
-    addSignalListener(signal, listener);
-    if (signal === "SIGTERM") listeners.add(listener);
+    if (signal !== "SIGTERM") return addSignalListener(signal, listener);
+    listeners.add(listener);
+    listenWhileNeeded();
   });
   replaceInDeno("removeSignalListener", (signal, listener) => {
-    removeSignalListener(signal, listener);
-    if (signal === "SIGTERM") listeners.delete(listener);
+    if (signal !== "SIGTERM") return removeSignalListener(signal, listener);
+    listeners.delete(listener);
+    listenWhileNeeded();
   });
 }
 
@@ -34,24 +37,34 @@ export function countSigtermListeners(): void {
  * ends when every `drain` has resolved.
  */
 export function drainOnSigterm(drain: () => Promise<unknown>): () => void {
-  // Without a shared socket SIGTERM keeps its default disposition.
-  if (servers.size === 0) addSignalListener("SIGTERM", onSigterm);
   servers.add(drain);
+  listenWhileNeeded();
   return () => {
     servers.delete(drain);
-    if (servers.size === 0 && !isDraining) {
-      removeSignalListener("SIGTERM", onSigterm);
-    }
+    listenWhileNeeded();
   };
 }
 
-async function onSigterm(): Promise<void> {
-  if (isDraining || listeners.size > 0) return;
+/** Otherwise SIGTERM has its default disposition (signal(7)). */
+function listenWhileNeeded(): void {
+  const isNeeded = listeners.size > 0 || servers.size > 0 || isDraining;
+  if (isNeeded === isListening) return;
+  isListening = isNeeded;
+  if (isNeeded) addSignalListener("SIGTERM", onSigterm);
+  else removeSignalListener("SIGTERM", onSigterm);
+}
+
+function onSigterm(): void {
+  // A listener may remove itself: what is drained is decided before.
+  if (listeners.size > 0) [...listeners].forEach((listener) => listener());
+  else drainAll();
+}
+
+async function drainAll(): Promise<void> {
+  if (isDraining) return;
   isDraining = true;
-  const results = await Promise.allSettled(
-    [...servers].map((drain) => drain()),
-  );
-  for (const result of results) {
+  const drained = [...servers].map((drain) => drain());
+  for (const result of await Promise.allSettled(drained)) {
     if (result.status === "fulfilled") continue;
     report(`a server was not drained: ${result.reason}`);
   }

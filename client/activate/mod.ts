@@ -21,13 +21,13 @@
 import { isOlder } from "../../ffi/libc/deno_version.ts";
 import { OLDEST_DENO } from "../../version.ts";
 import { shareDenoServers } from "./deno_servers.ts";
-import { countSigtermListeners } from "./drain_on_sigterm.ts";
+import { observeSigtermListeners } from "./drain_on_sigterm.ts";
 import { shareNodeServers } from "./node_servers.ts";
 import { report } from "./report.ts";
 import { isConfigured } from "./shared_sockets.ts";
 
 if (!isOlder(OLDEST_DENO)) {
-  countSigtermListeners();
+  observeSigtermListeners();
   shareDenoServers();
   shareNodeServers();
 } else if (isConfigured()) {
