@@ -106,6 +106,7 @@ const HANDLERS: readonly [string, string][] = [
     "Deno.removeSignalListener('SIGTERM', own)",
   ],
   ["process.on('SIGTERM', own)", "process.off('SIGTERM', own)"],
+  ["process.once('SIGTERM', own)", ""],
 ];
 
 for (const [add, remove] of HANDLERS) {
