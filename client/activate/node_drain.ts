@@ -8,23 +8,24 @@ import https from "node:https";
 import net from "node:net";
 import { Draining } from "../binding/graceful_shutdown.ts";
 
-/** Interval between two looks for connections to close, in ms. */
-const CLOSE_INTERVAL = 100;
+/** Interval between two looks at the responses under way, in ms. */
+const CHECK_INTERVAL = 100;
 
 /**
  * Returns a function that drains the server: it stops accepting at once, and
- * resolves when all connections have ended.
+ * resolves when the requests under way have been answered.
  *
- * Connections of HTTP end like those of `Binding.serve`. Others, and those that
- * were upgraded, end when the program or the client closes them.
+ * Responses of `node:http` are like those of `Binding.serve`: the last ones have
+ * `Connection: close`, and connections that were upgraded are not waited for. A
+ * server of another protocol is drained when all its connections have ended.
  */
 export function drainOf(
   server: net.Server,
   addr: Deno.Addr,
 ): () => Promise<void> {
-  if (!isHttp(server)) return () => closed(server);
-  const connections = new HttpConnections(server, addr);
-  return () => connections.drain();
+  if (!isHttp(server)) return () => stopAccepting(server);
+  const responses = new HttpResponses(server, addr);
+  return () => responses.drain();
 }
 
 function isHttp(server: net.Server): server is http.Server {
@@ -32,7 +33,7 @@ function isHttp(server: net.Server): server is http.Server {
 }
 
 /** Stops accepting, and resolves when all connections have ended. */
-async function closed(server: net.Server): Promise<void> {
+async function stopAccepting(server: net.Server): Promise<void> {
   if (!server.listening) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   server.once("close", resolve);
@@ -41,20 +42,15 @@ async function closed(server: net.Server): Promise<void> {
   await promise;
 }
 
-/** The connections of a server of `node:http` or `node:https`. */
-class HttpConnections {
+/** The responses under way of a server of `node:http` or `node:https`. */
+class HttpResponses {
   readonly #server: http.Server;
   readonly #draining: Draining;
-  readonly #sockets = new Set<net.Socket>();
   readonly #responses = new Set<http.ServerResponse>();
 
   constructor(server: http.Server, addr: Deno.Addr) {
     this.#server = server;
     this.#draining = new Draining(addr, server instanceof https.Server);
-    server.on("connection", (socket) => {
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket));
-    });
     server.prependListener("request", (_, response) => {
       this.#responses.add(response);
       response.once("close", () => this.#responses.delete(response));
@@ -63,17 +59,13 @@ class HttpConnections {
   }
 
   async drain(): Promise<void> {
-    const end = closed(this.#server);
+    const end = stopAccepting(this.#server);
     for (const response of this.#responses) response.shouldKeepAlive = false;
     await Promise.race([this.#draining.drain(), end]);
-    const timer = setInterval(() => {
+    while (this.#responses.size > 0) {
       this.#server.closeIdleConnections();
-      // These are not idle for Node, which waits for their first request.
-      for (const socket of this.#sockets) {
-        if (socket.bytesRead === 0) socket.destroy();
-      }
-    }, CLOSE_INTERVAL);
-    await end;
-    clearInterval(timer);
+      await new Promise((resolve) => setTimeout(resolve, CHECK_INTERVAL));
+    }
+    this.#server.closeIdleConnections();
   }
 }

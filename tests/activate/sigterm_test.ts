@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Activated, ask, portAt } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
 
@@ -96,6 +96,40 @@ for (const name of ["Deno.serve", "node:http"]) {
     const { code, errors } = await program.program.end();
     assertEquals({ code, errors }, { code: 0, errors: "" });
     assertEquals(await silent.read(new Uint8Array(1)), null);
+  });
+}
+
+/** Servers that upgrade each connection. */
+const UPGRADING: Readonly<Record<string, string>> = {
+  "Deno.serve": `Deno.serve(options, (request) => {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    socket.onopen = () => socket.send("hello");
+    return response;
+  });`,
+  "node:http": `http.createServer(respond).on("upgrade", (_, socket) => {
+    socket.write("HTTP/1.1 101 Switching Protocols\\r\\n\\r\\nhello");
+  }).listen(port, '127.0.0.1', listening);`,
+};
+
+for (const [name, source] of Object.entries(UPGRADING)) {
+  Deno.test(`${name}: SIGTERM does not wait for upgraded connections`, async () => {
+    await using daemon = await Daemon.start();
+    const { port, service } = await serving(daemon, source);
+    await using program = service;
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(encoder.encode(
+      "GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    ));
+    const head = new Uint8Array(1000);
+    const length = await connection.read(head) ?? 0;
+    assertMatch(
+      new TextDecoder().decode(head.subarray(0, length)),
+      /^HTTP\/1\.1 101 /,
+    );
+    program.program.signal("SIGTERM");
+    const { code, errors } = await program.program.end();
+    assertEquals({ code, errors }, { code: 0, errors: "" });
   });
 }
 
