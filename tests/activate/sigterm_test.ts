@@ -1,6 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Activated, ask, portAt } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
+import { descriptorsOf } from "../support/process_state.ts";
 
 const START = `
   import http from "node:http";
@@ -96,6 +98,47 @@ for (const name of ["Deno.serve", "node:http"]) {
     const { code, errors } = await program.program.end();
     assertEquals({ code, errors }, { code: 0, errors: "" });
     assertEquals(await silent.read(new Uint8Array(1)), null);
+  });
+}
+
+/** More than the buffers of a connection hold. */
+const LONG = 32 * 1024 * 1024;
+
+const LONG_ANSWERS: Readonly<Record<string, string>> = {
+  "Deno.serve": `Deno.serve(options, () => {
+    console.log("request");
+    return new Response(new Uint8Array(${LONG}));
+  });`,
+  "node:http": `http.createServer((_, response) => {
+    console.log("request");
+    response.end(new Uint8Array(${LONG}));
+  }).listen(port, '127.0.0.1', listening);`,
+};
+
+/** The number of servers that accept from the passed socket, descriptor 3. */
+async function serversOnPassed(pid: number): Promise<number> {
+  const descriptors = await descriptorsOf(pid);
+  const passed = descriptors.get(3);
+  return [...descriptors.values()].filter((each) => each === passed).length - 1;
+}
+
+for (const [name, source] of Object.entries(LONG_ANSWERS)) {
+  Deno.test(`${name}: SIGTERM lets a response reach a client that has not read it yet`, async () => {
+    await using daemon = await Daemon.start();
+    const { port, service } = await serving(daemon, source);
+    await using program = service;
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(LAST_REQUEST);
+    await program.program.output.next("request");
+    program.program.signal("SIGTERM");
+    await eventually(
+      "the server has left the passed socket",
+      async () => await serversOnPassed(program.program.pid) === 0,
+    );
+    let length = 0;
+    for await (const bytes of connection.readable) length += bytes.length;
+    assertEquals(length > LONG, true, String(length));
+    assertEquals((await program.program.end()).code, 0);
   });
 }
 
