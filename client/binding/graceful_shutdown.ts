@@ -31,6 +31,12 @@ function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
   }
 }
 
+/** The descriptors of this program's connections that were accepted at `addr`. */
+export function acceptedConnections(addr: Deno.Addr): number[] {
+  const address = socketAddress(addr);
+  return address === undefined ? [] : connectionsAt(address);
+}
+
 /**
  * The time between the last accept of a Deno server and its shutdown. Deno's
  * shutdown closes every connection without a request under way, too early for
@@ -41,16 +47,16 @@ function socketAddress(addr: Deno.Addr): SocketAddress | undefined {
  *   Until the shutdown, every response has `Connection: close`.
  */
 export class Draining {
-  readonly #address: SocketAddress | undefined;
+  readonly #addr: Deno.Addr;
   readonly #countsBytes: boolean;
   #hasBegun = false;
 
   /** `secure`: the server at `addr` uses TLS. */
   constructor(addr: Deno.Addr, secure: boolean) {
-    this.#address = socketAddress(addr);
+    this.#addr = addr;
     // The first bytes of TLS are not a request. The kernel does not count the
     // bytes read from a UNIX socket.
-    this.#countsBytes = this.#address?.family !== "unix" && !secure;
+    this.#countsBytes = addr.transport !== "unix" && !secure;
   }
 
   /** Whether responses need `Connection: close`. */
@@ -69,7 +75,7 @@ export class Draining {
     while (performance.now() - begin < FIRST_REQUEST_TIMEOUT) {
       // The pause also lets Deno hand a request that it has read to the handler.
       await new Promise((resolve) => setTimeout(resolve, CHECK_INTERVAL));
-      const connections = this.#address ? connectionsAt(this.#address) : [];
+      const connections = acceptedConnections(this.#addr);
       if (connections.length === 0) return;
       if (performance.now() - begin < CLOSE_PERIOD) continue;
       if (!connections.some((fd) => this.#maySendFirstRequest(fd))) return;

@@ -111,9 +111,11 @@ function denoServe(
   place: Place,
   handler: ServeHandler,
   signal: AbortSignal,
-  { onError, cert, key }: ServeOptions,
+  { onError, cert, key, onListen: _, ...more }: ServeOptions,
 ): Deno.HttpServer {
   const options = {
+    // Options of Deno that ServeOptions does not have (client/activate/).
+    ...more,
     signal,
     ...(onError && { onError }),
     onListen: () => {},

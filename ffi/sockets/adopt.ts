@@ -399,9 +399,16 @@ function adopt(
   return adoption;
 }
 
+const NAME_PREFIX = "multibinder-";
+
 /** A name in the abstract namespace (unix(7)), which leaves no file behind. */
 function unguessableName(): string {
-  return `multibinder-${crypto.randomUUID()}`;
+  return `${NAME_PREFIX}${crypto.randomUUID()}`;
+}
+
+/** Whether an adoption listens on this path, as {@linkcode Place} has it. */
+export function isTemporaryPath(path: string): boolean {
+  return path.startsWith(`\0${NAME_PREFIX}`);
 }
 
 function leave(adoption: Adoption): void {

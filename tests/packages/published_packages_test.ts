@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { filesBelow } from "../../tools/files_below.ts";
 import { stagePackages } from "../../tools/stage_packages.ts";
 import { VERSION } from "../../version.ts";
+import { freePort } from "../support/activate/activated.ts";
 import { lineStartingWith } from "../support/packages/output_line.ts";
 
 /** A directory with the staged registry in `jsr/`, removed at the end. */
@@ -149,5 +150,37 @@ console.log(rendering.text);
 `,
     );
     assertEquals(await run("--check", `${directory}/render.ts`), "2\n");
+  });
+});
+
+Deno.test("deno run -A --preload jsr:@multibinder/client/activate, and of the package with everything", async () => {
+  await withStagedPackages(async ({ directory, env }) => {
+    const port = freePort();
+    await Deno.writeTextFile(
+      `${directory}/main.ts`,
+      `using listener = Deno.listen({ port: ${port}, hostname: "127.0.0.1" });
+console.log(listener.addr.port);
+`,
+    );
+    for (const name of ["client", "multibinder"]) {
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "-A",
+          `--preload=jsr:@multibinder/${name}/activate`,
+          `${directory}/main.ts`,
+        ],
+        cwd: directory,
+        env: { ...env, MULTIBINDER_SOCK: `${directory}/missing.sock` },
+      }).output();
+      const [output, errors] = [stdout, stderr].map((bytes) =>
+        new TextDecoder().decode(bytes)
+      );
+      assertMatch(
+        errors!,
+        /^multibinder-activate: 127\.0\.0\.1:\d+ is not shared: /m,
+      );
+      assertEquals(output, `${port}\n`);
+    }
   });
 });

@@ -23,12 +23,18 @@ export const PLAN: Plan = {
     ],
     ["ffi/"],
   ],
-  entries: ["mod.ts", "haproxy/mod.ts", "multibinder.ts"],
+  entries: [
+    "mod.ts",
+    "client/activate/mod.ts",
+    "haproxy/mod.ts",
+    "multibinder.ts",
+  ],
   mostFiles: 15,
   publicFiles: {
     "client/": ["command_line.ts"],
     "client/binding/": [
       "binding.ts",
+      "graceful_shutdown.ts",
       "inherited.ts",
       "listen.ts",
       "reexec.ts",

@@ -15,6 +15,8 @@ export const LONG: Readonly<Record<string, string>> = {
   "tests/systemd": "boots a systemd in namespaces for each test",
   "tests/haproxy/reloads_under_load_test.ts":
     "twenty reloads with connections that last",
+  "tests/activate/frameworks_reloads_test.ts":
+    "ten reloads of each framework under load",
   "tests/packages/check_packages_test.ts":
     "type-checks every package as published, again and again",
   "tests/upgrade/bursts_test.ts": "six hundred signals, thirty generations",

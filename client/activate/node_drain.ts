@@ -1,0 +1,71 @@
+/**
+ * Drains servers of Node without a lost request.
+ *
+ * @module
+ */
+import type http from "node:http";
+import https from "node:https";
+import net from "node:net";
+import { Draining } from "../binding/graceful_shutdown.ts";
+
+/** Interval between two looks at the responses under way, in ms. */
+const CHECK_INTERVAL = 100;
+
+/**
+ * Returns a function that drains the server: it stops accepting at once, and
+ * resolves when the requests under way have been answered.
+ *
+ * Responses of `node:http` are like those of `Binding.serve`: the last ones have
+ * `Connection: close`, and connections that were upgraded are not waited for. A
+ * server of another protocol is drained when all its connections have ended.
+ */
+export function drainOf(
+  server: net.Server,
+  addr: Deno.Addr,
+): () => Promise<void> {
+  if (!isHttp(server)) return () => stopAccepting(server);
+  const responses = new HttpResponses(server, addr);
+  return () => responses.drain();
+}
+
+function isHttp(server: net.Server): server is http.Server {
+  return "closeIdleConnections" in server;
+}
+
+/** Stops accepting, and resolves when all connections have ended. */
+async function stopAccepting(server: net.Server): Promise<void> {
+  if (!server.listening) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.once("close", resolve);
+  // The method of http.Server would also close idle connections at once.
+  net.Server.prototype.close.call(server);
+  await promise;
+}
+
+/** The responses under way of a server of `node:http` or `node:https`. */
+class HttpResponses {
+  readonly #server: http.Server;
+  readonly #draining: Draining;
+  readonly #responses = new Set<http.ServerResponse>();
+
+  constructor(server: http.Server, addr: Deno.Addr) {
+    this.#server = server;
+    this.#draining = new Draining(addr, server instanceof https.Server);
+    server.prependListener("request", (_, response) => {
+      this.#responses.add(response);
+      response.once("close", () => this.#responses.delete(response));
+      if (this.#draining.hasBegun) response.shouldKeepAlive = false;
+    });
+  }
+
+  async drain(): Promise<void> {
+    const end = stopAccepting(this.#server);
+    for (const response of this.#responses) response.shouldKeepAlive = false;
+    await Promise.race([this.#draining.drain(), end]);
+    while (this.#responses.size > 0) {
+      this.#server.closeIdleConnections();
+      await new Promise((resolve) => setTimeout(resolve, CHECK_INTERVAL));
+    }
+    this.#server.closeIdleConnections();
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Finds the shared socket of an address: passed to this program, or bound by the
+ * daemon.
+ *
+ * @module
+ */
+import { OsError } from "../../ffi/libc/errno.ts";
+import { environmentVariable } from "../../ffi/processes/process.ts";
+import { ErrorCode } from "../../protocol.ts";
+import type { Binding } from "../binding/binding.ts";
+import { inherited } from "../binding/inherited.ts";
+import { bindSync } from "../session/bind.ts";
+import { BindError, TimeoutError } from "../session/errors.ts";
+import { SOCKET_VARIABLE } from "../session/socket_path.ts";
+import {
+  type ListenAddress,
+  shown,
+  socketAddresses,
+} from "./listen_address.ts";
+import { reportNotShared } from "./report.ts";
+
+/** How long to wait for the daemon, in ms. The event loop is blocked meanwhile. */
+const DAEMON_TIMEOUT = 2000;
+
+/** Whether sockets were passed or a daemon is named, as far as this can be read. */
+export function isConfigured(): boolean {
+  return ["LISTEN_FDS", SOCKET_VARIABLE].some((variable) => {
+    const { state } = Deno.permissions.querySync({ name: "env", variable });
+    return state !== "granted" || (Deno.env.get(variable) ?? "") !== "";
+  });
+}
+
+/**
+ * The shared socket of an address; `undefined` if there is none. Reports errors
+ * and does not throw.
+ *
+ * `check` throws if the server cannot use a shared socket. The daemon is asked
+ * after that: it keeps the address.
+ */
+export function sharedSocket(
+  address: ListenAddress,
+  check: () => void,
+): Binding | undefined {
+  if (!isConfigured()) return undefined;
+  try {
+    const wanted = socketAddresses(address);
+    const passed = passedSocket(wanted);
+    if (passed === undefined && !hasDaemon()) return undefined;
+    check();
+    return passed ?? daemonSocket(wanted);
+  } catch (error) {
+    reportNotShared(shown(address), error);
+    return undefined;
+  }
+}
+
+function passedSocket(wanted: readonly ListenAddress[]): Binding | undefined {
+  const passed = inherited();
+  return wanted
+    .map((each) => passed.find(({ addr }) => isAt(addr, each)))
+    .find((binding) => binding !== undefined);
+}
+
+function isAt(addr: Deno.Addr, wanted: ListenAddress): boolean {
+  if ("path" in wanted) {
+    return addr.transport === "unix" && addr.path === wanted.path;
+  }
+  return addr.transport === "tcp" && addr.port === wanted.port &&
+    addr.hostname === wanted.host;
+}
+
+/** The sockets that the daemon has sent. They stay open as long as the program. */
+const received = new Map<string, Binding>();
+
+/** Why the daemon did not answer: a program waits for it only once. */
+let failure: TimeoutError | OsError | undefined;
+
+function hasDaemon(): boolean {
+  return (environmentVariable(SOCKET_VARIABLE) ?? "") !== "";
+}
+
+function daemonSocket(wanted: readonly ListenAddress[]): Binding {
+  if (failure !== undefined) throw failure;
+  let refusal: BindError | undefined;
+  for (const text of wanted.map(shown)) {
+    const known = received.get(text);
+    if (known !== undefined) return known;
+    try {
+      const binding = bindSync(text, { timeout: DAEMON_TIMEOUT });
+      received.set(text, binding);
+      return binding;
+    } catch (error) {
+      if (error instanceof TimeoutError || error instanceof OsError) {
+        failure = error;
+      }
+      // The other wildcard address may be bound already.
+      if (!couldNotBind(error)) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal;
+}
+
+function couldNotBind(error: unknown): error is BindError {
+  return error instanceof BindError && error.code === ErrorCode.COULD_NOT_BIND;
+}
