@@ -6,7 +6,12 @@ import { Daemon } from "../support/daemon.ts";
 import { Scratch } from "../support/tree.ts";
 
 /** Commands that need a daemon, with their arguments. */
-const ASKING = [["list"], ["status"], ["release", "127.0.0.1:1"]];
+const ASKING = [
+  ["list"],
+  ["status"],
+  ["metrics"],
+  ["release", "127.0.0.1:1"],
+];
 const STARTING = ["exec", "run"].map((name) => [
   name,
   "--timeout",
@@ -67,7 +72,7 @@ for (
     "ECONNREFUSED",
   ]]
 ) {
-  Deno.test(`list, status and release do not wait for a daemon: ${what}`, async () => {
+  Deno.test(`list, status, metrics and release do not wait for a daemon: ${what}`, async () => {
     await using scratch = await Scratch.make();
     const sock = scratch.join("mb.sock");
     if (what === "a dead socket") leaveDeadSocket(sock);

@@ -5,7 +5,8 @@ import {
   type HostAddress,
   parseAddress,
 } from "../../../address.ts";
-import { connect } from "../../session/session.ts";
+import { connectToRunning, type Session } from "../../session/session.ts";
+import { askDaemon } from "../ask_daemon.ts";
 import type { Command } from "../command.ts";
 import { readOptions } from "../options/options.ts";
 import { UsageError } from "../options/usage_error.ts";
@@ -31,21 +32,23 @@ Exit status: 0 done, 1 failed, 2 invalid command line.`;
 /** How long a request for /metrics waits for the daemon, in ms. */
 const TIMEOUT = 2_000;
 
-async function read(
-  sock: string | undefined,
-  timeout?: number,
-): Promise<string> {
-  const options = {
-    ...(sock !== undefined && { sock }),
-    ...(timeout !== undefined && { timeout }),
-  };
-  using session = await connect(options);
-  return exposition(await session.status(), await session.list());
+async function readFrom(session: Session, timeout?: number): Promise<string> {
+  const options = timeout === undefined ? {} : { timeout };
+  return exposition(await session.status(options), await session.list(options));
 }
 
 async function print(sock: string | undefined): Promise<number> {
-  printIgnoringBrokenPipe((await read(sock)).trimEnd());
+  const text = await askDaemon("metrics", sock, readFrom);
+  printIgnoringBrokenPipe(text.trimEnd());
   return 0;
+}
+
+async function scrape(sock: string | undefined): Promise<string> {
+  using session = await connectToRunning({
+    timeout: TIMEOUT,
+    ...(sock !== undefined && { sock }),
+  });
+  return await readFrom(session, TIMEOUT);
 }
 
 async function serve(
@@ -56,7 +59,7 @@ async function serve(
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());
   }
-  await serveMetrics(address, () => read(sock, TIMEOUT), stop.signal);
+  await serveMetrics(address, () => scrape(sock), stop.signal);
   return 0;
 }
 
