@@ -227,8 +227,8 @@ const REFUSES: readonly BrokenVersion[] = [
     break: source((source) =>
       source.edit(
         "server/options.ts",
-        '"log-level",\n      "log-format"',
-        '"log-format"',
+        '  "log-level",\n',
+        "",
       )
     ),
     reason: /exited with status 2: .*log-level/s,
