@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Program } from "../support/program.ts";
+import { Scratch, treePath } from "../support/tree.ts";
 import { spareDescriptor } from "../../ffi/files/descriptor.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { executable } from "../../ffi/processes/executable.ts";
@@ -60,4 +62,30 @@ for (const [path, code] of NOT_EXECUTABLE) {
 
 Deno.test("an argument with a NUL is refused", () => {
   assertThrows(() => execute("/bin/true", ["a\0b"], []), TypeError, "NUL");
+});
+
+Deno.test("the environment in memory has later changes, and the command line is known until then", async () => {
+  const script = `
+import { argumentsInMemory, environmentInMemory } from ${
+    JSON.stringify(treePath("ffi/libc/initial_process.ts"))
+  };
+const decoder = new TextDecoder();
+const entries = (bytes) => decoder.decode(bytes).split("\\0").slice(0, -1);
+const before = entries(argumentsInMemory());
+Deno.env.set("MULTIBINDER_TEST_VARIABLE", "ü");
+const variables = entries(environmentInMemory());
+console.log(JSON.stringify([before, variables, argumentsInMemory() ?? null]));
+`;
+  await using scratch = await Scratch.make();
+  const path = scratch.join("script.ts");
+  await Deno.writeTextFile(path, script);
+  const args = ["run", "--no-check", "-A", path, "", "ä b"];
+  await using program = Program.start(Deno.execPath(), { args });
+  const { output, errors } = await program.end();
+  assertEquals(errors, "");
+  const [before, variables, after] = JSON.parse(output);
+  assertEquals(before, [Deno.execPath(), ...args]);
+  assert(variables.includes("MULTIBINDER_TEST_VARIABLE=ü"), output);
+  assert(variables.includes(`PATH=${Deno.env.get("PATH")}`), output);
+  assertEquals(after, null);
 });
