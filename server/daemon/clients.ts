@@ -124,10 +124,12 @@ export class Clients implements Iterable<Connection> {
 
   #handleEvents(connection: Connection, events: number): void {
     const { uid } = connection.peer;
-    const { waitsFor } = connection;
+    const { waitsFor, heldBy } = connection;
     // Events are reported again, except those of EPOLLET.
     if (waitsFor === "turn") return;
-    if (waitsFor === undefined && this.#turns.isSpent(uid)) return;
+    if (waitsFor === undefined && heldBy === undefined) {
+      if (this.#turns.isSpent(uid)) return;
+    }
     this.#turns.run(uid, () =>
       this.#guard(connection, () => {
         // A client that disconnects without reading its answers causes EPOLLHUP,
@@ -147,7 +149,13 @@ export class Clients implements Iterable<Connection> {
       connection.waitsFor = obstacleOf(connection, count);
       if (connection.waitsFor !== undefined) break;
       const message = this.#nextMessage(connection);
-      if (message === undefined) break;
+      if (message === undefined) {
+        // EPOLLET reports only once that there is something to receive.
+        const mayHaveMore = connection.heldBy !== undefined &&
+          connection.waitsFor === undefined && !connection.ended;
+        if (mayHaveMore && connection.receive()) continue;
+        break;
+      }
       if (isUnresolved(message)) this.#answerLater(connection, message);
       else this.#answer(connection, message);
       if (connection.unanswered !== undefined) break;
@@ -155,7 +163,7 @@ export class Clients implements Iterable<Connection> {
     if (connection.closed) return;
     // It stays watched until the end of the turn, which may perform its work.
     if (connection.waitsFor === "turn") return this.#turns.park(connection);
-    if (connection.waitsFor === "room") this.#waitForRoom(connection);
+    if (connection.heldBy === "room") this.#waitForRoom(connection);
     this.#watch(connection);
   }
 
@@ -190,7 +198,7 @@ export class Clients implements Iterable<Connection> {
       const message = readMessage(unanswered, connection);
       if (isUnresolved(message)) {
         void this.#answerLater(connection, message);
-        return;
+        return this.#watch(connection);
       }
       this.#answer(connection, message);
       this.#serve(connection);
@@ -313,7 +321,10 @@ export class Clients implements Iterable<Connection> {
       const { peer } = connection;
       log.refusal("warn", peer.uid, "client dropped", { reason, ...peer });
       connection.send(errorReply(null, refusal));
-      this.#drop(connection);
+      // A client with descriptors in flight still counts.
+      connection.endInput();
+      if (connection.inFlight() > 0) this.#serve(connection);
+      else this.#drop(connection);
     });
   }
 
@@ -353,12 +364,14 @@ function obstacleOf(
   connection: Connection,
   performed: number,
 ): Obstacle | undefined {
-  const { heldBy, framing, ended, waitsFor } = connection;
+  const { heldBy, framing, ended, isFull, waitsFor } = connection;
   if (waitsFor === "manager") return waitsFor;
-  if (heldBy !== undefined) return heldBy;
   // The common case, which needs no system call: there is no other request.
   if (framing.isBlank && !ended) return undefined;
-  if (connection.inFlight() > 0) return "receipt";
+  if (isFull || (framing.isBlank && ended)) {
+    if (heldBy !== undefined) return heldBy;
+    if (connection.inFlight() > 0) return "receipt";
+  }
   return performed < MAX_REQUESTS ? undefined : "turn";
 }
 
@@ -370,12 +383,14 @@ function mayReceive({ ended, waitsFor, framing }: Connection): boolean {
 
 /** The events to watch a client for; undefined not to watch it. */
 function interestOf(connection: Connection): number | undefined {
-  const { unanswered, waitsFor, writing } = connection;
+  const { unanswered, waitsFor, heldBy, writing } = connection;
   // Between a request and its answer the daemon receives nothing. It does not
   // watch the client either, because epoll(7) always reports EPOLLHUP.
   if (unanswered !== undefined) return undefined;
   if (waitsFor === "turn" || waitsFor === "manager") return undefined;
   const read = mayReceive(connection) ? Interest.READ : 0;
-  if (waitsFor !== undefined) return read | Interest.PEER_HAS_READ;
+  if (waitsFor !== undefined || heldBy !== undefined) {
+    return read | Interest.PEER_HAS_READ;
+  }
   return read | (writing ? Interest.WRITE : 0);
 }

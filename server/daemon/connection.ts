@@ -101,6 +101,12 @@ export class Connection implements Client {
     return this.#heldBy;
   }
 
+  /** Whether so many answers are queued that the client is disconnected. */
+  get isFull(): boolean {
+    return this.#queue.length >= MAX_QUEUED_ANSWERS ||
+      this.queuedBytes > MAX_QUEUED_BYTES;
+  }
+
   /** The size of the queued answers. */
   get queuedBytes(): number {
     return this.#queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
@@ -158,12 +164,14 @@ export class Connection implements Client {
   /**
    * Receives at most 64 KiB, so that one client cannot keep the loop busy.
    *
+   * @returns whether something was received.
    * @throws {OsError} if the client has disconnected.
    */
-  receive(): void {
+  receive(): boolean {
     const length = receive(this.fd, received);
     if (length === 0) this.ended = true;
     else if (length > 0) this.framing.append(received.subarray(0, length));
+    return length > 0;
   }
 
   /**
@@ -173,8 +181,7 @@ export class Connection implements Client {
    * @throws {OsError} if the client has disconnected.
    */
   send({ bytes, sockets }: Reply, limit?: DescriptorsInFlight): boolean {
-    const isFull = this.#queue.length >= MAX_QUEUED_ANSWERS ||
-      this.queuedBytes > MAX_QUEUED_BYTES;
+    const { isFull } = this;
     this.#queue.push({ bytes, sockets });
     this.flush(limit);
     return !isFull;

@@ -19,8 +19,9 @@ export class RequestTimeouts implements Disposable {
 
   /** Starts the timeout of a client that has sent part of a request. */
   update(connection: Connection): void {
-    const { unanswered, waitsFor, ended, framing } = connection;
+    const { unanswered, waitsFor, heldBy, ended, framing } = connection;
     const isIncomplete = unanswered === undefined && waitsFor === undefined &&
+      heldBy === undefined &&
       !ended && framing.pending.length > 0;
     if (!isIncomplete) this.#since.delete(connection);
     else if (!this.#since.has(connection) && this.#timeout !== Infinity) {

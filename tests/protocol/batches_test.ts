@@ -103,7 +103,7 @@ Deno.test("a batch may ask for 253 sockets", async () => {
 Deno.test("an answer longer than the socket buffer arrives whole, with its descriptors once", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
-  const text = "x".repeat(500);
+  const text = "x".repeat(560);
   const requests = [bindRequest(0, "127.0.0.1")];
   for (let id = 1; id < 100; id++) {
     requests.push(requestText(`${id}${text}`, "status"));
