@@ -138,7 +138,7 @@ export class Clients implements Iterable<Connection> {
           connection.flush(this.#inFlight);
         }
         const isReadable = (events & ~abi.EPOLLOUT) !== 0;
-        if (isReadable && mayReceive(connection)) connection.receive();
+        if (isReadable && mayReceive(connection)) receiveFrom(connection);
         this.#serve(connection);
       }));
   }
@@ -376,9 +376,17 @@ function obstacleOf(
 }
 
 /** Whether there is room for more of what a client sends. */
-function mayReceive({ ended, waitsFor, framing }: Connection): boolean {
-  return !ended &&
-    (waitsFor === undefined || framing.pending.length < MAX_REQUEST);
+function mayReceive(connection: Connection): boolean {
+  const { ended, discards, waitsFor, framing } = connection;
+  if (ended) return discards;
+  return waitsFor === undefined || framing.pending.length < MAX_REQUEST;
+}
+
+/** Empties the buffer of a client whose bytes are discarded, unless it fills it. */
+function receiveFrom(connection: Connection): void {
+  for (let count = 0; count < MAX_REQUESTS; count++) {
+    if (!connection.receive() || !connection.discards) return;
+  }
 }
 
 /** The events to watch a client for; undefined not to watch it. */

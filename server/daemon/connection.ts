@@ -66,6 +66,7 @@ export class Connection implements Client {
   waitsFor: Obstacle | undefined;
   /** When it last sent a request, or connected: performance.now(). */
   activeAt = 0;
+  #discards = false;
   #inFlight = 0;
   #heldBy: Obstacle | undefined;
 
@@ -75,10 +76,19 @@ export class Connection implements Client {
     this.#peer = peer;
   }
 
-  /** Stops receiving: the bytes cannot be cut into messages. */
+  /**
+   * No request follows: the bytes cannot be cut into messages. What follows is
+   * received and discarded, because a client can send all before it reads.
+   */
   endInput(): void {
+    this.#discards = !this.ended;
     this.ended = true;
     this.framing.discard();
+  }
+
+  /** Whether received bytes are discarded. */
+  get discards(): boolean {
+    return this.#discards;
   }
 
   /** The number of the descriptor. */
@@ -169,8 +179,12 @@ export class Connection implements Client {
    */
   receive(): boolean {
     const length = receive(this.fd, received);
-    if (length === 0) this.ended = true;
-    else if (length > 0) this.framing.append(received.subarray(0, length));
+    if (length === 0) {
+      this.ended = true;
+      this.#discards = false;
+    } else if (length > 0 && !this.#discards) {
+      this.framing.append(received.subarray(0, length));
+    }
     return length > 0;
   }
 
