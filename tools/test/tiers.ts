@@ -19,7 +19,9 @@ export const LONG: Readonly<Record<string, string>> = {
     "ten reloads of each framework under load",
   "tests/packages/check_packages_test.ts":
     "type-checks every package as published, again and again",
-  "tests/upgrade/bursts_test.ts": "six hundred signals, thirty generations",
+  "tests/holders/damaged_sockets_test.ts":
+    "sixteen acts of a holder on eighteen kinds of address, twice",
+  "tests/upgrade/bursts_test.ts": "three hundred signals, thirty generations",
   "tests/upgrade/ten_thousand_binds_test.ts": "ten thousand binds",
   "tests/policy/swapped_directory_long_test.ts":
     "12,000 binds in a directory that another program swaps",

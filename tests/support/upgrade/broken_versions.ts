@@ -303,8 +303,8 @@ const LACKS_RESOURCES: readonly BrokenVersion[] = [
   },
   {
     kind: "gets too few descriptors",
-    break: (daemon) => limit(daemon, "nofile", 40),
-    reason: /Deno needs \d+ descriptors to start, and the limit is 40/,
+    break: (daemon) => limit(daemon, "nofile", 64),
+    reason: /Deno needs \d+ descriptors to start, and the limit is 64/,
     undo: (daemon) => limit(daemon, "nofile", 1024),
   },
 ];
