@@ -62,16 +62,17 @@ export class DescriptorLimitError extends Error {
 }
 
 /**
- * Checks the limit, once the daemon has opened what it needs itself.
+ * Checks the limit, before the daemon opens what it needs itself and after that.
  *
  * @throws {DescriptorLimitError} if too few descriptors are left.
- * @throws {OsError} if none can be opened.
+ * @throws {OsError} if none can be opened for another reason.
  */
 export function requireDescriptors(): void {
   using spare = spareDescriptor();
-  if (spare === undefined) throw new OsError("eventfd", lastErrno());
+  const errno = spare === undefined ? lastErrno() : Errno.EMFILE;
+  if (errno !== Errno.EMFILE) throw new OsError("eventfd", errno);
   const { soft } = descriptorLimit();
-  if (soft - spare.fd >= LEAST) return;
+  if (spare !== undefined && soft - spare.fd >= LEAST) return;
   throw new DescriptorLimitError(
     `the limit of ${soft} open descriptors is too small: raise it to 64 or more (ulimit -n, LimitNOFILE=)`,
   );

@@ -191,7 +191,7 @@ function bindState(given: Partial<BindState>): BindState {
   if (given.backlog === undefined) given.backlog = DEFAULT_BACKLOG;
   given.bound_at ??= Date.now();
   given.handed_out ??= 0;
-  if (!Array.isArray(given.holders)) given.holders = undefined;
+  if (!Array.isArray(given.holders)) delete given.holders;
   return given as BindState;
 }
 
@@ -200,7 +200,7 @@ function clientState(given: Partial<ClientState>): ClientState {
     fd: descriptorOf(given, "a client"),
     ended: given.ended ?? false,
     received: given.received ?? "",
-    in_flight: given.in_flight,
+    ...(given.in_flight !== undefined && { in_flight: given.in_flight }),
     unsent: given.unsent ?? [],
   };
 }

@@ -64,7 +64,11 @@ Deno.test("an id that has the same value in JavaScript is repeated", async (t) =
 Deno.test("in a batch only the requests with such an id are refused", async () => {
   await using daemon = await Daemon.start();
   using connection = RawConnection.open(daemon.sock);
-  await connection.send(`[${["1", "1e400", '"1e400"'].map(request)}]`);
+  const ids = ["1", "1e400", '"1e400"'];
+  const list = ids.map((id, index) =>
+    index === 2 ? request(id).replace("status", "list") : request(id)
+  );
+  await connection.send(`[${list}]`);
   const answers: unknown = await connection.answer();
   assertEquals(
     (answers as Answer[]).map(({ id, error }) => [id, error?.code]),
