@@ -86,6 +86,7 @@ export {
   type RequestCount,
   type Status,
   type StatusLimits,
+  type Upgrades,
   type WireOptions,
 } from "./protocol.ts";
 

@@ -276,6 +276,16 @@ export interface Refusals {
   descriptors: number;
 }
 
+/** The upgrades of this generation: SIGUSR1. */
+export interface Upgrades {
+  /** Whether a new version is being checked. */
+  running: boolean;
+  /** How many were abandoned. */
+  abandoned: number;
+  /** Why the last one was abandoned. */
+  reason?: string;
+}
+
 /** The answer to `status`. Each generation starts its counters at 0. */
 export interface Status {
   /** The daemon's version. */
@@ -306,6 +316,8 @@ export interface Status {
   limits: StatusLimits;
   /** How often clients and requests were refused. */
   refused: Refusals;
+  /** Upgrades of the daemon. */
+  upgrades: Upgrades;
   /**
    * Lines that are not in the log: `dropped` because nobody read it, `suppressed`
    * because one user caused too many.

@@ -32,6 +32,7 @@ export type {
   RequestCount,
   Status,
   StatusLimits,
+  Upgrades,
 } from "./protocol.ts";
 export { ControlSocketError } from "./server/daemon/control_socket.ts";
 export type { LogFormat, LogLevel } from "./server/log/log.ts";

@@ -3,6 +3,7 @@ import {
   METHODS,
   type Refusals,
   type RequestCount,
+  type Upgrades,
 } from "../../protocol.ts";
 
 /** The counters in the answer to `status`. Each generation starts at 0. */
@@ -24,6 +25,9 @@ export class Counters {
     denied: 0,
     descriptors: 0,
   };
+
+  /** Upgrades of this generation. */
+  readonly upgrades: Upgrades = { running: false, abandoned: 0 };
 
   /** Counts an answered request. */
   count(method: string | undefined, failed: boolean): void {

@@ -28,7 +28,6 @@ const STARTUP_DESCRIPTORS = 32;
 export class Upgrade {
   readonly #daemon: Daemon;
   readonly #observer: UpgradeObserver;
-  #isRunning = false;
   /** An upgrade is requested for which no check has begun. */
   #isRequested = false;
 
@@ -46,13 +45,16 @@ export class Upgrade {
    */
   async request(): Promise<void> {
     this.#isRequested = true;
-    if (this.#isRunning) return;
-    this.#isRunning = true;
+    const { upgrades } = this.#daemon.counters;
+    if (upgrades.running) return;
+    upgrades.running = true;
     this.#observer.began();
     const failure = await this.#attempt().catch(reasonOf);
-    this.#isRunning = false;
+    upgrades.running = false;
     // The daemon was stopped, and the check with it.
     if (failure === undefined) return;
+    upgrades.abandoned++;
+    upgrades.reason = failure;
     this.#observer.abandoned();
     this.#daemon.log.error("upgrade abandoned", {
       reason: failure,

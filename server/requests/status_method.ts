@@ -52,6 +52,7 @@ export function statusMethod(source: StatusSource): Status {
     requests: structuredClone(counters.requests),
     limits: statusLimits(source.limits),
     refused: { ...counters.refused },
+    upgrades: { ...counters.upgrades },
     log: source.log,
     memory: { resident: rss, heap: heapUsed },
     ...(policy && {

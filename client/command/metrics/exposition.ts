@@ -80,6 +80,12 @@ function daemonFamilies(status: Partial<Status>): Family[] {
       "Start of this generation, in Unix time.",
       seconds(status.generation_started_at),
     ),
+    {
+      name: "multibinder_upgrades_abandoned_total",
+      type: "counter",
+      help: "Upgrades that this generation has abandoned.",
+      samples: [[{}, status.upgrades?.abandoned]],
+    },
     gauge("multibinder_sockets", "Held sockets.", status.binds),
     gauge(
       "multibinder_sockets_limit",

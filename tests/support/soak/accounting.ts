@@ -14,7 +14,7 @@ import { occupy } from "./sockets.ts";
 
 /** Lines that the daemon may log at level `error`. */
 const EXPECTED_LINES =
-  /^\S+ ERROR (policy rejected, the previous one stays in force|clients refused) |^$/;
+  /^\S+ ERROR (policy rejected, the previous one stays in force|clients refused|upgrade abandoned reason=.*policy\.jsonc:\d+) ?|^$/;
 
 /** What the checks compare. */
 export interface Books {

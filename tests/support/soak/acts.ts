@@ -15,6 +15,7 @@ import { expectedFor } from "../fuzz/expected_answers.ts";
 import { joined } from "../fuzz/mutations.ts";
 import type { Actor } from "./actor.ts";
 import type { Receiver } from "./conversation.ts";
+import { canBeDamaged, damage } from "./damage.ts";
 import {
   alone,
   anyRequest,
@@ -145,6 +146,10 @@ export const ACTS: readonly Act[] = [
     },
   },
   {
+    name: "damages a socket that it gets, and gets one that works",
+    perform: damageAndBind,
+  },
+  {
     name: "keeps a socket that is released, and has the place bound again",
     perform: keepReleased,
   },
@@ -199,6 +204,21 @@ export const ACTS: readonly Act[] = [
     },
   },
 ];
+
+async function damageAndBind(actor: Actor): Promise<void> {
+  const { random, own } = actor;
+  const place = random.of(own.places.filter(canBeDamaged));
+  await actor.converse(
+    actor.line,
+    [alone(bindOf(random, place))],
+    (_, fd) => Promise.resolve(damage(place, fd, random)),
+  );
+  await actor.converse(
+    actor.line,
+    [alone(bindOf(random, place))],
+    ({ kind }, fd) => assertAlive(kind, fd),
+  );
+}
 
 async function keepReleased(actor: Actor): Promise<void> {
   const { random, own, ground: { model } } = actor;

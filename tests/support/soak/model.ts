@@ -239,7 +239,9 @@ function shown(description: BindDescription | undefined): Shown {
     ...description.options,
     ...(backlog !== undefined && { backlog }),
   };
-  return { address, bound, kind, options, handed_out, inode, waiting };
+  // A socket that a holder has shut down has no queue until the next bind.
+  const queue = WITHOUT_QUEUE.includes(kind) ? waiting : waiting ?? 0;
+  return { address, bound, kind, options, handed_out, inode, waiting: queue };
 }
 
 function expected(

@@ -54,11 +54,14 @@ export class Operator {
    */
   async settled(): Promise<number> {
     const { daemon } = this;
-    await eventually("signals that are taken", async () => {
-      const pending = await pendingSignals(daemon.pid);
-      return OURS.every((signal) => !pending.has(signal));
-    });
-    // A daemon that has received the signal answers nothing before the exec.
+    await eventually(
+      "signals that are taken and upgrades that have ended",
+      async () => {
+        const pending = await pendingSignals(daemon.pid);
+        if (OURS.some((signal) => pending.has(signal))) return false;
+        return !(await daemon.status()).upgrades.running;
+      },
+    );
     const { generation, pid } = await daemon.status();
     assertEquals(pid, daemon.pid);
     while (this.#heard < generation) await this.nextGeneration();
@@ -90,7 +93,10 @@ export class Operator {
     };
   }
 
-  /** Writes an invalid policy, which the daemon rejects when it reads it. */
+  /**
+   * Writes an invalid policy, which the daemon rejects when it reads it. A re-exec
+   * is abandoned as long as the file is invalid.
+   */
   async spoil(text: string): Promise<{ refused(): Promise<void> }> {
     // The line of the error identifies the file.
     const line = 1 + ++this.#written;
@@ -99,7 +105,7 @@ export class Operator {
       refused: async () => {
         const where = `${this.policyPath}:${line}: `;
         const complaint = await this.daemon.program.errors.next(where);
-        assert(complaint.includes("policy rejected"), complaint);
+        assert(/policy rejected|upgrade abandoned/.test(complaint), complaint);
       },
     };
   }
@@ -170,6 +176,7 @@ export const OPERATOR_ACTS: readonly OperatorAct[] = [
       const { refused } = await operator.spoil(random.of(BROKEN));
       operator.startReread();
       await refused();
+      await operator.enforce(random.of(operator.choices));
     },
   },
   {
@@ -187,7 +194,8 @@ export const OPERATOR_ACTS: readonly OperatorAct[] = [
       const { refused } = await operator.spoil(random.of(BROKEN));
       operator.startReexec();
       await refused();
-      await operator.nextGeneration();
+      await operator.settled();
+      await operator.enforce(random.of(operator.choices));
     },
   },
   {
