@@ -45,6 +45,12 @@ for (const option of ["-h", "--help"]) {
   });
 }
 
+Deno.test("docs/daemon.md quotes what --help prints", async () => {
+  const { output } = await run("--help");
+  const page = await Deno.readTextFile(treePath("docs/daemon.md"));
+  assertStringIncludes(page, `\`\`\`text\n${output.trim()}\n\`\`\``);
+});
+
 for (const option of ["-V", "--version"]) {
   Deno.test(`${option} prints the version and exits with code 0`, async () => {
     const { code, output, errors } = await run(option);
