@@ -3,8 +3,8 @@
  * the default is 60 in CI and about 20 elsewhere.
  *
  * `MULTIBINDER_SOAK_SEED=7` repeats a run and `MULTIBINDER_SOAK_ROUND=12`
- * starts with that round. The seed determines the acts of each actor in a round,
- * independently of answers and of earlier rounds. It does not determine the order
+ * starts with that round. The seed determines the environment of the daemon and the
+ * acts of each actor in a round, independently of answers and of earlier rounds. It does not determine the order
  * in which requests arrive or the byte at which a re-exec interrupts a request:
  * that depends on the kernel's scheduling. The suite always uses the same seed; a
  * soak with a given length uses and prints a new one.

@@ -12,6 +12,7 @@ import { type Act, ACTS } from "./acts.ts";
 import { Actor, type Ground, type Grounds } from "./actor.ts";
 import { BAD_CLIENTS } from "./bad_clients.ts";
 import { FLOODS, REQUESTS_A_TURN } from "./flood.ts";
+import { environmentOfRun } from "./environments.ts";
 import { assertNotGrown, memoryOf } from "./memory.ts";
 import { Model } from "./model.ts";
 import { Territory, ZONES } from "./places.ts";
@@ -105,7 +106,7 @@ export class Run implements AsyncDisposable {
     }
     const policyPath = `${directory}/policy.jsonc`;
     await Deno.writeTextFile(policyPath, textWith(EVERYTHING, 1));
-    const daemon = stack.use(await startDaemon(policyPath));
+    const daemon = stack.use(await startDaemon(policyPath, directory));
     const policies = new PolicyInForce();
     const choices = policiesFor(territory);
     const operator = new Operator(daemon, policyPath, policies, choices);
@@ -273,8 +274,15 @@ async function allOf(promises: readonly Promise<unknown>[]): Promise<void> {
  */
 const OFTEN_COLLECTED = "--v8-flags=--gc-global,--max-semi-space-size=1";
 
-function startDaemon(policyPath: string): Promise<Daemon> {
-  return Daemon.start({
+async function startDaemon(
+  policyPath: string,
+  directory: string,
+): Promise<Daemon> {
+  const environment = environmentOfRun();
+  console.log(`environment: ${environment.name}`);
+  const home = `${directory}/working`;
+  await Deno.mkdir(home);
+  const daemon = await Daemon.start({
     permissions: [...MINIMAL_FLAGS, OFTEN_COLLECTED],
     args: [
       ...["--policy", policyPath],
@@ -282,5 +290,8 @@ function startDaemon(policyPath: string): Promise<Daemon> {
       // A busy machine may take long to send the rest of a request.
       ...["--request-timeout", "0"],
     ],
+    under: environment.under(home),
   });
+  await environment.change(home);
+  return daemon;
 }
