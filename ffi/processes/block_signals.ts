@@ -4,6 +4,7 @@
  * @module
  */
 import { UnsupportedPlatformError } from "../libc/abi.ts";
+import { OsError } from "../libc/errno.ts";
 import { executable } from "./executable.ts";
 import {
   commandLine,
@@ -11,7 +12,9 @@ import {
   executeWithOwnEnvironment,
   processId,
   setEnvironmentVariable,
+  unsetEnvironmentVariable,
 } from "./process.ts";
+import { ignoreSigusr1 } from "./signal_action.ts";
 import { areBlocked, blockSignals, type MaskedSignal } from "./signal_mask.ts";
 
 /**
@@ -26,13 +29,19 @@ export const EXECUTED_VARIABLE = "MULTIBINDER_SIGNALS_BLOCKED";
  * connect to it runs code in the process. Children start with no signal blocked.
  *
  * Call it as the first act of a program: Deno installs its handler some time after
- * the start, and until then SIGUSR1 ends the program.
+ * the start, and until then SIGUSR1 ends the program. Where this user may not
+ * execute the program again, SIGUSR1 is ignored.
  *
- * @throws {OsError} as {@linkcode blockInEveryThread}.
  * @throws {UnsupportedPlatformError} as {@linkcode blockInEveryThread}.
  */
 export function blockSigusr1(): void {
-  blockInEveryThread(["SIGUSR1"]);
+  try {
+    blockInEveryThread(["SIGUSR1"]);
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    unsetEnvironmentVariable(EXECUTED_VARIABLE);
+    ignoreSigusr1();
+  }
 }
 
 /**

@@ -17,11 +17,16 @@ async function hostDaemon(scratch: Scratch, args: string[] = []) {
 }
 
 /** The command line of examples/deno_serve.ts. */
-function service(host: string, port: number, greeting: string): string[] {
+function service(
+  host: string,
+  port: number,
+  greeting: string,
+  deno = Deno.execPath(),
+): string[] {
   const flags = [...MINIMAL_FLAGS, "--allow-net=127.0.0.1"];
   const example = treePath("examples/deno_serve.ts");
   return [
-    Deno.execPath(),
+    deno,
     "run",
     ...flags,
     example,
@@ -100,8 +105,13 @@ Deno.test("the policy sees the user of the host, not the root of the container's
   const args = ["--mode", "0666", "--policy", policy];
   const { control, daemon } = await hostDaemon(scratch, args);
   await using _daemon = daemon;
+  // Another user may not be able to reach this one.
+  const deno = `${control}/deno`;
+  await Deno.copyFile(Deno.execPath(), deno);
+  await Deno.chmod(deno, 0o755);
+  const command = service(hostname, 443, "hello", "/run/multibinder/deno");
   const startAs = (uid: number) =>
-    Container.start(control, service(hostname, 443, "hello"), [
+    Container.start(control, command, [
       "setpriv",
       ...[`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"],
     ]);
