@@ -1,89 +1,18 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { bindAll } from "../../client.ts";
 import { socketOf } from "../support/binds/listening_socket.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { residentMemory } from "../support/process_state.ts";
 import { BindLoad } from "../support/upgrade/bind_load.ts";
+import { BROKEN, repair } from "../support/upgrade/broken_versions.ts";
+import { CopiedDaemon, processesOf } from "../support/upgrade/copied_daemon.ts";
 import {
-  BROKEN,
-  type BrokenVersion,
-  HANGING,
-  repair,
-} from "../support/upgrade/broken_versions.ts";
-import {
-  CopiedDaemon,
-  processesOf,
-  type SourceCopy,
-} from "../support/upgrade/copied_daemon.ts";
+  failToUpgrade,
+  shortTimeout,
+} from "../support/upgrade/failed_upgrade.ts";
 import { assertIdleKinds, idleKinds } from "../support/open_descriptors.ts";
 
-/** Timeout of the check in tests of versions that do not exit, in ms. */
-const CHECK_TIMEOUT = 5_000;
-
-function shortTimeout(source: SourceCopy): Promise<void> {
-  return source.edit(
-    "server/reexec/version_check.ts",
-    "CHECK_TIMEOUT = 15_000",
-    `CHECK_TIMEOUT = ${CHECK_TIMEOUT}`,
-  );
-}
-
-/** Tries an upgrade to a broken version under load, and asserts the reason. */
-async function failToUpgrade(
-  daemon: CopiedDaemon,
-  load: BindLoad,
-  version: BrokenVersion,
-): Promise<void> {
-  const before = await daemon.status();
-  const seen = daemon.program.errors.text.length;
-  await version.break(daemon);
-  const [line] = await Promise.all([daemon.failingUpgrade(), load.binds(10)]);
-  assertMatch(line, /upgrade abandoned/);
-  const log = daemon.program.errors.text.slice(seen);
-  assertMatch(log.split("abandoned")[1] ?? "", version.reason);
-  await load.binds(10);
-  const after = await daemon.status();
-  assertEquals(after.pid, before.pid);
-  assertEquals(after.generation, before.generation);
-  assertEquals(after.version, before.version);
-  await daemon.hasChildren(0);
-}
-
 const withPrlimit = { ignore: await lacks("prlimit") };
-
-for (
-  const [versions, change] of [
-    [BROKEN, undefined],
-    [HANGING, shortTimeout],
-  ] as const
-) {
-  for (const version of versions) {
-    Deno.test(
-      `an upgrade to a version that ${version.kind} is abandoned, and an upgrade to a repaired one succeeds`,
-      withPrlimit,
-      async () => {
-        await using daemon = await CopiedDaemon.start({
-          args: ["--log-level", "warn"],
-          ...(change && { change }),
-        });
-        await using load = new BindLoad(daemon.sock, 2);
-        await load.binds(10);
-        await failToUpgrade(daemon, load, version);
-        await repair(daemon, version);
-        await daemon.source.setVersion("99.0.0");
-        await daemon.reexec();
-        await load.binds(10);
-        const repaired = await daemon.status();
-        assertEquals(repaired.pid, daemon.pid);
-        assertEquals(repaired.generation, 2);
-        assertEquals(repaired.version, "99.0.0");
-        await load.stop();
-        assertEquals(load.sockets.size, 1);
-        assertEquals((await daemon.stop()).code, 0);
-      },
-    );
-  }
-}
 
 Deno.test(
   `${BROKEN.length} upgrades to broken versions in a row lose no socket and fail no bind`,

@@ -21,6 +21,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "type-checks every package as published, again and again",
   "tests/holders/damaged_sockets_test.ts":
     "sixteen acts of a holder on eighteen kinds of address, twice",
+  "tests/upgrade/each_broken_version_test.ts":
+    "32 broken versions, each with a daemon of its own",
   "tests/upgrade/bursts_test.ts": "three hundred signals, thirty generations",
   "tests/upgrade/ten_thousand_binds_test.ts": "ten thousand binds",
   "tests/policy/swapped_directory_long_test.ts":
