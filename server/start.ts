@@ -7,7 +7,7 @@
 import type { HostAddress } from "../address.ts";
 import { groupId } from "../ffi/processes/accounts.ts";
 import { BindTable } from "./sockets/bind_table.ts";
-import { healAll } from "./sockets/heal.ts";
+import { healAll, healAllInPlace } from "./sockets/heal.ts";
 import { ControlSocket } from "./daemon/control_socket.ts";
 import type { Daemon, DaemonParts } from "./daemon/daemon.ts";
 import { requireDescriptors } from "./daemon/descriptor_reserve.ts";
@@ -78,7 +78,8 @@ export function start(
     daemon = firstGeneration({ ...parts, control, binds });
     prepare(daemon);
     keepInStore(daemon, manager);
-    healAll(daemon);
+    if (options.takeover === undefined) healAll(daemon);
+    else healAllInPlace(daemon);
     storeAll(daemon, manager);
     return daemon;
   } catch (error) {

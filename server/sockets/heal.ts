@@ -62,8 +62,8 @@ export function heal(
 }
 
 /**
- * Heals a socket for which there is no `bind`. It creates no file at a path that is
- * not that of the socket any more: the next `bind` does, with the rights of its
+ * Heals a socket that another server hands over. It creates no file at a path that
+ * is not that of the socket any more: the next `bind` does, with the rights of its
  * client.
  *
  * @throws {RequestError} 10000 if it can neither be healed nor bound anew.
@@ -72,11 +72,26 @@ export function healInPlace(bind: Bind, context: HealContext): void {
   if (isInPlace(bind)) heal(bind, context, NOTHING);
 }
 
-/** Heals every held socket in place. One that cannot be healed stays. */
+/** Heals every held socket. One that cannot be healed stays: `bind` tries again. */
 export function healAll(context: HealContext): void {
-  for (const bind of [...context.binds]) {
+  healEach(context, (bind) => heal(bind, context, NOTHING));
+}
+
+/** Heals every held socket after a takeover, as {@linkcode healInPlace} does. */
+export function healAllInPlace(context: HealContext): void {
+  healEach(context, (bind) => healInPlace(bind, context));
+}
+
+/**
+ * An abstract name is free once the service manager has closed its copy of the
+ * socket too, so it is left to the next `bind`, which can wait.
+ */
+function healEach({ binds }: HealContext, healOne: (bind: Bind) => void): void {
+  for (const bind of [...binds]) {
+    const { address } = bind;
+    if (!hasHost(address) && address.path.startsWith("@")) continue;
     try {
-      healInPlace(bind, context);
+      healOne(bind);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
     }

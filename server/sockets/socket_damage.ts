@@ -53,8 +53,18 @@ function hostDamage(
   if (name !== undefined && !isBoundTo(fd, name)) {
     return "it is bound to another address";
   }
-  if (boundDevice(fd) !== device) return "it is bound to another device";
+  if (!isOnDevice(fd, device)) return "it is bound to another device";
   return undefined;
+}
+
+/** Unknown where the kernel or a sandbox does not report the device. */
+function isOnDevice(fd: number, device: string | undefined): boolean {
+  try {
+    return boundDevice(fd) === device;
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    return true;
+  }
 }
 
 /** A UNIX socket listens as long as it is open, and keeps its address. */
