@@ -69,6 +69,7 @@ for (const place of HOLDER_PLACES) {
       forEachAct(place, async (act, params, daemon, connection) => {
         const before = localAddress(await granted(connection, params));
         await damage(daemon.sock, params, act);
+        connection.closeReceived();
         const fd = await granted(connection, params);
         assertEquals(localAddress(fd), before);
         // This process has received the socket too, so the flag stays
