@@ -141,9 +141,9 @@ export function adoptState(
   prepare(daemon);
   // Unsent answers refer to the descriptors of the state.
   const socketOf = socketsByNumber(binds);
-  for (const client of state.clients) {
-    daemon.adopt(adoptClient(client, socketOf));
-  }
+  // Each answer owns its sockets before the first one is sent and gives them up.
+  const clients = state.clients.map((client) => adoptClient(client, socketOf));
+  for (const client of clients) daemon.adopt(client);
   healAll(daemon);
   return daemon;
 }
