@@ -10,7 +10,6 @@ import { BindTable } from "./sockets/bind_table.ts";
 import { healAll, healAllInPlace } from "./sockets/heal.ts";
 import { ControlSocket } from "./daemon/control_socket.ts";
 import type { Daemon, DaemonParts } from "./daemon/daemon.ts";
-import { requireDescriptors } from "./daemon/descriptor_reserve.ts";
 import { adoptState } from "./reexec/handoff.ts";
 import type { Log } from "./log/log.ts";
 import { UsageError } from "./usage_error.ts";
@@ -66,7 +65,6 @@ export function start(
       keepInStore(daemon, manager);
     });
   }
-  requireDescriptors();
   const { log } = parts;
   const binds = new BindTable();
   let control: ControlSocket | undefined;

@@ -62,17 +62,16 @@ export class DescriptorLimitError extends Error {
 }
 
 /**
- * Checks the limit, before the daemon opens what it needs itself and after that.
+ * Checks the limit, once the daemon has opened what it needs itself.
  *
  * @throws {DescriptorLimitError} if too few descriptors are left.
- * @throws {OsError} if none can be opened for another reason.
+ * @throws {OsError} if none can be opened.
  */
 export function requireDescriptors(): void {
   using spare = spareDescriptor();
-  const errno = spare === undefined ? lastErrno() : Errno.EMFILE;
-  if (errno !== Errno.EMFILE) throw new OsError("eventfd", errno);
+  if (spare === undefined) throw new OsError("eventfd", lastErrno());
   const { soft } = descriptorLimit();
-  if (spare !== undefined && soft - spare.fd >= LEAST) return;
+  if (soft - spare.fd >= LEAST) return;
   throw new DescriptorLimitError(
     `the limit of ${soft} open descriptors is too small: raise it to 64 or more (ulimit -n, LimitNOFILE=)`,
   );

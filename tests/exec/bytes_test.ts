@@ -38,13 +38,14 @@ async function outputOf(
   return [...stdout];
 }
 
-for (const [what, octal, bytes] of BYTES) {
-  // An older Deno does not start with such arguments.
-  const ignore = isOlder("2.9.0");
+/** An older Deno does not start with such arguments. */
+function argumentTest(test: Deno.TestDefinition): void {
+  if (!isOlder("2.9.0")) Deno.test(test);
+}
 
-  Deno.test({
+for (const [what, octal, bytes] of BYTES) {
+  argumentTest({
     name: `exec passes an argument byte for byte: ${what}`,
-    ignore,
     fn: async () => {
       await using daemon = await Daemon.start();
       const script = '"$@" exec 127.0.0.1:0 -- printf %s "$X"';
@@ -52,9 +53,8 @@ for (const [what, octal, bytes] of BYTES) {
     },
   });
 
-  Deno.test({
+  argumentTest({
     name: `run passes an argument byte for byte: ${what}`,
-    ignore,
     fn: async () => {
       await using daemon = await Daemon.start();
       const script =

@@ -35,8 +35,9 @@ interface Options {
 function optionsOf(args: string[]): Options {
   const {
     tier = "fast",
-    // Some tests wait for a program that sleeps: one more keeps the processors busy.
-    jobs = String(navigator.hardwareConcurrency + 1),
+    // Fast tests often wait for a program that sleeps: one more keeps the processors
+    // busy.
+    jobs = String(navigator.hardwareConcurrency + (tier === "fast" ? 1 : 0)),
     filter,
     _: paths,
   } = parseArgs(args, {
