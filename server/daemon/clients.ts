@@ -364,11 +364,11 @@ function obstacleOf(
   connection: Connection,
   performed: number,
 ): Obstacle | undefined {
-  const { heldBy, framing, ended, isFull, waitsFor } = connection;
+  const { heldBy, framing, ended, waitsFor } = connection;
   if (waitsFor === "manager") return waitsFor;
   // The common case, which needs no system call: there is no other request.
   if (framing.isBlank && !ended) return undefined;
-  if (isFull || (framing.isBlank && ended)) {
+  if (connection.isFull || (framing.isBlank && ended)) {
     if (heldBy !== undefined) return heldBy;
     if (connection.inFlight() > 0) return "receipt";
   }

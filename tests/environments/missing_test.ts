@@ -1,6 +1,6 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { runClient, startClient } from "../support/client_program.ts";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Daemon } from "../support/daemon.ts";
+import { assertExecAndRunWork } from "../support/environments/commands.ts";
 import { assertReexecutes } from "../support/environments/daemon.ts";
 import { HeldSockets } from "../support/environments/held_sockets.ts";
 import { eventually } from "../support/eventually.ts";
@@ -42,25 +42,7 @@ Deno.test(
 Deno.test("where /proc is not mounted, exec and run work", asRoot, async () => {
   await using daemon = await Daemon.start();
   const options = { under: WITHOUT_PROC, env: { MARK: "passed on" } };
-  const { code, output, errors } = await runClient(
-    daemon,
-    ["exec", "127.0.0.1:0", "--", "env"],
-    options,
-  );
-  assertEquals(code, 0, errors);
-  assertStringIncludes(output, "LISTEN_FDS=1");
-  assertStringIncludes(output, "MARK=passed on");
-  await using run = startClient(
-    daemon,
-    ["run", "127.0.0.1:0", "--", "sleep", "600"],
-    options,
-  );
-  await run.errors.next("generation 1: ready");
-  run.signal("SIGHUP");
-  await run.errors.next("generation 2: ready");
-  run.signal("SIGTERM");
-  // As the service, which SIGTERM ends.
-  assertEquals((await run.end()).code, 143);
+  await assertExecAndRunWork(daemon, ["env"], options);
 });
 
 for (

@@ -1,6 +1,6 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { runClient, startClient } from "../support/client_program.ts";
+import { assertEquals } from "@std/assert";
 import { Daemon } from "../support/daemon.ts";
+import { assertExecAndRunWork } from "../support/environments/commands.ts";
 import { assertReexecutes } from "../support/environments/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { OpenScratch, unprivileged } from "../support/unprivileged.ts";
@@ -48,26 +48,8 @@ for (const [what, make] of WAYS) {
       await using daemon = await Daemon.start(user);
       await assertReexecutes(daemon);
 
-      const { code, output, errors } = await runClient(
-        daemon,
-        ["exec", "127.0.0.1:0", "--", "cat", "/proc/self/environ"],
-        user,
-      );
-      assertEquals(code, 0, errors);
-      assertStringIncludes(output, "LISTEN_FDS=1");
-      assertStringIncludes(output, "MARK=passed on");
-
-      await using run = startClient(
-        daemon,
-        ["run", "127.0.0.1:0", "--", "sleep", "600"],
-        user,
-      );
-      await run.errors.next("generation 1: ready");
-      run.signal("SIGHUP");
-      await run.errors.next("generation 2: ready");
-      run.signal("SIGTERM");
-      // As the service, which SIGTERM ends.
-      assertEquals((await run.end()).code, 143);
+      const print = ["cat", "/proc/self/environ"];
+      await assertExecAndRunWork(daemon, print, user);
       assertEquals((await daemon.stop()).code, 0);
     },
   );
