@@ -60,6 +60,7 @@ export const PLAN: Plan = {
       "options.ts",
       "socket_options.ts",
       "usage_error.ts",
+      "workers.ts",
     ],
     "client/command/start/": [
       "exec.ts",
@@ -213,6 +214,7 @@ export const PLAN: Plan = {
       "reap_orphans.ts",
       "report.ts",
       "restart_backoff.ts",
+      "service.ts",
       "supervisor.ts",
       "timed_state.ts",
     ],
@@ -222,5 +224,6 @@ export const PLAN: Plan = {
       "exit_like.ts",
     ],
     "supervisor/watch/": ["watch_paths.ts"],
+    "supervisor/workers/": ["leaving.ts", "worker.ts", "worker_sockets.ts"],
   },
 };
