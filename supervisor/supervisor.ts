@@ -1,5 +1,6 @@
 import type { Ending } from "../ffi/processes/child_process.ts";
 import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
+import { MAX_SHARDS } from "../protocol.ts";
 import { CommandQueue } from "./command_queue.ts";
 import { messageOf, StoppedError } from "./errors.ts";
 import type { Report } from "./report.ts";
@@ -7,8 +8,8 @@ import { Leaving } from "./workers/leaving.ts";
 import type { WorkerSockets } from "./workers/worker_sockets.ts";
 import { Worker, type WorkerOptions } from "./workers/worker.ts";
 
-/** How many workers a service may have: the daemon's limit of shards. */
-export const MAX_WORKERS = 64;
+/** How many workers a service may have. */
+export const MAX_WORKERS = MAX_SHARDS;
 
 /**
  * Keeps the workers of a service running, replaces them without a gap, and adds
