@@ -24,6 +24,8 @@ export interface GroupOptions {
   command?: readonly string[];
   /** Variables of `run`. Default: none. */
   env?: Record<string, string>;
+  /** A program to start `run` with. Default: none. */
+  under?: readonly string[];
 }
 
 /** The answer of a worker. */
@@ -186,7 +188,7 @@ export class Group implements AsyncDisposable {
 function startRun(
   daemon: Daemon,
   scratch: Scratch,
-  { workers, options = [], address = "127.0.0.1:0", command, env }:
+  { workers, options = [], address = "127.0.0.1:0", command, env, under }:
     GroupOptions,
 ): Program {
   const count = workers === undefined ? [] : ["--workers", String(workers)];
@@ -198,6 +200,6 @@ function startRun(
       ...["run", "--ready", "notify", ...count, ...options],
       ...[address, "--", ...service, scratch.join("plan")],
     ],
-    { ...(env && { env }) },
+    { ...(env && { env }), ...(under && { under }) },
   );
 }
