@@ -30,6 +30,8 @@ export class Supervisor {
   readonly #all = new Set<Worker>();
   readonly #finished = Promise.withResolvers<Ending>();
   #wanted: number;
+  /** Whether all workers have been ready at the same time. */
+  #hasBeenReady = false;
   #isReloading = false;
   #isStopping = false;
 
@@ -292,7 +294,9 @@ export class Supervisor {
     const status = this.#isSingle
       ? this.#workers[0]!.status
       : `${count} of ${this.#workers.length} workers serve`;
-    if (count < this.#workers.length) this.#manager?.status(status);
-    else this.#manager?.ready(status + note);
+    this.#hasBeenReady ||= count === this.#workers.length;
+    // READY=1 also ends a reload.
+    if (this.#hasBeenReady && count > 0) this.#manager?.ready(status + note);
+    else this.#manager?.status(status);
   }
 }
