@@ -33,8 +33,9 @@ function entryOf(line: string): Entry {
     const term = line.slice(0, COLUMN).trim();
     return { term, description: line.slice(COLUMN).trim() };
   }
-  const [term = "", description = ""] = line.trim().split(/ {2,}/);
-  return { term, description };
+  const [, term = line.trim(), description = ""] =
+    /^ +(.*\S) {2,}(\S.*)$/.exec(line) ?? [];
+  return { term: term.replaceAll(/ +/g, " "), description };
 }
 
 function readEntries(lines: readonly string[]): Entry[] {
