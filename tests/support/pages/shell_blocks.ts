@@ -19,14 +19,13 @@ export interface ShellBlock {
 /** The pages with commands for readers: every Markdown file of the tree. */
 export async function pages(): Promise<string[]> {
   const found = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
-  const folders = ["docs"];
+  const folders = ["docs", "examples", "packages"];
   while (folders.length > 0) {
     const folder = folders.pop()!;
     for await (const { name, isDirectory } of Deno.readDir(treePath(folder))) {
       if (isDirectory) folders.push(`${folder}/${name}`);
       else if (name.endsWith(".md")) found.push(`${folder}/${name}`);
     }
-    if (folders.length === 0 && folder === "docs") folders.push("examples");
   }
   return found.sort();
 }
