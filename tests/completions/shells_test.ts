@@ -42,18 +42,29 @@ const LINES: readonly [line: string, candidates: readonly string[]][] = [
   ["multibinder-server --log-level ", ["debug", "error", "info", "warn"]],
   ["multibinder-server --log-format=", ["json", "text"]],
   ["multibinder-server --group roo", ["root"]],
+  ["multibinder serve", [COMMANDS.includes("serve") ? "serve" : "", "server"]],
+  ["multibinder server --log-format=", ["json", "text"]],
+  ["multibinder server web.s", ["web.sock"]],
+  ["multibinder run --ready=de", ["delay:2s"]],
   ["multibinder-haproxy mkfif", ["mkfifo"]],
   ["multibinder-haproxy --grace 3s cat web.s", ["web.sock"]],
 ];
 
 /** A candidate for a directory, as every shell can be made to show it. */
 function bare(candidates: readonly string[]): string[] {
-  return [...new Set(candidates.map((each) => each.replace(/\/$/, "")))].sort();
+  const names = candidates.map((each) => each.replace(/\/$/, ""))
+    .filter((each) => each !== "");
+  return [...new Set(names)].sort();
 }
+
+const helps = new Map<string, string>();
 
 /** The options that a command has in its help. */
 async function optionsIn(name: ProgramName, command: string) {
-  const usage = await printed(name, [command, "--help"].filter(Boolean));
+  const key = `${name} ${command}`;
+  const args = [command, "--help"].filter(Boolean);
+  const usage = helps.get(key) ?? await printed(name, args);
+  helps.set(key, usage);
   return programOf({ name, usage, commands: {} }).options
     .map((option) => `--${option.name}`).sort();
 }
@@ -64,7 +75,7 @@ for (const shell of SHELLS) {
       `${shell} completes commands, options, their values, files, and commands after --`,
     ignore,
     fn: async () => {
-      await using completions = await Completions.make();
+      await using completions = await Completions.make(shell);
       await Deno.writeTextFile(completions.scratch.join("files/web.sock"), "");
       await Deno.mkdir(completions.scratch.join("files/web.d"));
       const wrong: unknown[] = [];
@@ -83,7 +94,7 @@ for (const shell of SHELLS) {
     name: `${shell} completes exactly the options that --help describes`,
     ignore,
     fn: async () => {
-      await using completions = await Completions.make();
+      await using completions = await Completions.make(shell);
       const lines: [name: ProgramName, command: string][] = [
         ...Object.keys(PROGRAMS).map((name): [ProgramName, string] => [
           name as ProgramName,
@@ -107,7 +118,7 @@ Deno.test({
   name: "the line editor of bash inserts completions",
   ignore,
   fn: async () => {
-    await using completions = await Completions.make();
+    await using completions = await Completions.make("bash");
     await Deno.writeTextFile(completions.scratch.join("files/web.sock"), "");
     const script = completions.script("multibinder-client", "bash");
     await Deno.writeTextFile(

@@ -14,6 +14,7 @@ export const PROGRAMS = {
   "multibinder-client": ["client.ts", "completions"],
   "multibinder-server": ["server.ts", "--completions"],
   "multibinder-haproxy": ["haproxy/mod.ts", "--completions"],
+  multibinder: ["multibinder.ts", "completions"],
 } as const;
 
 /** The name of a program. */
@@ -56,16 +57,14 @@ export async function printed(
 export class Completions implements AsyncDisposable {
   private constructor(readonly scratch: Scratch) {}
 
-  /** Has every program print its script for every shell. */
-  static async make(): Promise<Completions> {
+  /** Has every program print its script for a shell. */
+  static async make(shell: Shell): Promise<Completions> {
     const scratch = await Scratch.make();
     await Deno.mkdir(scratch.join("files"));
     for (const name of Object.keys(PROGRAMS) as ProgramName[]) {
       const [, how] = PROGRAMS[name];
-      for (const shell of SHELLS) {
-        const script = await printed(name, [how, shell]);
-        await Deno.writeTextFile(scratch.join(`${name}.${shell}`), script);
-      }
+      const script = await printed(name, [how, shell]);
+      await Deno.writeTextFile(scratch.join(`${name}.${shell}`), script);
     }
     return new Completions(scratch);
   }
