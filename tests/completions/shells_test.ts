@@ -79,8 +79,12 @@ for (const shell of SHELLS) {
       await Deno.writeTextFile(completions.scratch.join("files/web.sock"), "");
       await Deno.mkdir(completions.scratch.join("files/web.d"));
       const wrong: unknown[] = [];
+      const all = await completions.candidates(
+        shell,
+        LINES.map(([line]) => line),
+      );
       for (const [line, candidates] of LINES) {
-        const found = bare(await completions.candidates(shell, line));
+        const found = bare(all.get(line)!);
         const expected = bare(candidates);
         if (found.join() !== expected.join()) {
           wrong.push({ line, found, expected });
@@ -103,9 +107,15 @@ for (const shell of SHELLS) {
         ...COMMANDS.filter((each) => each !== "help")
           .map((each): [ProgramName, string] => ["multibinder-client", each]),
       ];
+      const lineOf = (name: string, command: string) =>
+        [name, command, "--"].filter(Boolean).join(" ");
+      const all = await completions.candidates(
+        shell,
+        lines.map(([name, command]) => lineOf(name, command)),
+      );
       for (const [name, command] of lines) {
-        const line = [name, command, "--"].filter(Boolean).join(" ");
-        const found = (await completions.candidates(shell, line))
+        const line = lineOf(name, command);
+        const found = all.get(line)!
           .filter((each) => each.startsWith("--") && each !== "--");
         assertEquals(found, await optionsIn(name, command), line);
         assert(found.includes("--help"), line);

@@ -20,6 +20,12 @@ export const PROGRAMS = {
 /** The name of a program. */
 export type ProgramName = keyof typeof PROGRAMS;
 
+const NO_CONFIGURATION: Readonly<Record<Shell, string>> = {
+  bash: "--norc",
+  zsh: "-f",
+  fish: "--no-config",
+};
+
 /** For the option `ignore` of a test. */
 export const lacksShells: boolean = await lacks(...SHELLS);
 
@@ -74,24 +80,40 @@ export class Completions implements AsyncDisposable {
     return this.scratch.join(`${name}.${shell}`);
   }
 
-  /** The candidates at the end of a line, sorted. */
-  async candidates(shell: Shell, line: string): Promise<string[]> {
-    const script = this.script(line.split(" ")[0]!, shell);
-    const helper = treePath(
-      `tests/support/completions/${shell}.${shell === "bash" ? "sh" : shell}`,
-    );
-    const args = shell === "zsh" ? ["-f", helper] : [
-      shell === "bash" ? "--norc" : "--no-config",
-      helper,
-    ];
+  /** The candidates at the end of each line of a program, sorted. */
+  async #candidatesOf(
+    shell: Shell,
+    name: string,
+    lines: readonly string[],
+  ): Promise<string[][]> {
+    const suffix = shell === "bash" ? "sh" : shell;
+    const helper = treePath(`tests/support/completions/${shell}.${suffix}`);
     const output = await outputOf(
       shell,
-      [...args, script, line],
+      [NO_CONFIGURATION[shell], helper, this.script(name, shell), ...lines],
       this.scratch.join("files"),
     );
-    const words = output.split("\n")
-      .map((row) => row.split("\t")[0]!.replace(/^--[\w-]+=/, "").trim());
-    return [...new Set(words.filter((word) => word !== ""))].sort();
+    const blocks = output.split("end of line");
+    return lines.map((_, at) => {
+      const words = blocks[at]!.split("\n").map((row) =>
+        row.split("\t")[0]!.replace(/^--[\w-]+=/, "").trim()
+      );
+      return [...new Set(words.filter((word) => word !== ""))].sort();
+    });
+  }
+
+  /** The candidates at the end of each line, sorted, by line. */
+  async candidates(
+    shell: Shell,
+    lines: readonly string[],
+  ): Promise<Map<string, string[]>> {
+    const found = new Map<string, string[]>();
+    const programs = Map.groupBy(lines, (line) => line.split(" ")[0]!);
+    for (const [name, its] of programs) {
+      const candidates = await this.#candidatesOf(shell, name, its);
+      its.forEach((line, at) => found.set(line, candidates[at]!));
+    }
+    return found;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
