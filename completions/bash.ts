@@ -110,7 +110,11 @@ __COMMAND() {
   if declare -F _command_offset >/dev/null; then
     local at
     for ((at = 1; at < COMP_CWORD; at++)); do
-      [[ \${COMP_WORDS[at]} == \${words[$1]} || \${COMP_WORDS[at - 1]} == -- ]] && break
+      if [[ \${words[$1 - 1]} == -- ]]; then
+        [[ \${COMP_WORDS[at - 1]} == -- ]] && break
+      elif [[ \${COMP_WORDS[at]} == "\${words[$1]}" ]]; then
+        break
+      fi
     done
     _command_offset "$at"
   elif (($1 == \${#words[@]} - 1)); then
