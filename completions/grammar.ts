@@ -109,6 +109,12 @@ function valueOf(
 
 const OPTION = /^(?:-(\w), )?--([\w-]+)(\[=| \[| |$)([^]*)$/;
 
+/** An entry for each option of a term such as `--one FILE --other NAME`. */
+function apart({ term, description }: Entry): Entry[] {
+  return term.split(/(?<!,) (?=--\w)/)
+    .map((each) => ({ term: each, description }));
+}
+
 function optionOf({ term, description }: Entry): Option | undefined {
   const [, letter, name, separator, rest = ""] = OPTION.exec(term) ?? [];
   if (name === undefined) return undefined;
@@ -135,13 +141,15 @@ function together(one: Option, other: Option): Option {
       ? value.words
       : [fixedPart(value.placeholder)]
   );
-  return { ...one, value: { ...one.value!, words } };
+  const fixed = words.filter((word) => word !== "");
+  const value = one.value && { ...one.value, words: fixed };
+  return { ...one, ...value && { value } };
 }
 
 /** The options of some entries. */
 export function optionsOf(entries: readonly Entry[]): Option[] {
   const options = new Map<string, Option>();
-  for (const entry of entries) {
+  for (const entry of entries.flatMap(apart)) {
     const option = optionOf(entry);
     if (option === undefined) continue;
     const before = options.get(option.name);
