@@ -166,11 +166,33 @@ function operandsOf(synopsis: string): string[] {
     .filter((word) => word !== "" && !word.startsWith("[-"));
 }
 
-function grammarOf(usage: string): Grammar {
+/** `Options of run, ...:` and lines with the names of these options. */
+const OPTIONS_OF = /^Options of (\w+)\b[^\n]*\n((?: {2}.*\n?)+)/m;
+
+/** The options that a help text only names, because another one explains them. */
+function optionsElsewhere(
+  usage: string,
+  commands: ProgramUsage["commands"],
+): Option[] {
+  const [, command, lines = ""] = OPTIONS_OF.exec(usage) ?? [];
+  const explained = command === undefined ? undefined : commands[command];
+  if (explained === undefined) return [];
+  const names = [...lines.matchAll(/--([\w-]+)/g)].map(([, name]) => name);
+  return grammarOf(explained, {}).options
+    .filter(({ name }) => names.includes(name));
+}
+
+function grammarOf(
+  usage: string,
+  commands: ProgramUsage["commands"],
+): Grammar {
   const text = readUsage(usage);
   const [synopsis = ""] = text.synopsis;
   return {
-    options: optionsOf(entriesOf(text)),
+    options: [
+      ...optionsOf(entriesOf(text)),
+      ...optionsElsewhere(usage, commands),
+    ],
     operands: operandsOf(synopsis).map((word) => valueOf(word, "", "")),
     hasDashes: synopsis.includes(" -- "),
   };
@@ -187,11 +209,11 @@ export function programOf({ name, usage, commands }: ProgramUsage): Program {
       const known = commands[command];
       const grammar = known === undefined
         ? { options: [], operands, hasDashes: false }
-        : grammarOf(known);
+        : grammarOf(known, commands);
       return [{ name: command, description, ...grammar }];
     },
   );
-  const { options, operands, hasDashes } = grammarOf(usage);
+  const { options, operands, hasDashes } = grammarOf(usage, {});
   return {
     name,
     options,

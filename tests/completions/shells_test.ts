@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { programOf } from "../../completions/grammar.ts";
+import { type Grammar, programOf } from "../../completions/grammar.ts";
 import { SHELLS } from "../../completions/shells.ts";
 import { Program } from "../support/program.ts";
 import {
@@ -10,9 +10,10 @@ import {
   PROGRAMS,
 } from "../support/completions/shells.ts";
 
+const USAGE = await printed("multibinder-client", ["--help"]);
 const COMMANDS = programOf({
   name: "multibinder-client",
-  usage: await printed("multibinder-client", ["--help"]),
+  usage: USAGE,
   commands: {},
 }).commands.map(({ name }) => name);
 
@@ -57,17 +58,37 @@ function bare(candidates: readonly string[]): string[] {
   return [...new Set(names)].sort();
 }
 
-const helps = new Map<string, string>();
-
-/** The options that a command has in its help. */
-async function optionsIn(name: ProgramName, command: string) {
-  const key = `${name} ${command}`;
-  const args = [command, "--help"].filter(Boolean);
-  const usage = helps.get(key) ?? await printed(name, args);
-  helps.set(key, usage);
-  return programOf({ name, usage, commands: {} }).options
-    .map((option) => `--${option.name}`).sort();
+/** The help of each command. */
+async function helps(): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const command of COMMANDS) {
+    if (command === "help") continue;
+    const help = await printed("multibinder-client", [command, "--help"]);
+    found[command] = help;
+  }
+  return found;
 }
+
+/** The options in the help of each program and command, as lines to complete. */
+async function optionsByLine(): Promise<Map<string, string[]>> {
+  const lines = new Map<string, string[]>();
+  const add = (line: string, { options }: Pick<Grammar, "options">) =>
+    lines.set(`${line} --`, options.map(({ name }) => `--${name}`).sort());
+  for (const name of Object.keys(PROGRAMS) as ProgramName[]) {
+    const usage = name === "multibinder-client"
+      ? USAGE
+      : await printed(name, ["--help"]);
+    const commands = name === "multibinder-client" ? await helps() : {};
+    const program = programOf({ name, usage, commands });
+    add(name, program);
+    for (const command of program.commands) {
+      if (command.name in commands) add(`${name} ${command.name}`, command);
+    }
+  }
+  return lines;
+}
+
+const OPTIONS = await optionsByLine();
 
 for (const shell of SHELLS) {
   Deno.test({
@@ -99,25 +120,11 @@ for (const shell of SHELLS) {
     ignore,
     fn: async () => {
       await using completions = await Completions.make(shell);
-      const lines: [name: ProgramName, command: string][] = [
-        ...Object.keys(PROGRAMS).map((name): [ProgramName, string] => [
-          name as ProgramName,
-          "",
-        ]),
-        ...COMMANDS.filter((each) => each !== "help")
-          .map((each): [ProgramName, string] => ["multibinder-client", each]),
-      ];
-      const lineOf = (name: string, command: string) =>
-        [name, command, "--"].filter(Boolean).join(" ");
-      const all = await completions.candidates(
-        shell,
-        lines.map(([name, command]) => lineOf(name, command)),
-      );
-      for (const [name, command] of lines) {
-        const line = lineOf(name, command);
+      const all = await completions.candidates(shell, [...OPTIONS.keys()]);
+      for (const [line, options] of OPTIONS) {
         const found = all.get(line)!
           .filter((each) => each.startsWith("--") && each !== "--");
-        assertEquals(found, await optionsIn(name, command), line);
+        assertEquals(found, options, line);
         assert(found.includes("--help"), line);
       }
     },

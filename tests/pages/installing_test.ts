@@ -8,9 +8,9 @@ Deno.test("the installed commands print their version and help, and a deno.json 
     sandbox.work("deno.json"),
     JSON.stringify({
       imports: {
-        "jsr:@multibinder/client": "./app.ts",
-        "jsr:@multibinder/server": "./app.ts",
-        "jsr:@std/cli@^1.0.32": "./app.ts",
+        "jsr:@multibinder/client": "./main.ts",
+        "jsr:@multibinder/server": "./main.ts",
+        "jsr:@std/cli@^1.0.32": "./main.ts",
       },
     }),
   );

@@ -13,7 +13,10 @@ export const OTHER_TESTS: Readonly<Record<string, string>> = {
 
 /** Commands that cannot be run on the test machine, or not by a test. */
 export const NOT_RUN: readonly (readonly [RegExp, string])[] = [
-  [/\bsystemctl\b/, "needs the machine's service manager: tests/systemd"],
+  [
+    /\bsystemctl\b|^systemd-|\/etc\/systemd\//,
+    "needs the machine's service manager: tests/systemd",
+  ],
   [/^(docker|podman|kubectl) /, "not on the test machine: tests/containers"],
   [/haproxy-multi@|\/etc\/haproxy\//, "a unit: tests/systemd installs it"],
   [

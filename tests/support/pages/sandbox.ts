@@ -134,10 +134,14 @@ export class Sandbox implements AsyncDisposable {
         .replaceAll('"haproxy", 997', '"root", 997'),
     );
     await Deno.writeTextFile(this.work("app.py"), APPLICATION);
-    await Deno.writeTextFile(this.work("app.ts"), MODULE);
     await Deno.writeTextFile(
       this.work("main.ts"),
-      `Deno.serve({ hostname: "${this.host}", port: 8000 }, () => new Response("hello"));\n`,
+      `const fetch = () => new Response("hello");
+export default { fetch };
+if (!Deno.env.has("DENO_AUTO_SERVE")) {
+  Deno.serve({ hostname: "${this.host}", port: 8000 }, fetch);
+}
+`,
     );
     await Deno.copyFile(
       treePath("examples/node/server.mjs"),
@@ -160,8 +164,6 @@ const APPLICATION = `def application(environ, start_response):
 
 app = application
 `;
-
-const MODULE = `export default { fetch: () => new Response("hello") };\n`;
 
 const TEMPLATE = `defaults
     mode http
