@@ -26,12 +26,14 @@ export const PLAN: Plan = {
   entries: [
     "mod.ts",
     "client/activate/mod.ts",
+    "client/activate/serve.ts",
     "haproxy/mod.ts",
     "multibinder.ts",
   ],
   mostFiles: 15,
   publicFiles: {
     "client/": ["command_line.ts"],
+    "client/activate/": ["serve_variables.ts"],
     "client/binding/": [
       "binding.ts",
       "graceful_shutdown.ts",
@@ -65,6 +67,7 @@ export const PLAN: Plan = {
       "exec.ts",
       "fetched_sockets.ts",
       "run.ts",
+      "serve.ts",
       "set_listen_pid.ts",
     ],
     "client/session/": [
