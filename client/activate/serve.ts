@@ -32,7 +32,11 @@ import { requireSupportedDeno } from "../../version.ts";
 import type { Binding } from "../binding/binding.ts";
 import { inherited } from "../binding/inherited.ts";
 import type { ServeHandler } from "../binding/serve_handler.ts";
-import { drainOnSigterm, observeSigtermListeners } from "./drain_on_sigterm.ts";
+import {
+  drainOnSigterm,
+  drainOrShutDown,
+  observeSigtermListeners,
+} from "./drain_on_sigterm.ts";
 import { replaceInDeno } from "./replace_in_deno.ts";
 import { SERVE_VARIABLES } from "./serve_variables.ts";
 
@@ -91,32 +95,55 @@ function isForModule(options: unknown): options is ModuleOptions {
     Object.getOwnPropertySymbols(options).length > 0;
 }
 
-/** Gives the main module the socket, and all other servers Deno's own function. */
-function serveModule(socket: Binding): { isServing: () => boolean } {
-  let isServing = false;
+/** What the main module exports. */
+interface MainModule {
+  default?: { onListen?: unknown };
+}
+
+/** Announces the address once the main module is served. */
+type Announce = (main: MainModule) => void;
+
+/**
+ * Gives the main module the socket, and all other servers Deno's own function.
+ * The result is set once the module is served.
+ */
+function serveModule(socket: Binding): { announce?: Announce } {
+  const served: { announce?: Announce } = {};
   const cert = takeFile(SERVE_VARIABLES.cert);
   const key = takeFile(SERVE_VARIABLES.key);
   const serve = Deno.serve as (...args: unknown[]) => Deno.HttpServer;
   const replacement = (...args: unknown[]): Deno.HttpServer => {
     const [options] = args;
-    if (isServing || !isForModule(options)) return serve(...args);
+    if (served.announce !== undefined || !isForModule(options)) {
+      return serve(...args);
+    }
     const server = orFail("cannot serve", () =>
       socket.serve(options.handler, {
         ...(cert !== undefined && { cert }),
         ...(key !== undefined && { key }),
       }));
-    isServing = true;
     const forget = drainOnSigterm(() => server.shutdown());
     server.finished.then(forget, forget);
-    options.onListen(server.addr);
-    return server;
+    served.announce = (main) => {
+      // Without onListen Deno prints an address with http:.
+      if (cert !== undefined && main.default?.onListen === undefined) return;
+      options.onListen(server.addr);
+    };
+    // Since 2.9 Deno has listeners for SIGTERM and SIGINT that call shutdown().
+    return {
+      addr: server.addr,
+      finished: server.finished,
+      ref: () => server.ref(),
+      unref: () => server.unref(),
+      shutdown: () => drainOrShutDown(() => server.shutdown()),
+      [Symbol.asyncDispose]: () => server.shutdown(),
+    };
   };
   replaceInDeno("serve", replacement as typeof Deno.serve);
-  return { isServing: () => isServing };
+  return served;
 }
 
-async function whyNotServed(): Promise<string> {
-  const main: { default?: unknown } = await import(Deno.mainModule);
+function whyNotServed(main: MainModule): string {
   const expected = "expected export default { fetch }, as deno serve does";
   return main.default === undefined
     ? `${Deno.mainModule} has no default export: ${expected}`
@@ -124,7 +151,7 @@ async function whyNotServed(): Promise<string> {
 }
 
 /** Prepares for Deno's call of `Deno.serve`. */
-function prepare(): { isServing: () => boolean } {
+function prepare(): ReturnType<typeof serveModule> {
   if (take(SERVE_VARIABLES.autoServe) === undefined) {
     throw new Error(
       'DENO_AUTO_SERVE=1 is not set: start with "multibinder-client serve ADDR MODULE"',
@@ -136,10 +163,12 @@ function prepare(): { isServing: () => boolean } {
 }
 
 requireSupportedDeno(true);
-const { isServing } = orFail("cannot serve", prepare);
+const served = orFail("cannot serve", prepare);
 // This event follows the evaluation of the main module.
 addEventListener("load", async () => {
-  if (!isServing()) fail(await whyNotServed());
+  const main: MainModule = await import(Deno.mainModule);
+  if (served.announce === undefined) fail(whyNotServed(main));
+  served.announce(main);
   using manager = ServiceManager.fromEnvironment((reason) =>
     console.error(`multibinder-serve: cannot send READY=1: ${reason}`)
   );

@@ -154,8 +154,8 @@ export const serveCommand: Command = {
     const split = splitAtModule(args);
     const given = readOptions(split.before, SERVE_OPTIONS);
     if (given.show !== undefined) return { show: given.show };
-    const command = commandOf(split.deno);
     const socket = readAddress(given.operands);
+    const command = commandOf(split.deno);
     const options: RunOptions = {
       ...readRunOptions(given, "notify"),
       sockets: [socket],
