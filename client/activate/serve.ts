@@ -100,21 +100,25 @@ interface MainModule {
   default?: { onListen?: unknown };
 }
 
-/** Announces the address once the main module is served. */
-type Announce = (main: MainModule) => void;
+/** How the main module is served. */
+interface Served {
+  server: Deno.HttpServer;
+  /** Tells the module its address. */
+  announce: (main: MainModule) => void;
+}
 
 /**
  * Gives the main module the socket, and all other servers Deno's own function.
- * The result is set once the module is served.
+ * The result returns nothing before the module is served.
  */
-function serveModule(socket: Binding): { announce?: Announce } {
-  const served: { announce?: Announce } = {};
+function serveModule(socket: Binding): () => Served | undefined {
+  let served: Served | undefined;
   const cert = takeFile(SERVE_VARIABLES.cert);
   const key = takeFile(SERVE_VARIABLES.key);
   const serve = Deno.serve as (...args: unknown[]) => Deno.HttpServer;
   const replacement = (...args: unknown[]): Deno.HttpServer => {
     const [options] = args;
-    if (served.announce !== undefined || !isForModule(options)) {
+    if (served !== undefined || !isForModule(options)) {
       return serve(...args);
     }
     const server = orFail("cannot serve", () =>
@@ -124,11 +128,12 @@ function serveModule(socket: Binding): { announce?: Announce } {
       }));
     const forget = drainOnSigterm(() => server.shutdown());
     server.finished.then(forget, forget);
-    served.announce = (main) => {
+    const announce = (main: MainModule) => {
       // Without onListen Deno prints an address with http:.
       if (cert !== undefined && main.default?.onListen === undefined) return;
       options.onListen(server.addr);
     };
+    served = { server, announce };
     // Since 2.9 Deno has listeners for SIGTERM and SIGINT that call shutdown().
     return {
       addr: server.addr,
@@ -140,7 +145,7 @@ function serveModule(socket: Binding): { announce?: Announce } {
     };
   };
   replaceInDeno("serve", replacement as typeof Deno.serve);
-  return served;
+  return () => served;
 }
 
 function whyNotServed(main: MainModule): string {
@@ -151,7 +156,7 @@ function whyNotServed(main: MainModule): string {
 }
 
 /** Prepares for Deno's call of `Deno.serve`. */
-function prepare(): ReturnType<typeof serveModule> {
+function prepare(): () => Served | undefined {
   if (take(SERVE_VARIABLES.autoServe) === undefined) {
     throw new Error(
       'DENO_AUTO_SERVE=1 is not set: start with "multibinder-client serve ADDR MODULE"',
@@ -163,12 +168,20 @@ function prepare(): ReturnType<typeof serveModule> {
 }
 
 requireSupportedDeno(true);
-const served = orFail("cannot serve", prepare);
+const findServed = orFail("cannot serve", prepare);
 // This event follows the evaluation of the main module.
 addEventListener("load", async () => {
   const main: MainModule = await import(Deno.mainModule);
-  if (served.announce === undefined) fail(whyNotServed(main));
-  served.announce(main);
+  const served = findServed();
+  if (served === undefined) fail(whyNotServed(main));
+  try {
+    served.announce(main);
+  } catch (error) {
+    console.error("multibinder-serve: onListen failed:", error);
+    // It may have accepted connections.
+    await served.server.shutdown();
+    Deno.exit(1);
+  }
   using manager = ServiceManager.fromEnvironment((reason) =>
     console.error(`multibinder-serve: cannot send READY=1: ${reason}`)
   );

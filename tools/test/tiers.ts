@@ -17,6 +17,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "twenty reloads with connections that last",
   "tests/activate/frameworks_reloads_test.ts":
     "ten reloads of each framework under load",
+  "tests/serve_command/reloads_test.ts":
+    "twenty reloads under load, and twelve broken modules",
   "tests/packages/check_packages_test.ts":
     "type-checks every package as published, again and again",
   "tests/holders/damaged_sockets_test.ts":

@@ -29,6 +29,8 @@ export interface ServedOptions {
   module?: readonly string[];
   /** The Deno that runs both. Default: this one. */
   deno?: string;
+  /** Permission flags of `serve` beside libc. Default: none. */
+  permissions?: readonly string[];
   /** Variables to set. Default: none. */
   env?: Record<string, string>;
 }
@@ -47,7 +49,7 @@ export class Served implements AsyncDisposable {
     daemon: Daemon,
     { files, options = [], address = "127.0.0.1:0", ...more }: ServedOptions,
   ): Promise<Served> {
-    const { module = ["{dir}/main.ts"], deno, env } = more;
+    const { module = ["{dir}/main.ts"], deno, env, permissions } = more;
     const scratch = await Scratch.make();
     const inside = (text: string) => text.replaceAll("{dir}", scratch.path);
     for (const [name, text] of Object.entries(files)) {
@@ -58,6 +60,7 @@ export class Served implements AsyncDisposable {
     const program = startClient(daemon, ["serve", ...words], {
       ...(deno !== undefined && { deno }),
       ...(env !== undefined && { env }),
+      ...(permissions !== undefined && { permissions }),
     });
     return new Served(program, scratch, socket.addr);
   }
