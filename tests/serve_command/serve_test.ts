@@ -5,7 +5,7 @@ import { Daemon } from "../support/daemon.ts";
 import { load } from "../support/serve/load.ts";
 import { selfSigned } from "../support/serve/certificate.ts";
 import { moduleOf, Served } from "../support/serve_command/served.ts";
-import { treePath } from "../support/tree.ts";
+import { libcPath, treePath } from "../support/tree.ts";
 
 /** Needs the import map of its directory, and tells what it was given. */
 const CURIOUS = `
@@ -119,7 +119,20 @@ Deno.test("--cert and --key serve HTTPS, with files that are read at each start"
   assertMatch(await get(second.cert), /^v2 /);
 });
 
-Deno.test("a UNIX socket is served, with the permissions that are given after --", async () => {
+Deno.test("a UNIX socket is served", async () => {
+  await using daemon = await Daemon.start();
+  await using served = await Served.ready(daemon, {
+    files: { "main.ts": moduleOf("v1") },
+    address: "unix:{dir}/web.sock",
+  });
+  using client = Deno.createHttpClient({
+    proxy: { transport: "unix", path: served.scratch.join("web.sock") },
+  });
+  const answer = await fetch("http://web/", { client });
+  assertMatch(await answer.text(), /^v1 /);
+});
+
+Deno.test("after -- a module has only the given permissions, and arguments", async () => {
   await using daemon = await Daemon.start();
   await using served = await Served.ready(daemon, {
     files: {
@@ -127,15 +140,10 @@ Deno.test("a UNIX socket is served, with the permissions that are given after --
         `const { state } = await Deno.permissions.query({ name: "run" });
         export default { fetch: () => new Response(state + Deno.args[0]) };`,
     },
-    address: "unix:{dir}/web.sock",
-    module: ["--", "--allow-ffi", "--allow-net", "--allow-read"]
-      .concat("--allow-write", "{dir}/main.ts", "--watch"),
+    module: ["--", `--allow-ffi=${libcPath}`, "--allow-net=127.0.0.1"]
+      .concat("{dir}/main.ts", "--watch"),
   });
-  using client = Deno.createHttpClient({
-    proxy: { transport: "unix", path: served.scratch.join("web.sock") },
-  });
-  const answer = await fetch("http://web/", { client });
-  assertEquals(await answer.text(), "prompt--watch");
+  assertEquals(await ask(served.port), "prompt--watch");
 });
 
 Deno.test("a module at a URL is served", async () => {

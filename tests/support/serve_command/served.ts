@@ -69,12 +69,19 @@ export class Served implements AsyncDisposable {
   static async ready(daemon: Daemon, options: ServedOptions): Promise<Served> {
     const served = await Served.start(daemon, options);
     try {
-      await served.says("generation 1: ready");
-      return served;
+      const line = await served.#afterStart();
+      if (line.endsWith("ready")) return served;
+      throw new Error(served.program.errors.text);
     } catch (error) {
       await served[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** What became of the first start. */
+  async #afterStart(): Promise<string> {
+    await this.says("generation 1: started");
+    return await this.says("generation 1: ");
   }
 
   /** The port that is served. */
