@@ -11,8 +11,8 @@ import { run } from "./run.ts";
 import { readRunOptions, RUN_OPTIONS, type RunOptions } from "./run_options.ts";
 
 const SERVE_OPTIONS = {
+  ...RUN_OPTIONS,
   values: [...RUN_OPTIONS.values, "cert", "key"],
-  flags: RUN_OPTIONS.flags,
 };
 
 const RUN_OPTION_NAMES = [...RUN_OPTIONS.values, ...RUN_OPTIONS.flags, "sock"]
