@@ -388,6 +388,18 @@ export class ShardGroups implements Iterable<ShardGroup> {
     if (this.of(address)?.isPlain) this.#groups.delete(groupKeyOf(address));
   }
 
+  /** Has each group take effect again, after sockets have left or joined. */
+  refresh(): void {
+    for (const group of this) {
+      try {
+        group.apply();
+      } catch (error) {
+        // The next `bind` tries again, and reports it.
+        if (!(error instanceof OsError)) throw error;
+      }
+    }
+  }
+
   [Symbol.iterator](): Iterator<ShardGroup> {
     return this.#groups.values();
   }
