@@ -50,6 +50,11 @@ export class Group implements Disposable {
     this.#bindings.delete(shard);
   }
 
+  /** Leaves the binding of a shard to the caller. */
+  forget(shard: number): void {
+    this.#bindings.delete(shard);
+  }
+
   /** The port that all of them share. */
   get port(): number {
     return this.#port!;
