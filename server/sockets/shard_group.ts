@@ -3,8 +3,9 @@
  * connections.
  *
  * While all of them do, the kernel chooses. Otherwise a program chooses among the
- * active ones by their place in the kernel's list, and the others have a filter that
- * drops new connections: a wrong place costs a client a second, not its connection.
+ * active ones by their place in the kernel's list. Where the daemon may, the others
+ * have a filter that drops new connections: then a place that is not known costs a
+ * client a second, not its connection.
  *
  * @module
  */
@@ -24,6 +25,7 @@ import { isListening, setOption } from "../../ffi/sockets/socket.ts";
 import { detachFilter } from "../../ffi/sockets/socket_state.ts";
 import type { WireOptions } from "../../protocol.ts";
 import { familyOf, portOf } from "./listening_socket.ts";
+import { writeNote } from "./shard_note.ts";
 import { chooserOf, GATES } from "./shard_programs.ts";
 
 /** A held socket of a group. */
@@ -135,7 +137,7 @@ export class ShardGroup {
    * @throws {OsError}
    */
   prepare(fd: number, number: number): void {
-    if (number >= this.shards) attachFilter(fd, GATES[this.#kind]);
+    if (number >= this.shards) this.#tryGate(fd);
     this.update();
     if (this.#joined.size === 0) return;
     setReusePort(fd, true);
@@ -272,19 +274,33 @@ export class ShardGroup {
       if (needsProgram) this.#attachProgram();
       else this.#detachProgram();
     }
-    for (const shard of inactive) this.#gate(shard);
+    for (const shard of inactive) {
+      if (this.#tryGate(shard.socket.fd)) this.#gated.add(shard);
+    }
+    if (!this.#isApplied) this.#writeNotes();
     this.#setSharing();
     this.#isApplied = true;
   }
 
-  /** Without the filter the program alone keeps connections away. */
-  #gate(shard: Shard): void {
+  /**
+   * Without the filter the program alone keeps connections away: newer kernels want
+   * CAP_NET_ADMIN for it (Linux commit 5d39580f68e6), and a holder can lock another.
+   */
+  #tryGate(fd: number): boolean {
     try {
-      attachFilter(shard.socket.fd, GATES[this.#kind]);
-      this.#gated.add(shard);
+      attachFilter(fd, GATES[this.#kind]);
+      return true;
     } catch (error) {
-      const isLocked = error instanceof OsError && error.errno === Errno.EPERM;
-      if (!isLocked) throw error;
+      const isRefused = error instanceof OsError && error.errno === Errno.EPERM;
+      if (isRefused) return false;
+      throw error;
+    }
+  }
+
+  #writeNotes(): void {
+    for (const shard of this.#held) {
+      const { fd } = shard.socket;
+      writeNote(fd, { shards: this.shards, place: this.placeOf(shard) });
     }
   }
 

@@ -22,19 +22,12 @@ async function disorderedGroup({ sock }: RunningDaemon): Promise<Group> {
   return group;
 }
 
-async function placesAndShards(
+async function listedShards(
   { sock }: RunningDaemon,
-): Promise<[number, number | undefined, number | undefined][]> {
+): Promise<(number | undefined)[][]> {
   using session = await connect({ sock });
   const listed = await session.list();
-  return listed.map(({ options: { shard = -1, shards }, place }) =>
-    [
-      shard,
-      shards,
-      place,
-    ] as [number, number | undefined, number | undefined]
-  )
-    .sort(([one], [other]) => one - other);
+  return listed.map(({ options: { shard, shards } }) => [shard, shards]).sort();
 }
 
 async function assertRetired(group: Group): Promise<void> {
@@ -61,11 +54,11 @@ async function assertGrows(group: Group): Promise<void> {
 Deno.test("the daemon knows the kernel's order after a socket has left and another has joined", async () => {
   await using daemon = await Daemon.start();
   using group = await disorderedGroup(daemon);
-  assertEquals(await placesAndShards(daemon), [
-    [0, 3, 0],
-    [1, 3, 3],
-    [2, 3, 2],
-    [3, 3, 1],
+  assertEquals(await listedShards(daemon), [
+    [0, 3],
+    [1, 3],
+    [2, 3],
+    [3, 3],
   ]);
   await assertRetired(group);
   await assertGrows(group);
@@ -74,10 +67,10 @@ Deno.test("the daemon knows the kernel's order after a socket has left and anoth
 Deno.test("a re-exec keeps a group, its order and who gets connections", async () => {
   await using daemon = await Daemon.start();
   using group = await disorderedGroup(daemon);
-  const before = await placesAndShards(daemon);
+  const before = await listedShards(daemon);
   for (let generation = 0; generation < 2; generation++) {
     await daemon.reexec();
-    assertEquals(await placesAndShards(daemon), before);
+    assertEquals(await listedShards(daemon), before);
     await assertRetired(group);
   }
   await assertGrows(group);
@@ -86,34 +79,33 @@ Deno.test("a re-exec keeps a group, its order and who gets connections", async (
 Deno.test("a takeover keeps a group, its order and who gets connections", async () => {
   await using old = await Daemon.start();
   using group = await disorderedGroup(old);
-  const before = await placesAndShards(old);
+  const before = await listedShards(old);
   const { sock } = old;
   await using daemon = await Daemon.start({ sock, args: ["--takeover"] });
   await old.stop();
-  assertEquals(await placesAndShards(daemon), before);
+  assertEquals(await listedShards(daemon), before);
   await assertRetired(group);
   await assertGrows(group);
 });
 
-Deno.test("after a takeover from a daemon that does not list places each active socket still gets connections", async () => {
+Deno.test("where the order is not known each active socket gets connections, and the others none", async () => {
   await using old = await olderDaemon((source) =>
-    source.edit(
-      "server/requests/list_method.ts",
-      "...placeOf(bind, groups),",
-      "",
-    )
+    source.edit("server/sockets/shard_note.ts", "setModeOf(", "void (")
   );
   using group = await disorderedGroup(old as CopiedDaemon);
   const { sock } = old;
   await using daemon = await Daemon.start({ sock, args: ["--takeover"] });
-  await assertRetired(group);
-  // The sockets that join from now on have known places.
-  await group.bind(4, 3);
-  // A client that meets the retired socket tries again after a second.
+  await group.bind(3, 3);
+  // A client that meets an inactive socket tries again after a second.
   const spread = await group.spread(8);
-  assertEquals(spread.slice(3), [0, 0]);
+  assertEquals(spread[3], 0);
   await group.bind(4, 5);
-  assertEven(await group.spread(200), 0.1);
+  assertEven(await group.spread(200));
+  // The sockets that have joined since have known places.
+  await group.bind(4, 4);
+  const four = await group.spread(80);
+  assertEquals(four[4], 0);
+  assertEven(four.slice(0, 4));
   assertEquals((await daemon.status()).binds, 5);
 });
 

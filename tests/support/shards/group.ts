@@ -104,9 +104,15 @@ export class Group implements Disposable {
   }
 }
 
-/** Asserts that every socket got its part of new connections. */
-export function assertEven(spread: readonly number[], share = 0.15): void {
+/**
+ * Asserts that every socket got its part of new connections, as far as chance allows:
+ * five standard deviations, which one test in a million misses.
+ */
+export function assertEven(spread: readonly number[]): void {
   const all = spread.reduce((sum, each) => sum + each, 0);
-  const isEven = spread.every((each) => each >= all * share);
+  const mean = all / spread.length;
+  const deviation = Math.sqrt(mean * (1 - 1 / spread.length));
+  const least = Math.max(1, mean - 5 * deviation);
+  const isEven = spread.every((each) => each >= least);
   if (!isEven) throw new Error(`not even: ${spread.join(", ")}`);
 }

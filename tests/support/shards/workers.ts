@@ -6,7 +6,7 @@
 import { createServer, type Server } from "node:net";
 import { connect } from "../../../client.ts";
 import { eventually } from "../eventually.ts";
-import { Group } from "./group.ts";
+import type { Group } from "./group.ts";
 
 /** Workers with clients that connect all the time. `await using` stops both. */
 export class Workers implements AsyncDisposable {
