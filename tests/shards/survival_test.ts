@@ -2,6 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { bind, connect } from "../../client.ts";
 import { socketOf } from "../support/binds/listening_socket.ts";
 import { Daemon, type RunningDaemon } from "../support/daemon.ts";
+import { lacks } from "../support/foreign_program.ts";
+import { WITHOUT_NET_ADMIN } from "../support/socket_kinds/without_net_admin.ts";
 import { assertEven, Group } from "../support/shards/group.ts";
 import { olderDaemon } from "../support/takeover/old_server.ts";
 import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
@@ -63,6 +65,19 @@ Deno.test("the daemon knows the kernel's order after a socket has left and anoth
   await assertRetired(group);
   await assertGrows(group);
 });
+
+Deno.test(
+  "without CAP_NET_ADMIN inactive sockets get no connections either",
+  { ignore: Deno.uid() !== 0 || await lacks("setpriv") },
+  async () => {
+    await using daemon = await Daemon.start({ under: WITHOUT_NET_ADMIN });
+    using group = await disorderedGroup(daemon);
+    await assertRetired(group);
+    await daemon.reexec();
+    await assertRetired(group);
+    await assertGrows(group);
+  },
+);
 
 Deno.test("a re-exec keeps a group, its order and who gets connections", async () => {
   await using daemon = await Daemon.start();
