@@ -39,8 +39,8 @@ export interface Shard {
 /** A socket that the daemon has released, while another process has it open. */
 export interface ReleasedShard {
   readonly inode: string;
-  /** Whether it has the filter. */
-  readonly gated: boolean;
+  /** Whether it must not get new connections. */
+  readonly inactive: boolean;
 }
 
 type Member = Shard | ReleasedShard;
@@ -73,6 +73,8 @@ export class ShardGroup {
   readonly #joined = new Set<Member>();
   /** The kernel's list: the socket at each place. */
   #places: (Member | undefined)[] = [];
+  /** The members in the order of their listen(2) calls, if it is known. */
+  #listened: Member[] | undefined = [];
   readonly #gated = new Set<Shard>();
   /** The address of the members in the kernel. */
   #name: Uint8Array<ArrayBuffer> | undefined;
@@ -159,6 +161,7 @@ export class ShardGroup {
     if (!this.#held.has(shard) || this.#joined.has(shard)) return;
     this.#joined.add(shard);
     this.#places.push(shard);
+    this.#listened?.push(shard);
     this.#isApplied = false;
     this.#name = shard.name ?? this.#name;
     this.#noteGate(shard);
@@ -169,6 +172,7 @@ export class ShardGroup {
    * or empty if it is not known.
    */
   restore(held: Iterable<Shard>, places: Places): void {
+    this.#listened = undefined;
     for (const each of places) if (each !== undefined) this.#joined.add(each);
     for (const shard of held) {
       this.#held.add(shard);
@@ -204,14 +208,16 @@ export class ShardGroup {
    * while another process has it open.
    */
   disown(shard: Shard): void {
-    const gated = this.#gated.delete(shard);
+    this.#gated.delete(shard);
     this.#held.delete(shard);
     if (!this.#joined.delete(shard)) return;
     this.#isApplied = false;
-    const released = { inode: socketInode(shard.socket.fd), gated };
+    const inactive = !this.#isActive(shard);
+    const released = { inode: socketInode(shard.socket.fd), inactive };
     this.#joined.add(released);
-    const place = this.#places.indexOf(shard);
-    if (place !== -1) this.#places[place] = released;
+    const replaced = <T>(each: T) => each === shard ? released : each;
+    this.#places = this.#places.map(replaced);
+    this.#listened = this.#listened?.map(replaced);
   }
 
   /** Notes which sockets have left since the last time. */
@@ -252,7 +258,56 @@ export class ShardGroup {
       return isCertain && moved.length === 1 ? moved[0] : undefined;
     });
     for (const each of gone) this.#joined.delete(each);
+    this.#listened = this.#listened?.filter((each) => !gone.has(each));
     this.#isApplied = false;
+  }
+
+  /**
+   * Notes that a holder has had sockets leave and join again, by shutdown(2) and
+   * listen(2).
+   */
+  #noteRejoined(): void {
+    const observed = this.#inListenOrder();
+    if (observed === undefined) return;
+    const known = this.#listened ?? observed;
+    let last = -1;
+    const first = observed.findIndex((each) => {
+      const before = last;
+      last = known.indexOf(each);
+      return last < before;
+    });
+    this.#listened = observed;
+    if (first === -1) return;
+    const rejoined = observed.slice(first);
+    this.#isApplied = false;
+    if (rejoined.length > 1) {
+      this.#places = this.#places.map(() => undefined);
+      return;
+    }
+    this.#leave(new Set(rejoined));
+    for (const each of rejoined) {
+      this.#joined.add(each);
+      this.#places.push(each);
+    }
+    this.#listened = observed;
+  }
+
+  /**
+   * The kernel lists the newest listening IPv4 socket first, and the newest IPv6 socket
+   * with SO_REUSEPORT last (`__inet_hash` of its net/ipv4/inet_hashtables.c).
+   */
+  #inListenOrder(): Member[] | undefined {
+    const open = this.#kind === "tcp" ? this.#open() : undefined;
+    if (open === undefined || this.#name === undefined) return undefined;
+    const byInode = new Map(
+      Array.from(this.#joined, (each) => [
+        isHeld(each) ? socketInode(each.socket.fd) : each.inode,
+        each,
+      ]),
+    );
+    const found = [...open].flatMap((inode) => byInode.get(inode) ?? []);
+    if (found.length !== this.#joined.size) return undefined;
+    return familyOf(this.#name) === "ipv4" ? found.reverse() : found;
   }
 
   /**
@@ -268,7 +323,7 @@ export class ShardGroup {
     }
     const inactive = [...this.#held].filter((each) => !this.#isActive(each));
     const needsProgram = inactive.length > 0 ||
-      [...this.#joined].some((each) => !isHeld(each) && each.gated);
+      [...this.#joined].some((each) => !isHeld(each) && each.inactive);
     // The program of an earlier process may know places that this one does not.
     if (!this.#isApplied || !this.#places.includes(undefined)) {
       if (needsProgram) this.#attachProgram();
@@ -310,7 +365,8 @@ export class ShardGroup {
 
   #ungate(shard: Shard): void {
     const { fd } = shard.socket;
-    if (detachFilter(fd) === "locked") {
+    detachFilter(fd);
+    if (hasFilter(fd, GATES[this.#kind])) {
       throw new OsError("setsockopt", Errno.EPERM, "SO_DETACH_FILTER");
     }
     this.#gated.delete(shard);
@@ -339,6 +395,7 @@ export class ShardGroup {
   }
 
   #attachProgram(): void {
+    this.#noteRejoined();
     const places = this.#activePlaces();
     // Every socket has the filter.
     if (places.length === 0) return;

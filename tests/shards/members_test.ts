@@ -1,34 +1,50 @@
 import { assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
-import { socketOf, waitingAt } from "../support/binds/listening_socket.ts";
+import {
+  lacksIpv6,
+  socketOf,
+  waitingAt,
+} from "../support/binds/listening_socket.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { damage, damageAndStay } from "../support/holders/acts.ts";
 import { assertEven, Group } from "../support/shards/group.ts";
 
 const ignore = await lacks("python3");
+const noIpv6 = lacksIpv6();
 const ADDRESS = "127.0.0.1:0";
 
 /** What a holder does to the socket of one shard. */
 const ACTS = [
   "shut down",
   "disconnect",
+  "move",
   "attach a filter",
   "lock a filter",
   "change SO_REUSEADDR and SO_REUSEPORT",
 ] as const;
 
-for (const name of ACTS) {
+const CASES = [
+  ...ACTS.map((name) => [name, "127.0.0.1"] as const),
+  // The kernel lists sockets of the two families in opposite orders.
+  ["move", "::1"] as const,
+];
+
+for (const [name, address] of CASES) {
   Deno.test(
-    `a group works and shrinks after a holder of one socket has done this: ${name}`,
-    { ignore },
+    `a group of ${address} works and shrinks after a holder of one socket has done this: ${name}`,
+    { ignore: ignore || (address === "::1" && noIpv6) },
     async () => {
       await using daemon = await Daemon.start();
       const { sock } = daemon;
-      using group = new Group(sock, ADDRESS);
+      using group = new Group(
+        sock,
+        address === "::1" ? "[::1]:0" : ADDRESS,
+        address,
+      );
       await group.bindAll(4);
       const { port } = group;
-      const params = { address: "127.0.0.1", port: 0, shard: 1, shards: 4 };
+      const params = { address, port: 0, shard: 1, shards: 4 };
       await damage(sock, params, { name });
       await group.bindAll(4);
       assertEquals(group.port, port);
@@ -86,6 +102,26 @@ Deno.test(
       using session = await connect({ sock });
       for (const shard of [2, 1, 0]) await session.release(ADDRESS, { shard });
     }
+  },
+);
+
+Deno.test(
+  "two sockets that holders have shut down and made to listen again get no connections once they are retired",
+  { ignore },
+  async () => {
+    await using daemon = await Daemon.start();
+    const { sock } = daemon;
+    using group = new Group(sock, ADDRESS);
+    await group.bindAll(5);
+    for (const shard of [3, 1]) {
+      const params = { address: "127.0.0.1", port: 0, shard, shards: 5 };
+      await damage(sock, params, { name: "move" });
+    }
+    await group.bind(0, 3);
+    // A client that meets an inactive socket tries again after a second.
+    assertEquals((await group.spread(3)).slice(3), [0, 0]);
+    await group.bindAll(5);
+    assertEven(await group.spread(200));
   },
 );
 

@@ -15,8 +15,15 @@ export class Group implements Disposable {
   readonly #clients: Deno.TcpConn[] = [];
   #port: number | undefined;
 
-  /** The daemon's control socket and the address, which may have port 0. */
-  constructor(readonly sock: string, readonly address: string) {}
+  /**
+   * The daemon's control socket, the address, which may have port 0, and the host
+   * that clients connect to.
+   */
+  constructor(
+    readonly sock: string,
+    readonly address: string,
+    readonly host = "127.0.0.1",
+  ) {}
 
   /** Binds a shard, and closes an earlier binding of it. */
   async bind(shard: number, shards: number): Promise<Binding> {
@@ -61,7 +68,7 @@ export class Group implements Disposable {
   }
 
   /** Connects to the address. The connections stay open. */
-  async connect(count: number, hostname = "127.0.0.1"): Promise<void> {
+  async connect(count: number, hostname = this.host): Promise<void> {
     const { port } = this;
     for (let done = 0; done < count; done++) {
       this.#clients.push(await Deno.connect({ hostname, port }));
