@@ -39,6 +39,23 @@ Deno.test("list shows each shard with its queue, and release takes it as list sh
   );
 });
 
+Deno.test("metrics have a series for each shard", async () => {
+  await using daemon = await Daemon.start();
+  using group = new Group(daemon.sock, "127.0.0.1:0");
+  await group.bindAll(2);
+  await group.connect(10);
+  const { output } = await runClient(daemon, ["metrics"]);
+  const series = output.split("\n").filter((line) => !line.startsWith("#"))
+    .map((line) => line.split(" ")[0]!);
+  assertEquals(series.length, new Set(series).size);
+  for (const [shard, waiting] of group.waiting().entries()) {
+    assertStringIncludes(
+      output,
+      `multibinder_accept_queue_length{address="127.0.0.1:${group.port}",kind="tcp",shard="${shard}"} ${waiting}\n`,
+    );
+  }
+});
+
 Deno.test("release refuses a shard that is not a number from 0 to 63", async () => {
   for (const wrong of ["64", "-1", "x", "1.5"]) {
     const { code, errors } = await runClient(undefined, [

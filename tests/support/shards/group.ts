@@ -77,7 +77,7 @@ export class Group implements Disposable {
 
   /** The lengths of the accept queues, by shard. */
   waiting(): number[] {
-    return [...this.#bindings.keys()].sort().map((shard) =>
+    return [...this.#bindings.keys()].sort((a, b) => a - b).map((shard) =>
       waitingAt(this.at(shard))
     );
   }
