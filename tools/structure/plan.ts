@@ -80,6 +80,7 @@ export const PLAN: Plan = {
     "client/session/": [
       "bind.ts",
       "bind_all.ts",
+      "bind_shards.ts",
       "client_connection.ts",
       "errors.ts",
       "holders.ts",
@@ -127,8 +128,10 @@ export const PLAN: Plan = {
     "ffi/sockets/": [
       "accept_queue.ts",
       "adopt.ts",
+      "classic_bpf.ts",
       "connection_progress.ts",
       "descriptor_passing.ts",
+      "open_sockets.ts",
       "peer_groups.ts",
       "resolver.ts",
       "socket.ts",
@@ -176,6 +179,7 @@ export const PLAN: Plan = {
       "limits.ts",
     ],
     "server/log/": [
+      "address_fields.ts",
       "counters.ts",
       "internal_errors.ts",
       "line_writer.ts",
@@ -203,6 +207,8 @@ export const PLAN: Plan = {
       "holders.ts",
       "listening_socket.ts",
       "path_rights.ts",
+      "restore_groups.ts",
+      "shard_group.ts",
       "shared_descriptor.ts",
       "socket_file.ts",
     ],
