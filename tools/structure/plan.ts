@@ -26,6 +26,7 @@ export const PLAN: Plan = {
   entries: [
     "mod.ts",
     "client/activate/mod.ts",
+    "client/activate/serve.ts",
     "haproxy/mod.ts",
     "multibinder.ts",
   ],
@@ -38,6 +39,7 @@ export const PLAN: Plan = {
       "usage_text.ts",
     ],
     "client/": ["command_line.ts"],
+    "client/activate/": ["serve_variables.ts"],
     "client/binding/": [
       "binding.ts",
       "graceful_shutdown.ts",
@@ -73,11 +75,13 @@ export const PLAN: Plan = {
       "exec.ts",
       "fetched_sockets.ts",
       "run.ts",
+      "serve.ts",
       "set_listen_pid.ts",
     ],
     "client/session/": [
       "bind.ts",
       "bind_all.ts",
+      "bind_shards.ts",
       "client_connection.ts",
       "errors.ts",
       "holders.ts",
@@ -125,8 +129,10 @@ export const PLAN: Plan = {
     "ffi/sockets/": [
       "accept_queue.ts",
       "adopt.ts",
+      "classic_bpf.ts",
       "connection_progress.ts",
       "descriptor_passing.ts",
+      "open_sockets.ts",
       "peer_groups.ts",
       "resolver.ts",
       "socket.ts",
@@ -174,6 +180,7 @@ export const PLAN: Plan = {
       "limits.ts",
     ],
     "server/log/": [
+      "address_fields.ts",
       "counters.ts",
       "internal_errors.ts",
       "line_writer.ts",
@@ -201,6 +208,8 @@ export const PLAN: Plan = {
       "holders.ts",
       "listening_socket.ts",
       "path_rights.ts",
+      "restore_groups.ts",
+      "shard_group.ts",
       "shared_descriptor.ts",
       "socket_file.ts",
     ],

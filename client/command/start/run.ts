@@ -99,7 +99,7 @@ const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
 
 /** The COMMAND of a worker. */
 function serviceWith(
-  { sockets, command, directory }: RunOptions,
+  { sockets, command, directory, variables }: RunOptions,
   index: number,
   descriptors: readonly number[],
 ): Service {
@@ -110,6 +110,7 @@ function serviceWith(
     environment: (changes) =>
       listenEnvironment(sockets, descriptors, {
         ...NOT_PASSED,
+        ...variables,
         MULTIBINDER_WORKER: String(index),
         ...changes,
       }),

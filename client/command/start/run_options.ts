@@ -78,6 +78,8 @@ export interface RunOptions extends Launch {
   directory: string | undefined;
   /** How many; `undefined` for one with the socket that others get, too. */
   workers: number | undefined;
+  /** Variables to set for COMMAND. Default: none. */
+  variables?: Readonly<Record<string, string>>;
 }
 
 const DEFAULT_DELAY = 2_000;
