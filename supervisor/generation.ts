@@ -11,7 +11,7 @@ const KILL_AFTER = 5_000;
 /** How a generation is started and stopped. */
 export interface GenerationOptions {
   ready: ReadyWhen;
-  /** How long it may take to send READY=1, in ms. */
+  /** How long it may take to get ready, in ms. */
   readyTimeout: number;
   /** How long it may take to end after a stop, in ms. */
   grace: number;
@@ -30,8 +30,8 @@ export interface GenerationEvents {
   replaced(before: EndedProcess, next: number): void;
   /** It ended. Called before `startup` resolves because of that. */
   ended(ending: Ending): void;
-  /** A signal could not be sent. */
-  signalDenied(reason: string): void;
+  /** Something that the operator should know. */
+  notice(text: string): void;
 }
 
 /** One start of a service, from its start to its end. */
@@ -69,7 +69,7 @@ export class Generation implements DrainingProcess {
     this.#child = startService(
       service,
       { NOTIFY_SOCKET: readiness.notifySocket },
-      events.signalDenied,
+      events.notice,
       (before) => {
         if (this.#isAskedToEnd) return undefined;
         const next = findSuccessor(before, descriptors, this.#announced);
@@ -78,9 +78,19 @@ export class Generation implements DrainingProcess {
         return next;
       },
     );
-    readiness.listen(this.pid, {
+    readiness.listen(this.pid, descriptors, {
       ready: () => startup.resolve("ready"),
-      late: () => startup.resolve("late"),
+      late: (reason) => {
+        if (reason !== undefined) events.notice(reason);
+        startup.resolve("late");
+      },
+      blind: (reason) => {
+        // At the first start no other generation can have accepted.
+        if (number === 1) return;
+        events.notice(
+          `another generation may have accepted what makes it ready: ${reason}`,
+        );
+      },
       status: events.status,
       mainProcess: (pid) => this.#announced = pid,
     });

@@ -2,6 +2,10 @@ import { NotificationSocket } from "../ffi/systemd/notification_socket.ts";
 import { userId } from "../ffi/processes/process.ts";
 import { waitReady } from "../ffi/files/readiness.ts";
 import type { Peer } from "../ffi/sockets/socket.ts";
+import {
+  ConnectionProbe,
+  type ProbeOptions,
+} from "./probe/connection_probe.ts";
 
 /** When a program counts as ready. */
 export type ReadyWhen =
@@ -10,18 +14,24 @@ export type ReadyWhen =
   /** Once it has run for `delay` ms. */
   | { kind: "delay"; delay: number }
   /** Like `notify` if it sends anything within `delay` ms, else like `delay`. */
-  | { kind: "auto"; delay: number };
+  | { kind: "auto"; delay: number }
+  /** Once it has accepted a connection. */
+  | { kind: "tcp" }
+  /** Once it answers a GET request for `path` with status 2xx or 3xx. */
+  | { kind: "http"; path: string };
 
 /** Hears about the start of a program. */
 export interface ReadinessEvents {
   /** It is ready. */
   ready(): void;
-  /** It did not send READY=1 in time. */
-  late(): void;
+  /** It was not ready in time. `reason` says more, if more is known. */
+  late(reason?: string): void;
   /** It sent STATUS=. */
   status(text: string): void;
   /** It sent MAINPID=: the process that goes on when it has ended. */
   mainProcess(pid: number): void;
+  /** It cannot be seen whether a connection was accepted by this program. */
+  blind(reason: string): void;
 }
 
 /** The longest wait for a message, in ms; it ends when the program does. */
@@ -37,11 +47,12 @@ export class Readiness implements Disposable {
   readonly #when: ReadyWhen;
   readonly #timeout: number;
   readonly #ended = new AbortController();
+  readonly #probing = new AbortController();
   #isReceiving = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isSettled = false;
 
-  /** `timeout` is how long READY=1 may take, in ms. */
+  /** `timeout` is how long READY=1, or an answer, may take, in ms. */
   constructor(when: ReadyWhen, timeout: number) {
     this.#when = when;
     this.#timeout = timeout;
@@ -55,12 +66,31 @@ export class Readiness implements Disposable {
     return this.#socket?.name;
   }
 
-  /** Starts the clock for a program that has just been started. */
-  listen(pid: number, events: ReadinessEvents): void {
+  /**
+   * Starts the clock for a program that has just been started.
+   *
+   * @param sockets the program's, which a probe connects to
+   */
+  listen(
+    pid: number,
+    sockets: readonly number[],
+    events: ReadinessEvents,
+  ): void {
     const when = this.#when;
     if (when.kind === "notify") this.#settleAfter(this.#timeout, events.late);
-    else this.#settleAfter(when.delay, events.ready);
+    else if ("delay" in when) this.#settleAfter(when.delay, events.ready);
+    else {
+      const path = when.kind === "http" ? when.path : undefined;
+      const { blind } = events;
+      this.#probe({ sockets, path, pid, blind }, events);
+    }
     if (this.#socket !== undefined) this.#receive(this.#socket, pid, events);
+  }
+
+  async #probe(options: ProbeOptions, events: ReadinessEvents): Promise<void> {
+    const probe = new ConnectionProbe(options);
+    this.#settleAfter(this.#timeout, () => events.late(probe.lastResult));
+    if (await probe.passes(this.#probing.signal)) this.#settle(events.ready);
   }
 
   #settleAfter(delay: number, settle: () => void): void {
@@ -72,6 +102,7 @@ export class Readiness implements Disposable {
     clearTimeout(this.#timer);
     if (this.#isSettled || this.#ended.signal.aborted) return;
     this.#isSettled = true;
+    this.#probing.abort();
     settle();
   }
 
@@ -82,7 +113,9 @@ export class Readiness implements Disposable {
   ): Promise<void> {
     this.#isReceiving = true;
     const { signal } = this.#ended;
-    let mustNotify = this.#when.kind === "notify";
+    const isAuto = this.#when.kind === "auto";
+    const mayNotify = isAuto || this.#when.kind === "notify";
+    let mustNotify = !isAuto;
     while (!signal.aborted) {
       await waitReady(socket.fd, "read", FOREVER, signal);
       if (signal.aborted) break;
@@ -93,8 +126,9 @@ export class Readiness implements Disposable {
       }
       mustNotify = true;
       for (const assignment of message.assignments) {
-        if (assignment === "READY=1") this.#settle(events.ready);
-        else if (assignment.startsWith("STATUS=")) {
+        if (assignment === "READY=1") {
+          if (mayNotify) this.#settle(events.ready);
+        } else if (assignment.startsWith("STATUS=")) {
           events.status(assignment.slice("STATUS=".length));
         } else if (assignment.startsWith("MAINPID=")) {
           events.mainProcess(Number(assignment.slice("MAINPID=".length)));
@@ -108,6 +142,7 @@ export class Readiness implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#ended.abort();
+    this.#probing.abort();
     // A wait on the socket may be under way, which then closes it.
     if (!this.#isReceiving) this.#socket?.[Symbol.dispose]();
   }

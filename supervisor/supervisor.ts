@@ -172,8 +172,7 @@ export class Supervisor {
         },
         replaced: (before, next) => this.#replacedItself(number, before, next),
         ended: (ending) => this.#ended(generation, ending),
-        signalDenied: (reason) =>
-          this.#report(`generation ${number}: ${reason}`),
+        notice: (text) => this.#report(`generation ${number}: ${text}`),
       },
     );
     this.#count = number;

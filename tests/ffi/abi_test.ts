@@ -10,7 +10,7 @@ const HEADERS = `
   dirent errno fcntl grp limits netdb poll pwd sched signal spawn stddef stdio time unistd
   sys/signalfd sys/syscall sys/socket sys/un sys/epoll sys/eventfd sys/mman sys/stat sys/file
   sys/auxv sys/resource sys/statfs sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
-  linux/sockios linux/netlink linux/rtnetlink linux/sock_diag linux/unix_diag
+  linux/sockios linux/netlink linux/rtnetlink linux/sock_diag linux/unix_diag linux/inet_diag
   linux/bpf
 `.trim().split(/\s+/);
 

@@ -32,11 +32,12 @@ async function send(
 function record(readiness: Readiness): string[] {
   const all: string[] = [];
   // No process has the PID 0: all messages come from other processes.
-  readiness.listen(0, {
+  readiness.listen(0, [], {
     ready: () => all.push("ready"),
     late: () => all.push("late"),
     status: (text) => all.push(text),
     mainProcess: () => {},
+    blind: () => {},
   });
   return all;
 }

@@ -115,6 +115,7 @@ export const PLAN: Plan = {
       "signal_numbers.ts",
     ],
     "ffi/sockets/": [
+      "accepted_end.ts",
       "accept_queue.ts",
       "adopt.ts",
       "connection_progress.ts",
@@ -221,6 +222,7 @@ export const PLAN: Plan = {
       "end_process_group.ts",
       "exit_like.ts",
     ],
+    "supervisor/probe/": ["connection_probe.ts", "held_sockets.ts"],
     "supervisor/watch/": ["watch_paths.ts"],
   },
 };

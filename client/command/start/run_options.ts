@@ -48,7 +48,11 @@ export const RUN_OPTIONS_USAGE =
   --ready delay:2s     COMMAND is ready once it has run for two seconds
   --ready auto:2s      the default: like notify if COMMAND sends anything to
                        NOTIFY_SOCKET within two seconds, else like delay
-  --ready-timeout 60s  kill COMMAND if it does not send READY=1 in this time
+  --ready tcp          COMMAND is ready once it accepts a connection to the first
+                       TCP or UNIX stream socket
+  --ready http:/PATH   COMMAND is ready once it answers GET /PATH on that socket with
+                       status 2xx or 3xx
+  --ready-timeout 60s  kill COMMAND if it is not ready in this time
   --stop-signal TERM   the signal that asks COMMAND to end
   --grace 30s          kill COMMAND if it does not end in this time after a stop
   --max-draining 8     how many replaced COMMANDs may finish their connections at
@@ -78,11 +82,14 @@ const DEFAULT_READY_TIMEOUT = 60_000;
 const DEFAULT_GRACE = 30_000;
 
 function readReady(text: string): ReadyWhen {
-  if (text === "notify") return { kind: "notify" };
+  if (text === "notify" || text === "tcp") return { kind: text };
+  // Two slashes would be a URL with a host.
+  const path = /^http:(\/(?!\/)[\x21-\x7e]*)$/.exec(text)?.[1];
+  if (path !== undefined) return { kind: "http", path };
   const [, kind, duration] = /^(auto|delay)(?::(.*))?$/.exec(text) ?? [];
   if (kind !== "auto" && kind !== "delay") {
     throw new UsageError(
-      `invalid --ready ${text}: expected notify, delay:2s or auto:2s`,
+      `invalid --ready ${text}: expected notify, delay:2s, auto:2s, tcp or http:/PATH`,
     );
   }
   const delay = duration === undefined

@@ -11,6 +11,7 @@ PLAN is a JSON file that is read at the start, so each start can be another vers
   ignore   ignores SIGTERM
   hold     serves only once the file "go_on" exists
   child    has a child that holds the socket and outlives it
+  busy     prints "asked" and answers with status 503 until the file "go_on" exists
 
 Each connection to descriptor 3 gets one answer, JSON with the name and the PID.
 """
@@ -88,6 +89,11 @@ def serve(connection: socket.socket) -> None:
     if request.startswith(b"GET /slow "):
         print("slow", flush=True)
         wait_for_permission()
+    status = "200 OK"
+    if plan.get("busy"):
+        print("asked", flush=True)
+        if not (directory / "go_on").exists():
+            status = "503 Service Unavailable"
     variables = {name: value for name, value in os.environ.items() if "LISTEN" in name or "." in name}
     answer = {
         "name": plan["name"],
@@ -97,7 +103,7 @@ def serve(connection: socket.socket) -> None:
         "descriptors": sorted(int(fd) for fd in os.listdir("/proc/self/fd")),
     }
     body = json.dumps(answer).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     connection.sendall(head.encode() + body)
 
 

@@ -20,6 +20,7 @@ export interface Plan {
   ignore?: boolean;
   child?: boolean;
   hold?: boolean;
+  busy?: boolean;
 }
 
 /** The answer to a request, with the process that gave it. */
