@@ -1,3 +1,4 @@
+import { parseAddress } from "../../../address.ts";
 import {
   blockSigusr1,
   EXECUTED_VARIABLE,
@@ -18,6 +19,7 @@ import { readLaunch, splitAtDashes } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
 import { onSigusr1 } from "./on_sigusr1.ts";
 import { readOptions } from "../options/options.ts";
+import { UsageError } from "../options/usage_error.ts";
 import { programName } from "../program_name.ts";
 import {
   readRunOptions,
@@ -144,6 +146,17 @@ export async function run(options: RunOptions, name = "run"): Promise<number> {
   return exitLike(await supervisor.run());
 }
 
+/** `--ready tcp` and `--ready http:/PATH` connect to the first such socket. */
+function checkProbedSocket({ sockets, generation }: RunOptions): void {
+  const { kind } = generation.ready;
+  if (kind !== "tcp" && kind !== "http") return;
+  const kinds = sockets.map(({ address }) => parseAddress(address).kind);
+  if (kinds.some((each) => each === "tcp" || each === "unix")) return;
+  throw new UsageError(
+    `--ready ${kind} needs a TCP or UNIX stream socket among the addresses`,
+  );
+}
+
 /** The command `run`. */
 export const runCommand: Command = {
   name: "run",
@@ -156,6 +169,7 @@ export const runCommand: Command = {
       ...readRunOptions(given),
       ...readLaunch(given.operands, command),
     };
+    checkProbedSocket(options);
     return { run: () => run(options) };
   },
 };
