@@ -35,6 +35,9 @@ export const ErrorCode = {
 /** The longest request, in bytes. */
 export const MAX_REQUEST = 64 * 1024;
 
+/** The largest group of sockets that share an address. */
+export const MAX_SHARDS = 64;
+
 /** The default backlog, the same as in the Ruby multibinder. */
 export const DEFAULT_BACKLOG = 1000;
 
@@ -102,6 +105,16 @@ export interface BindParams extends WireOptions {
   /** SO_BINDTODEVICE, socket(7): a network interface. */
   device?: string;
   /**
+   * Which socket of a group that shares the address with SO_REUSEPORT, 0 to 63.
+   * Socket 0 is the one of a request without `shard`. Default: 0.
+   */
+  shard?: number;
+  /**
+   * How many sockets of the group get new connections, 1 to 64: those with a
+   * smaller `shard`. Each `bind` with it sets it for the whole group.
+   */
+  shards?: number;
+  /**
    * Only a socket that is held: the daemon creates and changes nothing and follows
    * no link of the path; otherwise {@linkcode ErrorCode.NO_SUCH_BIND}. A takeover
    * asks so. Default: false.
@@ -110,7 +123,10 @@ export interface BindParams extends WireOptions {
 }
 
 /** The options of `bind`: those of {@linkcode WireOptions} and of the address. */
-export type BindOptionName = keyof WireOptions | "v6only" | "device";
+export type BindOptionName = keyof WireOptions | AddressOptionName;
+
+/** The options of `bind` that select the socket, and those of its group. */
+export type AddressOptionName = "v6only" | "device" | "shard" | "shards";
 
 /** The value that an option takes. */
 export type BindOptionValue =
@@ -146,6 +162,8 @@ export const BIND_OPTIONS: Readonly<Record<BindOptionName, BindOption>> = {
   backlog: { kinds: QUEUED, value: { least: 0, most: MAX_INT } },
   v6only: { kinds: INTERNET, value: "boolean" },
   device: { kinds: INTERNET, value: "interface" },
+  shard: { kinds: INTERNET, value: { least: 0, most: MAX_SHARDS - 1 } },
+  shards: { kinds: INTERNET, value: { least: 1, most: MAX_SHARDS } },
   reuse_port: { kinds: INTERNET, value: "boolean" },
   free_bind: { kinds: INTERNET, value: "boolean" },
   transparent: { kinds: INTERNET, value: "boolean" },
@@ -213,7 +231,17 @@ export interface BindDescription {
   /** What kind of socket it is. */
   kind: Kind;
   /** The options of `bind`; `backlog` is the one that the kernel has. */
-  options: WireOptions & { v6only?: boolean; device?: string };
+  options: WireOptions & {
+    v6only?: boolean;
+    device?: string;
+    shard?: number;
+    shards?: number;
+  };
+  /**
+   * The place of a shard in the kernel's list of the sockets that share its address;
+   * missing where the daemon does not know it.
+   */
+  place?: number;
   /**
    * The backlog that was requested, if the kernel has another one: a holder has
    * called listen(2), or the kernel has capped it. The next `bind` restores it.

@@ -1,267 +1,297 @@
-import { formatDuration } from "../duration.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
-import type { EndedProcess } from "./child.ts";
 import { CommandQueue } from "./command_queue.ts";
-import { Draining, type DrainLimits } from "./ending/draining.ts";
-import { messageOf, NotReadyError, StoppedError } from "./errors.ts";
-import { Generation, type GenerationOptions } from "./generation.ts";
-import { formatEnding, type Report } from "./report.ts";
-import { formatPause, RestartBackoff } from "./restart_backoff.ts";
-import type { Service } from "./service.ts";
-import { TimedState } from "./timed_state.ts";
+import { messageOf, StoppedError } from "./errors.ts";
+import type { Report } from "./report.ts";
+import { Leaving } from "./workers/leaving.ts";
+import type { WorkerSockets } from "./workers/worker_sockets.ts";
+import { Worker, type WorkerOptions } from "./workers/worker.ts";
 
-type State =
-  /** No generation serves, and one is being started. */
-  | "starting"
-  /** A generation serves. */
-  | "serving"
-  /** No generation serves, and the next start is after a pause. */
-  | "backing off"
-  /** All generations were asked to end. */
-  | "stopping"
-  | "stopped";
+/** How many workers a service may have: the daemon's limit of shards. */
+export const MAX_WORKERS = 64;
 
 /**
- * Keeps one process of a service running, and replaces it without a gap: the
- * old generation is stopped when the new one is ready.
+ * Keeps the workers of a service running, replaces them without a gap, and adds
+ * and removes workers without losing a connection.
  */
 export class Supervisor {
-  readonly #service: Service;
-  readonly #options: GenerationOptions;
-  readonly #draining: Draining;
+  readonly #sockets: WorkerSockets;
+  readonly #options: WorkerOptions;
   readonly #report: Report;
   readonly #manager: ServiceManager | undefined;
-  /** Starts, reloads, restarts and the stop. */
-  readonly #queue = new CommandQueue();
-  readonly #backoff = new RestartBackoff();
-  /** Generations, each with the end of it and of its process group. */
-  readonly #generations = new Map<Generation, Promise<void>>();
+  /** The start, reloads and changes of the number of workers. */
+  readonly #commands = new CommandQueue();
+  /** Those that get new connections. */
+  readonly #workers: Worker[];
+  /** Those that do not any more. */
+  readonly #leaving = new Set<Leaving>();
+  /** Workers, also those that join or leave, until they are gone. */
+  readonly #all = new Set<Worker>();
   readonly #finished = Promise.withResolvers<Ending>();
-  readonly #state = new TimedState<State>("starting");
-  /** The generation that is ready. */
-  #serving: Generation | undefined;
-  /** The generation that is not ready yet. */
-  #starting: Generation | undefined;
-  #count = 0;
-  /** The generation whose ending is that of the service, when stopping. */
-  #last: Generation | undefined;
-  #lastEnding: Ending = { code: 0 };
+  #wanted: number;
+  #isReloading = false;
+  #isStopping = false;
 
+  /** `count` is the number of workers, of which `sockets` has the sockets. */
   constructor(
-    service: Service,
-    options: GenerationOptions & DrainLimits,
+    sockets: WorkerSockets,
+    count: number,
+    options: WorkerOptions,
     report: Report,
     manager: ServiceManager | undefined,
   ) {
-    this.#service = service;
+    this.#sockets = sockets;
     this.#options = options;
-    this.#draining = new Draining(options, report);
     this.#report = report;
     this.#manager = manager;
+    this.#wanted = count;
+    this.#workers = Array.from({ length: count }, (_, at) => this.#make(at));
+  }
+
+  #make(index: number): Worker {
+    const worker = new Worker(
+      this.#sockets.service(index),
+      this.#options,
+      (line) => this.#reportOf(index, line),
+      {
+        changed: () => this.#announce(),
+        status: (text) => {
+          if (this.#isSingle) this.#manager?.status(text);
+        },
+      },
+    );
+    this.#all.add(worker);
+    worker.gone.then(() => this.#all.delete(worker));
+    return worker;
+  }
+
+  #reportOf(index: number, line: string): void {
+    const isOnly = index === 0 && this.#isSingle;
+    this.#report(isOnly ? line : `worker ${index}: ${line}`);
+  }
+
+  get #isSingle(): boolean {
+    return this.#workers.length === 1;
   }
 
   /**
-   * Starts the service and supervises it: how it ended, after a
-   * {@linkcode Supervisor.stop}.
+   * Starts the workers and supervises them: how they ended, after a
+   * {@linkcode Supervisor.stop}. That is the first ending that is not exit code 0.
    *
-   * @throws {StartError} when it cannot be started the first time.
+   * @throws {StartError} when they cannot be started the first time.
    */
   async run(): Promise<Ending> {
-    await this.#queue.add("start", () => this.#start());
+    await this.#commands.add("start", (signal) => this.#start(signal));
     return await this.#finished.promise;
   }
 
-  async #start(): Promise<void> {
-    try {
-      await this.#replace();
-    } catch (error) {
-      // The program exists and crashed, perhaps not for ever.
-      if (!(error instanceof NotReadyError)) throw error;
-      this.#failed(error);
+  async #start(signal: AbortSignal): Promise<void> {
+    const starts = await Promise.allSettled(
+      this.#workers.map((worker) => worker.start()),
+    );
+    for (const start of starts) {
+      if (start.status === "fulfilled") continue;
+      const { reason } = start;
+      for (const worker of this.#workers) worker.stop();
+      await this.#untilGone();
+      throw reason;
+    }
+    for (const index of this.#sockets.leftOver) {
+      try {
+        await this.#sockets.prepare(index, this.#workers.length, signal);
+        signal.throwIfAborted();
+        this.#retire(new Leaving(index, this.#make(index), false));
+      } catch (error) {
+        if (this.#isStopping) return;
+        this.#reportOf(index, `not removed: ${messageOf(error)}`);
+      }
     }
   }
 
   /** Sends a signal to the generations that were not asked to end. */
   signal(signal: Deno.Signal): void {
-    this.#serving?.signal(signal);
-    this.#starting?.signal(signal);
+    for (const worker of this.#workers) worker.signal(signal);
   }
 
   /**
-   * Replaces the generation that serves: resolves when the new one is ready.
-   * All requests that arrive while a reload is under way become one more.
+   * Replaces the processes of all workers, one after the other. If one is not
+   * ready, the others are left as they are. All requests that arrive while a
+   * reload is under way become one more.
    *
    * @throws {StartError}
    * @throws {NotReadyError}
    * @throws {StoppedError}
    */
   reload(): Promise<void> {
-    return this.#queue.add("reload", async () => {
+    return this.#commands.add("reload", async () => {
       this.#manager?.reloading();
-      this.#backoff.reset();
-      await this.#replaceOrBackOff();
+      this.#isReloading = true;
+      let note = "; the last reload failed";
+      try {
+        await this.#reloadEach();
+        note = "";
+      } finally {
+        this.#isReloading = false;
+        this.#announce(note);
+      }
     });
   }
 
-  /** Ends all generations, with `signal` instead of the usual one if given. */
-  stop(signal?: Deno.Signal): void {
-    if (!this.#state.is("stopping", "stopped")) {
-      this.#manager?.stopping();
-      this.#state.enter("stopping");
-      this.#last = this.#serving ?? this.#starting;
-      const reason = new StoppedError("the service");
-      this.#queue.close(reason, async () => {
-        await Promise.all(this.#generations.values());
-        this.#state.enter("stopped");
-        this.#finished.resolve(this.#lastEnding);
-      });
+  async #reloadEach(): Promise<void> {
+    for (const [index, worker] of this.#workers.entries()) {
+      try {
+        await worker.reload();
+      } catch (error) {
+        if (!this.#isStopping && !this.#isSingle) {
+          this.#report(
+            index === 0
+              ? "reload failed: no other worker is replaced"
+              : `reload failed at worker ${index}: it and those after it are not replaced`,
+          );
+        }
+        throw error;
+      }
     }
-    for (const each of this.#generations.keys()) each.stop(signal);
   }
 
-  async #replaceOrBackOff(): Promise<void> {
+  /**
+   * Adds a worker, or removes the last one, after the commands under way. One at
+   * least stays.
+   */
+  resize(change: 1 | -1): void {
+    const wanted = this.#wanted + change;
+    if (wanted < 1) return this.#report("no worker removed: one has to stay");
+    if (wanted > MAX_WORKERS) {
+      return this.#report(`no worker added: the limit is ${MAX_WORKERS}`);
+    }
+    this.#wanted = wanted;
+    const resized = this.#commands.add(
+      "resize",
+      (signal) => this.#resize(signal),
+    );
+    // Failures are reported, and a stop is no failure.
+    resized.catch(() => {});
+  }
+
+  async #resize(signal: AbortSignal): Promise<void> {
+    while (this.#workers.length !== this.#wanted && !this.#isStopping) {
+      const isMore = this.#wanted > this.#workers.length;
+      try {
+        await (isMore ? this.#grow(signal) : this.#shrink(signal));
+      } catch (error) {
+        this.#wanted = this.#workers.length;
+        if (this.#isStopping) return;
+        const what = isMore ? "no worker added" : "no worker removed";
+        return this.#report(`${what}: ${messageOf(error)}`);
+      }
+      const { length } = this.#workers;
+      this.#report(length === 1 ? "1 worker" : `${length} workers`);
+      this.#announce();
+    }
+  }
+
+  async #grow(signal: AbortSignal): Promise<void> {
+    const index = this.#workers.length;
+    const leaving = [...this.#leaving].find((each) =>
+      each.index === index && each.isWaiting
+    );
+    if (leaving !== undefined) this.#leaving.delete(leaving);
+    const worker = leaving?.takeBack() ??
+      await this.#startOneMore(index, signal);
     try {
-      await this.#replace();
+      await this.#sockets.activate(index + 1, signal);
     } catch (error) {
-      this.#failed(error);
+      this.#retire(new Leaving(index, worker, true));
+      throw error;
+    }
+    this.#workers.push(worker);
+  }
+
+  async #startOneMore(index: number, signal: AbortSignal): Promise<Worker> {
+    await this.#sockets.prepare(index, index, signal);
+    signal.throwIfAborted();
+    const worker = this.#make(index);
+    try {
+      await worker.startOnce();
+      return worker;
+    } catch (error) {
+      worker.stop();
+      await worker.gone;
+      await this.#release(index, signal);
       throw error;
     }
   }
 
-  /** Starts a generation, and stops the one before once it is ready. */
-  async #replace(): Promise<void> {
-    if (this.#serving === undefined) this.#state.enter("starting");
-    const next = this.#launch();
-    this.#starting = next;
+  async #shrink(signal: AbortSignal): Promise<void> {
+    const index = this.#workers.length - 1;
+    await this.#sockets.activate(index, signal);
+    const worker = this.#workers.pop()!;
+    this.#reportOf(index, "gets no new connections and is removed");
+    this.#retire(new Leaving(index, worker, true));
+  }
+
+  /** Ends a worker that gets no new connections, and releases its sockets. */
+  async #retire(leaving: Leaving): Promise<void> {
+    const { index } = leaving;
+    this.#leaving.add(leaving);
+    const isGone = await leaving.untilGone(
+      () => this.#sockets.waiting(index),
+      this.#options.drainTimeout,
+      (line) => this.#reportOf(index, line),
+    );
+    this.#leaving.delete(leaving);
+    if (!isGone) return;
+    const released = this.#commands.add(
+      `release ${index}`,
+      (signal) => this.#release(index, signal),
+    );
+    // The queue is closed by a stop.
+    released.catch(() => {});
+  }
+
+  /** Releases the sockets of a worker unless another one has them by now. */
+  async #release(index: number, signal: AbortSignal): Promise<void> {
+    const isUsed = index < this.#workers.length ||
+      [...this.#leaving].some((each) => each.index === index);
+    if (isUsed) return;
     try {
-      const startup = await next.startup;
-      if (startup === "late") this.#killLate(next);
-      const isReady = startup === "ready" && next.isRunning;
-      if (!isReady || this.#state.is("stopping")) await notReady(next);
-    } finally {
-      this.#starting = undefined;
+      await this.#sockets.release(index, signal);
+      this.#reportOf(index, "removed");
+    } catch (error) {
+      if (this.#isStopping) return;
+      this.#reportOf(index, `its socket is not released: ${messageOf(error)}`);
     }
-    const before = this.#serving;
-    this.#serving = next;
-    this.#state.enter("serving");
-    this.#report(`generation ${next.number}: ready`);
-    this.#manager?.ready(this.#status);
-    if (before === undefined) return;
-    before.drain();
-    this.#draining.add(before);
   }
 
-  #killLate(generation: Generation): void {
-    const timeout = formatDuration(this.#options.readyTimeout);
-    this.#report(
-      `generation ${generation.number}: not ready within ${timeout}, killed`,
-    );
-    generation.kill();
-  }
-
-  #launch(): Generation {
-    const number = this.#count + 1;
-    const generation: Generation = new Generation(
-      number,
-      this.#service,
-      this.#options,
-      {
-        status: (text) => {
-          if (generation === this.#serving) this.#manager?.status(text);
-        },
-        replaced: (before, next) => this.#replacedItself(number, before, next),
-        ended: (ending) => this.#ended(generation, ending),
-        notice: (text) => this.#report(`generation ${number}: ${text}`),
-      },
-    );
-    this.#count = number;
-    this.#generations.set(generation, this.#untilGone(generation));
-    const { pid, directory } = generation;
-    this.#report(
-      `generation ${number}: started ${
-        this.#service.command[0]
-      } as process ${pid}${directory === undefined ? "" : ` in ${directory}`}`,
-    );
-    return generation;
-  }
-
-  #replacedItself(
-    number: number,
-    { pid, ending }: EndedProcess,
-    next: number,
-  ): void {
-    this.#report(
-      `generation ${number}: process ${pid} ended with ${
-        formatEnding(ending)
-      }, and process ${next} goes on in its place`,
-    );
-  }
-
-  async #untilGone(generation: Generation): Promise<void> {
-    await generation.gone;
-    this.#generations.delete(generation);
-  }
-
-  #ended(generation: Generation, ending: Ending): void {
-    const { number, pid } = generation;
-    this.#report(
-      `generation ${number}: process ${pid} ended with ${formatEnding(ending)}`,
-    );
-    const isStopping = this.#state.is("stopping");
-    if (!isStopping || generation === this.#last) this.#lastEnding = ending;
-    if (generation !== this.#serving) return;
-    this.#serving = undefined;
-    if (isStopping) return;
-    if (this.#starting === undefined) this.#backOff(generation.age);
-    else this.#state.enter("starting");
-  }
-
-  /** After a start that failed. */
-  #failed(error: unknown): void {
-    if (this.#state.is("stopping")) return;
-    const isKnown = error instanceof NotReadyError;
-    if (!isKnown) this.#report(messageOf(error));
-    if (this.#serving === undefined) {
-      this.#backOff(isKnown ? error.lifetime : 0);
-      return;
+  /** Ends all workers, with `signal` instead of the usual one if given. */
+  stop(signal?: Deno.Signal): void {
+    if (!this.#isStopping) {
+      this.#manager?.stopping();
+      this.#isStopping = true;
+      for (const leaving of this.#leaving) leaving.cancel();
+      this.#commands.close(new StoppedError("the service"), async () => {
+        this.#finished.resolve(await this.#untilGone());
+      });
     }
-    this.#report(
-      `reload failed: generation ${this.#serving.number} keeps serving`,
-    );
-    this.#manager?.ready(`${this.#status}; the last reload failed`);
+    for (const worker of this.#all) worker.stop(signal);
   }
 
-  #backOff(lifetime: number): void {
-    const pause = this.#backoff.pauseAfter(lifetime);
-    const when = formatPause(pause);
-    this.#report(`restarting ${when}`);
-    this.#manager?.status(`Crashed, restarting ${when}`);
-    const then = () => this.#restart();
-    this.#state.enter("backing off", { after: pause, then });
+  async #untilGone(): Promise<Ending> {
+    const endings = this.#workers.map((worker) => worker.gone);
+    await Promise.all([...this.#all].map((worker) => worker.gone));
+    const known = await Promise.all(endings);
+    return known.find((each) => !("code" in each && each.code === 0)) ??
+      { code: 0 };
   }
 
-  #restart(): void {
-    const restart = this.#queue.add("restart", async () => {
-      if (this.#serving === undefined) await this.#replaceOrBackOff();
-    });
-    // Failures were reported, and the next restart is planned.
-    restart.catch(() => {});
+  /** Tells the service manager how many workers serve. */
+  #announce(note = ""): void {
+    if (this.#isReloading || this.#isStopping) return;
+    const count = this.#workers.filter((worker) => worker.isServing).length;
+    const status = this.#isSingle
+      ? this.#workers[0]!.status
+      : `${count} of ${this.#workers.length} workers serve`;
+    if (count < this.#workers.length) this.#manager?.status(status);
+    else this.#manager?.ready(status + note);
   }
-
-  get #status(): string {
-    return this.#serving === undefined
-      ? "Starting"
-      : `Generation ${this.#serving.number} serves as process ${this.#serving.pid}`;
-  }
-}
-
-/** Waits for the end of a generation and throws. */
-async function notReady(generation: Generation): Promise<never> {
-  const ending = await generation.ended;
-  throw new NotReadyError(
-    `generation ${generation.number} ended before it was ready`,
-    ending,
-    generation.age,
-  );
 }

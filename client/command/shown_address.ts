@@ -8,11 +8,12 @@ import type { BindDescription } from "../../protocol.ts";
 export function shownAddress(
   { address, bound, options }: Partial<BindDescription>,
 ): string {
-  const { device, v6only } = options ?? {};
+  const { device, v6only, shard } = options ?? {};
   const shown = [withDevice(address ?? "-", device)];
   if (v6only !== undefined && v6only !== defaultV6only(address ?? "")) {
     shown.push(`--v6only ${v6only}`);
   }
+  if (shard) shown.push(`--shard ${shard}`);
   const port = bound?.slice(bound.lastIndexOf(":") + 1);
   if (port !== undefined) shown.push(`(${port})`);
   return shown.join(" ");

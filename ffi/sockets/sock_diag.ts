@@ -17,8 +17,8 @@ const MESSAGE_ROOM = 32 * 1024;
 
 /**
  * Sends a request, such as a `unix_diag_req`, and passes each answer without its
- * header to `read`. There are none where the kernel or a sandbox does not report
- * sockets, and where no socket matches.
+ * header to `read`. Returns whether all answers were read: false where the kernel or
+ * a sandbox does not report sockets, and if the only one does not exist.
  *
  * @param which all sockets that match, or the one that the request identifies
  */
@@ -26,22 +26,25 @@ export function readDiagnostics(
   request: Uint8Array<ArrayBuffer>,
   which: "one" | "all",
   read: (message: DataView) => void,
-): void {
+): boolean {
   const type = abi.SOCK_RAW | abi.SOCK_CLOEXEC;
   const fd = libc().socket(abi.AF_NETLINK, type, abi.NETLINK_SOCK_DIAG);
-  if (fd === -1) return;
+  if (fd === -1) return false;
   using socket = new Descriptor(fd);
   try {
     send(socket.fd, withHeader(request, which));
     const bytes = new Uint8Array(MESSAGE_ROOM);
     // The kernel produces each part of a dump during recv(2) (netlink(7)).
-    for (let more = true; more;) {
+    while (true) {
       const length = receive(socket.fd, bytes);
-      more = length > 0 && readMessages(bytes.subarray(0, length), read) &&
-        which === "all";
+      if (length <= 0) return false;
+      const end = readMessages(bytes.subarray(0, length), read);
+      if (end !== "more") return end === "done";
+      if (which === "one") return true;
     }
   } catch (error) {
-    if (!(error instanceof OsError)) throw error;
+    if (error instanceof OsError) return false;
+    throw error;
   }
 }
 
@@ -64,22 +67,24 @@ function aligned(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** Reads one part of the answers; returns whether more parts follow. */
+/** Reads one part of the answers. */
 function readMessages(
   bytes: Uint8Array<ArrayBuffer>,
   read: (message: DataView) => void,
-): boolean {
+): "more" | "done" | "failed" {
   const view = viewOf(bytes);
   for (let at = 0; at + nlmsghdr.size <= bytes.length;) {
     const length = view.getUint32(at + nlmsghdr.nlmsg_len, true);
     const type = view.getUint16(at + nlmsghdr.nlmsg_type, true);
-    // NLMSG_DONE or NLMSG_ERROR ends the dump.
-    if (type !== abi.SOCK_DIAG_BY_FAMILY) return false;
-    if (length < nlmsghdr.size || at + length > bytes.length) return false;
+    if (type === abi.NLMSG_DONE) return "done";
+    if (
+      type !== abi.SOCK_DIAG_BY_FAMILY || length < nlmsghdr.size ||
+      at + length > bytes.length
+    ) return "failed";
     read(viewOf(bytes.subarray(at + nlmsghdr.size, at + length)));
     at += aligned(length);
   }
-  return true;
+  return "more";
 }
 
 /** The value of an attribute among those from `start` on. */

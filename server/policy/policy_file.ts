@@ -28,6 +28,8 @@ const DEFAULT_OPTIONS: readonly string[] = [
   "send_buffer",
   "mode",
 ];
+/** Parts of the address: a rule that allows the address allows them. */
+const OF_ADDRESS: ReadonlySet<string> = new Set(["v6only", "shard", "shards"]);
 const KEYS: readonly string[] = [
   "name",
   "user",
@@ -202,7 +204,9 @@ function readOptions(
   if (value.type === "scalar" && value.value === "*") return undefined;
   const names = nonEmptyItemsOf(value, "options").map((each) => {
     const name = stringOf(each, "options");
-    if (name === "*" || (isBindOption(name) && name !== "v6only")) return name;
+    if (name === "*" || (isBindOption(name) && !OF_ADDRESS.has(name))) {
+      return name;
+    }
     throw new LineError(
       each.line,
       `unknown option ${JSON.stringify(name)}`,

@@ -10,8 +10,8 @@ const HEADERS = `
   dirent errno fcntl grp limits netdb poll pwd sched signal spawn stddef stdio time unistd
   sys/signalfd sys/syscall sys/socket sys/un sys/epoll sys/eventfd sys/mman sys/stat sys/file
   sys/auxv sys/resource sys/statfs sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
-  linux/sockios linux/netlink linux/rtnetlink linux/sock_diag linux/unix_diag linux/inet_diag
-  linux/bpf
+  linux/sockios linux/netlink linux/rtnetlink linux/sock_diag linux/unix_diag
+  linux/bpf linux/filter linux/inet_diag
 `.trim().split(/\s+/);
 
 /** Entries that no header defines, and the tests that check them. */

@@ -60,6 +60,7 @@ export const PLAN: Plan = {
       "options.ts",
       "socket_options.ts",
       "usage_error.ts",
+      "workers.ts",
     ],
     "client/command/start/": [
       "exec.ts",
@@ -214,6 +215,7 @@ export const PLAN: Plan = {
       "reap_orphans.ts",
       "report.ts",
       "restart_backoff.ts",
+      "service.ts",
       "supervisor.ts",
       "timed_state.ts",
     ],
@@ -224,5 +226,6 @@ export const PLAN: Plan = {
     ],
     "supervisor/probe/": ["connection_probe.ts", "held_sockets.ts"],
     "supervisor/watch/": ["watch_paths.ts"],
+    "supervisor/workers/": ["leaving.ts", "worker.ts", "worker_sockets.ts"],
   },
 };

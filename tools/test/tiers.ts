@@ -25,6 +25,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "32 broken versions, each with a daemon of its own",
   "tests/upgrade/bursts_test.ts": "three hundred signals, thirty generations",
   "tests/upgrade/ten_thousand_binds_test.ts": "ten thousand binds",
+  "tests/workers/under_load_long_test.ts":
+    "twenty reloads of four workers, forty growths and shrinkings",
   "tests/policy/swapped_directory_long_test.ts":
     "12,000 binds in a directory that another program swaps",
 };

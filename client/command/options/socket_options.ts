@@ -57,3 +57,11 @@ export function optionsFor(
     ...(isFile && access),
   };
 }
+
+/** A socket of a group that shares an address. */
+export type Shard = Required<Pick<SocketOptions, "shard" | "shards">>;
+
+/** Whether each worker gets its own socket of this address. */
+export function canBeSharded(address: string): boolean {
+  return parseAddress(address).kind === "tcp";
+}

@@ -7,8 +7,10 @@ import { socketPath } from "../../session/socket_path.ts";
 import { withNotice } from "../ask_daemon.ts";
 import type { RequestedSocket } from "./launch.ts";
 import {
+  canBeSharded,
   type CommandSocketOptions,
   optionsFor,
+  type Shard,
 } from "../options/socket_options.ts";
 
 /** The daemon did not hand over a socket. */
@@ -30,6 +32,8 @@ export interface FetchOptions extends ConnectOptions {
   notice: (line: string) => void;
   /** Each option applies to the kinds of socket that have it. */
   socketOptions: CommandSocketOptions;
+  /** Which socket of each TCP address. Default: the only one. */
+  shard?: Shard;
 }
 
 /** Sockets that the daemon has handed over. They are close-on-exec. */
@@ -47,7 +51,7 @@ export class FetchedSockets implements Disposable {
    */
   static async fetch(
     requested: readonly RequestedSocket[],
-    { nonblocking, socketOptions, notice, ...options }: FetchOptions,
+    { nonblocking, socketOptions, shard, notice, ...options }: FetchOptions,
   ): Promise<FetchedSockets> {
     const { timeout } = limitsOf(options);
     const noticed = <T>(what: string, work: Promise<T>) =>
@@ -66,6 +70,7 @@ export class FetchedSockets implements Disposable {
         const taking = sockets.#take(session, address, {
           ...options,
           ...optionsFor(address, socketOptions),
+          ...(canBeSharded(address) && shard),
         });
         const what = `for ${address} from the daemon at ${path}`;
         const fd = await noticed(what, taking);

@@ -11,13 +11,14 @@ import { signalNumber } from "../../../ffi/processes/signal_numbers.ts";
 import { exitLike } from "../../../supervisor/ending/exit_like.ts";
 import { adoptAndReapOrphans } from "../../../supervisor/reap_orphans.ts";
 import { reporter } from "../../../supervisor/report.ts";
+import type { Service } from "../../../supervisor/service.ts";
 import { Supervisor } from "../../../supervisor/supervisor.ts";
 import { watchPaths } from "../../../supervisor/watch/watch_paths.ts";
 import type { Command } from "../command.ts";
-import { FetchedSockets } from "./fetched_sockets.ts";
 import { readLaunch, splitAtDashes } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
 import { onSigusr1 } from "./on_sigusr1.ts";
+import { ShardedSockets } from "./sharded_sockets.ts";
 import { readOptions } from "../options/options.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { programName } from "../program_name.ts";
@@ -69,18 +70,23 @@ class Interrupted {
 
 /** The sockets, or the signal that ended the wait for them. */
 async function fetchSockets(
-  { sockets, sock, timeout, nonblocking, socketOptions }: RunOptions,
+  options: RunOptions,
   signal: AbortSignal,
   notice: (line: string) => void,
-): Promise<FetchedSockets | Interrupted> {
+): Promise<ShardedSockets | Interrupted> {
+  const { sockets, sock, timeout, nonblocking, socketOptions, workers } =
+    options;
   try {
-    return await FetchedSockets.fetch(sockets, {
-      nonblocking,
-      socketOptions,
-      signal,
-      notice,
-      ...(sock !== undefined && { sock }),
-      ...(timeout !== undefined && { timeout }),
+    return await ShardedSockets.fetch(workers, signal, {
+      sockets,
+      fetch: {
+        nonblocking,
+        socketOptions,
+        notice,
+        ...(sock !== undefined && { sock }),
+        ...(timeout !== undefined && { timeout }),
+      },
+      service: (index, descriptors) => serviceWith(options, index, descriptors),
     });
   } catch (error) {
     if (signal.reason instanceof Interrupted) return signal.reason;
@@ -93,10 +99,29 @@ const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
   [...MANAGER_VARIABLES, EXECUTED_VARIABLE].map((name) => [name, undefined]),
 );
 
+/** The COMMAND of a worker. */
+function serviceWith(
+  { sockets, command, directory }: RunOptions,
+  index: number,
+  descriptors: readonly number[],
+): Service {
+  return {
+    command,
+    directory,
+    descriptors,
+    environment: (changes) =>
+      listenEnvironment(sockets, descriptors, {
+        ...NOT_PASSED,
+        MULTIBINDER_WORKER: String(index),
+        ...changes,
+      }),
+  };
+}
+
 /** Supervises a COMMAND. `name` is the command whose reports these are. */
 export async function run(options: RunOptions, name = "run"): Promise<number> {
   blockSigusr1();
-  const { sockets, command, directory, generation, watch } = options;
+  const { generation, watch, workers = 1 } = options;
   const report = reporter(`${programName()} ${name}`);
   const interruption = new AbortController();
   const started: { supervisor?: Supervisor } = {};
@@ -113,6 +138,8 @@ export async function run(options: RunOptions, name = "run"): Promise<number> {
   using _listeners = addSignalListeners({
     SIGHUP: () => reload("SIGHUP"),
     SIGUSR2: () => reload("SIGUSR2"),
+    SIGTTIN: () => started.supervisor?.resize(1),
+    SIGTTOU: () => started.supervisor?.resize(-1),
     SIGTERM: stop("SIGTERM"),
     SIGINT: stop("SIGINT", "SIGINT"),
     SIGQUIT: stop("SIGQUIT", "SIGQUIT"),
@@ -125,17 +152,13 @@ export async function run(options: RunOptions, name = "run"): Promise<number> {
   const fetched = await fetchSockets(options, interruption.signal, report);
   if (fetched instanceof Interrupted) return exitLike(fetched);
   using _sockets = fetched;
-  const service = {
-    command,
-    directory,
-    descriptors: fetched.descriptors,
-    environment: (changes: Readonly<Record<string, string | undefined>>) =>
-      listenEnvironment(sockets, fetched.descriptors, {
-        ...NOT_PASSED,
-        ...changes,
-      }),
-  };
-  const supervisor = new Supervisor(service, generation, report, manager);
+  const supervisor = new Supervisor(
+    fetched,
+    workers,
+    generation,
+    report,
+    manager,
+  );
   started.supervisor = supervisor;
   using _reaping = adoptAndReapOrphans();
   using _watching = watchPaths(

@@ -20,11 +20,13 @@ import {
   SOCKET_OPTIONS_USAGE,
 } from "../options/socket_options.ts";
 import { UsageError } from "../options/usage_error.ts";
+import { readWorkers } from "../options/workers.ts";
 import type { Launch } from "./launch.ts";
 
 /** The options, for `readOptions`. */
 export const RUN_OPTIONS = {
   values: [
+    "workers",
     "chdir",
     "ready",
     "ready-timeout",
@@ -41,7 +43,10 @@ export const RUN_OPTIONS = {
 
 /** Their part of the help. */
 export const RUN_OPTIONS_USAGE =
-  `  --chdir DIR          the working directory of COMMAND, resolved at each start: a
+  `  --workers N          keep N COMMANDs running, each with its own socket of every
+                       TCP address; auto: one for each processor; default: 1.
+                       SIGTTIN adds one, SIGTTOU removes one
+  --chdir DIR          the working directory of COMMAND, resolved at each start: a
                        symbolic link to the current release may be repointed
   --ready notify       COMMAND is ready once it sends READY=1 to NOTIFY_SOCKET
                        (sd_notify(3))
@@ -75,6 +80,8 @@ export interface RunOptions extends Launch {
   generation: GenerationOptions & DrainLimits;
   watch: readonly string[];
   directory: string | undefined;
+  /** How many; `undefined` for one with the socket that others get, too. */
+  workers: number | undefined;
 }
 
 const DEFAULT_DELAY = 2_000;
@@ -134,6 +141,7 @@ export function readRunOptions(
     socketOptions: readSocketOptions({ one }),
     watch: all("watch"),
     directory: one("chdir"),
+    workers: readWorkers(one("workers")),
     generation: {
       ready: readReady(one("ready") ?? ready),
       readyTimeout: duration("ready-timeout") ?? DEFAULT_READY_TIMEOUT,

@@ -1,0 +1,65 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { Group } from "../support/workers/group.ts";
+import { losesNothing } from "../support/workers/reloads.ts";
+
+/** The shards that the daemon holds. */
+async function shards(group: Group): Promise<number[]> {
+  const binds = await group.binds();
+  return binds.map(({ options }) => options.shard ?? 0).sort();
+}
+
+Deno.test("SIGTTIN adds a worker and SIGTTOU removes it: no request is lost, also when the daemon re-executes itself", async () => {
+  await using group = await Group.start({ workers: 2 });
+  const port = await group.port();
+  await losesNothing(group, [
+    async () => {
+      await Promise.all([group.grow(3), group.daemon.reexec()]);
+      const processes = await group.processes(port);
+      assertEquals([...processes.keys()].sort(), ["0", "1", "2"]);
+      assertEquals(await shards(group), [0, 1, 2]);
+    },
+    async () => {
+      await Promise.all([group.shrink(2), group.daemon.reexec()]);
+    },
+  ]);
+  assertEquals([...(await group.processes(port)).keys()].sort(), ["0", "1"]);
+  assertEquals(await shards(group), [0, 1]);
+});
+
+Deno.test("a service that was started as one worker with a plain socket grows, and the last worker stays", async () => {
+  await using group = await Group.start();
+  const port = await group.port();
+  await losesNothing(group, [
+    () => group.grow(2),
+    () => group.shrink(1),
+  ]);
+  group.program.signal("SIGTTOU");
+  await group.says("no worker removed: one has to stay");
+  assertEquals((await group.processes(port)).size, 1);
+});
+
+Deno.test("a worker that does not get ready is not added, and its socket is released", async () => {
+  await using group = await Group.start({ workers: 2 });
+  await group.plan("broken");
+  group.program.signal("SIGTTIN");
+  await group.says("no worker added: generation 1 ended before it was ready");
+  assertEquals(await shards(group), [0, 1]);
+  await group.plan("v2");
+  await group.grow(3);
+  assertEquals(await shards(group), [0, 1, 2]);
+});
+
+Deno.test("without a daemon no worker is added or removed, and the log says so", async () => {
+  await using group = await Group.start({
+    workers: 2,
+    options: ["--timeout", "200ms"],
+  });
+  const port = await group.port();
+  const before = await group.processes(port);
+  await group.daemon.stop();
+  group.program.signal("SIGTTIN");
+  assertMatch(await group.says("no worker added"), /daemon/);
+  group.program.signal("SIGTTOU");
+  assertMatch(await group.says("no worker removed"), /daemon/);
+  assertEquals(await group.processes(port), before);
+});
