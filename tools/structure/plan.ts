@@ -58,6 +58,7 @@ export const PLAN: Plan = {
       "drain_limits.ts",
       "duration.ts",
       "options.ts",
+      "restart_limits.ts",
       "socket_options.ts",
       "usage_error.ts",
       "workers.ts",

@@ -131,9 +131,16 @@ export async function run(options: RunOptions, name = "run"): Promise<number> {
     // The supervisor reports why a reload fails.
     started.supervisor.reload().catch(() => {});
   };
+  let isStopping = false;
   const stop = (name: Deno.Signal, sendOn?: Deno.Signal) => () => {
-    if (started.supervisor !== undefined) started.supervisor.stop(sendOn);
-    else interruption.abort(new Interrupted(name));
+    if (started.supervisor !== undefined) {
+      if (isStopping) {
+        report(`killed: ${name} has arrived during the stop`);
+        return started.supervisor.kill();
+      }
+      isStopping = true;
+      started.supervisor.stop(sendOn);
+    } else interruption.abort(new Interrupted(name));
   };
   using _listeners = addSignalListeners({
     SIGHUP: () => reload("SIGHUP"),

@@ -12,6 +12,8 @@ import type { GenerationOptions } from "../../../supervisor/generation.ts";
 import type { ReadyWhen } from "../../../supervisor/readiness.ts";
 import { readDrainTimeout, readMaxDraining } from "../options/drain_limits.ts";
 import { readDuration } from "../options/duration.ts";
+import { readRestartLimits } from "../options/restart_limits.ts";
+import type { RestartLimits } from "../../../supervisor/restart_policy.ts";
 import type { KnownOptions, Options } from "../options/options.ts";
 import {
   type CommandSocketOptions,
@@ -34,6 +36,8 @@ export const RUN_OPTIONS = {
     "grace",
     "max-draining",
     "drain-timeout",
+    "restart",
+    "max-restarts",
     "watch",
     "timeout",
     ...SOCKET_OPTIONS,
@@ -64,6 +68,11 @@ export const RUN_OPTIONS_USAGE =
                        the same time; the oldest is ended when there is one more
   --drain-timeout 30s  how long a replaced COMMAND may take to end; never: no
                        limit; default: that of --grace
+  --restart always     restart a COMMAND that ends without being asked to
+  --restart on-failure the same, but exit code 0 ends run
+  --restart never      run ends like COMMAND
+  --max-restarts N     run ends like COMMAND when N restarts have failed one after
+                       another: COMMAND was not ready or ended within ten seconds
   --watch PATH         reload when the file or directory changes; repeatable
   --nonblock           set O_NONBLOCK, which affects every process that has the
                        sockets
@@ -77,7 +86,7 @@ export interface RunOptions extends Launch {
   timeout: number | undefined;
   nonblocking: boolean;
   socketOptions: CommandSocketOptions;
-  generation: GenerationOptions & DrainLimits;
+  generation: GenerationOptions & DrainLimits & RestartLimits;
   watch: readonly string[];
   directory: string | undefined;
   /** How many; `undefined` for one with the socket that others get, too. */
@@ -150,6 +159,7 @@ export function readRunOptions(
         DEFAULT_MAX_DRAINING,
       drainTimeout: readDrainTimeout(one("drain-timeout")) ?? grace,
       stopSignal: readSignal(one("stop-signal")),
+      ...readRestartLimits(one),
     },
   };
 }

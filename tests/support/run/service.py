@@ -11,6 +11,7 @@ PLAN is a JSON file that is read at the start, so each start can be another vers
   ignore   ignores SIGTERM
   hold     serves only once the file "go_on" exists
   child    has a child that holds the socket and outlives it
+  stubborn has a child that ignores SIGTERM
   busy     prints "asked" and answers with status 503 until the file "go_on" exists
 
 Each connection to descriptor 3 gets one answer, JSON with the name and the PID.
@@ -63,6 +64,8 @@ signal.signal(signal.SIGUSR1, lambda *_: print("SIGUSR1", flush=True))
 if plan.get("child"):
     left = subprocess.Popen(["sleep", "600"], pass_fds=[3])
     print(f"left {left.pid}", flush=True)
+if plan.get("stubborn"):
+    left = subprocess.Popen(["sh", "-c", "trap '' TERM; echo left $$; while :; do sleep 0.1; done"])
 if plan.get("hold"):
     wait_for_permission()
 listener = socket.socket(fileno=3)

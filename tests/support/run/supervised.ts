@@ -21,6 +21,7 @@ export interface Plan {
   child?: boolean;
   hold?: boolean;
   busy?: boolean;
+  stubborn?: boolean;
 }
 
 /** The answer to a request, with the process that gave it. */
