@@ -13,7 +13,7 @@ import type { Execution } from "./child.ts";
  * other number from its input. An empty line means that there is none.
  */
 const SCRIPT =
-  'read -r LISTEN_PIDFDID && [ "$LISTEN_PIDFDID" ] && export LISTEN_PIDFDID; export LISTEN_PID=$$; exec "$@" </dev/null';
+  'read -r LISTEN_PIDFDID && [ "$LISTEN_PIDFDID" ] && export LISTEN_PIDFDID; export LISTEN_PID=$$; [ "$WATCHDOG_USEC" ] && export WATCHDOG_PID=$$; exec "$@" </dev/null';
 
 /** dash drops variables with other names. */
 const PASSED_BY_SHELL = /^[A-Za-z_][A-Za-z0-9_]*=/;

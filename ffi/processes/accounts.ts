@@ -96,6 +96,37 @@ export function primaryGroup(uid: number): number | undefined {
   return userOf(uid)?.group;
 }
 
+/** An account, as far as it is known. */
+export interface UserAccount {
+  readonly uid: number;
+  readonly name: string | undefined;
+  /** The number of the primary group. */
+  readonly group: number | undefined;
+  /** The home directory. */
+  readonly home: string | undefined;
+  readonly shell: string | undefined;
+}
+
+/**
+ * Look up a user by name or number (getpwnam_r(3)). A number without an account is
+ * a user with nothing else. It may block.
+ *
+ * @returns `undefined` when the user does not exist.
+ * @throws {OsError} when the lookup fails.
+ */
+export function userAccount(user: string): UserAccount | undefined {
+  const uid = userId(user);
+  if (uid === undefined) return undefined;
+  const found = userOf(uid);
+  return {
+    uid,
+    name: isName(user) ? user : found?.name,
+    group: found?.group,
+    home: found?.home,
+    shell: found?.shell,
+  };
+}
+
 function userOf(uid: number): Account | undefined {
   const { getpwuid_r } = libc();
   return search(
@@ -125,6 +156,8 @@ interface Database {
   readonly name: number;
   /** A user's primary group, or the group itself. */
   readonly group: number;
+  readonly home?: number;
+  readonly shell?: number;
 }
 
 const { passwd, group } = abi.layouts;
@@ -133,6 +166,8 @@ const USERS: Database = {
   id: passwd.pw_uid,
   name: passwd.pw_name,
   group: passwd.pw_gid,
+  home: passwd.pw_dir,
+  shell: passwd.pw_shell,
 };
 const GROUPS: Database = {
   size: group.size,
@@ -145,6 +180,8 @@ interface Account {
   readonly id: number;
   readonly name: string | undefined;
   readonly group: number;
+  readonly home: string | undefined;
+  readonly shell: string | undefined;
 }
 
 const POINTER_SIZE = 8;
@@ -173,14 +210,19 @@ class Entry implements Disposable {
 
   /** The account that was found, if any. */
   get account(): Account | undefined {
-    const { size, id, name, group } = this.#database;
+    const { size, id, name, group, home, shell } = this.#database;
     const result = viewOf(bytesAt(this.result, POINTER_SIZE));
     if (result.getBigUint64(0, true) === 0n) return undefined;
     const struct = viewOf(bytesAt(this.struct, size));
+    const text = (at: number | undefined) =>
+      at === undefined ? undefined : textAt(struct.getBigUint64(at, true));
     return {
       id: struct.getUint32(id, true),
-      name: textAt(struct.getBigUint64(name, true)),
+      name: text(name),
       group: struct.getUint32(group, true),
+      // An empty field means that there is none.
+      home: text(home) || undefined,
+      shell: text(shell) || undefined,
     };
   }
 

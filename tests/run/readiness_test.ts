@@ -10,7 +10,7 @@ const ignore = await lacks(PYTHON);
 const SEND = `
 import socket, sys
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-    manager.connect("\\0" + sys.argv[1][1:])
+    manager.connect(sys.argv[1].replace("@", "\\0", 1))
     for message in sys.argv[2:]:
         manager.sendall(message.encode())
 `;
@@ -37,6 +37,7 @@ function record(readiness: Readiness): string[] {
     late: () => all.push("late"),
     status: (text) => all.push(text),
     mainProcess: () => {},
+    alive: () => {},
     blind: () => {},
   });
   return all;

@@ -59,6 +59,7 @@ export const PLAN: Plan = {
       "duration.ts",
       "options.ts",
       "restart_limits.ts",
+      "service_user.ts",
       "socket_options.ts",
       "usage_error.ts",
       "workers.ts",
@@ -82,6 +83,7 @@ export const PLAN: Plan = {
     ],
     "ffi/files/": [
       "descriptor.ts",
+      "directory.ts",
       "file.ts",
       "file_rights.ts",
       "nonblocking_writer.ts",

@@ -101,13 +101,14 @@ const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
 
 /** The COMMAND of a worker. */
 function serviceWith(
-  { sockets, command, directory }: RunOptions,
+  { sockets, command, directory, user }: RunOptions,
   index: number,
   descriptors: readonly number[],
 ): Service {
   return {
     command,
     directory,
+    user,
     descriptors,
     environment: (changes) =>
       listenEnvironment(sockets, descriptors, {

@@ -21,6 +21,8 @@ import {
   SOCKET_OPTIONS,
   SOCKET_OPTIONS_USAGE,
 } from "../options/socket_options.ts";
+import { readServiceUser } from "../options/service_user.ts";
+import type { ServiceUser } from "../../../supervisor/service_user.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { readWorkers } from "../options/workers.ts";
 import type { Launch } from "./launch.ts";
@@ -36,6 +38,8 @@ export const RUN_OPTIONS = {
     "grace",
     "max-draining",
     "drain-timeout",
+    "user",
+    "watchdog",
     "restart",
     "max-restarts",
     "watch",
@@ -52,6 +56,8 @@ export const RUN_OPTIONS_USAGE =
                        SIGTTIN adds one, SIGTTOU removes one
   --chdir DIR          the working directory of COMMAND, resolved at each start: a
                        symbolic link to the current release may be repointed
+  --user USER[:GROUP]  run COMMAND as this user, with its groups and HOME, USER,
+                       LOGNAME and SHELL; needs root
   --ready notify       COMMAND is ready once it sends READY=1 to NOTIFY_SOCKET
                        (sd_notify(3))
   --ready delay:2s     COMMAND is ready once it has run for two seconds
@@ -73,6 +79,8 @@ export const RUN_OPTIONS_USAGE =
   --restart never      run ends like COMMAND
   --max-restarts N     run ends like COMMAND when N restarts have failed one after
                        another: COMMAND was not ready or ended within ten seconds
+  --watchdog 10s       kill and restart a COMMAND that does not send WATCHDOG=1 in this
+                       time once it is ready (sd_watchdog_enabled(3))
   --watch PATH         reload when the file or directory changes; repeatable
   --nonblock           set O_NONBLOCK, which affects every process that has the
                        sockets
@@ -89,6 +97,7 @@ export interface RunOptions extends Launch {
   generation: GenerationOptions & DrainLimits & RestartLimits;
   watch: readonly string[];
   directory: string | undefined;
+  user: ServiceUser | undefined;
   /** How many; `undefined` for one with the socket that others get, too. */
   workers: number | undefined;
 }
@@ -150,6 +159,7 @@ export function readRunOptions(
     socketOptions: readSocketOptions({ one }),
     watch: all("watch"),
     directory: one("chdir"),
+    user: readServiceUser(one("user")),
     workers: readWorkers(one("workers")),
     generation: {
       ready: readReady(one("ready") ?? ready),
@@ -160,6 +170,7 @@ export function readRunOptions(
       drainTimeout: readDrainTimeout(one("drain-timeout")) ?? grace,
       stopSignal: readSignal(one("stop-signal")),
       ...readRestartLimits(one),
+      watchdog: duration("watchdog"),
     },
   };
 }
