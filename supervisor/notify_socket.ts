@@ -9,6 +9,8 @@ import { NotificationSocket } from "../ffi/systemd/notification_socket.ts";
 /** The overflow user (proc(5)), which has no rights. */
 const NOBODY = 65534;
 
+const PLACES = ["/run", "/tmp"];
+
 /** A socket that NOTIFY_SOCKET can name, and its path if it has one. */
 export class NotifySocket implements Disposable {
   readonly socket: NotificationSocket;
@@ -20,9 +22,10 @@ export class NotifySocket implements Disposable {
    * a directory for the path the name is abstract.
    *
    * @param uid the user that a program of root runs as. Default: any.
+   * @param places directories for it, besides those of the environment
    */
-  constructor(uid = NOBODY) {
-    for (const directory of directories()) {
+  constructor(uid = NOBODY, places = PLACES) {
+    for (const directory of directories(places)) {
       const socket = socketIn(directory, uid);
       if (socket === undefined) continue;
       this.socket = socket;
@@ -52,12 +55,12 @@ function parentOf(path: string): string {
 }
 
 /** Where the directory of the socket can be, best first. */
-function directories(): string[] {
+function directories([first = "", ...others]: readonly string[]): string[] {
   const given = ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR"].map((name) =>
     // systemd separates several directories by colons.
     environmentVariable(name)?.split(":")[0] ?? ""
   );
-  return [given[0]!, given[1]!, "/run", given[2]!, "/tmp"]
+  return [given[0]!, given[1]!, first, given[2]!, ...others]
     .filter((path) => path.startsWith("/"));
 }
 

@@ -6,6 +6,8 @@ import type { Execution } from "./child.ts";
 export interface ServiceUser extends UserAccount {
   /** Its primary group there. */
   gid: number;
+  /** All its groups there. */
+  groups: readonly number[];
 }
 
 /** Of util-linux. It is not looked up in PATH, since it runs as root. */
@@ -17,8 +19,7 @@ export function findSetpriv(): string | undefined {
 }
 
 /**
- * Starts a program as a user: with its group, its supplementary groups
- * (initgroups(3)), and without capabilities, which the exec does not bring back.
+ * Starts a program as a user: with its groups, and without capabilities, which the exec does not bring back.
  * setpriv(1) changes its own process, so this one keeps its rights.
  */
 export function asUser(
@@ -34,7 +35,9 @@ export function asUser(
       setpriv,
       `--reuid=${user.uid}`,
       `--regid=${user.gid}`,
-      user.name === undefined ? "--clear-groups" : "--init-groups",
+      user.groups.length === 0
+        ? "--clear-groups"
+        : `--groups=${user.groups.join(",")}`,
       "--inh-caps=-all",
       "--",
       path,

@@ -496,6 +496,15 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  getgrouplist: {
+    parameters: [
+      "buffer", /* user */
+      "u32", /* group */
+      "buffer", /* groups */
+      "buffer", /* ngroups */
+    ],
+    result: "i32",
+  },
   getgrgid_r: {
     parameters: [
       "u32", /* gid */

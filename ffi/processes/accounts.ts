@@ -127,6 +127,25 @@ export function userAccount(user: string): UserAccount | undefined {
   };
 }
 
+/**
+ * The groups of a user: `gid` and those that list the user as a member
+ * (getgrouplist(3)), as initgroups(3) sets them. It may block.
+ */
+export function groupsOf(name: string, gid: number): number[] {
+  const count = new Int32Array(1);
+  for (let room = 64;; room = Math.max(2 * room, count[0])) {
+    const groups = new Uint32Array(room);
+    count[0] = room;
+    const found = libc().getgrouplist(
+      cString(name),
+      gid,
+      new Uint8Array(groups.buffer),
+      new Uint8Array(count.buffer),
+    );
+    if (found !== -1) return [...groups.subarray(0, found)];
+  }
+}
+
 function userOf(uid: number): Account | undefined {
   const { getpwuid_r } = libc();
   return search(

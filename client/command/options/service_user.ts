@@ -1,4 +1,8 @@
-import { groupId, userAccount } from "../../../ffi/processes/accounts.ts";
+import {
+  groupId,
+  groupsOf,
+  userAccount,
+} from "../../../ffi/processes/accounts.ts";
 import { userId } from "../../../ffi/processes/process.ts";
 import {
   findSetpriv,
@@ -39,5 +43,7 @@ export function readServiceUser(
   if (findSetpriv() === undefined) {
     throw new UsageError("--user needs setpriv(1) of util-linux in /usr/bin");
   }
-  return { ...account, gid };
+  const { name } = account;
+  const groups = name === undefined ? [] : groupsOf(name, gid);
+  return { ...account, gid, groups };
 }

@@ -11,6 +11,8 @@ PLAN is a JSON file that is read at the start, so each start can be another vers
   ignore   ignores SIGTERM
   hold     serves only once the file "go_on" exists
   child    has a child that holds the socket and outlives it
+  alive    sends WATCHDOG=1 twice a second and prints "alive"; without it, at each request of /alive
+  unabortable ignores SIGABRT
   stubborn has a child that ignores SIGTERM
   busy     prints "asked" and answers with status 503 until the file "go_on" exists
 
@@ -64,6 +66,8 @@ signal.signal(signal.SIGUSR1, lambda *_: print("SIGUSR1", flush=True))
 if plan.get("child"):
     left = subprocess.Popen(["sleep", "600"], pass_fds=[3])
     print(f"left {left.pid}", flush=True)
+if plan.get("unabortable"):
+    signal.signal(signal.SIGABRT, signal.SIG_IGN)
 if plan.get("stubborn"):
     left = subprocess.Popen(["sh", "-c", "trap '' TERM; echo left $$; while :; do sleep 0.1; done"])
 if plan.get("hold"):
@@ -89,6 +93,8 @@ def serve(connection: socket.socket) -> None:
         if not part:
             return
         request += part
+    if request.startswith(b"GET /alive "):
+        notify("WATCHDOG=1")
     if request.startswith(b"GET /slow "):
         print("slow", flush=True)
         wait_for_permission()
@@ -97,7 +103,7 @@ def serve(connection: socket.socket) -> None:
         print("asked", flush=True)
         if not (directory / "go_on").exists():
             status = "503 Service Unavailable"
-    variables = {name: value for name, value in os.environ.items() if "LISTEN" in name or "." in name}
+    variables = {name: value for name, value in os.environ.items() if "LISTEN" in name or "WATCHDOG" in name or "." in name}
     answer = {
         "name": plan["name"],
         "pid": os.getpid(),
@@ -112,7 +118,12 @@ def serve(connection: socket.socket) -> None:
 
 print(f"{plan['name']} serves", flush=True)
 while not ending:
-    ready, _, _ = select.select([listener, woken], [], [])
+    ready, _, _ = select.select([listener, woken], [], [], 0.5 if plan.get("alive") else None)
+    if plan.get("alive"):
+        notify("WATCHDOG=1")
+        print("alive", flush=True)
+    if not ready:
+        continue
     if woken in ready:
         woken.recv(64)
         continue

@@ -22,6 +22,8 @@ export interface Plan {
   hold?: boolean;
   busy?: boolean;
   stubborn?: boolean;
+  alive?: boolean;
+  unabortable?: boolean;
 }
 
 /** The answer to a request, with the process that gave it. */
