@@ -47,12 +47,19 @@ function ownCommand(): string[] {
   );
 }
 
-/** How to start a program with these arguments and variables. */
+/**
+ * How to start a program with these arguments and variables.
+ *
+ * @param isOtherUser whether another user starts it, who may not be able to execute
+ * this program: then a shell always does it, and may drop variables
+ */
 export function receiverLaunch(
   args: readonly string[],
   environment: readonly string[],
+  isOtherUser: boolean,
 ): ReceiverLaunch {
-  return environment.every((entry) => PASSED_BY_SHELL.test(entry))
+  return isOtherUser ||
+      environment.every((entry) => PASSED_BY_SHELL.test(entry))
     ? shellLaunch(args)
     : ownLaunch(args);
 }

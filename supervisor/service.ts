@@ -49,7 +49,7 @@ export function startService(
     ...userVariables(user),
     ...directory !== undefined && { PWD: directory },
   });
-  using launch = receiverLaunch(args, variables);
+  using launch = receiverLaunch(args, variables, user !== undefined);
   const child = new Child({
     command: name,
     args,

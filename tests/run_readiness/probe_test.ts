@@ -1,4 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { startClient } from "../support/client_program.ts";
+import { Daemon } from "../support/daemon.ts";
+import { treePath } from "../support/tree.ts";
+import { asUnprivileged, OpenScratch } from "../support/unprivileged.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
@@ -56,6 +60,48 @@ for (const ready of ["tcp", "http:/"]) {
       await service.says("generation 3: ready");
       await service.says("generation 1: process");
       assertEquals((await service.ask()).name, "v3");
+    },
+  });
+}
+
+for (const ready of ["tcp", "http:/"]) {
+  Deno.test({
+    name:
+      `--ready ${ready}: where it cannot be seen who accepts, the first start is ready, and a reload says so`,
+    ignore: ignore || Deno.uid() !== 0,
+    fn: async () => {
+      await using scratch = await OpenScratch.make();
+      // /proc/PID/fd of a program that is not readable belongs to root.
+      const python = scratch.join("python3");
+      await Deno.copyFile(await Deno.realPath(PYTHON), python);
+      await Deno.chmod(python, 0o711);
+      const plan = scratch.join("plan");
+      await Deno.writeTextFile(plan, '{"name": "v1"}');
+      const { env, ...options } = await asUnprivileged(scratch);
+      await using daemon = await Daemon.start({
+        ...options,
+        env,
+        sock: scratch.join("cache/control.sock"),
+      });
+      await using run = startClient(daemon, [
+        "run",
+        "--ready",
+        ready,
+        "127.0.0.1:0",
+        "--",
+        python,
+        treePath("tests/support/run/service.py"),
+        plan,
+      ], { ...options, env: { ...env, PYTHONHOME: "/usr" } });
+      await run.errors.next("generation 1: ready");
+      assertEquals(run.errors.text.includes("may have accepted"), false);
+      run.signal("SIGHUP");
+      await run.errors.next(
+        "generation 2: another generation may have accepted what makes it ready",
+      );
+      await run.errors.next("generation 2: ready");
+      run.signal("SIGTERM");
+      await run.end();
     },
   });
 }

@@ -64,6 +64,8 @@ for (const { user, uid, gid, groups, variables = VARIABLES } of CASES) {
         PYTHON,
         treePath("tests/support/run/identity.py"),
       ], {
+        // A shell drops it, and this program would be out of the user's reach.
+        env: { "a.b": "1" },
         // Rights that an exec could keep.
         under: [
           ...await withAccounts(scratch),
