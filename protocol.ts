@@ -379,12 +379,14 @@ function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
+const EMPTY = new Uint8Array(0);
+
 /**
  * Splits a stream into JSON objects and arrays. A message ends with its closing
  * bracket, because the Ruby client sends no newline.
  */
 export class Framing {
-  #buffer = new Uint8Array(0);
+  #buffer = EMPTY;
   /** Where the current message begins. */
   #start = 0;
   /** How far the buffer has been scanned. */
@@ -398,11 +400,7 @@ export class Framing {
 
   /** Appends a copy of received bytes. */
   append(bytes: Uint8Array<ArrayBuffer>): void {
-    const rest = this.pending;
-    const buffer = new Uint8Array(rest.length + bytes.length);
-    buffer.set(rest);
-    buffer.set(bytes, rest.length);
-    this.#buffer = buffer;
+    this.#buffer = concatenated(this.pending, bytes);
     this.#scanned -= this.#start;
     this.#start = 0;
   }
@@ -412,9 +410,14 @@ export class Framing {
     return this.#buffer.subarray(this.#start);
   }
 
+  /** Whether there are any. */
+  get isEmpty(): boolean {
+    return this.#start === this.#buffer.length;
+  }
+
   /** Whether those bytes are white space, or none. */
   get isBlank(): boolean {
-    return this.pending.every(isSpace);
+    return this.isEmpty || this.pending.every(isSpace);
   }
 
   /**
@@ -454,7 +457,7 @@ export class Framing {
 
   /** Drops the pending bytes. */
   discard(): void {
-    this.#buffer = new Uint8Array(0);
+    this.#buffer = EMPTY;
     this.#start = this.#scanned = this.#depth = 0;
     this.#inString = this.#escaped = false;
   }
@@ -487,15 +490,35 @@ export class Framing {
   }
 }
 
+/** A new array, even if one of them is empty. slice() takes a quarter of the time. */
+function concatenated(
+  first: Uint8Array<ArrayBuffer>,
+  second: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  if (first.length === 0) return second.slice();
+  const whole = new Uint8Array(first.length + second.length);
+  whole.set(first);
+  whole.set(second, first.length);
+  return whole;
+}
+
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
+const encoded = new Uint8Array(4 * 1024);
 
 /** Decodes one message; throws if it is not UTF-8 or not JSON. */
 export function decodeMessage(bytes: Uint8Array<ArrayBuffer>): unknown {
   return JSON.parse(decoder.decode(bytes));
 }
 
-/** Encodes one message, with a newline at its end. */
+/**
+ * Encodes one message, with a newline at its end. A copy of what encodeInto() has
+ * written takes a quarter of the time of encode().
+ */
 export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
-  return encoder.encode(JSON.stringify(message) + "\n");
+  const text = JSON.stringify(message) + "\n";
+  const { read, written } = encoder.encodeInto(text, encoded);
+  return read === text.length
+    ? encoded.slice(0, written)
+    : encoder.encode(text);
 }
