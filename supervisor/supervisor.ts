@@ -1,6 +1,7 @@
 import type { Ending } from "../ffi/processes/child_process.ts";
 import { signalNumber } from "../ffi/processes/signal_numbers.ts";
 import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
+import { MAX_SHARDS } from "../protocol.ts";
 import { CommandQueue } from "./command_queue.ts";
 import { messageOf, StoppedError } from "./errors.ts";
 import type { Report } from "./report.ts";
@@ -8,8 +9,8 @@ import { Leaving } from "./workers/leaving.ts";
 import type { WorkerSockets } from "./workers/worker_sockets.ts";
 import { Worker, type WorkerOptions } from "./workers/worker.ts";
 
-/** How many workers a service may have: the daemon's limit of shards. */
-export const MAX_WORKERS = 64;
+/** How many workers a service may have. */
+export const MAX_WORKERS = MAX_SHARDS;
 
 /** How long to wait for the end of processes that were killed, in ms. */
 const KILL_PATIENCE = 1_000;
@@ -33,6 +34,8 @@ export class Supervisor {
   readonly #all = new Set<Worker>();
   readonly #finished = Promise.withResolvers<Ending>();
   #wanted: number;
+  /** Whether all workers have been ready at the same time. */
+  #hasBeenReady = false;
   #isReloading = false;
   #isStopping = false;
   /** That of a worker because of which the service ends. */
@@ -309,7 +312,9 @@ export class Supervisor {
     const status = this.#isSingle
       ? this.#workers[0]!.status
       : `${count} of ${this.#workers.length} workers serve`;
-    if (count < this.#workers.length) this.#manager?.status(status);
-    else this.#manager?.ready(status + note);
+    this.#hasBeenReady ||= count === this.#workers.length;
+    // READY=1 also ends a reload.
+    if (this.#hasBeenReady && count > 0) this.#manager?.ready(status + note);
+    else this.#manager?.status(status);
   }
 }

@@ -4,11 +4,15 @@ import {
 } from "../../../ffi/sockets/accept_queue.ts";
 import type { Service } from "../../../supervisor/service.ts";
 import type { WorkerSockets } from "../../../supervisor/workers/worker_sockets.ts";
-import type { BindDescription } from "../../../protocol.ts";
+import { type BindDescription, ErrorCode } from "../../../protocol.ts";
 import { BindError } from "../../session/errors.ts";
 import { connect, type Session } from "../../session/session.ts";
 import { canBeSharded } from "../options/socket_options.ts";
-import { FetchedSockets, type FetchOptions } from "./fetched_sockets.ts";
+import {
+  FetchedSockets,
+  FetchError,
+  type FetchOptions,
+} from "./fetched_sockets.ts";
 import type { RequestedSocket } from "./launch.ts";
 
 /** How to get the sockets of workers, and to start one with them. */
@@ -88,7 +92,13 @@ export class ShardedSockets implements WorkerSockets, Disposable {
     active: number,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#fetch(index, active, signal);
+    try {
+      await this.#fetch(index, active, signal);
+    } catch (error) {
+      // The sockets before the one that was refused.
+      if (error instanceof FetchError) await this.#releaseShards(index, signal);
+      throw error;
+    }
   }
 
   /** See {@linkcode WorkerSockets.activate}. */
@@ -120,10 +130,18 @@ export class ShardedSockets implements WorkerSockets, Disposable {
     if (fetched === undefined) return;
     this.#fetched.delete(index);
     fetched[Symbol.dispose]();
+    await this.#releaseShards(index, signal);
+  }
+
+  async #releaseShards(index: number, signal: AbortSignal): Promise<void> {
     if (this.#sharded.length === 0) return;
     using session = await this.#connect(signal);
     for (const address of this.#sharded) {
-      await session.release(address, { shard: index, signal });
+      try {
+        await session.release(address, { shard: index, signal });
+      } catch (error) {
+        if (!isUnknownBind(error)) throw error;
+      }
     }
   }
 
@@ -162,13 +180,17 @@ export class ShardedSockets implements WorkerSockets, Disposable {
 
   /** What the daemon holds; nothing if it does not say so. */
   async #list(signal: AbortSignal): Promise<readonly BindDescription[]> {
-    using session = await this.#connect(signal);
     try {
+      using session = await this.#connect(signal);
       return await session.list({ signal });
     } catch (error) {
+      signal.throwIfAborted();
       // The policy may deny it, and the Ruby server does not know it.
-      if (error instanceof BindError) return [];
-      throw error;
+      if (!(error instanceof BindError)) {
+        const { notice } = this.#options.fetch;
+        notice(`cannot look for sockets of earlier workers: ${error}`);
+      }
+      return [];
     }
   }
 
@@ -189,6 +211,10 @@ export class ShardedSockets implements WorkerSockets, Disposable {
     for (const fetched of this.#fetched.values()) fetched[Symbol.dispose]();
     this.#fetched.clear();
   }
+}
+
+function isUnknownBind(error: unknown): boolean {
+  return error instanceof BindError && error.code === ErrorCode.NO_SUCH_BIND;
 }
 
 /** What the sockets of a group have in common. */
