@@ -5,7 +5,7 @@ import type { DrainingProcess } from "./ending/draining.ts";
 import { Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./service.ts";
 import { findSuccessor } from "./successor.ts";
-import { Watchdog } from "./watchdog.ts";
+import { Watchdog } from "./restarts/watchdog.ts";
 
 /** How long after SIGTERM a generation is killed, in ms. */
 const KILL_AFTER = 5_000;

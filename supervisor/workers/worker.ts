@@ -17,7 +17,7 @@ import {
   type RestartLimits,
   RestartPolicy,
   type UnexpectedEnd,
-} from "../restart_policy.ts";
+} from "../restarts/restart_policy.ts";
 import type { Service } from "../service.ts";
 import { TimedState } from "../timed_state.ts";
 

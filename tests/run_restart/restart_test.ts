@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { RestartPolicy } from "../../supervisor/restart_policy.ts";
+import { RestartPolicy } from "../../supervisor/restarts/restart_policy.ts";
 import { runClient, startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 

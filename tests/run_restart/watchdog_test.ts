@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { lacks } from "../support/foreign_program.ts";
 import { PYTHON, Supervised } from "../support/run/supervised.ts";
-import { Watchdog } from "../../supervisor/watchdog.ts";
+import { Watchdog } from "../../supervisor/restarts/watchdog.ts";
 import { eventually } from "../support/eventually.ts";
 
 const ignore = await lacks(PYTHON);

@@ -1,7 +1,7 @@
 import {
   type RestartLimits,
   RESTARTS,
-} from "../../../supervisor/restart_policy.ts";
+} from "../../../supervisor/restarts/restart_policy.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**

@@ -13,7 +13,7 @@ import type { ReadyWhen } from "../../../supervisor/readiness.ts";
 import { readDrainTimeout, readMaxDraining } from "../options/drain_limits.ts";
 import { readDuration } from "../options/duration.ts";
 import { readRestartLimits } from "../options/restart_limits.ts";
-import type { RestartLimits } from "../../../supervisor/restart_policy.ts";
+import type { RestartLimits } from "../../../supervisor/restarts/restart_policy.ts";
 import type { KnownOptions, Options } from "../options/options.ts";
 import {
   type CommandSocketOptions,

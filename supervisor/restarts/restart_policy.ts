@@ -1,5 +1,5 @@
-import type { Ending } from "../ffi/processes/child_process.ts";
-import { STABLE } from "./restart_backoff.ts";
+import type { Ending } from "../../ffi/processes/child_process.ts";
+import { STABLE } from "../restart_backoff.ts";
 
 /** Which endings of a program are followed by a restart. */
 export const RESTARTS = ["always", "on-failure", "never"] as const;
