@@ -61,7 +61,7 @@ wake.setblocking(False)
 woken.setblocking(False)
 signal.set_wakeup_fd(wake.fileno())
 for each in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-    signal.signal(each, (lambda *_: None) if plan.get("ignore") else end)
+    signal.signal(each, (lambda *_: print("ignored", flush=True)) if plan.get("ignore") else end)
 signal.signal(signal.SIGUSR1, lambda *_: print("SIGUSR1", flush=True))
 if plan.get("child"):
     left = subprocess.Popen(["sleep", "600"], pass_fds=[3])
