@@ -28,27 +28,6 @@ for (const ready of ["notify", "delay:1ms"]) {
   });
 }
 
-Deno.test({
-  name:
-    "--watchdog: a program that ignores SIGABRT is killed, and one that sends WATCHDOG=1 is not",
-  ignore,
-  fn: async () => {
-    await using service = await Supervised.serving(
-      { name: "v1", ready: "notify", alive: true },
-      { options: ["--ready", "notify", "--watchdog", "2s"] },
-    );
-    // Each of these lines is a WATCHDOG=1, half a second after the one before.
-    for (let count = 0; count < 6; count++) {
-      await service.program.output.next("alive");
-    }
-    assertEquals(service.program.errors.text.includes("WATCHDOG=1"), false);
-    await service.reload({ name: "v2", ready: "notify", unabortable: true });
-    await service.says("generation 2: ready");
-    await service.says("generation 2: no WATCHDOG=1");
-    await service.says("ended with SIGKILL");
-  },
-});
-
 Deno.test("the watchdog looks at what has arrived before it expires", async () => {
   const events: string[] = [];
   let arrived = 1;
