@@ -1,3 +1,4 @@
+import type { Shell } from "../completions/shells.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { statusOf } from "../ffi/files/file.ts";
@@ -18,7 +19,7 @@ import { DescriptorLimitError } from "./daemon/descriptor_reserve.ts";
 import { InheritedState } from "./reexec/inherited_state.ts";
 import { LineWriter } from "./log/line_writer.ts";
 import type { Log } from "./log/log.ts";
-import { readCommandLine } from "./options.ts";
+import { readCommandLine, usageOf } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
 import {
   initialPolicy,
@@ -67,6 +68,12 @@ function printFailure(line: string): void {
     // The failure is that the C library cannot be used.
     console.error(line);
   }
+}
+
+async function printCompletions(shell: Shell, name: string): Promise<void> {
+  const { completionScript } = await import("../completions/completions.ts");
+  const usage = usageOf(name);
+  print(completionScript(shell, { name, usage, commands: {} }).trimEnd());
 }
 
 async function check({ policyPath }: StartOptions): Promise<void> {
@@ -232,12 +239,14 @@ const EXPECTED = [
  */
 export async function main(
   args: readonly string[],
-  program = "multibinder",
+  program = "multibinder-server",
 ): Promise<number> {
   try {
     const command = readCommandLine(args, program);
     if ("show" in command) print(command.show);
-    else if (isCheck()) await check(command.start);
+    else if ("completions" in command) {
+      await printCompletions(command.completions, program);
+    } else if (isCheck()) await check(command.start);
     else await run(command.start);
     return 0;
   } catch (error) {

@@ -5,6 +5,7 @@ import {
   type HostAddress,
   parseAddress,
 } from "../address.ts";
+import { type Shell, SHELLS } from "../completions/shells.ts";
 import { parseDuration } from "../duration.ts";
 import { VERSION } from "../version.ts";
 import type { StartOptions } from "./start.ts";
@@ -12,7 +13,7 @@ import { unknownOption } from "../unknown_name.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The text of `--help`. */
-function usageOf(program: string): string {
+export function usageOf(program: string): string {
   return `Usage: ${program} [options] <control.sock>
 
 Binds listening sockets and hands them to other programs over the control socket.
@@ -36,6 +37,7 @@ Binds listening sockets and hands them to other programs over the control socket
                        this time; 0 disables the timeout
   --log-level info     debug, info, warn or error
   --log-format text    text or json
+  --completions SHELL  print completions for a shell: bash, zsh or fish
   -h, --help           show this help
   -V, --version        show the version
 
@@ -44,8 +46,11 @@ again. SIGTERM and SIGINT stop the daemon. Exit status: 0 stopped by a signal,
 1 failed, 2 usage error.`;
 }
 
-/** A text to show, or a daemon to start. */
-export type Command = { show: string } | { start: StartOptions };
+/** A text to show, a shell to print completions for, or a daemon to start. */
+export type Command =
+  | { show: string }
+  | { completions: Shell }
+  | { start: StartOptions };
 
 const FLAGS = ["help", "h", "version", "V"] as const;
 const VALUES = [
@@ -59,6 +64,7 @@ const VALUES = [
   "request-timeout",
   "log-level",
   "log-format",
+  "completions",
 ] as const;
 
 /**
@@ -82,6 +88,8 @@ export function readCommandLine(
   });
   if (options.help || options.h) return { show: usageOf(program) };
   if (options.version || options.V) return { show: VERSION };
+  const shell = oneOf("completions", options.completions, SHELLS);
+  if (shell !== undefined) return { completions: shell };
   const [path, ...rest] = options._.map(String);
   if (path === undefined || path === "") {
     throw new UsageError("missing path of the control socket");

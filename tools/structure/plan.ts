@@ -21,7 +21,7 @@ export const PLAN: Plan = {
       "version.ts",
       "unknown_name.ts",
     ],
-    ["ffi/"],
+    ["completions/", "ffi/"],
   ],
   entries: [
     "mod.ts",
@@ -31,6 +31,12 @@ export const PLAN: Plan = {
   ],
   mostFiles: 15,
   publicFiles: {
+    "completions/": [
+      "completions.ts",
+      "grammar.ts",
+      "shells.ts",
+      "usage_text.ts",
+    ],
     "client/": ["command_line.ts"],
     "client/binding/": [
       "binding.ts",
@@ -46,6 +52,7 @@ export const PLAN: Plan = {
       "advice.ts",
       "ask_daemon.ts",
       "command.ts",
+      "completions.ts",
       "output.ts",
       "program_name.ts",
       "release.ts",
@@ -162,7 +169,7 @@ export const PLAN: Plan = {
       "template_error.ts",
     ],
     "haproxy/wrapper/": ["supervisor.ts", "limits.ts"],
-    "server/": ["command_line.ts", "serve.ts"],
+    "server/": ["command_line.ts", "options.ts", "serve.ts"],
     "server/daemon/": [
       "connection.ts",
       "control_socket.ts",
