@@ -286,6 +286,21 @@ export interface Upgrades {
   reason?: string;
 }
 
+/** The policy of the daemon. */
+export interface PolicyStatus {
+  /** The path of the file. */
+  path: string;
+  /** The number of rules in force. */
+  rules: number;
+  /** When they were read, ISO 8601. */
+  loaded_at: string;
+  /**
+   * When and why the file was rejected, if the last attempt to read it has failed:
+   * then the rules in force are older than the file.
+   */
+  rejected?: { at: string; reason: string };
+}
+
 /** The answer to `status`. Each generation starts its counters at 0. */
 export interface Status {
   /** The daemon's version. */
@@ -326,7 +341,7 @@ export interface Status {
   /** In bytes: the resident memory, and the JavaScript heap in it. */
   memory: { resident: number; heap: number };
   /** The policy in force, if any. */
-  policy?: { path: string; rules: number; loaded_at: string };
+  policy?: PolicyStatus;
 }
 
 /** Bytes that cannot be a sequence of JSON-RPC messages. */

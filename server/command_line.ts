@@ -20,6 +20,7 @@ import { LineWriter } from "./log/line_writer.ts";
 import type { Log } from "./log/log.ts";
 import { readCommandLine } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
+import type { PolicyCheck } from "./policy_check/options.ts";
 import {
   initialPolicy,
   loadPolicy,
@@ -77,6 +78,15 @@ async function check({ policyPath }: StartOptions): Promise<void> {
   print(passed);
 }
 
+/** Checks a policy; returns the exit status. */
+async function policyStatus(check: PolicyCheck): Promise<number> {
+  const { checkPolicy } = await import("./policy_check/check_policy.ts");
+  const { lines, errors, passed } = await checkPolicy(check);
+  for (const line of lines) print(line);
+  for (const line of errors) printFailure(line);
+  return passed ? 0 : 1;
+}
+
 async function run(options: StartOptions): Promise<void> {
   const inherited = InheritedState.fromEnvironment();
   const log = logOf(options);
@@ -111,13 +121,10 @@ async function setUp(
   );
   if (manager !== undefined) resources.use(manager).alive();
   const { policyPath } = options;
-  const parts = {
-    log,
-    limits: limitsOf(options),
-    policy: policyPath === undefined
-      ? undefined
-      : await initialPolicy(policyPath, state, log),
-  };
+  const initial = policyPath === undefined
+    ? undefined
+    : await initialPolicy(policyPath, state, log);
+  const parts = { log, limits: limitsOf(options), policy: initial?.policy };
   const signals = resources.use(new SignalDescriptor(SIGNALS));
   const output = new LineWriter(STANDARD_OUTPUT, () => "");
   const printLine = (line: string) => {
@@ -125,6 +132,7 @@ async function setUp(
     output.flush();
   };
   const prepare = (daemon: Daemon) => {
+    daemon.authorization.rejection = initial?.rejection;
     daemon.drain(output);
     const act = signalActions(daemon, manager, printLine);
     daemon.watch(signals.fd, () => act(signals.take()));
@@ -236,6 +244,9 @@ export async function main(
 ): Promise<number> {
   try {
     const command = readCommandLine(args, program);
+    if ("policyCheck" in command) {
+      return await policyStatus(command.policyCheck);
+    }
     if ("show" in command) print(command.show);
     else if (isCheck()) await check(command.start);
     else await run(command.start);

@@ -1,5 +1,5 @@
 import { formatDuration } from "../../duration.ts";
-import type { RequestCount, Status } from "../../protocol.ts";
+import type { RequestCount, Status, Upgrades } from "../../protocol.ts";
 import { columns, entries } from "./list/columns.ts";
 import { formatAge } from "./options/duration.ts";
 
@@ -86,6 +86,7 @@ const LINES: readonly [
       memory &&
       `${mebibytes(memory.resident)}, JavaScript ${mebibytes(memory.heap)}`,
   ],
+  ["upgrades", ["upgrades"], ({ upgrades }) => upgrades && upgrading(upgrades)],
   ["refused", ["refused"], ({ refused }) => refused && refusals(refused)],
   [
     "log lines",
@@ -102,7 +103,19 @@ const LINES: readonly [
       return `${path}, ${rules} rules, loaded ${ago(loaded_at, now)}`;
     },
   ],
+  [
+    "policy rejected",
+    ["policy"],
+    ({ policy }, now) =>
+      policy?.rejected &&
+      `${ago(policy.rejected.at, now)}: ${policy.rejected.reason}`,
+  ],
 ];
+
+function upgrading({ running, abandoned, reason }: Upgrades): string {
+  const last = reason === undefined ? "" : `, the last one because: ${reason}`;
+  return `${running ? "one runs, " : ""}${abandoned} abandoned${last}`;
+}
 
 /** The texts of the counters of `refused`. */
 const REFUSED: Readonly<Record<string, string>> = {

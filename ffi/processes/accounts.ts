@@ -96,6 +96,29 @@ export function primaryGroup(uid: number): number | undefined {
   return userOf(uid)?.group;
 }
 
+/** The first guess of how many groups a user has; getgrouplist(3) corrects it. */
+const FEW_GROUPS = 64;
+
+/**
+ * The groups that a process of this user has after initgroups(3): those that list
+ * the user (getgrouplist(3)), and `group`. It may block.
+ */
+export function groupsOf(user: string, group: number): number[] {
+  const name = cString(user);
+  for (let room = FEW_GROUPS;;) {
+    const groups = new Uint32Array(room);
+    const count = Int32Array.of(room);
+    const found = libc().getgrouplist(
+      name,
+      group,
+      new Uint8Array(groups.buffer),
+      new Uint8Array(count.buffer),
+    );
+    if (found >= 0) return Array.from(groups.subarray(0, found));
+    room = Math.max(count[0]!, 2 * room);
+  }
+}
+
 function userOf(uid: number): Account | undefined {
   const { getpwuid_r } = libc();
   return search(

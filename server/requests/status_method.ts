@@ -6,7 +6,7 @@ import {
 import type { Status, StatusLimits } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
 import type { Limits } from "../daemon/limits.ts";
-import type { Policy } from "../policy/policy.ts";
+import type { Authorization } from "../policy/authorization.ts";
 import type { Counters } from "../log/counters.ts";
 import type { MissingLines } from "../log/log.ts";
 
@@ -25,14 +25,14 @@ export interface StatusSource {
   readonly clients: number;
   readonly limits: Limits;
   readonly counters: Counters;
-  readonly policy: Policy | undefined;
+  readonly authorization: Pick<Authorization, "policy" | "rejection">;
   /** Lines that are not in the log. */
   readonly log: MissingLines;
 }
 
 /** Performs `status`. */
 export function statusMethod(source: StatusSource): Status {
-  const { startedAt, counters, policy } = source;
+  const { startedAt, counters, authorization } = source;
   const { rss, heapUsed } = Deno.memoryUsage();
   return {
     version: VERSION,
@@ -55,14 +55,17 @@ export function statusMethod(source: StatusSource): Status {
     upgrades: { ...counters.upgrades },
     log: source.log,
     memory: { resident: rss, heap: heapUsed },
-    ...(policy && {
-      policy: {
-        path: policy.path,
-        rules: policy.size,
-        loaded_at: policy.loadedAt,
-      },
-    }),
+    ...policyStatus(authorization),
   };
+}
+
+function policyStatus(
+  { policy, rejection }: StatusSource["authorization"],
+): Pick<Status, "policy"> {
+  if (policy === undefined) return {};
+  const { path, size, loadedAt } = policy;
+  const rejected = rejection && { rejected: { ...rejection } };
+  return { policy: { path, rules: size, loaded_at: loadedAt, ...rejected } };
 }
 
 function statusLimits(

@@ -172,6 +172,7 @@ export const PLAN: Plan = {
       "log.ts",
     ],
     "server/policy/": ["authorization.ts", "policy.ts", "load_policy.ts"],
+    "server/policy_check/": ["check_policy.ts", "options.ts"],
     "server/reexec/": [
       "handoff.ts",
       "inherited_state.ts",
@@ -181,8 +182,10 @@ export const PLAN: Plan = {
     ],
     "server/requests/": [
       "answers.ts",
+      "bind_params.ts",
       "dispatch.ts",
       "perform.ts",
+      "read_request.ts",
       "request_error.ts",
       "status_method.ts",
     ],

@@ -86,6 +86,11 @@ function daemonFamilies(status: Partial<Status>): Family[] {
       help: "Upgrades that this generation has abandoned.",
       samples: [[{}, status.upgrades?.abandoned]],
     },
+    gauge(
+      "multibinder_policy_rejected",
+      "1 if the policy file was rejected and older rules are in force.",
+      status.policy && (status.policy.rejected ? 1 : 0),
+    ),
     gauge("multibinder_sockets", "Held sockets.", status.binds),
     gauge(
       "multibinder_sockets_limit",
