@@ -1,5 +1,10 @@
 import { ProtocolError } from "../exchange.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
+import {
+  OutputError,
+  printErrors,
+  printLines,
+} from "../ffi/files/standard_streams.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
@@ -13,7 +18,6 @@ import { execCommand } from "./command/start/exec.ts";
 import { FetchError } from "./command/start/fetched_sockets.ts";
 import { listCommand } from "./command/list/list.ts";
 import { metricsCommand } from "./command/metrics/metrics.ts";
-import { printLines } from "./command/output.ts";
 import {
   programName,
   setProgramName,
@@ -95,6 +99,7 @@ const EXPECTED = [
   FetchError,
   MissingPermissionError,
   OsError,
+  OutputError,
   ProtocolError,
   SocketAddressError,
   StartError,
@@ -105,18 +110,18 @@ const EXPECTED = [
 
 function fail(program: string, error: unknown): number {
   if (error instanceof NoControlSocketError) {
-    console.error(
+    printErrors(
       `${program}: ${new NoControlSocketError("--sock PATH").message}`,
     );
     return 2;
   }
   if (!EXPECTED.some((type) => error instanceof type)) {
-    console.error(`${program}:`, error);
+    printErrors(`${program}: ${Deno.inspect(error)}`);
     return 1;
   }
   const advice = adviceFor(error);
   const { message } = error as Error;
-  console.error(`${program}: ${message}${advice ? `\n  ${advice}` : ""}`);
+  printErrors(`${program}: ${message}${advice ? `\n  ${advice}` : ""}`);
   return error instanceof StartError ? error.status : 1;
 }
 
@@ -150,7 +155,7 @@ export async function main(
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) return fail(program, error);
-    console.error(`${program}: ${error.message}\nsee "${program} --help"`);
+    printErrors(`${program}: ${error.message}\nsee "${program} --help"`);
     return 2;
   }
 }

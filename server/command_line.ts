@@ -1,5 +1,10 @@
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
 import { OsError } from "../ffi/libc/errno.ts";
+import {
+  OutputError,
+  printErrors,
+  printLines,
+} from "../ffi/files/standard_streams.ts";
 import { statusOf } from "../ffi/files/file.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import {
@@ -47,17 +52,6 @@ const STANDARD_ERROR = 2;
 /** How long the last line waits for its reader, in ms. */
 const LAST_LINE_PATIENCE = 500;
 
-const encoder = new TextEncoder();
-
-/** Prints a line of a program that is no daemon: it may wait for its reader. */
-function print(line: string): void {
-  try {
-    Deno.stdout.writeSync(encoder.encode(line + "\n"));
-  } catch {
-    // A closed standard output is not an error.
-  }
-}
-
 /** Prints why the program ends. */
 function printFailure(line: string): void {
   try {
@@ -66,7 +60,7 @@ function printFailure(line: string): void {
     writer.flush(LAST_LINE_PATIENCE);
   } catch {
     // The failure is that the C library cannot be used.
-    console.error(line);
+    printErrors(line);
   }
 }
 
@@ -75,15 +69,15 @@ async function check({ policyPath }: StartOptions): Promise<void> {
   if (policyPath !== undefined) await loadPolicy(policyPath);
   // Deno reports an unhandled rejection and runs timers after this turn.
   await new Promise((resolve) => setTimeout(resolve, 0));
-  print(passed);
+  printLines(passed);
 }
 
 /** Checks a policy; returns the exit status. */
 async function policyStatus(check: PolicyCheck): Promise<number> {
   const { checkPolicy } = await import("./policy_check/check_policy.ts");
   const { lines, errors, passed } = await checkPolicy(check);
-  for (const line of lines) print(line);
-  for (const line of errors) printFailure(line);
+  if (lines.length > 0) printLines(...lines);
+  if (errors.length > 0) printErrors(...errors);
   return passed ? 0 : 1;
 }
 
@@ -188,11 +182,25 @@ function signalActions(
     if (signal === "SIGUSR1") upgrade.request();
     else if (signal === "SIGHUP") rereadPolicy(daemon);
     else {
+      logStop(daemon, signal);
       manager?.stopping();
       forgetControl(daemon, manager);
       daemon.stop();
     }
   };
+}
+
+/** The last line of the log, unless the stop fails. */
+function logStop(daemon: Daemon, signal: MaskedSignal): void {
+  if (daemon.signal.aborted) return;
+  const { binds, clients, generation, uptime } = daemon.status();
+  daemon.log.info("daemon stops", {
+    signal,
+    binds,
+    clients,
+    generation,
+    uptime: `${Math.round(uptime)}s`,
+  });
 }
 
 function warnIfRootWithoutPolicy(
@@ -223,6 +231,7 @@ const EXPECTED = [
   InheritedSocketsError,
   MissingPermissionError,
   OsError,
+  OutputError,
   PolicyError,
   RequestError,
   StateError,
@@ -247,13 +256,13 @@ export async function main(
     if ("policyCheck" in command) {
       return await policyStatus(command.policyCheck);
     }
-    if ("show" in command) print(command.show);
+    if ("show" in command) printLines(command.show);
     else if (isCheck()) await check(command.start);
     else await run(command.start);
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`${program}: ${error.message}\nsee "${program} --help"`);
+      printErrors(`${program}: ${error.message}\nsee "${program} --help"`);
       return 2;
     }
     const expected = EXPECTED.some((type) => error instanceof type);

@@ -7,7 +7,11 @@ import { Scratch } from "../support/tree.ts";
 const BAD: [what: string, text: string | undefined, says: string][] = [
   ["that is not JSON", '{\n"rules": [\n', ":3:1: invalid JSON: expected ]"],
   ["that is empty", "", ":1:1: invalid JSON: expected a value"],
-  ["without rules", "\n{}", ':2:1: invalid policy: expected { "rules": [...] }'],
+  [
+    "without rules",
+    "\n{}",
+    ':2:1: invalid policy: expected { "rules": [...] }',
+  ],
   [
     "with an unknown key",
     '{ "rules": [\n{"x": 1}] }',

@@ -46,7 +46,6 @@ export const PLAN: Plan = {
       "advice.ts",
       "ask_daemon.ts",
       "command.ts",
-      "output.ts",
       "program_name.ts",
       "release.ts",
       "shown_address.ts",
@@ -88,6 +87,7 @@ export const PLAN: Plan = {
       "poller.ts",
       "probe_descriptors.ts",
       "readiness.ts",
+      "standard_streams.ts",
     ],
     "ffi/libc/": [
       "abi.ts",
@@ -157,7 +157,7 @@ export const PLAN: Plan = {
       "template_error.ts",
     ],
     "haproxy/wrapper/": ["supervisor.ts", "limits.ts"],
-    "server/": ["command_line.ts", "serve.ts"],
+    "server/": ["command_line.ts", "serve.ts", "usage_error.ts"],
     "server/daemon/": [
       "connection.ts",
       "control_socket.ts",
@@ -184,6 +184,7 @@ export const PLAN: Plan = {
       "answers.ts",
       "bind_params.ts",
       "dispatch.ts",
+      "pending_request.ts",
       "perform.ts",
       "read_request.ts",
       "request_error.ts",

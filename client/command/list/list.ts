@@ -1,4 +1,5 @@
 import { formatDuration } from "../../../duration.ts";
+import { printLines } from "../../../ffi/files/standard_streams.ts";
 import { userId } from "../../../ffi/processes/process.ts";
 import type { CallOptions } from "../../session/options.ts";
 import type { Session } from "../../session/session.ts";
@@ -8,7 +9,6 @@ import { readDuration } from "../options/duration.ts";
 import { type ListedSocket, listing } from "./listing.ts";
 import { listNotes, listTable } from "./list_table.ts";
 import { readOptions } from "../options/options.ts";
-import { printIgnoringBrokenPipe } from "../output.ts";
 import { cutToWidth } from "./text_width.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { watch } from "./watch.ts";
@@ -71,10 +71,10 @@ async function list({ sock, json, holders }: ListOptions): Promise<number> {
     sock,
     (session) => listing(session, holders),
   );
-  if (json) printIgnoringBrokenPipe(JSON.stringify(sockets, undefined, 2));
+  if (json) printLines(JSON.stringify(sockets, undefined, 2));
   else {
     const { lines, notes } = table(sockets, holders);
-    printIgnoringBrokenPipe(...lines, ...notes);
+    printLines(...lines, ...notes);
   }
   return 0;
 }

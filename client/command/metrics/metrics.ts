@@ -5,12 +5,12 @@ import {
   type HostAddress,
   parseAddress,
 } from "../../../address.ts";
+import { printLines } from "../../../ffi/files/standard_streams.ts";
 import { connectToRunning, type Session } from "../../session/session.ts";
 import { askDaemon } from "../ask_daemon.ts";
 import type { Command } from "../command.ts";
 import { readOptions } from "../options/options.ts";
 import { UsageError } from "../options/usage_error.ts";
-import { printIgnoringBrokenPipe } from "../output.ts";
 import { exposition } from "./exposition.ts";
 import { serveMetrics } from "./metrics_server.ts";
 
@@ -39,7 +39,7 @@ async function readFrom(session: Session, timeout?: number): Promise<string> {
 
 async function print(sock: string | undefined): Promise<number> {
   const text = await askDaemon("metrics", sock, readFrom);
-  printIgnoringBrokenPipe(text.trimEnd());
+  printLines(text.trimEnd());
   return 0;
 }
 

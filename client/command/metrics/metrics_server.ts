@@ -1,4 +1,5 @@
 import type { HostAddress } from "../../../address.ts";
+import { printErrors } from "../../../ffi/files/standard_streams.ts";
 import { DOWN } from "./exposition.ts";
 
 /** The content type of the text format of Prometheus. */
@@ -22,7 +23,7 @@ export async function serveMetrics(
     signal,
     onListen: ({ hostname, port }) => {
       const name = hostname.includes(":") ? `[${hostname}]` : hostname;
-      console.error(`metrics on http://${name}:${port}/metrics`);
+      printErrors(`metrics on http://${name}:${port}/metrics`);
     },
   }, async (request) => {
     const { pathname } = new URL(request.url);
