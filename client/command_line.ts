@@ -12,14 +12,17 @@ import { StartError } from "../supervisor/errors.ts";
 import { WatchError } from "../supervisor/watch/watch_paths.ts";
 import { unknownName } from "../unknown_name.ts";
 import { VERSION } from "../version.ts";
-import { adviceFor } from "./command/advice.ts";
+import { occupiedBy } from "./command/address_in_use.ts";
+import { adviceFor, adviceForTimeout, messageOf } from "./command/advice.ts";
 import type { Command } from "./command/command.ts";
 import { execCommand } from "./command/start/exec.ts";
 import { FetchError } from "./command/start/fetched_sockets.ts";
 import { listCommand } from "./command/list/list.ts";
+import { ListenError } from "./command/metrics/metrics_server.ts";
 import { metricsCommand } from "./command/metrics/metrics.ts";
 import {
   programName,
+  rememberSocket,
   setProgramName,
   withProgramName,
 } from "./command/program_name.ts";
@@ -97,6 +100,7 @@ function withHelpOption(args: readonly string[]): readonly string[] {
 const EXPECTED = [
   BindError,
   FetchError,
+  ListenError,
   MissingPermissionError,
   OsError,
   OutputError,
@@ -108,7 +112,11 @@ const EXPECTED = [
   WatchError,
 ];
 
-function fail(program: string, error: unknown): number {
+async function fail(
+  program: string,
+  command: Command | undefined,
+  error: unknown,
+): Promise<number> {
   if (error instanceof NoControlSocketError) {
     printErrors(
       `${program}: ${new NoControlSocketError("--sock PATH").message}`,
@@ -119,9 +127,13 @@ function fail(program: string, error: unknown): number {
     printErrors(`${program}: ${Deno.inspect(error)}`);
     return 1;
   }
-  const advice = adviceFor(error);
-  const { message } = error as Error;
-  printErrors(`${program}: ${message}${advice ? `\n  ${advice}` : ""}`);
+  const waits = command === execCommand || command === runCommand;
+  const hint = await occupiedBy(error) ?? adviceFor(error) ??
+    (waits ? adviceForTimeout(error) : undefined);
+  printErrors(
+    `${program}: ${messageOf(error as Error)}`,
+    ...(hint === undefined ? [] : [`  ${hint}`]),
+  );
   return error instanceof StartError ? error.status : 1;
 }
 
@@ -139,6 +151,7 @@ export async function main(
 ): Promise<number> {
   setProgramName(presentation.name);
   args = withHelpOption(args);
+  rememberSocket(args);
   const at = commandIndex(args);
   const command = COMMANDS.find(({ name }) => name === args[at]);
   const program = `${programName()}${command ? ` ${command.name}` : ""}`;
@@ -154,7 +167,9 @@ export async function main(
     );
     return 0;
   } catch (error) {
-    if (!(error instanceof UsageError)) return fail(program, error);
+    if (!(error instanceof UsageError)) {
+      return await fail(program, command, error);
+    }
     printErrors(`${program}: ${error.message}\nsee "${program} --help"`);
     return 2;
   }
@@ -163,7 +178,7 @@ export async function main(
 /** There is no `bind`: a socket ends with the program that got it. */
 function unknownCommand(name: string): string {
   return name === "bind"
-    ? "unknown command bind: exec and run pass sockets to a command"
+    ? `unknown command bind: \`${programName()} exec ADDR -- COMMAND\` passes a socket to COMMAND, and run supervises it`
     : unknownName("command", name, COMMANDS.map((command) => command.name));
 }
 

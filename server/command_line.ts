@@ -66,16 +66,33 @@ function printFailure(line: string): void {
 
 async function check({ policyPath }: StartOptions): Promise<void> {
   const passed = runCheck();
-  if (policyPath !== undefined) await loadPolicy(policyPath);
+  if (policyPath !== undefined) {
+    await naming("--policy", loadPolicy(policyPath));
+  }
   // Deno reports an unhandled rejection and runs timers after this turn.
   await new Promise((resolve) => setTimeout(resolve, 0));
   printLines(passed);
 }
 
+/** The error of a system call about the value of an option. */
+class OptionError extends Error {}
+
+async function naming<T>(option: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    throw new OptionError(`${option}: ${error.message}`, { cause: error });
+  }
+}
+
 /** Checks a policy; returns the exit status. */
 async function policyStatus(check: PolicyCheck): Promise<number> {
   const { checkPolicy } = await import("./policy_check/check_policy.ts");
-  const { lines, errors, passed } = await checkPolicy(check);
+  const { lines, errors, passed } = await naming(
+    "--check-policy",
+    checkPolicy(check),
+  );
   if (lines.length > 0) printLines(...lines);
   if (errors.length > 0) printErrors(...errors);
   return passed ? 0 : 1;
@@ -115,9 +132,10 @@ async function setUp(
   );
   if (manager !== undefined) resources.use(manager).alive();
   const { policyPath } = options;
-  const initial = policyPath === undefined
-    ? undefined
-    : await initialPolicy(policyPath, state, log);
+  const initial = policyPath === undefined ? undefined : await naming(
+    "--policy",
+    initialPolicy(policyPath, state, log),
+  );
   const parts = { log, limits: limitsOf(options), policy: initial?.policy };
   const signals = resources.use(new SignalDescriptor(SIGNALS));
   const output = new LineWriter(STANDARD_OUTPUT, () => "");
@@ -230,6 +248,7 @@ const EXPECTED = [
   DescriptorLimitError,
   InheritedSocketsError,
   MissingPermissionError,
+  OptionError,
   OsError,
   OutputError,
   PolicyError,

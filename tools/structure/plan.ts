@@ -43,6 +43,7 @@ export const PLAN: Plan = {
       "spawn.ts",
     ],
     "client/command/": [
+      "address_in_use.ts",
       "advice.ts",
       "ask_daemon.ts",
       "command.ts",
@@ -51,8 +52,13 @@ export const PLAN: Plan = {
       "shown_address.ts",
       "status.ts",
     ],
-    "client/command/list/": ["columns.ts", "list.ts"],
-    "client/command/metrics/": ["metrics.ts"],
+    "client/command/list/": [
+      "columns.ts",
+      "holders_text.ts",
+      "list.ts",
+      "listing.ts",
+    ],
+    "client/command/metrics/": ["metrics.ts", "metrics_server.ts"],
     "client/command/options/": [
       "drain_limits.ts",
       "duration.ts",

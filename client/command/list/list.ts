@@ -22,7 +22,8 @@ that hold it (PID, command, user), and the process that got it last.
   --json               print a JSON array of the daemon's answer, with the fields
                        holders ({pid, uid, user, command, descriptors}) and
                        unreadable (number of processes that could not be
-                       inspected)
+                       inspected; not_visible has the PIDs of those that
+                       probably hold it)
   --watch [SECONDS]    repeat every SECONDS until SIGINT or SIGTERM; default: 2;
                        with --json one line for each array
   --no-holders         do not search the processes that hold the sockets
