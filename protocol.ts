@@ -253,7 +253,7 @@ export interface StatusLimits {
   /** `--max-binds`. */
   binds: number;
   /** `--request-timeout`, in ms. */
-  request_timeout: number;
+  request_timeout_ms: number;
 }
 
 /** Counts of refused clients and requests, by reason. */
@@ -312,7 +312,7 @@ export interface Status {
   /** The start of the first generation, ISO 8601. */
   started_at: string;
   /** The time since then, in s. */
-  uptime: number;
+  uptime_seconds: number;
   /** The start of this generation, ISO 8601. */
   generation_started_at: string;
   /** 1, incremented by every re-exec. */
@@ -338,8 +338,8 @@ export interface Status {
    * because one user caused too many.
    */
   log: { dropped: number; suppressed: number };
-  /** In bytes: the resident memory, and the JavaScript heap in it. */
-  memory: { resident: number; heap: number };
+  /** The resident memory, and the JavaScript heap in it. */
+  memory: { resident_bytes: number; heap_bytes: number };
   /** The policy in force, if any. */
   policy?: PolicyStatus;
 }

@@ -211,13 +211,13 @@ function signalActions(
 /** The last line of the log, unless the stop fails. */
 function logStop(daemon: Daemon, signal: MaskedSignal): void {
   if (daemon.signal.aborted) return;
-  const { binds, clients, generation, uptime } = daemon.status();
+  const { binds, clients, generation, uptime_seconds } = daemon.status();
   daemon.log.info("daemon stops", {
     signal,
     binds,
     clients,
     generation,
-    uptime: `${Math.round(uptime)}s`,
+    uptime: `${Math.round(uptime_seconds)}s`,
   });
 }
 

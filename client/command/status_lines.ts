@@ -35,8 +35,8 @@ const LINES: readonly [
   ["control socket", ["control_socket"], (status) => status.control_socket],
   [
     "uptime",
-    ["uptime"],
-    ({ uptime }) =>
+    ["uptime_seconds"],
+    ({ uptime_seconds: uptime }) =>
       uptime === undefined ? undefined : formatAge(uptime * 1000, 2),
   ],
   [
@@ -75,8 +75,8 @@ const LINES: readonly [
     ["limits"],
     ({ limits }) =>
       limits &&
-      (limits.request_timeout
-        ? formatDuration(limits.request_timeout)
+      (limits.request_timeout_ms
+        ? formatDuration(limits.request_timeout_ms)
         : "none"),
   ],
   [
@@ -84,7 +84,9 @@ const LINES: readonly [
     ["memory"],
     ({ memory }) =>
       memory &&
-      `${mebibytes(memory.resident)}, JavaScript ${mebibytes(memory.heap)}`,
+      `${mebibytes(memory.resident_bytes)}, JavaScript ${
+        mebibytes(memory.heap_bytes)
+      }`,
   ],
   ["upgrades", ["upgrades"], ({ upgrades }) => upgrades && upgrading(upgrades)],
   ["refused", ["refused"], ({ refused }) => refused && refusals(refused)],

@@ -39,7 +39,7 @@ export function statusMethod(source: StatusSource): Status {
     pid: processId(),
     deno: Deno.version.deno,
     started_at: startedAt,
-    uptime: (Date.now() - Date.parse(startedAt)) / 1000,
+    uptime_seconds: (Date.now() - Date.parse(startedAt)) / 1000,
     generation_started_at: source.generationStartedAt,
     generation: source.generation,
     control_socket: source.path,
@@ -54,7 +54,7 @@ export function statusMethod(source: StatusSource): Status {
     refused: { ...counters.refused },
     upgrades: { ...counters.upgrades },
     log: source.log,
-    memory: { resident: rss, heap: heapUsed },
+    memory: { resident_bytes: rss, heap_bytes: heapUsed },
     ...policyStatus(authorization),
   };
 }
@@ -76,6 +76,6 @@ function statusLimits(
     clients: orNone(clients),
     clients_per_user: orNone(clientsPerUser),
     binds: orNone(binds),
-    request_timeout: orNone(requestTimeout),
+    request_timeout_ms: orNone(requestTimeout),
   };
 }

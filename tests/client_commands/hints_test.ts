@@ -1,7 +1,7 @@
 /** The second line of an error: what to do, as a command to paste. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { clientCommand, runClient } from "../support/client_program.ts";
-import { Daemon } from "../support/daemon.ts";
+import { Daemon, daemonCommand } from "../support/daemon.ts";
 import { Program } from "../support/program.ts";
 import { Scratch } from "../support/tree.ts";
 
@@ -80,4 +80,16 @@ Deno.test("an error names the option that it is about", async (t) => {
       assertMatch(errors, expected);
     });
   }
+});
+
+Deno.test("a control socket in a missing directory is an error that says how to create it", async () => {
+  await using scratch = await Scratch.make();
+  const [program = "", ...args] = daemonCommand(scratch.join("none/sock"));
+  await using daemon = Program.start(program, { args });
+  const { code, errors } = await daemon.end();
+  assertEquals(code, 1);
+  assertMatch(
+    errors,
+    /^multibinder: cannot listen on .*: create its directory \(`mkdir -p .*\/none`\)$/,
+  );
 });

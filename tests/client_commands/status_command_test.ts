@@ -12,7 +12,7 @@ Deno.test("status has one line per subject and a table of requests", () => {
     pid: 42,
     deno: "2.9.6",
     started_at: AT,
-    uptime: 93_780,
+    uptime_seconds: 93_780,
     generation_started_at: AT,
     generation: 3,
     control_socket: "/run/mb.sock",
@@ -27,7 +27,7 @@ Deno.test("status has one line per subject and a table of requests", () => {
       clients: 0,
       clients_per_user: 1000,
       binds: 500,
-      request_timeout: 30_000,
+      request_timeout_ms: 30_000,
     },
     refused: {
       clients: 0,
@@ -39,7 +39,7 @@ Deno.test("status has one line per subject and a table of requests", () => {
       denied: 0,
       descriptors: 0,
     },
-    memory: { resident: 50 * 1024 * 1024, heap: 1024 * 1024 },
+    memory: { resident_bytes: 50 * 1024 * 1024, heap_bytes: 1024 * 1024 },
     policy: { path: "/etc/mb.jsonc", rules: 12, loaded_at: AT },
   }, NOW);
   assertEquals(lines, [

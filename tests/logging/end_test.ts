@@ -21,8 +21,9 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 Deno.test("the error of a new version is in the log without colours", async () => {
-  // Deno takes an empty NO_COLOR for one that is not set.
-  await using daemon = await CopiedDaemon.start({ env: { NO_COLOR: "" } });
+  await using daemon = await CopiedDaemon.start({
+    under: ["env", "--unset=NO_COLOR"],
+  });
   await daemon.source.write('throw new Error("this version is broken");');
   daemon.program.signal("SIGUSR1");
   const line = await daemon.program.errors.next("upgrade abandoned");
