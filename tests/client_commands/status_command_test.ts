@@ -86,3 +86,21 @@ Deno.test("the command status prints text, or JSON", async () => {
   const { output: json } = await runClient(daemon, ["status", "--json"]);
   assertEquals(JSON.parse(json).pid, daemon.pid);
 });
+
+Deno.test("status says when and why the policy file was rejected, and why an upgrade was abandoned", () => {
+  const reason = '/etc/mb.jsonc:7:16: user "x" does not exist';
+  const lines = statusLines({
+    upgrades: { running: false, abandoned: 2, reason: "no such program" },
+    policy: {
+      path: "/etc/mb.jsonc",
+      rules: 3,
+      loaded_at: AT,
+      rejected: { at: AT, reason },
+    },
+  }, NOW);
+  assertEquals(lines, [
+    "upgrades         2 abandoned, the last one because: no such program",
+    `policy           /etc/mb.jsonc, 3 rules, loaded ${AT}, 1d 2h ago`,
+    `policy rejected  ${AT}, 1d 2h ago: ${reason}`,
+  ]);
+});
