@@ -31,6 +31,11 @@ export interface HostAddress {
   v6only: boolean;
   /** The network interface it is bound to. Default: all. */
   device?: string;
+  /**
+   * Which socket of a group that shares the address with SO_REUSEPORT. Default: 0,
+   * the socket that the address has without a group.
+   */
+  shard?: number;
 }
 
 /** A path, or `@name` in the abstract namespace. */
@@ -142,8 +147,8 @@ function bracketed({ host, v6only }: HostAddress): string {
 }
 
 /**
- * The key that identifies a socket: kind, canonical address, port, interface
- * and, for IPv6, whether IPv4 is refused. Host names are not resolved.
+ * The key that identifies a socket: kind, canonical address, port, interface,
+ * shard and, for IPv6, whether IPv4 is refused. Host names are not resolved.
  */
 export function identityOf(address: Address): string {
   if (!hasHost(address)) return canonicalIdentity(address);
@@ -155,9 +160,10 @@ export function identityOf(address: Address): string {
 /** Same as {@linkcode identityOf}, for an address with a canonical host. */
 export function canonicalIdentity(address: Address): string {
   if (!hasHost(address)) return `${address.kind}:${address.path}`;
-  const { kind, host, port, v6only, device } = address;
+  const { kind, host, port, v6only, device, shard } = address;
   const identity = host.includes(":")
     ? `${kind}://[${host}]:${port}${v6only ? "" : "+ipv4"}`
     : `${kind}://${host}:${port}`;
-  return device === undefined ? identity : `${identity}%${device}`;
+  const place = device === undefined ? identity : `${identity}%${device}`;
+  return shard ? `${place}#${shard}` : place;
 }

@@ -33,6 +33,7 @@ export {
 } from "./address.ts";
 export { bind, type BindOptions, bindSync } from "./client/session/bind.ts";
 export { bindAll, type SocketRequest } from "./client/session/bind_all.ts";
+export { bindShards } from "./client/session/bind_shards.ts";
 export { Binding } from "./client/binding/binding.ts";
 export { BindError, TimeoutError } from "./client/session/errors.ts";
 export { ProtocolError } from "./exchange.ts";

@@ -35,6 +35,9 @@ export const ErrorCode = {
 /** The longest request, in bytes. */
 export const MAX_REQUEST = 64 * 1024;
 
+/** The largest group of sockets that share an address. */
+export const MAX_SHARDS = 64;
+
 /** The default backlog, the same as in the Ruby multibinder. */
 export const DEFAULT_BACKLOG = 1000;
 
@@ -102,6 +105,16 @@ export interface BindParams extends WireOptions {
   /** SO_BINDTODEVICE, socket(7): a network interface. */
   device?: string;
   /**
+   * Which socket of a group that shares the address with SO_REUSEPORT, 0 to 63.
+   * Socket 0 is the one of a request without `shard`. Default: 0.
+   */
+  shard?: number;
+  /**
+   * How many sockets of the group get new connections, 1 to 64: those with a
+   * smaller `shard`. Each `bind` with it sets it for the whole group.
+   */
+  shards?: number;
+  /**
    * Only a socket that is held: the daemon creates and changes nothing and follows
    * no link of the path; otherwise {@linkcode ErrorCode.NO_SUCH_BIND}. A takeover
    * asks so. Default: false.
@@ -110,7 +123,10 @@ export interface BindParams extends WireOptions {
 }
 
 /** The options of `bind`: those of {@linkcode WireOptions} and of the address. */
-export type BindOptionName = keyof WireOptions | "v6only" | "device";
+export type BindOptionName = keyof WireOptions | AddressOptionName;
+
+/** The options of `bind` that select the socket, and those of its group. */
+export type AddressOptionName = "v6only" | "device" | "shard" | "shards";
 
 /** The value that an option takes. */
 export type BindOptionValue =
@@ -146,6 +162,8 @@ export const BIND_OPTIONS: Readonly<Record<BindOptionName, BindOption>> = {
   backlog: { kinds: QUEUED, value: { least: 0, most: MAX_INT } },
   v6only: { kinds: INTERNET, value: "boolean" },
   device: { kinds: INTERNET, value: "interface" },
+  shard: { kinds: INTERNET, value: { least: 0, most: MAX_SHARDS - 1 } },
+  shards: { kinds: INTERNET, value: { least: 1, most: MAX_SHARDS } },
   reuse_port: { kinds: INTERNET, value: "boolean" },
   free_bind: { kinds: INTERNET, value: "boolean" },
   transparent: { kinds: INTERNET, value: "boolean" },
@@ -213,7 +231,17 @@ export interface BindDescription {
   /** What kind of socket it is. */
   kind: Kind;
   /** The options of `bind`; `backlog` is the one that the kernel has. */
-  options: WireOptions & { v6only?: boolean; device?: string };
+  options: WireOptions & {
+    v6only?: boolean;
+    device?: string;
+    shard?: number;
+    shards?: number;
+  };
+  /**
+   * The place of a shard in the kernel's list of the sockets that share its address;
+   * missing where the daemon does not know it.
+   */
+  place?: number;
   /**
    * The backlog that was requested, if the kernel has another one: a holder has
    * called listen(2), or the kernel has capped it. The next `bind` restores it.
@@ -366,12 +394,14 @@ function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
+const EMPTY = new Uint8Array(0);
+
 /**
  * Splits a stream into JSON objects and arrays. A message ends with its closing
  * bracket, because the Ruby client sends no newline.
  */
 export class Framing {
-  #buffer = new Uint8Array(0);
+  #buffer = EMPTY;
   /** Where the current message begins. */
   #start = 0;
   /** How far the buffer has been scanned. */
@@ -385,11 +415,7 @@ export class Framing {
 
   /** Appends a copy of received bytes. */
   append(bytes: Uint8Array<ArrayBuffer>): void {
-    const rest = this.pending;
-    const buffer = new Uint8Array(rest.length + bytes.length);
-    buffer.set(rest);
-    buffer.set(bytes, rest.length);
-    this.#buffer = buffer;
+    this.#buffer = concatenated(this.pending, bytes);
     this.#scanned -= this.#start;
     this.#start = 0;
   }
@@ -399,9 +425,14 @@ export class Framing {
     return this.#buffer.subarray(this.#start);
   }
 
+  /** Whether there are any. */
+  get isEmpty(): boolean {
+    return this.#start === this.#buffer.length;
+  }
+
   /** Whether those bytes are white space, or none. */
   get isBlank(): boolean {
-    return this.pending.every(isSpace);
+    return this.isEmpty || this.pending.every(isSpace);
   }
 
   /**
@@ -441,7 +472,7 @@ export class Framing {
 
   /** Drops the pending bytes. */
   discard(): void {
-    this.#buffer = new Uint8Array(0);
+    this.#buffer = EMPTY;
     this.#start = this.#scanned = this.#depth = 0;
     this.#inString = this.#escaped = false;
   }
@@ -474,15 +505,35 @@ export class Framing {
   }
 }
 
+/** A new array, even if one of them is empty. slice() takes a quarter of the time. */
+function concatenated(
+  first: Uint8Array<ArrayBuffer>,
+  second: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  if (first.length === 0) return second.slice();
+  const whole = new Uint8Array(first.length + second.length);
+  whole.set(first);
+  whole.set(second, first.length);
+  return whole;
+}
+
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
+const encoded = new Uint8Array(4 * 1024);
 
 /** Decodes one message; throws if it is not UTF-8 or not JSON. */
 export function decodeMessage(bytes: Uint8Array<ArrayBuffer>): unknown {
   return JSON.parse(decoder.decode(bytes));
 }
 
-/** Encodes one message, with a newline at its end. */
+/**
+ * Encodes one message, with a newline at its end. A copy of what encodeInto() has
+ * written takes a quarter of the time of encode().
+ */
 export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
-  return encoder.encode(JSON.stringify(message) + "\n");
+  const text = JSON.stringify(message) + "\n";
+  const { read, written } = encoder.encodeInto(text, encoded);
+  return read === text.length
+    ? encoded.slice(0, written)
+    : encoder.encode(text);
 }

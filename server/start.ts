@@ -9,6 +9,7 @@ import type { HostAddress } from "../address.ts";
 import { Errno, OsError } from "../ffi/libc/errno.ts";
 import { groupId } from "../ffi/processes/accounts.ts";
 import { BindTable } from "./sockets/bind_table.ts";
+import { restoreGroups } from "./sockets/restore_groups.ts";
 import { healAll, healAllInPlace } from "./sockets/heal.ts";
 import { ControlSocket, ControlSocketError } from "./daemon/control_socket.ts";
 import type { Daemon, DaemonParts } from "./daemon/daemon.ts";
@@ -75,6 +76,7 @@ export function start(
     control = adoptStoredSockets(options.path, binds, log, manager) ??
       newControlSocket(options, binds, log, printLine);
     adoptRubyBinds(binds, log);
+    restoreGroups(binds);
     daemon = firstGeneration({ ...parts, control, binds });
     prepare(daemon);
     keepInStore(daemon, manager);

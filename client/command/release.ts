@@ -2,7 +2,7 @@ import { AddressError, hasHost, parseAddress } from "../../address.ts";
 import { printErrors } from "../../ffi/files/standard_streams.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { processId } from "../../ffi/processes/process.ts";
-import type { BindDescription } from "../../protocol.ts";
+import { type BindDescription, MAX_SHARDS } from "../../protocol.ts";
 import { BindError } from "../session/errors.ts";
 import { holdersOf } from "../session/holders.ts";
 import type { ReleaseOptions, Session } from "../session/session.ts";
@@ -24,13 +24,14 @@ as list shows them.
   --device NAME        select the socket that is bound to this network interface;
                        ADDR%NAME means the same
   --v6only true|false  select the socket that refuses IPv4, or does not
+  --shard N            select this socket of a group that shares the address
   --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
   -h, --help           print this text
   -V, --version        print the version
 
 Exit status: 0 done, 1 failed, 2 invalid command line.`;
 
-interface Released extends Pick<ReleaseOptions, "v6only" | "device"> {
+interface Released extends Pick<ReleaseOptions, "v6only" | "device" | "shard"> {
   address: string;
 }
 
@@ -125,18 +126,29 @@ function readV6only(text: string | undefined): Pick<Released, "v6only"> {
   throw new UsageError(`invalid --v6only ${text}: expected true or false`);
 }
 
+function readShard(text: string | undefined): Pick<Released, "shard"> {
+  if (text === undefined) return {};
+  if (/^\d{1,2}$/.test(text) && Number(text) < MAX_SHARDS) {
+    return { shard: Number(text) };
+  }
+  throw new UsageError(
+    `invalid --shard ${text}: expected 0 to ${MAX_SHARDS - 1}`,
+  );
+}
+
 /** The command `release`. */
 export const releaseCommand: Command = {
   name: "release",
   usage: USAGE,
   parse: (args) => {
     const { operands, show, one } = readOptions(args, {
-      values: ["device", "v6only"],
+      values: ["device", "v6only", "shard"],
     });
     if (show !== undefined) return { show };
     const released = {
       ...readAddress(operands, one("device")),
       ...readV6only(one("v6only")),
+      ...readShard(one("shard")),
     };
     const sock = one("sock");
     return { run: () => release(released, sock) };

@@ -8,9 +8,10 @@ import type { BindDescription } from "../../protocol.ts";
 export function shownAddress(
   { address, bound, options }: Partial<BindDescription>,
 ): string {
-  const { device, v6only } = selectors({ address, options });
+  const { device, v6only, shard } = selectors({ address, options });
   const shown = [withDevice(address ?? "-", device)];
   if (v6only !== undefined) shown.push(`--v6only ${v6only}`);
+  if (shard) shown.push(`--shard ${shard}`);
   const port = bound?.slice(bound.lastIndexOf(":") + 1);
   if (port !== undefined) shown.push(`(${port})`);
   return shown.join(" ");
@@ -22,12 +23,13 @@ export function selectors(
     address: string | undefined;
     options: Partial<BindDescription["options"]> | undefined;
   },
-): { device?: string; v6only?: boolean } {
-  const { device, v6only } = options ?? {};
+): { device?: string; v6only?: boolean; shard?: number } {
+  const { device, v6only, shard } = options ?? {};
   return {
     ...(device !== undefined && { device }),
     ...(v6only !== undefined && v6only !== defaultV6only(address ?? "") &&
       { v6only }),
+    ...(shard !== undefined && { shard }),
   };
 }
 

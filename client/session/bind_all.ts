@@ -51,7 +51,8 @@ function readRequest(request: string | SocketRequest): WantedSocket {
   return { address: target, options };
 }
 
-function* bindTogether(
+/** Requests several sockets on a connection of their own. */
+export function* bindTogether(
   path: string,
   wanted: readonly WantedSocket[],
 ): Steps<Binding[]> {

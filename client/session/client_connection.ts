@@ -142,7 +142,7 @@ export class ClientConnection implements Disposable {
   /** Makes the daemon close its copy of a socket. */
   *release(
     address: Address,
-    options: Pick<SocketOptions, "v6only" | "device">,
+    options: Pick<SocketOptions, "v6only" | "device" | "shard">,
   ): Steps<void> {
     const params = [bindParams(address, options)];
     const { descriptors } = yield* this.ask({ method: "release", params });
@@ -221,12 +221,14 @@ function bindParams(address: Address, options: SocketOptions): BindParams {
   }
   const v6only = options.v6only ?? address.v6only;
   const device = options.device ?? address.device;
+  const shard = address.shard;
   return {
     ...(address.kind !== "tcp" && { kind: address.kind }),
     address: address.host,
     port: address.port,
     ...(!v6only && { v6only }),
     ...(device !== undefined && { device }),
+    ...(shard !== undefined && { shard }),
     ...others,
   };
 }

@@ -23,6 +23,7 @@ const CONNECT = { sock: true, ...CALL } satisfies Names<ConnectOptions>;
 const OPTIONS_OF = {
   bind: { ...CONNECT, ...SOCKET },
   bindSync: { sock: true, timeout: true, ...SOCKET },
+  bindShards: { ...CONNECT, ...SOCKET },
   bindAll: CONNECT,
   "a socket of bindAll": { address: true, port: true, ...SOCKET },
   connect: CONNECT,

@@ -32,8 +32,8 @@ export interface ConnectOptions extends CallOptions {
  * Options of a listening socket.
  *
  * They also take effect on a socket that is bound already. An option that is left
- * out does not change the socket. `v6only` and `device` are part of the address:
- * with another value it is another socket.
+ * out does not change the socket. `v6only`, `device` and `shard` are part of the
+ * address: with another value it is another socket.
  */
 export interface SocketOptions {
   /**
@@ -56,6 +56,19 @@ export interface SocketOptions {
    * @default all interfaces
    */
   device?: string;
+  /**
+   * Which socket of a group that shares the address, 0 to 63, each with its own accept
+   * queue. Socket 0 is the one of a bind without this option. Needs `shards`. For TCP
+   * and UDP.
+   *
+   * @default 0
+   */
+  shard?: number;
+  /**
+   * How many sockets of the group get new connections, 1 to 64: those with a smaller
+   * `shard`. The last bind sets it for the whole group. Needs `shard`.
+   */
+  shards?: number;
   /**
    * SO_REUSEPORT, socket(7). For TCP and UDP.
    *
@@ -142,7 +155,7 @@ export const SOCKET_OPTION_NAMES: ReadonlyMap<
   ]),
 );
 
-/** Converts options to the protocol, without those of the address. */
+/** Converts options to the protocol, without those that addresses have too. */
 export function wireOptions(options: SocketOptions): WireOptions {
   const wire: Record<string, unknown> = {};
   for (const [name, inLibrary] of SOCKET_OPTION_NAMES) {

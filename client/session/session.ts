@@ -13,9 +13,9 @@ import { socketPath } from "./socket_path.ts";
 import { type AfterAddress, readTarget } from "./bind_arguments.ts";
 import { run, type Steps } from "./waiting.ts";
 
-/** Options of {@linkcode Session.release}: `v6only` and `device` select the socket. */
+/** Options of {@linkcode Session.release}: the first three select the socket. */
 export interface ReleaseOptions
-  extends CallOptions, Pick<SocketOptions, "v6only" | "device"> {}
+  extends CallOptions, Pick<SocketOptions, "v6only" | "device" | "shard"> {}
 
 /**
  * A connection to the daemon for any number of calls.
@@ -104,8 +104,8 @@ export class Session implements Disposable {
    * Makes the daemon close its copy of a socket.
    *
    * Other processes keep their copies: the address is free when the last copy is
-   * closed. `v6only` and `device` are part of the address: pass the values that
-   * `list` shows.
+   * closed. `v6only`, `device` and `shard` are part of the address: pass the values
+   * that `list` shows.
    *
    * @throws {BindError} 10004 when the daemon has no such bind; 10001 when the
    * policy denies it.

@@ -1,6 +1,6 @@
 /**
- * An epoll(7) set: polls without waiting on this thread, or waits on another
- * thread.
+ * An epoll(7) set: waits for a short time on this thread, or for long on another
+ * one.
  *
  * @module
  */
@@ -40,11 +40,6 @@ function newSet(): Descriptor {
 /** A level-triggered epoll set. */
 export class Poller implements Disposable {
   readonly #epoll: Descriptor;
-  /**
-   * Watches the other set. A wait on it does not take the events: those of
-   * EPOLLET are reported only once.
-   */
-  readonly #outer: Descriptor;
   readonly #wake: Descriptor;
   readonly #event = new Uint8Array(layout.size);
   readonly #eventView = viewOf(this.#event);
@@ -59,18 +54,11 @@ export class Poller implements Disposable {
     using stack = new DisposableStack();
     stack.use(this.#native);
     this.#epoll = stack.use(newSet());
-    this.#outer = stack.use(newSet());
     const flags = abi.EFD_CLOEXEC | abi.EFD_NONBLOCK;
     this.#wake = stack.use(
       new Descriptor(check(libc().eventfd(0, flags), "eventfd")),
     );
     this.add(this.#wake.fd, Interest.READ);
-    this.#control(
-      abi.EPOLL_CTL_ADD,
-      this.#epoll.fd,
-      Interest.READ,
-      this.#outer,
-    );
     stack.move();
   }
 
@@ -92,23 +80,26 @@ export class Poller implements Disposable {
     this.#control(abi.EPOLL_CTL_DEL, fd, 0);
   }
 
-  #control(
-    operation: number,
-    fd: number,
-    interest: number,
-    set = this.#epoll,
-  ): void {
+  #control(operation: number, fd: number, interest: number): void {
     this.#eventView.setUint32(layout.events, interest, true);
     this.#eventView.setInt32(layout.data, fd, true);
     check(
-      libc().epoll_ctl(set.fd, operation, fd, this.#event),
+      libc().epoll_ctl(this.#epoll.fd, operation, fd, this.#event),
       "epoll_ctl",
     );
   }
 
-  /** Handles the ready descriptors without waiting; returns their number. */
-  poll(ready: Ready): number {
-    const count = libc().epoll_wait(this.#epoll.fd, this.#events, BATCH, 0);
+  /**
+   * Waits in place until a descriptor is ready or `timeout` is over (ms), then
+   * handles the ready ones. Returns their number.
+   */
+  poll(timeout: number, ready: Ready): number {
+    const count = libc().epoll_wait(
+      this.#epoll.fd,
+      this.#events,
+      BATCH,
+      timeout,
+    );
     if (count !== -1) return this.#dispatch(count, ready);
     const errno = lastErrno();
     if (errno === Errno.EINTR) return 0;
@@ -117,19 +108,22 @@ export class Poller implements Disposable {
 
   /**
    * Waits on another thread until a descriptor is ready or `timeout` is over
-   * (ms, -1 for no limit). {@linkcode Poller.poll} then handles the events.
-   * Switching threads takes about 50 us.
+   * (ms, -1 for no limit), then handles the ready ones. Switching threads takes
+   * about 50 us.
    */
-  async wait(timeout: number): Promise<void> {
-    // The result is not used: errno stays on the other thread.
+  async wait(timeout: number, ready: Ready): Promise<void> {
     this.#waiting = libc().epoll_wait_on_thread(
-      this.#outer.fd,
+      this.#epoll.fd,
       this.#native.address,
-      1,
+      BATCH,
       timeout,
     );
-    await this.#waiting;
+    // errno stays on the other thread. -1 is EINTR: the set is valid.
+    const count = await this.#waiting;
     this.#waiting = undefined;
+    if (count <= 0) return;
+    this.#native.read(this.#events, 0, count * layout.size);
+    this.#dispatch(count, ready);
   }
 
   /** Ends a pending {@linkcode Poller.wait}. */
@@ -160,7 +154,6 @@ export class Poller implements Disposable {
       );
     }
     this.#native[Symbol.dispose]();
-    this.#outer.close();
     this.#epoll.close();
     this.#wake.close();
   }

@@ -92,8 +92,9 @@ class Waiters implements Disposable {
   /** Handles events until no wait is left. */
   async run(): Promise<void> {
     while (this.#settle.size > 0) {
-      await this.#poller.wait(-1);
-      this.#poller.poll((fd) => this.#settle.get(fd)?.(true));
+      await this.#poller.wait(-1, () => {});
+      // A wait may have ended since, and its descriptor may be another one now.
+      this.#poller.poll(0, (fd) => this.#settle.get(fd)?.(true));
     }
     waiters = undefined;
     this[Symbol.dispose]();

@@ -114,12 +114,14 @@ const noValue = new Uint8Array(4);
  * was one, or "locked" if it cannot be removed (SO_LOCK_FILTER).
  */
 export function detachFilter(fd: number): "none" | "detached" | "locked" {
-  const { SOL_SOCKET, SO_DETACH_FILTER, SO_LOCK_FILTER } = abi;
+  const { SOL_SOCKET, SO_DETACH_FILTER } = abi;
   if (
     libc().setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, noValue, 4) === 0
   ) return "detached";
-  return lastErrno() === Errno.EPERM &&
-      getOption(fd, SOL_SOCKET, SO_LOCK_FILTER) === 1
-    ? "locked"
-    : "none";
+  return lastErrno() === Errno.EPERM && locksFilter(fd) ? "locked" : "none";
+}
+
+/** Whether the filter of a socket cannot be changed (SO_LOCK_FILTER, socket(7)). */
+export function locksFilter(fd: number): boolean {
+  return getOption(fd, abi.SOL_SOCKET, abi.SO_LOCK_FILTER) === 1;
 }

@@ -52,6 +52,7 @@ const received = new Uint8Array(64 * 1024);
 export class Connection implements Client {
   readonly #descriptor: Descriptor;
   readonly #queue: Outgoing[] = [];
+  #queuedBytes = 0;
   #peer: Peer | undefined;
   #groups: readonly number[] | undefined;
   /** Cuts the received bytes into messages. */
@@ -119,7 +120,7 @@ export class Connection implements Client {
 
   /** The size of the queued answers. */
   get queuedBytes(): number {
-    return this.#queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return this.#queuedBytes;
   }
 
   /** Whether every request is answered and no request can follow. */
@@ -129,7 +130,7 @@ export class Connection implements Client {
 
   /** Whether it has received every answer and has sent no part of a request. */
   get isIdle(): boolean {
-    return !this.ended && !this.isBusy && this.framing.pending.length === 0 &&
+    return !this.ended && !this.isBusy && this.framing.isEmpty &&
       this.inFlight() === 0;
   }
 
@@ -157,7 +158,7 @@ export class Connection implements Client {
    * the number of descriptors that the client had not received.
    */
   restore(queued: Iterable<Outgoing>, inFlight: number): void {
-    this.#queue.push(...queued);
+    for (const answer of queued) this.#enqueue(answer);
     this.#inFlight = inFlight;
   }
 
@@ -196,9 +197,14 @@ export class Connection implements Client {
    */
   send({ bytes, sockets }: Reply, limit?: DescriptorsInFlight): boolean {
     const { isFull } = this;
-    this.#queue.push({ bytes, sockets });
+    this.#enqueue({ bytes, sockets });
     this.flush(limit);
     return !isFull;
+  }
+
+  #enqueue(answer: Outgoing): void {
+    this.#queue.push(answer);
+    this.#queuedBytes += answer.bytes.length;
   }
 
   /**
@@ -220,6 +226,7 @@ export class Connection implements Client {
         limit?.add(this, this.#inFlight);
       }
       release(first);
+      this.#queuedBytes -= sent;
       if (sent === first.bytes.length) this.#queue.shift();
       else first.bytes = first.bytes.subarray(sent);
     }
@@ -244,7 +251,9 @@ export class Connection implements Client {
       // ETOOMANYREFS: other programs of the daemon's user use up the limit of
       // descriptors in flight (unix(7)).
       release(first);
-      first.bytes = refusalOf(first);
+      const refusal = refusalOf(first);
+      this.#queuedBytes += refusal.length - first.bytes.length;
+      first.bytes = refusal;
       return send(this.fd, first.bytes);
     }
   }

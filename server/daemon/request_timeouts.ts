@@ -22,7 +22,7 @@ export class RequestTimeouts implements Disposable {
     const { unanswered, waitsFor, heldBy, ended, framing } = connection;
     const isIncomplete = unanswered === undefined && waitsFor === undefined &&
       heldBy === undefined &&
-      !ended && framing.pending.length > 0;
+      !ended && !framing.isEmpty;
     if (!isIncomplete) this.#since.delete(connection);
     else if (!this.#since.has(connection) && this.#timeout !== Infinity) {
       this.#since.set(connection, performance.now());

@@ -33,12 +33,12 @@ const MAX_FIELD = 256;
 /** The same in lines of level error, which have stacks and output of programs. */
 const MAX_ERROR_FIELD = 4096;
 
-function fieldsOf({ args: [first], level }: LogRecord): Fields {
-  if (typeof first !== "object" || first === null) return {};
+function fieldsOf({ args: [first], level }: LogRecord): [string, unknown][] {
+  if (typeof first !== "object" || first === null) return [];
   const most = level >= LogLevels.ERROR ? MAX_ERROR_FIELD : MAX_FIELD;
-  return Object.fromEntries(
-    Object.entries(first).map(([name, value]) => [name, cut(value, most)]),
-  );
+  const fields = Object.entries(first);
+  for (const field of fields) field[1] = cut(field[1], most);
+  return fields;
 }
 
 function cut(value: unknown, most: number): unknown {
@@ -49,11 +49,14 @@ function cut(value: unknown, most: number): unknown {
 function asText(record: LogRecord): string {
   let line =
     `${record.datetime.toISOString()} ${record.levelName} ${record.msg}`;
-  for (const [name, value] of Object.entries(fieldsOf(record))) {
-    const text = String(value);
-    line += ` ${name}=${/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)}`;
+  for (const [name, value] of fieldsOf(record)) {
+    line += ` ${name}=${typeof value === "string" ? quoted(value) : value}`;
   }
   return line;
+}
+
+function quoted(text: string): string {
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
 }
 
 function asJson(record: LogRecord): string {
@@ -61,7 +64,7 @@ function asJson(record: LogRecord): string {
     time: record.datetime.toISOString(),
     level: record.levelName.toLowerCase(),
     message: record.msg,
-    ...fieldsOf(record),
+    ...Object.fromEntries(fieldsOf(record)),
   });
 }
 

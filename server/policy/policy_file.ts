@@ -35,6 +35,8 @@ const DEFAULT_OPTIONS: readonly string[] = [
   "send_buffer",
   "mode",
 ];
+/** Parts of the address: a rule that allows the address allows them. */
+const OF_ADDRESS: ReadonlySet<string> = new Set(["v6only", "shard", "shards"]);
 const KEYS: readonly string[] = [
   "name",
   "user",
@@ -235,7 +237,9 @@ function readOptions(
   const items = problems.of(value, (each) => nonEmptyItemsOf(each, "options"));
   const names = problems.each(items ?? [], (each) => {
     const name = stringOf(each, "options");
-    if (name === "*" || (isBindOption(name) && name !== "v6only")) return name;
+    if (name === "*" || (isBindOption(name) && !OF_ADDRESS.has(name))) {
+      return name;
+    }
     throw new PlaceError(
       each.place,
       `unknown option ${JSON.stringify(name)}`,

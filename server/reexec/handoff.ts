@@ -8,7 +8,9 @@ import { Descriptor } from "../../ffi/files/descriptor.ts";
 import { setAllCloseOnExec } from "../../ffi/processes/process.ts";
 import { DEFAULT_BACKLOG, hasBacklog } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
-import { type Bind, BindTable } from "../sockets/bind_table.ts";
+import { type Bind, BindTable, isShard } from "../sockets/bind_table.ts";
+import { type KnownGroup, restoreGroups } from "../sockets/restore_groups.ts";
+import { groupKeyOf, isHeld } from "../sockets/shard_group.ts";
 import { Connection, idsOf } from "../daemon/connection.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
@@ -20,6 +22,7 @@ import type {
   BindRecord,
   BindState,
   ClientState,
+  GroupState,
   State,
   StateRecord,
 } from "./state.ts";
@@ -40,8 +43,9 @@ export function replaceProgram(daemon: Daemon): never {
 /** The state of a daemon, for the next generation. */
 export function stateOf(daemon: Daemon): StateRecord {
   const { control, binds, clients, origin } = daemon;
+  const groups = groupStates(binds);
   return {
-    format: 1,
+    format: groups.length > 0 ? 2 : 1,
     version: VERSION,
     generation: origin.generation,
     started_at: origin.startedAt,
@@ -54,6 +58,7 @@ export function stateOf(daemon: Daemon): StateRecord {
     },
     binds: Array.from(binds, bindRecord),
     clients: Array.from(clients, clientState),
+    ...(groups.length > 0 && { shard_groups: groups }),
     policy: daemon.authorization.policy?.text,
     lost_log_lines: daemon.log.unwritten() || undefined,
   };
@@ -78,6 +83,7 @@ function bindRecord(bind: Bind): BindRecord {
           : undefined,
         v6only: address.v6only ? undefined : false,
         device: address.device,
+        shard: address.shard,
       }
       : {
         path: address.path,
@@ -92,6 +98,43 @@ function bindRecord(bind: Bind): BindRecord {
     last_peer: bind.lastPeer,
     holders: bind.holders.length > 1 ? bind.holders : undefined,
   };
+}
+
+/** A group that is a single socket has nothing to remember. */
+function groupStates({ groups }: BindTable): GroupState[] {
+  return [...groups].flatMap((group) => {
+    group.update();
+    const fd = group.isPlain ? undefined : group.held[0]?.socket.fd;
+    if (fd === undefined) return [];
+    const places = group.places.map((each) => {
+      if (each === undefined) return null;
+      return isHeld(each) ? each.socket.fd : each;
+    });
+    return [{ shards: group.shards, places, fd }];
+  });
+}
+
+/** The groups of a state, by their keys. */
+function knownGroups(
+  { shard_groups = [] }: State,
+  binds: BindTable,
+): Map<string, KnownGroup> {
+  const known = new Map<string, KnownGroup>();
+  if (shard_groups.length === 0) return known;
+  const byNumber = new Map(
+    [...binds].filter(isShard).map((bind) => [bind.socket.fd, bind]),
+  );
+  for (const { shards, places, fd } of shard_groups) {
+    const one = byNumber.get(fd);
+    if (one === undefined) continue;
+    known.set(groupKeyOf(one.address), {
+      shards,
+      places: places.map((each) =>
+        typeof each === "number" ? byNumber.get(each) : each ?? undefined
+      ),
+    });
+  }
+  return known;
 }
 
 function clientState(connection: Connection): ClientState {
@@ -129,6 +172,7 @@ export function adoptState(
   const control = new ControlSocket(new Descriptor(fd), path, file);
   const binds = new BindTable();
   for (const bind of state.binds) binds.add(adoptBind(bind));
+  restoreGroups(binds, knownGroups(state, binds));
   const daemon = new Daemon({
     ...parts,
     control,
@@ -183,11 +227,17 @@ function adoptBind(state: BindState): Bind {
 }
 
 function addressOf(
-  { kind, host = "", port = 0, v6only, device, path = "" }: BindState,
+  { kind, host = "", port = 0, v6only, device, shard, path = "" }: BindState,
 ): Address {
-  return kind === "tcp" || kind === "udp"
-    ? { kind, host, port, v6only, ...(device !== undefined && { device }) }
-    : { kind, path };
+  if (kind !== "tcp" && kind !== "udp") return { kind, path };
+  return {
+    kind,
+    host,
+    port,
+    v6only,
+    ...(device !== undefined && { device }),
+    ...(shard && { shard }),
+  };
 }
 
 function adoptClient(

@@ -7,6 +7,7 @@ import {
   type RequestId,
   type WireOptions,
 } from "../../protocol.ts";
+import type { ReleasedShard } from "../sockets/shard_group.ts";
 import type { LastPeer } from "../sockets/bind_table.ts";
 
 /**
@@ -16,7 +17,11 @@ import type { LastPeer } from "../sockets/bind_table.ts";
  * if that is not enough.
  */
 export interface State {
-  format: 1;
+  /**
+   * 2 if there are shards: a release that does not know them must refuse the state,
+   * because two of its binds cannot have one address.
+   */
+  format: 1 | 2;
   /** Version of the release that wrote the state. */
   version: string;
   /** Number of the generation that wrote the state. */
@@ -27,6 +32,8 @@ export interface State {
   control: { fd: number; path: string; file?: FileIdentity };
   binds: BindState[];
   clients: ClientState[];
+  /** The groups with more than socket 0. */
+  shard_groups?: GroupState[] | undefined;
   /** Text of the policy in force. */
   policy?: string | undefined;
   /** Number of log lines that the exec loses. */
@@ -49,6 +56,8 @@ export interface BindState {
   /** @default true */
   v6only: boolean;
   device?: string | undefined;
+  /** @default 0, the socket that is not written with this field */
+  shard?: number | undefined;
   /** Canonical. */
   path?: string | undefined;
   /** The file at the path. */
@@ -70,6 +79,18 @@ export interface BindState {
    * @default that of `last_peer`
    */
   holders?: readonly number[] | undefined;
+}
+
+/** A group of sockets that share an address. */
+export interface GroupState {
+  shards: number;
+  /**
+   * The kernel's list: the descriptor of a held socket, a socket that was released
+   * and that another process has, or null if it is not known.
+   */
+  places: (number | ReleasedShard | null)[];
+  /** A descriptor of the group. */
+  fd: number;
 }
 
 /** A held socket as it is written: fields with default values are omitted. */
@@ -132,9 +153,9 @@ export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
   if (!isObject(decoded)) throw new StateError("invalid state: not an object");
   const state = decoded as Partial<State>;
   const { format }: { format?: unknown } = state;
-  if (format !== 1) {
+  if (format !== 1 && format !== 2) {
     const found = typeof format === "number" ? `format ${format}` : "no format";
-    throw new StateError(`unsupported state: ${found}, expected format 1`);
+    throw new StateError(`unsupported state: ${found}, expected format 1 or 2`);
   }
   const { control } = state;
   if (
@@ -148,13 +169,16 @@ export function decodeState(bytes: Uint8Array<ArrayBuffer>): State {
     );
   }
   return {
-    format: 1,
+    format,
     version: state.version ?? "unknown",
     generation: state.generation ?? 1,
     started_at: state.started_at ?? new Date().toISOString(),
     control,
     binds: listOf(state.binds, "binds").map(bindState),
     clients: listOf(state.clients, "clients").map(clientState),
+    ...(state.shard_groups !== undefined && {
+      shard_groups: listOf(state.shard_groups, "shard_groups").map(groupState),
+    }),
     ...(typeof state.policy === "string" && { policy: state.policy }),
     ...(typeof state.lost_log_lines === "number" &&
       { lost_log_lines: state.lost_log_lines }),
@@ -193,6 +217,15 @@ function bindState(given: Partial<BindState>): BindState {
   given.handed_out ??= 0;
   if (!Array.isArray(given.holders)) delete given.holders;
   return given as BindState;
+}
+
+/** What is wrong with a list of places makes it an unknown one. */
+function groupState(given: Partial<GroupState>): GroupState {
+  return {
+    fd: descriptorOf(given, "a group"),
+    shards: given.shards ?? 1,
+    places: Array.isArray(given.places) ? given.places : [],
+  };
 }
 
 function clientState(given: Partial<ClientState>): ClientState {

@@ -20,7 +20,8 @@ export function performBatch(
     method === "bind" && state.name === "failed"
   );
   if (!hasFailedBind) return;
-  for (const request of requests) undo(request, context);
+  // The last one first: each restores what it has found.
+  for (const request of requests.toReversed()) undo(request, context);
   context.binds.settle();
 }
 
@@ -30,7 +31,7 @@ function undo(
 ): void {
   if (request.state.name !== "granted") return;
   try {
-    undoBind(request.state.grant, binds);
+    undoBind(request.state.grant, binds, log);
   } catch (error) {
     // Continue: the other binds have to be undone too.
     logInternalError(log, error);

@@ -34,8 +34,10 @@ import {
   familyOf,
   portOf,
 } from "../sockets/listening_socket.ts";
+import { addressFields } from "../log/address_fields.ts";
 import type { Log } from "../log/log.ts";
 import { bindError, noSuchBind, RequestError } from "./request_error.ts";
+import type { ShardGroup } from "../sockets/shard_group.ts";
 import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 
 /** The parts of the daemon that `bind` and `release` use. */
@@ -55,6 +57,8 @@ export interface Grant {
   readonly socket: SharedDescriptor;
   /** Whether it was bound for this request. */
   readonly isNew: boolean;
+  /** What the group of the address had before. */
+  readonly shardsBefore: number | undefined;
   /** Credentials of the client. */
   readonly peer: Peer;
   /** The rule that allowed it. */
@@ -75,7 +79,7 @@ export function grantBind(
   const { binds, authorization } = context;
   if (binds.closed) throw bindError(new Error("the daemon is stopping"));
   if (bind.held) return grantHeld(bind, client, context);
-  const { addresses, options, access } = bind;
+  const { addresses, options, access, shards } = bind;
   const { peer } = client;
   const optionNames = Object.keys(options);
   const allow = (candidate: Candidate) =>
@@ -89,20 +93,25 @@ export function grantBind(
     const held = binds.get(candidate.identity);
     if (held === undefined) continue;
     const rule = allow(candidate);
-    heal(held, context, { options, access });
-    change(held, options, access);
-    unblock(held, context);
-    const socket = held.socket.retain();
-    return { bind: held, socket, isNew: false, peer, rule };
+    return inGroup(candidate.address, shards, context, (shardsBefore) => {
+      heal(held, context, { options, access });
+      change(held, options, access);
+      unblock(held, context);
+      const socket = held.socket;
+      return { bind: held, socket, isNew: false, shardsBefore, peer, rule };
+    });
   }
   return firstOf(candidates, (candidate) => {
     const rule = allow(candidate);
     if (candidate.error !== undefined) throw candidate.error;
     refuseTooMany(context);
-    const bind = create(candidate.address, options, access);
-    binds.add(bind);
-    reportIpv4Only(bind, context);
-    return { bind, socket: bind.socket.retain(), isNew: true, peer, rule };
+    return inGroup(candidate.address, shards, context, (shardsBefore) => {
+      const bind = create(candidate.address, options, access, binds);
+      binds.add(bind);
+      reportIpv4Only(bind, context);
+      const { socket } = bind;
+      return { bind, socket, isNew: true, shardsBefore, peer, rule };
+    });
   });
 }
 
@@ -125,7 +134,66 @@ function grantHeld(
   if (held === undefined) throw noSuchBind(asked);
   healInPlace(held, context);
   const socket = held.socket.retain();
-  return { bind: held, socket, isNew: false, peer: client.peer, rule };
+  const shardsBefore = undefined;
+  const { peer } = client;
+  return { bind: held, socket, isNew: false, shardsBefore, peer, rule };
+}
+
+/**
+ * Grants a socket whose address may have a group, and has the group take effect.
+ *
+ * @throws {RequestError} then the group is as before, and a new socket is released.
+ */
+function inGroup(
+  address: Address,
+  shards: number | undefined,
+  { binds, log }: BindContext,
+  grant: (shardsBefore: number | undefined) => Grant,
+): Grant {
+  const group = groupFor(address, shards, binds);
+  const before = group?.shards;
+  let granted: Grant | undefined;
+  try {
+    if (group !== undefined && shards !== undefined) group.shards = shards;
+    granted = grant(before);
+    group?.apply();
+    granted.socket.retain();
+    return granted;
+  } catch (error) {
+    if (group !== undefined && before !== undefined) group.shards = before;
+    if (granted?.isNew) binds.release(granted.bind);
+    regroup(address, binds, log);
+    if (error instanceof OsError) throw bindError(error);
+    throw error;
+  }
+}
+
+function groupFor(
+  address: Address,
+  shards: number | undefined,
+  binds: BindTable,
+): ShardGroup | undefined {
+  if (!hasHost(address)) return undefined;
+  return shards === undefined
+    ? binds.groups.of(address)
+    : binds.group(address, shards);
+}
+
+/** Has the group of an address take effect after one of its sockets has gone. */
+export function regroup(address: Address, binds: BindTable, log: Log): void {
+  if (!hasHost(address)) return;
+  const group = binds.groups.of(address);
+  if (group === undefined) return;
+  try {
+    group.apply();
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    log.warn("shards not changed", {
+      ...addressFields(address),
+      reason: error.message,
+    });
+  }
+  binds.groups.removeIfPlain(address);
 }
 
 /**
@@ -184,13 +252,16 @@ function create(
   address: Address,
   options: WireOptions,
   access: FileAccess,
+  binds: BindTable,
 ): Bind {
   const complete = hasBacklog(address.kind)
     ? { backlog: DEFAULT_BACKLOG, ...options }
     : options;
   try {
     refuseReserve("socket");
-    return newBind(address, boundSocket(address, options, access), complete);
+    const among = hasHost(address) ? binds.amongShards(address) : {};
+    const bound = boundSocket(address, options, access, among);
+    return newBind(address, bound, complete);
   } catch (error) {
     if (error instanceof OsError) throw bindError(error);
     throw error;
@@ -222,7 +293,7 @@ export function handOver(
   addHolder(bind, pid);
   if (log.level > LogLevels.INFO) return;
   log.info("bind granted", {
-    address: formatAddress(bind.address),
+    ...addressFields(bind.address),
     new: isNew,
     pid,
     uid,
@@ -234,9 +305,15 @@ export function handOver(
 
 /** Reverts a grant. A socket that was bound for it is released. */
 export function undoBind(
-  { bind, socket, isNew }: Grant,
+  { bind, socket, isNew, shardsBefore }: Grant,
   binds: BindTable,
+  log: Log,
 ): void {
+  const { address } = bind;
   socket.release();
   if (isNew && binds.get(bind.identity) === bind) binds.release(bind);
+  if (!hasHost(address) || shardsBefore === undefined) return;
+  const group = binds.groups.of(address);
+  if (group !== undefined) group.shards = shardsBefore;
+  regroup(address, binds, log);
 }

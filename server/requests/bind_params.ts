@@ -32,6 +32,8 @@ export interface BindRequest {
   /** The host may be a name, the path need not be canonical. */
   readonly address: Address;
   readonly options: WireOptions;
+  /** How many sockets of the group get new connections. */
+  readonly shards?: number;
   /** Whether only a held socket is an answer. */
   readonly held?: boolean;
 }
@@ -44,6 +46,8 @@ export interface ResolvedBind {
   readonly addresses: readonly Address[];
   readonly options: WireOptions;
   readonly access: FileAccess;
+  /** How many sockets of the group get new connections. */
+  readonly shards?: number;
   /** Whether only a held socket is an answer. */
   readonly held?: boolean;
 }
@@ -63,6 +67,13 @@ const NOT_OPTIONS: readonly string[] = [
  * @throws {RequestError} -32602 naming the invalid param.
  */
 export function readBindParams(params: unknown): BindRequest {
+  const given = givenParams(params);
+  const request = readParams(given);
+  if (!request.held) refuseHalfShard(given);
+  return request;
+}
+
+function givenParams(params: unknown): Record<string, unknown> {
   const first = Array.isArray(params) && params.length === 1
     ? params[0]
     : undefined;
@@ -71,19 +82,42 @@ export function readBindParams(params: unknown): BindRequest {
       'bind takes [{"address": ..., "port": ...}] or [{"path": ...}]',
     );
   }
-  const given = first as Record<string, unknown>;
+  return first as Record<string, unknown>;
+}
+
+function readParams(given: Record<string, unknown>): BindRequest {
   for (const name of Object.keys(given)) {
     if (!NOT_OPTIONS.includes(name) && !isBindOption(name)) {
       throw invalidParams(`unknown option ${name}`);
     }
   }
   const kind = readKind(given);
-  const { v6only, device, ...options } = readBindOptions(given, kind);
+  const { v6only, device, shard, shards, ...options } = readBindOptions(
+    given,
+    kind,
+  );
   const address = kind === "tcp" || kind === "udp"
-    ? readHost(kind, given, { v6only, device })
+    ? readHost(kind, given, { v6only, device, shard })
     : readPath(kind, given);
   const held = readHeld(given.held, options);
-  return { address, options, ...(held && { held }) };
+  return {
+    address,
+    options,
+    ...(shards !== undefined && { shards }),
+    ...(held && { held }),
+  };
+}
+
+/** A bind without one of the two has forgotten it, or cannot be meant. */
+function refuseHalfShard({ shard, shards }: Record<string, unknown>): void {
+  if (shard !== undefined && shards === undefined) {
+    throw invalidParams(
+      "shard: shards is missing, the number of sockets that get connections",
+    );
+  }
+  if (shards !== undefined && shard === undefined) {
+    throw invalidParams("shards: shard is missing, the number of the socket");
+  }
 }
 
 function readHeld(held: unknown, options: WireOptions): boolean {
@@ -101,7 +135,7 @@ function readHeld(held: unknown, options: WireOptions): boolean {
  * @throws {RequestError} -32602 naming the invalid param.
  */
 export function readReleaseParams(params: unknown): BindRequest {
-  const { address } = readBindParams(params);
+  const { address } = readParams(givenParams(params));
   return { address, options: {} };
 }
 
@@ -125,7 +159,7 @@ function refuse(
 function readHost(
   kind: "tcp" | "udp",
   given: Record<string, unknown>,
-  { v6only, device }: Pick<BindOptions, "v6only" | "device">,
+  { v6only, device, shard }: Pick<BindOptions, "v6only" | "device" | "shard">,
 ): HostAddress {
   const { address, port } = given;
   refuse(given, `kind ${kind}`, ["path"]);
@@ -149,6 +183,8 @@ function readHost(
       ...hostAddress(kind, address, port),
       v6only: v6only ?? true,
       ...(device !== undefined && { device }),
+      // Socket 0 is the one of a bind without this option.
+      ...(shard && { shard }),
     };
   } catch (error) {
     if (error instanceof AddressError) throw invalidParams(error.message);
@@ -192,12 +228,12 @@ function checkLength(path: string): void {
 
 /** Resolves a request; `undefined` if a name has to be looked up. */
 export function resolveWithoutLookUp(
-  { address, options, held }: BindRequest,
+  { address, options, ...others }: BindRequest,
 ): ResolvedBind | undefined {
   const addresses = numericAddresses(address);
   const access = numericAccess(options);
   if (addresses === undefined || access === undefined) return undefined;
-  return { asked: address, addresses, options, access, ...(held && { held }) };
+  return { asked: address, addresses, options, access, ...others };
 }
 
 /**
@@ -207,14 +243,14 @@ export function resolveWithoutLookUp(
  * the group does not exist.
  */
 export async function lookUpNames(
-  { address, options, held }: BindRequest,
+  { address, options, ...others }: BindRequest,
 ): Promise<ResolvedBind> {
   return {
     asked: address,
     addresses: numericAddresses(address) ?? await lookUpAddresses(address),
     options,
     access: await lookUpAccess(options),
-    ...(held && { held }),
+    ...others,
   };
 }
 

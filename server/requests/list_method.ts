@@ -5,16 +5,21 @@ import {
   socketInode,
 } from "../../ffi/sockets/accept_queue.ts";
 import type { BindDescription } from "../../protocol.ts";
-import type { Bind, BindTable } from "../sockets/bind_table.ts";
+import { type Bind, type BindTable, isShard } from "../sockets/bind_table.ts";
+import type { ShardGroups } from "../sockets/shard_group.ts";
 import { familyOf, portOf } from "../sockets/listening_socket.ts";
 
 /** Performs `list`: describes every held socket, in the order of their binds. */
 export function listMethod(binds: BindTable): BindDescription[] {
   const queues = new AcceptQueues();
-  return Array.from(binds, (bind) => describe(bind, queues));
+  return Array.from(binds, (bind) => describe(bind, queues, binds.groups));
 }
 
-function describe(bind: Bind, queues: AcceptQueues): BindDescription {
+function describe(
+  bind: Bind,
+  queues: AcceptQueues,
+  groups: ShardGroups,
+): BindDescription {
   const queue = acceptQueue(bind, queues);
   const requested = bind.options.backlog;
   return {
@@ -25,7 +30,9 @@ function describe(bind: Bind, queues: AcceptQueues): BindDescription {
       ...bind.options,
       ...(queue && { backlog: queue.limit }),
       ...addressOptions(bind.address),
+      ...shardOptions(bind, groups),
     },
+    ...placeOf(bind, groups),
     ...(queue && requested !== undefined && requested !== queue.limit &&
       { requested_backlog: requested }),
     bound_at: isoTime(bind.boundAt),
@@ -60,6 +67,28 @@ function addressOptions(
     ...(host.includes(":") && { v6only }),
     ...(device !== undefined && { device }),
   };
+}
+
+/** A socket without a group has none of them. */
+function shardOptions(
+  bind: Bind,
+  groups: ShardGroups,
+): Pick<BindDescription["options"], "shard" | "shards"> {
+  if (!isShard(bind)) return {};
+  const group = groups.of(bind.address);
+  return group === undefined
+    ? {}
+    : { shard: bind.address.shard ?? 0, shards: group.shards };
+}
+
+function placeOf(
+  bind: Bind,
+  groups: ShardGroups,
+): Pick<BindDescription, "place"> {
+  const place = isShard(bind)
+    ? groups.of(bind.address)?.placeOf(bind)
+    : undefined;
+  return place === undefined ? {} : { place };
 }
 
 function acceptQueue(

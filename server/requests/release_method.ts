@@ -1,7 +1,7 @@
-import { formatAddress } from "../../address.ts";
+import { addressFields } from "../log/address_fields.ts";
 import type { Client } from "../policy/authorization.ts";
 import { noSuchBind } from "./request_error.ts";
-import type { BindContext } from "./bind_method.ts";
+import { type BindContext, regroup } from "./bind_method.ts";
 import { candidatesOf, type ResolvedBind } from "./bind_params.ts";
 
 /**
@@ -30,9 +30,10 @@ export function releaseBind(
     throw candidates[0]?.error ?? noSuchBind(asked);
   }
   binds.release(bind);
+  regroup(bind.address, binds, log);
   binds.settle();
   log.info("release granted", {
-    address: formatAddress(bind.address),
+    ...addressFields(bind.address),
     ...client.peer,
     decision: "granted",
     rule,

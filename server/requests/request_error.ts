@@ -1,4 +1,4 @@
-import { type Address, formatAddress } from "../../address.ts";
+import { type Address, formatAddress, hasHost } from "../../address.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { ErrorCode, type ErrorData, type ErrorObject } from "../../protocol.ts";
 
@@ -59,8 +59,14 @@ export function bindError(error: unknown): RequestError {
 export function noSuchBind(asked: Address): RequestError {
   return new RequestError(
     ErrorCode.NO_SUCH_BIND,
-    `No such bind: ${formatAddress(asked)}`,
+    `No such bind: ${formatAddress(asked)}${shardIn(asked)}`,
   );
+}
+
+function shardIn(address: Address): string {
+  return hasHost(address) && address.shard !== undefined
+    ? `, shard ${address.shard}`
+    : "";
 }
 
 /** Whether another socket occupies the address of a `bind`. */

@@ -17,6 +17,7 @@ import {
   type BoundSocket,
   boundSocket,
   portOf,
+  type Predecessor,
   setReuseAddress,
 } from "./listening_socket.ts";
 
@@ -36,7 +37,7 @@ export interface Asked {
 export function bindAnew(bind: Bind, binds: BindTable, asked: Asked): void {
   const { address, options, file } = bind;
   if (hasHost(address)) {
-    binds.replace(bind, boundToHost(bind));
+    binds.replace(bind, boundToHost(bind, binds.amongShards(address)));
   } else if (address.path.startsWith("@")) {
     bindNameAnew(bind, address, binds);
   } else {
@@ -60,23 +61,23 @@ function bindNameAnew(
   binds.addAgain(bind, { socket });
 }
 
-function boundToHost(bind: Bind): BoundSocket {
+function boundToHost(bind: Bind, among: Predecessor): BoundSocket {
   const { address, options, socket: { fd }, name } = bind;
   if (!hasHost(address) || name === undefined) {
-    return boundSocket(address, options, {});
+    return boundSocket(address, options, {}, among);
   }
   if (address.kind === "udp" && isBoundTo(fd, name)) {
-    return boundBeside(bind, name);
+    return boundBeside(bind, name, among);
   }
   if (address.kind === "tcp") makeWay(fd);
   try {
-    return boundSocket(address, options, {}, { port: portOf(name) });
+    return boundSocket(address, options, {}, { ...among, port: portOf(name) });
   } catch (error) {
     const isTaken = error instanceof OsError &&
       error.errno === Errno.EADDRINUSE;
     if (!isTaken || address.port !== 0) throw error;
     // Another program has the port that the kernel chose: any other will do.
-    return boundSocket(address, options, {});
+    return boundSocket(address, options, {}, among);
   }
 }
 
@@ -93,10 +94,12 @@ function makeWay(fd: number): void {
 function boundBeside(
   { address, options, socket: { fd } }: Bind,
   name: NonNullable<Bind["name"]>,
+  among: Predecessor,
 ): BoundSocket {
   setReuseAddress(fd, true);
   try {
     const made = boundSocket(address, options, {}, {
+      ...among,
       port: portOf(name),
       sharesAddress: true,
     });

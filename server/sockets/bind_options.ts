@@ -8,6 +8,7 @@ import type { Kind } from "../../address.ts";
 import { abi } from "../../ffi/libc/abi.ts";
 import { setOption } from "../../ffi/sockets/socket.ts";
 import {
+  type AddressOptionName,
   BIND_OPTIONS,
   type BindOptionValue,
   type BindParams,
@@ -19,7 +20,7 @@ import { invalidParams } from "../requests/request_error.ts";
 /** Options of a `bind`, those of its address included. */
 export type BindOptions =
   & WireOptions
-  & Pick<BindParams, "v6only" | "device">;
+  & Pick<BindParams, AddressOptionName>;
 
 type Family = "ipv4" | "ipv6" | "unix";
 

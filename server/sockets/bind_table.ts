@@ -3,12 +3,19 @@ import {
   canonicalIdentity,
   formatAddress,
   hasHost,
+  type HostAddress,
 } from "../../address.ts";
 import type { FileIdentity } from "../../ffi/files/file.ts";
 import type { Peer } from "../../ffi/sockets/socket.ts";
 import type { WireOptions } from "../../protocol.ts";
-import type { BoundSocket } from "./listening_socket.ts";
+import type { BoundSocket, Predecessor } from "./listening_socket.ts";
 import { removeSocketFile } from "./unix_socket.ts";
+import {
+  groupKeyOf,
+  type Shard,
+  type ShardGroup,
+  ShardGroups,
+} from "./shard_group.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 
 /** The client to which a socket was last handed over. */
@@ -58,6 +65,8 @@ export interface BindObserver {
 /** The sockets that the daemon holds, by identity. */
 export class BindTable implements Iterable<Bind> {
   readonly #binds = new Map<string, Bind>();
+  /** The groups of sockets that share an address. */
+  readonly groups = new ShardGroups();
   #closed = false;
   observer: BindObserver | undefined;
   #settling: Promise<void> | undefined;
@@ -84,14 +93,39 @@ export class BindTable implements Iterable<Bind> {
       throw new TypeError(`${formatAddress(address)} is already bound`);
     }
     this.#binds.set(identity, bind);
+    if (isShard(bind)) this.groups.of(bind.address)?.add(bind);
     this.observer?.bound(bind);
+  }
+
+  /** The group of an address that takes part in one; it has its socket 0. */
+  group(address: HostAddress, shards: number): ShardGroup {
+    const known = this.groups.of(address);
+    if (known !== undefined) return known;
+    const group = this.groups.make(address, shards);
+    const zero = this.get(groupKeyOf(address));
+    if (zero !== undefined && isShard(zero)) group.add(zero);
+    return group;
+  }
+
+  /** How to bind a new socket that joins the group of its address, if it has one. */
+  amongShards(address: HostAddress): Pick<Predecessor, "port" | "prepare"> {
+    const group = this.groups.of(address);
+    if (group === undefined) return {};
+    const prepare = (fd: number) => group.prepare(fd, address.shard ?? 0);
+    return address.port === 0 && group.port !== undefined
+      ? { prepare, port: group.port }
+      : { prepare };
   }
 
   /** Gives a bind another socket, and closes the daemon's copy of the old one. */
   replace(bind: Bind, socket: BoundSocket): void {
     this.observer?.released(bind);
+    const shard = isShard(bind) ? bind : undefined;
+    const group = shard && this.groups.of(shard.address);
+    if (shard) group?.disown(shard);
     bind.socket.release();
     putInto(bind, socket);
+    if (shard) group?.add(shard);
     this.observer?.bound(bind);
   }
 
@@ -111,6 +145,7 @@ export class BindTable implements Iterable<Bind> {
     try {
       this.observer?.released(bind);
       if (file && !hasHost(address)) removeSocketFile(address.path, file);
+      if (isShard(bind)) this.groups.of(bind.address)?.disown(bind);
     } finally {
       bind.socket.release();
     }
@@ -143,6 +178,11 @@ export class BindTable implements Iterable<Bind> {
     for (const { socket } of this) socket.release();
     this.#binds.clear();
   }
+}
+
+/** Whether a bind can be a member of a group. */
+export function isShard(bind: Bind): bind is Bind & Shard {
+  return hasHost(bind.address);
 }
 
 function putInto(bind: Bind, { socket, file, name }: BoundSocket): void {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { formatAddress, hasHost, type HostAddress } from "../../address.ts";
+import { hasHost, type HostAddress } from "../../address.ts";
 import { isNonblocking, setNonblocking } from "../../ffi/files/descriptor.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import {
@@ -15,9 +15,11 @@ import {
 } from "../../ffi/sockets/socket.ts";
 import { decodeSocketAddress } from "../../ffi/sockets/socket_address.ts";
 import { clearError, disconnect } from "../../ffi/sockets/socket_state.ts";
+import type { Shard } from "./shard_group.ts";
+import { addressFields } from "../log/address_fields.ts";
 import type { Log } from "../log/log.ts";
 import { damagedError, RequestError } from "../requests/request_error.ts";
-import type { Bind, BindTable } from "./bind_table.ts";
+import { type Bind, type BindTable, isShard } from "./bind_table.ts";
 import { mayBeHeld } from "./holders.ts";
 import { listenIfQueued } from "./listening_socket.ts";
 import { type Asked, bindAnew } from "./bind_anew.ts";
@@ -25,6 +27,7 @@ import {
   type Damage,
   damageOf,
   hasLockedFilter,
+  isFilterLocked,
   isInPlace,
 } from "./socket_damage.ts";
 
@@ -96,15 +99,31 @@ function healEach({ binds }: HealContext, healOne: (bind: Bind) => void): void {
       if (!(error instanceof RequestError)) throw error;
     }
   }
+  for (const group of binds.groups) {
+    try {
+      group.apply();
+    } catch (error) {
+      // The next `bind` tries again, and reports it.
+      if (!(error instanceof OsError)) throw error;
+    }
+  }
 }
 
 function damageOrFilter(bind: Bind, context: HealContext): Damage | undefined {
   const damage = damageOf(bind);
   if (damage !== undefined) return damage;
+  if (isGated(bind, context)) {
+    return isFilterLocked(bind) ? "it has a locked filter" : undefined;
+  }
   const logDetached = () => logHealed(bind, context, "it had a filter");
   return hasLockedFilter(bind, logDetached)
     ? "it has a locked filter"
     : undefined;
+}
+
+/** Whether it has the filter of a shard that gets no new connections. */
+function isGated(bind: Bind, { binds }: HealContext): boolean {
+  return isShard(bind) && binds.groups.of(bind.address)?.isGated(bind) === true;
 }
 
 function logHealed(
@@ -112,7 +131,7 @@ function logHealed(
   { log }: HealContext,
   what: string,
 ): void {
-  log.warn("socket healed", { address: formatAddress(address), what });
+  log.warn("socket healed", { ...addressFields(address), what });
 }
 
 function repair(
@@ -121,11 +140,16 @@ function repair(
   context: HealContext,
   asked: Asked,
 ): void {
+  const group = isShard(bind)
+    ? context.binds.groups.of(bind.address)
+    : undefined;
+  if (isShard(bind) && leavesGroup(bind, damage)) group?.leave(bind);
   if (damage !== "it has a locked filter" && isHealed(bind, context)) {
+    if (isShard(bind)) group?.join(bind);
     logHealed(bind, context, damage);
     return;
   }
-  const address = formatAddress(bind.address);
+  const fields = addressFields(bind.address);
   try {
     bindAnew(bind, context.binds, asked);
   } catch (error) {
@@ -134,13 +158,23 @@ function repair(
     }
     const { message } = error;
     context.log.warn("socket not healed", {
-      address,
+      ...fields,
       what: damage,
       reason: message,
     });
     throw damagedError(damage, error);
   }
-  context.log.warn("socket bound anew", { address, reason: damage });
+  context.log.warn("socket bound anew", { ...fields, reason: damage });
+}
+
+/**
+ * Whether the kernel removes a socket from its group when {@linkcode restore} or
+ * bindAnew() disconnects it. A UDP socket stays if its port was asked for.
+ */
+function leavesGroup({ address }: Bind & Shard, damage: Damage): boolean {
+  if (address.kind === "tcp") return true;
+  const isPortChosen = address.port === 0 && address.shard === undefined;
+  return isPortChosen && damage !== "it has a locked filter";
 }
 
 /** Tries to revert the damage without another socket. */
@@ -203,7 +237,7 @@ export function unblock(bind: Bind, { log }: HealContext): void {
     throw error;
   }
   log.info("socket healed", {
-    address: formatAddress(address),
+    ...addressFields(address),
     what: "O_NONBLOCK was set",
   });
 }

@@ -62,6 +62,8 @@ export interface Predecessor {
   readonly port?: number | undefined;
   /** Whether it is still bound to a UDP address that the new socket needs. */
   readonly sharesAddress?: boolean;
+  /** Prepares a new socket before bind(2). */
+  readonly prepare?: ((fd: number) => void) | undefined;
 }
 
 /**
@@ -83,7 +85,7 @@ export function boundSocket(
 function internetSocket(
   address: HostAddress,
   options: WireOptions,
-  { port = address.port, sharesAddress = false }: Predecessor,
+  { port = address.port, sharesAddress = false, prepare }: Predecessor,
 ): BoundSocket {
   const { kind, v6only, device } = address;
   const [socket, { family, host }] = unboundSocket(address);
@@ -99,6 +101,7 @@ function internetSocket(
     }
     setSocketOptions(socket.fd, family, options);
     if (device !== undefined) bindToDevice(socket.fd, device);
+    prepare?.(socket.fd);
     bindSocket(socket.fd, target);
     if (sharesAddress) setReuseAddress(socket.fd, false);
     listenIfQueued(socket.fd, address, options);

@@ -13,6 +13,7 @@ import {
   isBoundTo,
   isConnected,
   isShutDown,
+  locksFilter,
 } from "../../ffi/sockets/socket_state.ts";
 import type { Bind } from "./bind_table.ts";
 
@@ -109,4 +110,9 @@ export function hasLockedFilter(
   const filter = detachFilter(socket.fd);
   if (filter === "detached") onDetached();
   return filter === "locked";
+}
+
+/** Whether a holder has locked the filter that the socket has (SO_LOCK_FILTER). */
+export function isFilterLocked({ socket }: Bind): boolean {
+  return locksFilter(socket.fd);
 }

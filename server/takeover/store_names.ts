@@ -23,10 +23,13 @@ export function storeName(
       ? `multibinder;${kind};socket;${statusOfDescriptor(socket.fd).inode}`
       : `multibinder;${kind};file;${fileName(file)}`;
   }
-  const { host, port, v6only, device } = address;
+  const { host, port, v6only, device, shard } = address;
   const both = host.includes(":") && !v6only ? ";ipv4" : "";
+  const number = shard === undefined ? "" : `;shard;${shard}`;
   const on = device === undefined ? "" : `;on;${device.replaceAll(":", "_")}`;
-  return `multibinder;${kind};${host.replaceAll(":", "_")};${port}${both}${on}`;
+  return `multibinder;${kind};${
+    host.replaceAll(":", "_")
+  };${port}${both}${number}${on}`;
 }
 
 /**
@@ -40,11 +43,10 @@ export function addressOfStoreName(
   device?: string,
 ): HostAddress | undefined {
   const parts =
-    /^multibinder;(tcp|udp);([0-9a-f._]+);(\d{1,5})(;ipv4)?(?:;on;(.+))?$/.exec(
-      name,
-    );
+    /^multibinder;(tcp|udp);([0-9a-f._]+);(\d{1,5})(;ipv4)?(?:;shard;(\d{1,2}))?(?:;on;(.+))?$/
+      .exec(name);
   if (parts === null) return undefined;
-  const [, kind, host = "", port, both, on] = parts;
+  const [, kind, host = "", port, both, shard, on] = parts;
   const same = device?.replaceAll(":", "_") === on ? device : on;
   return {
     ...hostAddress(
@@ -54,6 +56,7 @@ export function addressOfStoreName(
     ),
     v6only: both === undefined,
     ...(same !== undefined && { device: same }),
+    ...(shard !== undefined && { shard: Number(shard) }),
   };
 }
 

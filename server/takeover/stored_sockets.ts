@@ -7,7 +7,6 @@
  */
 import {
   canonicalIdentity,
-  formatAddress,
   type HostAddress,
   type Kind,
 } from "../../address.ts";
@@ -33,6 +32,7 @@ import {
 import { type Bind, type BindTable, newBind } from "../sockets/bind_table.ts";
 import { nameOf } from "../sockets/listening_socket.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
+import { addressFields } from "../log/address_fields.ts";
 import type { Log } from "../log/log.ts";
 import {
   addressOfStoreName,
@@ -75,7 +75,7 @@ export function adoptStoredSockets(
       // Its options are unknown, so the next bind applies all that it names.
       binds.add(newBind(address, socket, {}));
       log.info("bind restored", {
-        address: formatAddress(address),
+        ...addressFields(address),
         name: passed.name,
       });
     } catch (error) {

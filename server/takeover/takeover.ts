@@ -4,20 +4,19 @@
  *
  * @module
  */
-import {
-  type Address,
-  canonicalIdentity,
-  formatAddress,
-  hasHost,
-} from "../../address.ts";
+import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { socketInode } from "../../ffi/sockets/accept_queue.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
-import { type BindTable, newBind } from "../sockets/bind_table.ts";
+import { type BindTable, isShard, newBind } from "../sockets/bind_table.ts";
+import { restoreGroups } from "../sockets/restore_groups.ts";
+import { groupKeyOf, type Shard } from "../sockets/shard_group.ts";
 import { addHolder } from "../sockets/holders.ts";
 import { nameOf } from "../sockets/listening_socket.ts";
 import { type ControlAccess, ControlSocket } from "../daemon/control_socket.ts";
+import { addressFields } from "../log/address_fields.ts";
 import type { Log } from "../log/log.ts";
 import {
+  type TakenBind,
   TakeoverClient,
   TakeoverError,
   type WantedBind,
@@ -55,12 +54,14 @@ export function takeOver(
     );
   }
   const wanted = [...listed ?? [], ...addresses.map(wantedBind)];
-  fetch(server, wanted, binds, log);
+  const groups: TakenGroups = new Map();
+  fetch(server, wanted, { binds, log, groups });
   // After the rename nothing may fail: new clients connect to this daemon.
   const { pid } = server.peer;
   const control = ControlSocket.replace(path, access);
   // Sockets may have been bound between the first list and the rename.
-  if (listed !== undefined) fetchLate(server, binds, log);
+  if (listed !== undefined) fetchLate(server, { binds, log, groups });
+  restoreGroups(binds, groups);
   log.warn("takeover complete, the other server can be stopped", {
     path,
     binds: binds.size,
@@ -69,19 +70,38 @@ export function takeOver(
   return control;
 }
 
-/** The takeover cannot be undone any more, so an error is only logged. */
-function fetchLate(
-  server: TakeoverClient,
-  binds: BindTable,
-  log: Log,
+/** The groups that were taken over, by their keys. */
+type TakenGroups = Map<string, { shards: number; places: Shard[] }>;
+
+interface TakeoverContext {
+  readonly binds: BindTable;
+  readonly log: Log;
+  readonly groups: TakenGroups;
+}
+
+function addTo(
+  groups: TakenGroups,
+  bind: Shard,
+  { shards, place }: TakenBind,
 ): void {
+  if (shards === undefined) return;
+  const key = groupKeyOf(bind.address);
+  const group = groups.get(key) ?? { shards, places: [] };
+  groups.set(key, group);
+  group.shards = shards;
+  // A place that nobody has makes the list longer than the group: then it is unknown.
+  if (place !== undefined) group.places[place] = bind;
+}
+
+/** The takeover cannot be undone any more, so an error is only logged. */
+function fetchLate(server: TakeoverClient, context: TakeoverContext): void {
   try {
-    fetch(server, server.list() ?? [], binds, log);
+    fetch(server, server.list() ?? [], context);
   } catch (error) {
     if (!(error instanceof OsError) && !(error instanceof TakeoverError)) {
       throw error;
     }
-    log.warn("sockets bound during the takeover may be missing", {
+    context.log.warn("sockets bound during the takeover may be missing", {
       reason: error.message,
     });
   }
@@ -90,8 +110,7 @@ function fetchLate(
 function fetch(
   server: TakeoverClient,
   wanted: readonly WantedBind[],
-  binds: BindTable,
-  log: Log,
+  { binds, log, groups }: TakeoverContext,
 ): void {
   let hasUnknownFiles = false;
   for (const each of wanted) {
@@ -99,7 +118,7 @@ function fetch(
     if ("reason" in taken) {
       const { address, reason } = taken;
       log.warn("bind not taken over", {
-        address: formatAddress(address),
+        ...addressFields(address),
         reason,
       });
       continue;
@@ -116,6 +135,7 @@ function fetch(
     bind.lastPeer = lastPeer;
     if (lastPeer !== undefined) addHolder(bind, lastPeer.pid);
     binds.add(bind);
+    if (isShard(bind)) addTo(groups, bind, taken);
     hasUnknownFiles ||= each.listed?.file !== undefined && file === undefined;
   }
   if (hasUnknownFiles) findFiles(server, binds);

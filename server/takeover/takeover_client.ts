@@ -57,6 +57,10 @@ export interface TakenBind {
   readonly port?: number | undefined;
   readonly lastPeer?: LastPeer | undefined;
   readonly options: WireOptions;
+  /** How many sockets of its group get new connections. */
+  readonly shards?: number | undefined;
+  /** Its place in the kernel's list of its group, if it is known. */
+  readonly place?: number | undefined;
 }
 
 /** A listed socket that was not taken over. */
@@ -298,12 +302,13 @@ function isDamaged({ error }: Answer): boolean {
 
 function listedBind(listed: BindDescription): WantedBind {
   const { params } = wantedBind(parseAddress(listed.address));
-  const { v6only, device } = listed.options;
+  const { v6only, device, shard } = listed.options;
   return {
     params: {
       ...params,
       ...(v6only !== undefined && { v6only }),
       ...(device !== undefined && { device }),
+      ...(shard && { shard }),
     },
     listed,
   };
@@ -320,21 +325,21 @@ function optionsIn(listed: BindDescription | undefined): WireOptions {
 
 /** What cannot be read from the socket: the port for port 0, and its last client. */
 function chosenBy(
-  { bound, last_peer }: BindDescription,
-): Pick<TakenBind, "port" | "lastPeer"> {
+  { bound, last_peer, place, options }: BindDescription,
+): Pick<TakenBind, "port" | "lastPeer" | "shards" | "place"> {
   const bind = bound === undefined ? undefined : parseAddress(bound);
   return {
     port: bind && hasHost(bind) ? bind.port : undefined,
+    place,
+    shards: options.shards,
     lastPeer: last_peer && { ...last_peer, at: Date.parse(last_peer.at) },
   };
 }
 
 /** The options that this release knows: a newer server may have more. */
 function optionsOf(params: BindParams, kind: Kind): WireOptions {
-  const { v6only: _, device: __, ...options } = readBindOptions(
-    { ...params },
-    kind,
-  );
+  const { v6only: _, device: __, shard: ___, shards: ____, ...options } =
+    readBindOptions({ ...params }, kind);
   return options;
 }
 
@@ -343,7 +348,7 @@ export function wantedBind(address: Address): WantedBind {
   if (!hasHost(address)) {
     return { params: { kind: address.kind, path: address.path } };
   }
-  const { kind, host, port, v6only, device } = address;
+  const { kind, host, port, v6only, device, shard } = address;
   return {
     params: {
       ...(kind !== "tcp" && { kind }),
@@ -351,6 +356,7 @@ export function wantedBind(address: Address): WantedBind {
       port,
       ...(!v6only && { v6only }),
       ...(device !== undefined && { device }),
+      ...(shard !== undefined && { shard }),
     },
   };
 }
@@ -358,7 +364,13 @@ export function wantedBind(address: Address): WantedBind {
 function addressOf(params: BindParams): Address {
   const { kind = "tcp", address: host = "", port = 0, path = "" } = params;
   if (kind !== "tcp" && kind !== "udp") return { kind, path };
-  const { v6only = true, device } = params;
-  const on = device === undefined ? {} : { device };
-  return { kind, host, port, v6only, ...on };
+  const { v6only = true, device, shard } = params;
+  return {
+    kind,
+    host,
+    port,
+    v6only,
+    ...(device !== undefined && { device }),
+    ...(shard && { shard }),
+  };
 }

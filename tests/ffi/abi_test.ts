@@ -11,7 +11,7 @@ const HEADERS = `
   sys/signalfd sys/syscall sys/socket sys/un sys/epoll sys/eventfd sys/mman sys/stat sys/file
   sys/auxv sys/resource sys/statfs sys/wait sys/prctl sys/ioctl netinet/in linux/tcp arpa/inet
   linux/sockios linux/netlink linux/rtnetlink linux/sock_diag linux/unix_diag
-  linux/bpf
+  linux/bpf linux/filter linux/inet_diag
 `.trim().split(/\s+/);
 
 /** Entries that no header defines, and the tests that check them. */

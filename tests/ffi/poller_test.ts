@@ -10,7 +10,7 @@ const BYTE = Uint8Array.of(1);
 
 function readyNow(poller: Poller): Map<number, number> {
   const found = new Map<number, number>();
-  poller.poll((fd, events) => found.set(fd, events));
+  poller.poll(0, (fd, events) => found.set(fd, events));
   return found;
 }
 
@@ -59,34 +59,57 @@ Deno.test("more ready descriptors than one batch are reported in turns", () => {
   assertEquals(seen, expected);
 });
 
-Deno.test("wait() ends when a descriptor is ready, and poll() then reports it", async () => {
+const nothing = () => assert(false, "no descriptor is ready");
+
+Deno.test("wait() reports a descriptor that becomes ready", async () => {
   using pair = connectedPair();
   using poller = new Poller();
   poller.add(pair.far.fd, Interest.READ);
-  const waiting = poller.wait(-1);
+  const found = new Map<number, number>();
+  const waiting = poller.wait(-1, (fd, events) => found.set(fd, events));
   send(pair.near.fd, BYTE);
   await within(waiting, "a ready descriptor");
-  assertEquals([...readyNow(poller).keys()], [pair.far.fd]);
+  assertEquals(found, new Map([[pair.far.fd, abi.EPOLLIN]]));
+});
+
+Deno.test("an edge is reported once, by wait() or by poll()", async () => {
+  using pair = connectedPair();
+  using poller = new Poller();
+  const { fd } = pair.far;
+  poller.add(fd, Interest.PEER_HAS_READ);
+  const found: number[] = [];
+  await within(poller.wait(-1, (fd) => found.push(fd)), "the first edge");
+  assertEquals(found, [fd]);
+  assertEquals(readyNow(poller), new Map());
+});
+
+Deno.test("poll() ends after its timeout, and when a descriptor is ready", () => {
+  using pair = connectedPair();
+  using poller = new Poller();
+  poller.add(pair.far.fd, Interest.READ);
+  assertEquals(poller.poll(1, nothing), 0);
+  send(pair.near.fd, BYTE);
+  assertEquals(poller.poll(-1, () => {}), 1);
 });
 
 Deno.test("wait() ends after its timeout", async () => {
   using poller = new Poller();
-  await within(poller.wait(1), "the end of a millisecond");
+  await within(poller.wait(1, nothing), "the end of a millisecond");
   assertEquals(readyNow(poller), new Map());
 });
 
 Deno.test("wake() ends a wait, and is not reported", async () => {
   using poller = new Poller();
-  const waiting = poller.wait(-1);
+  const waiting = poller.wait(-1, nothing);
   poller.wake();
   await within(waiting, "the end of a wait");
   assertEquals(readyNow(poller), new Map());
-  await within(poller.wait(1), "the end of a millisecond");
+  await within(poller.wait(1, nothing), "the end of a millisecond");
 });
 
 Deno.test("a poller cannot be closed during a wait", async () => {
   const poller = new Poller();
-  const waiting = poller.wait(-1);
+  const waiting = poller.wait(-1, nothing);
   assertThrows(() => poller[Symbol.dispose](), TypeError, "wake it first");
   poller.wake();
   await within(waiting, "the end of a wait");

@@ -128,7 +128,7 @@ Deno.test("a path without a kind is a UNIX stream socket", () => {
 });
 
 const UNREADABLE: Record<string, unknown> = {
-  "another format": { ...STATE, format: 2 },
+  "another format": { ...STATE, format: 3 },
   "no format": { ...STATE, format: undefined },
   "null": null,
   "a number": 7,
@@ -168,8 +168,8 @@ Deno.test("a state is refused: not JSON", () => {
 
 Deno.test("the error for another format names it", () => {
   assertThrows(
-    () => decodeState(encode({ ...STATE, format: 2 })),
+    () => decodeState(encode({ ...STATE, format: 3 })),
     StateError,
-    "format 2",
+    "format 3",
   );
 });

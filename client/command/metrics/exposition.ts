@@ -156,11 +156,8 @@ function daemonFamilies(status: Partial<Status>): Family[] {
 
 /** The labels of a socket; no other socket has the same. */
 function labelsOf(socket: ListedSocket): Record<string, string> {
-  const { address, bound, kind, options } = socket;
-  const { device, v6only, shard } = {
-    ...selectors(socket),
-    shard: (options as { shard?: number } | undefined)?.shard,
-  };
+  const { address, bound, kind } = socket;
+  const { device, v6only, shard } = selectors(socket);
   return {
     address: bound ?? address,
     kind,

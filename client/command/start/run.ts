@@ -8,32 +8,23 @@ import {
 } from "../../../ffi/systemd/service_manager.ts";
 import { signalNumber } from "../../../ffi/processes/signal_numbers.ts";
 import { exitLike } from "../../../supervisor/ending/exit_like.ts";
-import {
-  DEFAULT_MAX_DRAINING,
-  type DrainLimits,
-} from "../../../supervisor/ending/draining.ts";
-import type { GenerationOptions } from "../../../supervisor/generation.ts";
-import type { ReadyWhen } from "../../../supervisor/readiness.ts";
 import { adoptAndReapOrphans } from "../../../supervisor/reap_orphans.ts";
 import { reporter } from "../../../supervisor/report.ts";
 import { Supervisor } from "../../../supervisor/supervisor.ts";
 import { watchPaths } from "../../../supervisor/watch/watch_paths.ts";
 import type { Command } from "../command.ts";
-import { readDrainTimeout, readMaxDraining } from "../options/drain_limits.ts";
-import { readDuration } from "../options/duration.ts";
 import { FetchedSockets } from "./fetched_sockets.ts";
-import { type Launch, readLaunch, splitAtDashes } from "./launch.ts";
+import { readLaunch, splitAtDashes } from "./launch.ts";
 import { listenEnvironment } from "./listen_environment.ts";
 import { onSigusr1 } from "./on_sigusr1.ts";
 import { readOptions } from "../options/options.ts";
 import { programName } from "../program_name.ts";
 import {
-  type CommandSocketOptions,
-  readSocketOptions,
-  SOCKET_OPTIONS,
-  SOCKET_OPTIONS_USAGE,
-} from "../options/socket_options.ts";
-import { UsageError } from "../options/usage_error.ts";
+  readRunOptions,
+  RUN_OPTIONS,
+  RUN_OPTIONS_USAGE,
+  type RunOptions,
+} from "./run_options.ts";
 
 const USAGE =
   `Usage: multibinder-client run [options] [NAME=]ADDR... -- COMMAND [ARGUMENT...]
@@ -42,26 +33,7 @@ Keeps COMMAND running with the sockets of the addresses, which it passes as exec
 does. SIGHUP or SIGUSR2 reloads: a new COMMAND is started beside the old one, and
 the old one is stopped when the new one is ready.
 
-  --chdir DIR          the working directory of COMMAND, resolved at each start: a
-                       symbolic link to the current release may be repointed
-  --ready notify       COMMAND is ready once it sends READY=1 to NOTIFY_SOCKET
-                       (sd_notify(3))
-  --ready delay:2s     COMMAND is ready once it has run for two seconds
-  --ready auto:2s      the default: like notify if COMMAND sends anything to
-                       NOTIFY_SOCKET within two seconds, else like delay
-  --ready-timeout 60s  kill COMMAND if it does not send READY=1 in this time
-  --stop-signal TERM   the signal that asks COMMAND to end
-  --grace 30s          kill COMMAND if it does not end in this time after a stop
-  --max-draining 8     how many replaced COMMANDs may finish their connections at
-                       the same time; the oldest is ended when there is one more
-  --drain-timeout 30s  how long a replaced COMMAND may take to end; never: no
-                       limit; default: that of --grace
-  --watch PATH         reload when the file or directory changes; repeatable
-  --nonblock           set O_NONBLOCK, which affects every process that has the
-                       sockets
-${SOCKET_OPTIONS_USAGE}
-  --timeout 10s        how long to wait for the daemon
-  --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
+${RUN_OPTIONS_USAGE}
   -h, --help           print this text
   -V, --version        print the version
 
@@ -71,48 +43,6 @@ restarted after pauses of 0.25, 0.5, 1, ... up to 30 s.
 
 Exit status: that of COMMAND; 1 no sockets, 2 invalid command line, 126 COMMAND
 cannot be executed, 127 COMMAND does not exist.`;
-
-interface RunOptions extends Launch {
-  sock: string | undefined;
-  timeout: number | undefined;
-  nonblocking: boolean;
-  socketOptions: CommandSocketOptions;
-  generation: GenerationOptions & DrainLimits;
-  watch: readonly string[];
-  directory: string | undefined;
-}
-
-const DEFAULT_DELAY = 2_000;
-const DEFAULT_READY_TIMEOUT = 60_000;
-const DEFAULT_GRACE = 30_000;
-
-function readReady(text: string): ReadyWhen {
-  if (text === "notify") return { kind: "notify" };
-  const [, kind, duration] = /^(auto|delay)(?::(.*))?$/.exec(text) ?? [];
-  if (kind !== "auto" && kind !== "delay") {
-    throw new UsageError(
-      `invalid --ready ${text}: expected notify, delay:2s or auto:2s`,
-    );
-  }
-  const delay = duration === undefined
-    ? DEFAULT_DELAY
-    : readDuration("ready", duration);
-  return { kind, delay };
-}
-
-function readSignal(text: string | undefined): Deno.Signal {
-  if (text === undefined) return "SIGTERM";
-  const upper = text.toUpperCase();
-  const name = (upper.startsWith("SIG") ? upper : `SIG${upper}`) as Deno.Signal;
-  try {
-    signalNumber(name);
-    return name;
-  } catch {
-    throw new UsageError(
-      `invalid --stop-signal ${text}: there is no such signal`,
-    );
-  }
-}
 
 function addSignalListeners(
   signals: Partial<Record<Deno.Signal, () => void>>,
@@ -161,10 +91,11 @@ const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
   [...MANAGER_VARIABLES, EXECUTED_VARIABLE].map((name) => [name, undefined]),
 );
 
-async function run(options: RunOptions): Promise<number> {
+/** Supervises a COMMAND. `name` is the command whose reports these are. */
+export async function run(options: RunOptions, name = "run"): Promise<number> {
   blockSigusr1();
   const { sockets, command, directory, generation, watch } = options;
-  const report = reporter(`${programName()} run`);
+  const report = reporter(`${programName()} ${name}`);
   const interruption = new AbortController();
   const started: { supervisor?: Supervisor } = {};
   const reload = (why: string) => {
@@ -219,44 +150,11 @@ export const runCommand: Command = {
   usage: USAGE,
   parse: (args) => {
     const { before, command } = splitAtDashes(args);
-    const { operands, show, has, all, one } = readOptions(before, {
-      values: [
-        "chdir",
-        "ready",
-        "ready-timeout",
-        "stop-signal",
-        "grace",
-        "max-draining",
-        "drain-timeout",
-        "watch",
-        "timeout",
-        ...SOCKET_OPTIONS,
-      ],
-      flags: ["nonblock"],
-    });
-    if (show !== undefined) return { show };
-    const duration = (option: string) => {
-      const text = one(option);
-      return text === undefined ? undefined : readDuration(option, text);
-    };
-    const grace = duration("grace") ?? DEFAULT_GRACE;
-    const options: RunOptions = {
-      ...readLaunch(operands, command),
-      sock: one("sock"),
-      timeout: duration("timeout"),
-      nonblocking: has("nonblock"),
-      socketOptions: readSocketOptions({ one }),
-      watch: all("watch"),
-      directory: one("chdir"),
-      generation: {
-        ready: readReady(one("ready") ?? "auto"),
-        readyTimeout: duration("ready-timeout") ?? DEFAULT_READY_TIMEOUT,
-        grace,
-        maxDraining: readMaxDraining(one("max-draining")) ??
-          DEFAULT_MAX_DRAINING,
-        drainTimeout: readDrainTimeout(one("drain-timeout")) ?? grace,
-        stopSignal: readSignal(one("stop-signal")),
-      },
+    const given = readOptions(before, RUN_OPTIONS);
+    if (given.show !== undefined) return { show: given.show };
+    const options = {
+      ...readRunOptions(given),
+      ...readLaunch(given.operands, command),
     };
     return { run: () => run(options) };
   },

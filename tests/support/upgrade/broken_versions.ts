@@ -216,8 +216,8 @@ const REFUSES: readonly BrokenVersion[] = [
     break: source((source) =>
       source.edit(
         "server/reexec/state.ts",
-        "if (format !== 1)",
-        "if (format as unknown !== 2)",
+        "if (format !== 1 && format !== 2)",
+        "if (format as unknown !== 3)",
       )
     ),
     reason: /exited with status 1: .*unsupported state/s,
