@@ -289,6 +289,8 @@ export const NOT_THE_DAEMONS: readonly string[] = [
   // The names of the users of holders.
   "getgrgid_r",
   "getpwuid_r",
+  // --check-policy starts no daemon.
+  "getgrouplist",
   "posix_spawn_file_actions_addopen",
   "shutdown",
   "prctl",
