@@ -12,9 +12,11 @@ import { StartError } from "../supervisor/errors.ts";
 import { WatchError } from "../supervisor/watch/watch_paths.ts";
 import { unknownName } from "../unknown_name.ts";
 import { VERSION } from "../version.ts";
+import type { ProgramUsage } from "../completions/grammar.ts";
 import { occupiedBy } from "./command/address_in_use.ts";
 import { adviceFor, adviceForTimeout, messageOf } from "./command/advice.ts";
 import type { Command } from "./command/command.ts";
+import { completionsCommand } from "./command/completions.ts";
 import { execCommand } from "./command/start/exec.ts";
 import { FetchError } from "./command/start/fetched_sockets.ts";
 import { listCommand } from "./command/list/list.ts";
@@ -42,12 +44,15 @@ export interface Presentation {
   purpose: string;
   /** Lines about its other commands. */
   furtherCommands: string;
+  /** The help of its other commands, by name. */
+  furtherUsages: () => Promise<Readonly<Record<string, string>>>;
 }
 
 const CLIENT: Presentation = {
   name: programName(),
   purpose: "Gets listening sockets from a multibinder daemon.",
   furtherCommands: "",
+  furtherUsages: () => Promise.resolve({}),
 };
 
 function usageOf({ name, purpose, furtherCommands }: Presentation): string {
@@ -61,9 +66,11 @@ ${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    execute COMMAND with the s
   release ADDR                      close the daemon's copy of a socket
   status                            show the status of the daemon
   metrics                           print metrics, or serve them to Prometheus
+  completions bash|zsh|fish         print completions for a shell
+  help [COMMAND]                    print this text, or the help of a command
 
   --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
-  -h, --help           print this text, or the help of a command, as does help
+  -h, --help           print this text, or the help of a command
   -V, --version        print the version
 
 An ADDR is 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://...,
@@ -80,8 +87,30 @@ const COMMANDS: readonly Command[] = [
   releaseCommand,
   statusCommand,
   metricsCommand,
-  setListenPidCommand,
 ];
+
+/** The help of a program and of its commands. */
+export async function programUsage(
+  presentation = CLIENT,
+): Promise<ProgramUsage> {
+  const commands = [...COMMANDS, completionsCommand(() => programUsage())];
+  return {
+    name: presentation.name,
+    usage: usageOf(presentation),
+    commands: {
+      ...Object.fromEntries(commands.map(({ name, usage }) => [name, usage])),
+      ...await presentation.furtherUsages(),
+    },
+  };
+}
+
+function commandsOf(presentation: Presentation): readonly Command[] {
+  return [
+    ...COMMANDS,
+    completionsCommand(() => programUsage(presentation)),
+    setListenPidCommand,
+  ];
+}
 
 /** The index of the command: options may come before it. */
 function commandIndex(args: readonly string[]): number {
@@ -153,7 +182,8 @@ export async function main(
   args = withHelpOption(args);
   rememberSocket(args);
   const at = commandIndex(args);
-  const command = COMMANDS.find(({ name }) => name === args[at]);
+  const commands = commandsOf(presentation);
+  const command = commands.find(({ name }) => name === args[at]);
   const program = `${programName()}${command ? ` ${command.name}` : ""}`;
   try {
     if (command === undefined) return withoutCommand(args, at, presentation);
@@ -176,10 +206,11 @@ export async function main(
 }
 
 /** There is no `bind`: a socket ends with the program that got it. */
-function unknownCommand(name: string): string {
+function unknownCommand(name: string, presentation: Presentation): string {
+  const known = commandsOf(presentation).map((command) => command.name);
   return name === "bind"
     ? `unknown command bind: \`${programName()} exec ADDR -- COMMAND\` passes a socket to COMMAND, and run supervises it`
-    : unknownName("command", name, COMMANDS.map((command) => command.name));
+    : unknownName("command", name, known);
 }
 
 function withoutCommand(
@@ -196,7 +227,7 @@ function withoutCommand(
     throw new UsageError(
       args[at] === undefined
         ? "the command is missing"
-        : unknownCommand(args[at]),
+        : unknownCommand(args[at], presentation),
     );
   }
   return 0;

@@ -1,3 +1,4 @@
+import { type Shell, SHELLS } from "../completions/shells.ts";
 import { adviceFor } from "../client/command/advice.ts";
 import {
   readDrainTimeout,
@@ -46,7 +47,11 @@ import { TemplateError } from "./template/template_error.ts";
 import { type Limits, limitsWith } from "./wrapper/limits.ts";
 import { Supervisor } from "./wrapper/supervisor.ts";
 
-const USAGE =
+/** The name of the program. */
+export const NAME = "multibinder-haproxy";
+
+/** The text of `--help`. */
+export const USAGE =
   `Usage: multibinder-haproxy [options] HAPROXY [argument of HAProxy...]
 
 Renders each configuration template among HAProxy's arguments, -f FILE.cfg.erb
@@ -65,6 +70,7 @@ socket from the multibinder daemon.
                        connections; never: no limit
   --write-only         render, write and exit; accepted among HAProxy's arguments
                        too, and as --erb-write-only
+  --completions SHELL  print completions for a shell: bash, zsh or fish
   -h, --help           print this text
   -V, --version        print the version
 
@@ -97,7 +103,7 @@ interface CommandLine {
 
 /** The index of HAPROXY, which follows our own options. */
 function commandAt(args: readonly string[]): number {
-  const valued = ["sock", ...VALUES].map((name) => `--${name}`);
+  const valued = ["sock", "completions", ...VALUES].map((name) => `--${name}`);
   let at = 0;
   while (args[at]?.startsWith("-")) at += valued.includes(args[at]!) ? 2 : 1;
   return Math.min(at, args.length);
@@ -113,13 +119,29 @@ function ownEnvironment(): Record<string, string> {
   return environment;
 }
 
-function read(args: readonly string[]): CommandLine | "help" | "version" {
+/** A text to print, or HAProxy to run. */
+type Parsed =
+  | { show: "help" | "version" }
+  | { completions: Shell }
+  | CommandLine;
+
+function readShell(text: string): Shell {
+  const shell = SHELLS.find((each) => each === text);
+  if (shell !== undefined) return shell;
+  throw new UsageError(
+    `invalid --completions ${text}: expected one of ${SHELLS.join(", ")}`,
+  );
+}
+
+function read(args: readonly string[]): Parsed {
   const at = commandAt(args);
   const { show, has, one } = readOptions(args.slice(0, at), {
-    values: VALUES,
+    values: ["completions", ...VALUES],
     flags: FLAGS,
   });
-  if (show !== undefined) return show;
+  if (show !== undefined) return { show };
+  const shell = one("completions");
+  if (shell !== undefined) return { completions: readShell(shell) };
   const [command, ...rest] = args.slice(at);
   if (command === undefined) throw new UsageError("HAPROXY is missing");
   const haproxy = readHaproxyArguments(rest);
@@ -297,12 +319,21 @@ function fail(error: unknown): number {
   return 1;
 }
 
+async function textOf(
+  wanted: Exclude<Parsed, CommandLine>,
+): Promise<string> {
+  if ("show" in wanted) return wanted.show === "help" ? USAGE : VERSION;
+  const { completionScript } = await import("../completions/completions.ts");
+  const program = { name: NAME, usage: USAGE, commands: {} };
+  return completionScript(wanted.completions, program).trimEnd();
+}
+
 /** Runs the command line: its exit status. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     const commandLine = read(args);
-    if (typeof commandLine !== "string") return await run(commandLine);
-    printLines(commandLine === "help" ? USAGE : VERSION);
+    if ("program" in commandLine) return await run(commandLine);
+    printLines(await textOf(commandLine));
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) return fail(error);

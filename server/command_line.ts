@@ -1,3 +1,4 @@
+import type { Shell } from "../completions/shells.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import {
@@ -23,7 +24,7 @@ import { DescriptorLimitError } from "./daemon/descriptor_reserve.ts";
 import { InheritedState } from "./reexec/inherited_state.ts";
 import { LineWriter } from "./log/line_writer.ts";
 import type { Log } from "./log/log.ts";
-import { readCommandLine } from "./options.ts";
+import { readCommandLine, usageOf } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
 import type { PolicyCheck } from "./policy_check/options.ts";
 import {
@@ -62,6 +63,12 @@ function printFailure(line: string): void {
     // The failure is that the C library cannot be used.
     printErrors(line);
   }
+}
+
+async function printCompletions(shell: Shell, name: string): Promise<void> {
+  const { completionScript } = await import("../completions/completions.ts");
+  const usage = usageOf(name);
+  printLines(completionScript(shell, { name, usage, commands: {} }).trimEnd());
 }
 
 async function check({ policyPath }: StartOptions): Promise<void> {
@@ -268,7 +275,7 @@ const EXPECTED = [
  */
 export async function main(
   args: readonly string[],
-  program = "multibinder",
+  program = "multibinder-server",
 ): Promise<number> {
   try {
     const command = readCommandLine(args, program);
@@ -276,7 +283,9 @@ export async function main(
       return await policyStatus(command.policyCheck);
     }
     if ("show" in command) printLines(command.show);
-    else if (isCheck()) await check(command.start);
+    else if ("completions" in command) {
+      await printCompletions(command.completions, program);
+    } else if (isCheck()) await check(command.start);
     else await run(command.start);
     return 0;
   } catch (error) {

@@ -5,6 +5,7 @@ import {
   type HostAddress,
   parseAddress,
 } from "../address.ts";
+import { type Shell, SHELLS } from "../completions/shells.ts";
 import { parseDuration } from "../duration.ts";
 import { VERSION } from "../version.ts";
 import type { StartOptions } from "./start.ts";
@@ -13,7 +14,7 @@ import { unknownOption } from "../unknown_name.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The text of `--help`. */
-function usageOf(program: string): string {
+export function usageOf(program: string): string {
   return `Usage: ${program} [options] <control.sock>
 
 Binds listening sockets and hands them to other programs over the control socket.
@@ -24,9 +25,9 @@ Binds listening sockets and hands them to other programs over the control socket
   --policy FILE        which client may do what, read again on SIGHUP; default:
                        every client may do everything
   --check-policy FILE  print the errors of a policy, each with its place, and exit
-  --check-policy FILE --as USER[:GROUP] METHOD [ADDR [OPTION=VALUE...]]
-                       print whether the policy allows this request of the user,
-                       and the rule that decides: bind 127.0.0.1:80 backlog=9
+  --as USER[:GROUP]    with --check-policy FILE: print whether the policy allows
+                       this user METHOD [ADDR [OPTION=VALUE...]], and the rule
+                       that decides: bind 127.0.0.1:80 backlog=9
   --takeover[=ADDR,..] take over the binds and the path of the server that
                        listens on control.sock; a server that cannot list its
                        binds (Ruby) is asked for these TCP addresses
@@ -41,6 +42,7 @@ Binds listening sockets and hands them to other programs over the control socket
                        this time; 0 disables the timeout
   --log-level info     debug, info, warn or error
   --log-format text    text or json
+  --completions SHELL  print completions for a shell: bash, zsh or fish
   -h, --help           show this help
   -V, --version        show the version
 
@@ -50,10 +52,11 @@ again. SIGTERM and SIGINT stop the daemon. Exit status: 0 stopped by a signal,
 denied.`;
 }
 
-/** A text to show, a policy to check, or a daemon to start. */
+/** What the command line asks for. */
 export type Command =
   | { show: string }
   | { policyCheck: PolicyCheck }
+  | { completions: Shell }
   | { start: StartOptions };
 
 const FLAGS = ["help", "h", "version", "V"] as const;
@@ -68,6 +71,7 @@ const VALUES = [
   "request-timeout",
   "log-level",
   "log-format",
+  "completions",
 ] as const;
 const CHECK_VALUES = ["check-policy", "as"] as const;
 
@@ -93,6 +97,8 @@ export function readCommandLine(
   });
   if (options.help || options.h) return { show: usageOf(program) };
   if (options.version || options.V) return { show: VERSION };
+  const shell = oneOf("completions", options.completions, SHELLS);
+  if (shell !== undefined) return { completions: shell };
   const operands = options._.map(String);
   const { "check-policy": file, as } = options;
   if (file !== undefined || as !== undefined) {

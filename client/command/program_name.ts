@@ -40,7 +40,7 @@ export function commandHint(command: string): string {
 export function daemonHint(path: string): string {
   const program = name === "multibinder"
     ? "multibinder server"
-    : "deno run --no-config -A jsr:@multibinder/server";
+    : "multibinder-server";
   return `${program} ${quoted(path)}`;
 }
 

@@ -90,6 +90,6 @@ Deno.test("a control socket in a missing directory is an error that says how to 
   assertEquals(code, 1);
   assertMatch(
     errors,
-    /^multibinder: cannot listen on .*: create its directory \(`mkdir -p .*\/none`\)$/,
+    /^multibinder-server: cannot listen on .*: create its directory \(`mkdir -p .*\/none`\)$/,
   );
 });

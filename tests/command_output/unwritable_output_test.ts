@@ -61,7 +61,7 @@ for (const args of SERVER) {
     assertEquals(await shell('"$@" > /dev/full', [program, ...rest]), {
       code: 1,
       errors:
-        "multibinder: cannot write to standard output: No space left on device\n",
+        "multibinder-server: cannot write to standard output: No space left on device\n",
     });
     assertEquals(await shell(CLOSED, [program, ...rest]), {
       code: 0,

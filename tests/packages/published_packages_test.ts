@@ -25,9 +25,16 @@ Deno.test("each package has only its own side, and no import that needs our impo
   await withStagedPackages(async ({ directory }) => {
     for (
       const [name, rooms] of [
-        ["server", ["ffi", "server"]],
-        ["client", ["client", "ffi", "haproxy", "supervisor"]],
-        ["multibinder", ["client", "ffi", "haproxy", "server", "supervisor"]],
+        ["server", ["completions", "ffi", "server"]],
+        ["client", ["client", "completions", "ffi", "haproxy", "supervisor"]],
+        ["multibinder", [
+          "client",
+          "completions",
+          "ffi",
+          "haproxy",
+          "server",
+          "supervisor",
+        ]],
       ] as const
     ) {
       const version = `${directory}/jsr/@multibinder/${name}/${VERSION}`;

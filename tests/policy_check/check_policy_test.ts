@@ -208,7 +208,7 @@ for (const [args, message] of USAGE) {
     assertEquals({ code, output }, { code: 2, output: "" });
     const [line = "", hint, ...rest] = errors.split("\n");
     assertEquals(line.includes(message), true, line);
-    assertEquals([hint, rest], ['see "multibinder --help"', []]);
+    assertEquals([hint, rest], ['see "multibinder-server --help"', []]);
   });
 }
 

@@ -21,7 +21,7 @@ export const PLAN: Plan = {
       "version.ts",
       "unknown_name.ts",
     ],
-    ["ffi/"],
+    ["completions/", "ffi/"],
   ],
   entries: [
     "mod.ts",
@@ -31,6 +31,12 @@ export const PLAN: Plan = {
   ],
   mostFiles: 15,
   publicFiles: {
+    "completions/": [
+      "completions.ts",
+      "grammar.ts",
+      "shells.ts",
+      "usage_text.ts",
+    ],
     "client/": ["command_line.ts"],
     "client/binding/": [
       "binding.ts",
@@ -47,6 +53,7 @@ export const PLAN: Plan = {
       "advice.ts",
       "ask_daemon.ts",
       "command.ts",
+      "completions.ts",
       "program_name.ts",
       "release.ts",
       "shown_address.ts",
@@ -163,7 +170,7 @@ export const PLAN: Plan = {
       "template_error.ts",
     ],
     "haproxy/wrapper/": ["supervisor.ts", "limits.ts"],
-    "server/": ["command_line.ts", "serve.ts", "usage_error.ts"],
+    "server/": ["command_line.ts", "options.ts", "serve.ts", "usage_error.ts"],
     "server/daemon/": [
       "connection.ts",
       "control_socket.ts",

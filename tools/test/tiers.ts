@@ -17,6 +17,10 @@ export const LONG: Readonly<Record<string, string>> = {
     "twenty reloads with connections that last",
   "tests/activate/frameworks_reloads_test.ts":
     "ten reloads of each framework under load",
+  "tests/pages/run_commands_test.ts":
+    "runs each command of each page, with packages that are installed for it",
+  "tests/pages/typescript_test.ts":
+    "type-checks each program of each page with the packages as published",
   "tests/packages/check_packages_test.ts":
     "type-checks every package as published, again and again",
   "tests/holders/damaged_sockets_test.ts":
