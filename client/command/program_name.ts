@@ -13,7 +13,7 @@ export function setProgramName(newName: string): void {
 
 /** The help of a command, with that name. */
 export function withProgramName(usage: string): string {
-  return usage.replace("multibinder-client", name);
+  return usage.replaceAll("multibinder-client", name);
 }
 
 /** Remembers the option `--sock` of a command line, for hints. */

@@ -26,6 +26,7 @@ export const PLAN: Plan = {
   entries: [
     "mod.ts",
     "client/activate/mod.ts",
+    "client/activate/serve.ts",
     "haproxy/mod.ts",
     "multibinder.ts",
   ],
@@ -38,6 +39,7 @@ export const PLAN: Plan = {
       "usage_text.ts",
     ],
     "client/": ["command_line.ts"],
+    "client/activate/": ["serve_variables.ts"],
     "client/binding/": [
       "binding.ts",
       "graceful_shutdown.ts",
@@ -77,6 +79,7 @@ export const PLAN: Plan = {
       "exec.ts",
       "fetched_sockets.ts",
       "run.ts",
+      "serve.ts",
       "set_listen_pid.ts",
     ],
     "client/session/": [

@@ -21,6 +21,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "runs each command of each page, with packages that are installed for it",
   "tests/pages/typescript_test.ts":
     "type-checks each program of each page with the packages as published",
+  "tests/serve_command/reloads_test.ts":
+    "twenty reloads under load, and twelve broken modules",
   "tests/packages/check_packages_test.ts":
     "type-checks every package as published, again and again",
   "tests/holders/damaged_sockets_test.ts":

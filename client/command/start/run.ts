@@ -130,6 +130,7 @@ export async function run(options: RunOptions, name = "run"): Promise<number> {
     environment: (changes: Readonly<Record<string, string | undefined>>) =>
       listenEnvironment(sockets, fetched.descriptors, {
         ...NOT_PASSED,
+        ...options.variables,
         ...changes,
       }),
   };

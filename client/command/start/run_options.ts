@@ -71,6 +71,8 @@ export interface RunOptions extends Launch {
   generation: GenerationOptions & DrainLimits;
   watch: readonly string[];
   directory: string | undefined;
+  /** Variables to set for COMMAND. Default: none. */
+  variables?: Readonly<Record<string, string>>;
 }
 
 const DEFAULT_DELAY = 2_000;
