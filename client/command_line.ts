@@ -159,7 +159,8 @@ async function fail(
     printErrors(`${program}: ${Deno.inspect(error)}`);
     return 1;
   }
-  const waits = command === execCommand || command === runCommand;
+  const waits = command === execCommand || command === runCommand ||
+    command === serveCommand;
   const hint = await occupiedBy(error) ?? adviceFor(error) ??
     (waits ? adviceForTimeout(error) : undefined);
   printErrors(

@@ -106,7 +106,7 @@ function isNoDaemon(error: unknown): error is OsError {
     ["ENOENT", "ECONNREFUSED"].includes(error.code);
 }
 
-/** What to do about a command with `--timeout` that has waited in vain. */
+/** What to do if a command that has the option `--timeout` has waited in vain. */
 export function adviceForTimeout(error: unknown): string | undefined {
   const cause = error instanceof FetchError ? error.cause : error;
   return cause instanceof TimeoutError
