@@ -178,15 +178,6 @@ const SYMBOLS = {
     ],
     result: "isize",
   },
-  getgrouplist: {
-    parameters: [
-      "buffer", /* user */
-      "u32", /* group */
-      "buffer", /* groups */
-      "buffer", /* ngroups */
-    ],
-    result: "i32",
-  },
   getgroups: {
     parameters: ["i32", /* size */ "buffer" /* list */],
     result: "i32",
