@@ -27,6 +27,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "type-checks every package as published, again and again",
   "tests/holders/damaged_sockets_test.ts":
     "sixteen acts of a holder on eighteen kinds of address, twice",
+  "tests/holders/succession_test.ts":
+    "the same before a re-exec and two takeovers",
   "tests/shards/members_test.ts":
     "what holders do to sockets of a group, one group for each act",
   "tests/shards/load_long_test.ts":
