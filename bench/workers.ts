@@ -24,7 +24,7 @@ const COMMAND = "deno task bench:workers --save";
 
 const USAGE = `usage: deno task bench:workers [options]
   --only PART,...  measure only these parts (${ALL})
-  --rounds N       interleaved rounds (default 3)
+  --rounds N       interleaved rounds (default 4)
   --seconds N      duration of one load (default 1)
   --connections N  connections that stay open (default 400)
   --save           write the tables to docs/workers.md`;
@@ -55,7 +55,7 @@ function readArguments(args: string[]) {
       args,
       options: {
         only: { type: "string", default: ALL },
-        rounds: { type: "string", default: "3" },
+        rounds: { type: "string", default: "4" },
         seconds: { type: "string", default: "1" },
         connections: { type: "string", default: "400" },
         save: { type: "boolean", default: false },
@@ -73,13 +73,25 @@ function positive(option: string, text: string): number {
   );
 }
 
+/** Aborted by SIGINT and SIGTERM, so that the measured processes end too. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(
+      name,
+      () => stop.abort(new Error(`ended by ${name}`)),
+    );
+  }
+  return stop.signal;
+}
+
 async function main(args: string[]): Promise<void> {
   const { parts, save, rounds, seconds, connections } = readOptions(args);
   const folder = await Deno.makeTempDir({ prefix: "multibinder-bench-" });
   try {
     const sock = `${folder}/control.sock`;
     await using _daemon = await RunningServer.start(DAEMON, sock);
-    const { signal } = new AbortController();
+    const signal = stopSignal();
     const load = { rounds, seconds, connections };
     const source = [
       machineLine(await thisMachine()),
@@ -104,6 +116,7 @@ async function main(args: string[]): Promise<void> {
 
 try {
   await main(Deno.args);
+  Deno.exit();
 } catch (error) {
   if (!(error instanceof Error)) throw error;
   console.error(`bench: ${error.message}`);

@@ -8,6 +8,7 @@
 import { compare } from "../report/row.ts";
 import { formatNumber } from "../report/text_table.ts";
 import { HttpServiceProcess } from "../support/http_service_process.ts";
+import { isInstalled } from "../support/installed.ts";
 import { median } from "../support/measure.ts";
 import { measureRounds } from "../support/rounds.ts";
 import { runWrk, type WrkReport } from "../support/wrk.ts";
@@ -35,8 +36,15 @@ interface Sample extends WrkReport {
   counts: readonly number[];
 }
 
-/** Measures with wrk. */
+/**
+ * Measures with wrk.
+ *
+ * @throws {Error} if wrk is not installed.
+ */
 export async function spread(context: Context): Promise<Table> {
+  if (!await isInstalled("wrk")) {
+    throw new Error("wrk is not installed: install it or omit spread");
+  }
   await using groups = new AsyncDisposableStack();
   const cases: Record<string, () => Promise<Sample>> = {};
   for (const [index, workers] of COUNTS.entries()) {
