@@ -8,7 +8,7 @@
  *     inherited   the same on a socket that `run` passes
  *
  * With --work each request takes some processor time, else next to none. Prints
- * `port N` and sends READY=1 when it serves. SIGTERM ends it after the last open
+ * `port N` when it serves; one under `run` also sends READY=1. SIGTERM ends it after the last open
  * request.
  *
  * @module
@@ -61,4 +61,6 @@ Deno.addSignalListener("SIGTERM", async () => {
   Deno.exit();
 });
 console.log(`port ${(server.addr as Deno.NetAddr).port}`);
-ServiceManager.fromEnvironment(console.error)?.ready(kind);
+if (kind === "inherited") {
+  ServiceManager.fromEnvironment(console.error)?.ready(kind);
+}

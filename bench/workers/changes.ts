@@ -11,6 +11,7 @@ import {
   type Requests,
   wait,
 } from "../support/http_clients.ts";
+import { HttpServiceProcess } from "../support/http_service_process.ts";
 import { median, percentile, timed } from "../support/measure.ts";
 import { measureRounds } from "../support/rounds.ts";
 import { type Context, figures, type Table } from "./part.ts";
@@ -46,6 +47,9 @@ export async function changes(context: Context): Promise<Table> {
     "no change": async () => ({
       "no change": await during(load, () => wait(seconds * 1000)),
     }),
+    starts: async () => ({
+      "4 other starts": await during(load, () => startOthers(sock)),
+    }),
     reload: async () => ({ reload: await during(load, () => reload(run)) }),
     resize: async () => ({
       "4 to 2 workers": await during(load, () => shrink(run)),
@@ -55,7 +59,10 @@ export async function changes(context: Context): Promise<Table> {
   const taken = rounds.map((round) =>
     Object.assign({}, ...Object.values(round)) as Record<string, Sample>
   );
-  const names = ["no change", "reload", "2 to 4 workers", "4 to 2 workers"];
+  const names = [
+    ...["no change", "4 other starts"],
+    ...["reload", "2 to 4 workers", "4 to 2 workers"],
+  ];
   return {
     columns: [
       { heading: "under load" },
@@ -99,6 +106,16 @@ async function during(
     await wait(TAIL);
   });
   return { ...requests, duration };
+}
+
+/**
+ * What a reload costs in processor time, without any effect on the service: as
+ * many processes are started and ended.
+ */
+async function startOthers(sock: string): Promise<void> {
+  for (const _ of MANY) {
+    await using _other = await HttpServiceProcess.start("plain", HOST, sock);
+  }
 }
 
 /** Until the old processes have ended. */

@@ -10,7 +10,13 @@ Deno.test("a short run of the benchmark of workers has every row, and loses no r
   }).output();
   assert(success, new TextDecoder().decode(stderr));
   const text = new TextDecoder().decode(stdout);
-  const changes = ["no change", "reload", "2 to 4 workers", "4 to 2 workers"];
+  const changes = [
+    "no change",
+    "4 other starts",
+    "reload",
+    "2 to 4 workers",
+    "4 to 2 workers",
+  ];
   for (const name of changes) {
     assertMatch(text, new RegExp(`^${name} .* 0$`, "m"));
   }
