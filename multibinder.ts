@@ -25,6 +25,10 @@ if (Deno.args[0] === SERVER) {
         "Binds listening sockets and passes them to other programs over a control socket.",
       furtherCommands:
         `  ${SERVER} [options] PATH             run the daemon with its control socket at PATH\n`,
+      furtherUsages: async () => {
+        const { usageOf } = await import("./server/options.ts");
+        return { [SERVER]: usageOf(`multibinder ${SERVER}`) };
+      },
     }),
   );
 }

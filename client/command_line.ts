@@ -1,5 +1,10 @@
 import { ProtocolError } from "../exchange.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
+import {
+  OutputError,
+  printErrors,
+  printLines,
+} from "../ffi/files/standard_streams.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
@@ -7,20 +12,25 @@ import { StartError } from "../supervisor/errors.ts";
 import { WatchError } from "../supervisor/watch/watch_paths.ts";
 import { unknownName } from "../unknown_name.ts";
 import { VERSION } from "../version.ts";
-import { adviceFor } from "./command/advice.ts";
+import type { ProgramUsage } from "../completions/grammar.ts";
+import { occupiedBy } from "./command/address_in_use.ts";
+import { adviceFor, adviceForTimeout, messageOf } from "./command/advice.ts";
 import type { Command } from "./command/command.ts";
+import { completionsCommand } from "./command/completions.ts";
 import { execCommand } from "./command/start/exec.ts";
 import { FetchError } from "./command/start/fetched_sockets.ts";
 import { listCommand } from "./command/list/list.ts";
+import { ListenError } from "./command/metrics/metrics_server.ts";
 import { metricsCommand } from "./command/metrics/metrics.ts";
-import { printLines } from "./command/output.ts";
 import {
   programName,
+  rememberSocket,
   setProgramName,
   withProgramName,
 } from "./command/program_name.ts";
 import { releaseCommand } from "./command/release.ts";
 import { runCommand } from "./command/start/run.ts";
+import { serveCommand } from "./command/start/serve.ts";
 import { setListenPidCommand } from "./command/start/set_listen_pid.ts";
 import { statusCommand } from "./command/status.ts";
 import { UsageError } from "./command/options/usage_error.ts";
@@ -35,12 +45,15 @@ export interface Presentation {
   purpose: string;
   /** Lines about its other commands. */
   furtherCommands: string;
+  /** The help of its other commands, by name. */
+  furtherUsages: () => Promise<Readonly<Record<string, string>>>;
 }
 
 const CLIENT: Presentation = {
   name: programName(),
   purpose: "Gets listening sockets from a multibinder daemon.",
   furtherCommands: "",
+  furtherUsages: () => Promise.resolve({}),
 };
 
 function usageOf({ name, purpose, furtherCommands }: Presentation): string {
@@ -50,13 +63,16 @@ ${purpose}
 
 ${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    execute COMMAND with the sockets
   run  [NAME=]ADDR... -- COMMAND    supervise COMMAND and reload it gracefully
+  serve ADDR MODULE                 serve a module as deno serve does, supervised
   list                              list the sockets that the daemon holds
   release ADDR                      close the daemon's copy of a socket
   status                            show the status of the daemon
   metrics                           print metrics, or serve them to Prometheus
+  completions bash|zsh|fish         print completions for a shell
+  help [COMMAND]                    print this text, or the help of a command
 
   --sock PATH          control socket of the daemon; default: MULTIBINDER_SOCK
-  -h, --help           print this text, or the help of a command, as does help
+  -h, --help           print this text, or the help of a command
   -V, --version        print the version
 
 An ADDR is 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://...,
@@ -69,12 +85,35 @@ COMMAND.`;
 const COMMANDS: readonly Command[] = [
   execCommand,
   runCommand,
+  serveCommand,
   listCommand,
   releaseCommand,
   statusCommand,
   metricsCommand,
-  setListenPidCommand,
 ];
+
+/** The help of a program and of its commands. */
+export async function programUsage(
+  presentation = CLIENT,
+): Promise<ProgramUsage> {
+  const commands = [...COMMANDS, completionsCommand(() => programUsage())];
+  return {
+    name: presentation.name,
+    usage: usageOf(presentation),
+    commands: {
+      ...Object.fromEntries(commands.map(({ name, usage }) => [name, usage])),
+      ...await presentation.furtherUsages(),
+    },
+  };
+}
+
+function commandsOf(presentation: Presentation): readonly Command[] {
+  return [
+    ...COMMANDS,
+    completionsCommand(() => programUsage(presentation)),
+    setListenPidCommand,
+  ];
+}
 
 /** The index of the command: options may come before it. */
 function commandIndex(args: readonly string[]): number {
@@ -93,8 +132,10 @@ function withHelpOption(args: readonly string[]): readonly string[] {
 const EXPECTED = [
   BindError,
   FetchError,
+  ListenError,
   MissingPermissionError,
   OsError,
+  OutputError,
   ProtocolError,
   SocketAddressError,
   StartError,
@@ -103,20 +144,29 @@ const EXPECTED = [
   WatchError,
 ];
 
-function fail(program: string, error: unknown): number {
+async function fail(
+  program: string,
+  command: Command | undefined,
+  error: unknown,
+): Promise<number> {
   if (error instanceof NoControlSocketError) {
-    console.error(
+    printErrors(
       `${program}: ${new NoControlSocketError("--sock PATH").message}`,
     );
     return 2;
   }
   if (!EXPECTED.some((type) => error instanceof type)) {
-    console.error(`${program}:`, error);
+    printErrors(`${program}: ${Deno.inspect(error)}`);
     return 1;
   }
-  const advice = adviceFor(error);
-  const { message } = error as Error;
-  console.error(`${program}: ${message}${advice ? `\n  ${advice}` : ""}`);
+  const waits = command === execCommand || command === runCommand ||
+    command === serveCommand;
+  const hint = await occupiedBy(error) ?? adviceFor(error) ??
+    (waits ? adviceForTimeout(error) : undefined);
+  printErrors(
+    `${program}: ${messageOf(error as Error)}`,
+    ...(hint === undefined ? [] : [`  ${hint}`]),
+  );
   return error instanceof StartError ? error.status : 1;
 }
 
@@ -134,8 +184,10 @@ export async function main(
 ): Promise<number> {
   setProgramName(presentation.name);
   args = withHelpOption(args);
+  rememberSocket(args);
   const at = commandIndex(args);
-  const command = COMMANDS.find(({ name }) => name === args[at]);
+  const commands = commandsOf(presentation);
+  const command = commands.find(({ name }) => name === args[at]);
   const program = `${programName()}${command ? ` ${command.name}` : ""}`;
   try {
     if (command === undefined) return withoutCommand(args, at, presentation);
@@ -149,17 +201,20 @@ export async function main(
     );
     return 0;
   } catch (error) {
-    if (!(error instanceof UsageError)) return fail(program, error);
-    console.error(`${program}: ${error.message}\nsee "${program} --help"`);
+    if (!(error instanceof UsageError)) {
+      return await fail(program, command, error);
+    }
+    printErrors(`${program}: ${error.message}\nsee "${program} --help"`);
     return 2;
   }
 }
 
 /** There is no `bind`: a socket ends with the program that got it. */
-function unknownCommand(name: string): string {
+function unknownCommand(name: string, presentation: Presentation): string {
+  const known = commandsOf(presentation).map((command) => command.name);
   return name === "bind"
-    ? "unknown command bind: exec and run pass sockets to a command"
-    : unknownName("command", name, COMMANDS.map((command) => command.name));
+    ? `unknown command bind: \`${programName()} exec ADDR -- COMMAND\` passes a socket to COMMAND, and run supervises it`
+    : unknownName("command", name, known);
 }
 
 function withoutCommand(
@@ -176,7 +231,7 @@ function withoutCommand(
     throw new UsageError(
       args[at] === undefined
         ? "the command is missing"
-        : unknownCommand(args[at]),
+        : unknownCommand(args[at], presentation),
     );
   }
   return 0;

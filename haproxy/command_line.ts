@@ -1,3 +1,4 @@
+import { type Shell, SHELLS } from "../completions/shells.ts";
 import { adviceFor } from "../client/command/advice.ts";
 import {
   readDrainTimeout,
@@ -5,7 +6,6 @@ import {
 } from "../client/command/options/drain_limits.ts";
 import { readDuration } from "../client/command/options/duration.ts";
 import { readOptions } from "../client/command/options/options.ts";
-import { printLines } from "../client/command/output.ts";
 import { UsageError } from "../client/command/options/usage_error.ts";
 import { TimeoutError } from "../client/session/errors.ts";
 import { ProtocolError } from "../exchange.ts";
@@ -13,6 +13,11 @@ import type { ConnectOptions } from "../client/session/options.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
 import { blockSigusr1 } from "../ffi/processes/block_signals.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
+import {
+  OutputError,
+  printErrors,
+  printLines,
+} from "../ffi/files/standard_streams.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import { initialEnvironment } from "../ffi/processes/process.ts";
@@ -42,7 +47,11 @@ import { TemplateError } from "./template/template_error.ts";
 import { type Limits, limitsWith } from "./wrapper/limits.ts";
 import { Supervisor } from "./wrapper/supervisor.ts";
 
-const USAGE =
+/** The name of the program. */
+export const NAME = "multibinder-haproxy";
+
+/** The text of `--help`. */
+export const USAGE =
   `Usage: multibinder-haproxy [options] HAPROXY [argument of HAProxy...]
 
 Renders each configuration template among HAProxy's arguments, -f FILE.cfg.erb
@@ -61,6 +70,7 @@ socket from the multibinder daemon.
                        connections; never: no limit
   --write-only         render, write and exit; accepted among HAProxy's arguments
                        too, and as --erb-write-only
+  --completions SHELL  print completions for a shell: bash, zsh or fish
   -h, --help           print this text
   -V, --version        print the version
 
@@ -93,7 +103,7 @@ interface CommandLine {
 
 /** The index of HAPROXY, which follows our own options. */
 function commandAt(args: readonly string[]): number {
-  const valued = ["sock", ...VALUES].map((name) => `--${name}`);
+  const valued = ["sock", "completions", ...VALUES].map((name) => `--${name}`);
   let at = 0;
   while (args[at]?.startsWith("-")) at += valued.includes(args[at]!) ? 2 : 1;
   return Math.min(at, args.length);
@@ -109,13 +119,29 @@ function ownEnvironment(): Record<string, string> {
   return environment;
 }
 
-function read(args: readonly string[]): CommandLine | "help" | "version" {
+/** A text to print, or HAProxy to run. */
+type Parsed =
+  | { show: "help" | "version" }
+  | { completions: Shell }
+  | CommandLine;
+
+function readShell(text: string): Shell {
+  const shell = SHELLS.find((each) => each === text);
+  if (shell !== undefined) return shell;
+  throw new UsageError(
+    `invalid --completions ${text}: expected one of ${SHELLS.join(", ")}`,
+  );
+}
+
+function read(args: readonly string[]): Parsed {
   const at = commandAt(args);
   const { show, has, one } = readOptions(args.slice(0, at), {
-    values: VALUES,
+    values: ["completions", ...VALUES],
     flags: FLAGS,
   });
-  if (show !== undefined) return show;
+  if (show !== undefined) return { show };
+  const shell = one("completions");
+  if (shell !== undefined) return { completions: readShell(shell) };
   const [command, ...rest] = args.slice(at);
   if (command === undefined) throw new UsageError("HAPROXY is missing");
   const haproxy = readHaproxyArguments(rest);
@@ -189,7 +215,7 @@ async function renderFiles(
     const result = await check(program, configuration, signal, []);
     const { ending, output, errors } = result;
     if (output !== "") printLines(output.trimEnd());
-    if (errors !== "") console.error(errors.trimEnd());
+    if (errors !== "") printErrors(errors.trimEnd());
     if (!("code" in ending) || ending.code !== 0) return exitLike(ending);
   }
   configuration.install();
@@ -262,6 +288,7 @@ const EXPECTED = [
   MissingPermissionError,
   NotReadyError,
   OsError,
+  OutputError,
   ProtocolError,
   RejectedError,
   SocketAddressError,
@@ -280,7 +307,7 @@ function failureStatus(ending: Ending): number {
 function fail(error: unknown): number {
   if (error instanceof Interrupted) return exitLike(error.ending);
   if (!EXPECTED.some((type) => error instanceof type)) {
-    console.error("multibinder-haproxy:", error);
+    report(Deno.inspect(error));
     return 1;
   }
   const advice = error instanceof TemplateError ? undefined : adviceFor(error);
@@ -292,12 +319,21 @@ function fail(error: unknown): number {
   return 1;
 }
 
+async function textOf(
+  wanted: Exclude<Parsed, CommandLine>,
+): Promise<string> {
+  if ("show" in wanted) return wanted.show === "help" ? USAGE : VERSION;
+  const { completionScript } = await import("../completions/completions.ts");
+  const program = { name: NAME, usage: USAGE, commands: {} };
+  return completionScript(wanted.completions, program).trimEnd();
+}
+
 /** Runs the command line: its exit status. */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     const commandLine = read(args);
-    if (typeof commandLine !== "string") return await run(commandLine);
-    printLines(commandLine === "help" ? USAGE : VERSION);
+    if ("program" in commandLine) return await run(commandLine);
+    printLines(await textOf(commandLine));
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) return fail(error);

@@ -14,6 +14,7 @@ import {
 import { prepareFolderRegistry } from "./folder_registry/prepare.ts";
 import { loopbackJsr, type Upload } from "./loopback_jsr.ts";
 import { PACKAGE_CONFIGS } from "./package_configs.ts";
+import { packageTree } from "./package_tree.ts";
 
 /**
  * Makes `destination`, new or empty, a registry of our packages and the @std ones
@@ -35,6 +36,7 @@ export async function stagePackages(destination: string): Promise<void> {
     await writePackage(destination, await unpack(upload));
   });
   for (const config of PACKAGE_CONFIGS) {
+    await using tree = await packageTree(config);
     await denoOutput([
       "publish",
       "--quiet",
@@ -43,7 +45,7 @@ export async function stagePackages(destination: string): Promise<void> {
       "--no-provenance",
       "--token=loopback",
       `--config=${config}`,
-    ], { cwd: `${import.meta.dirname}/..`, env: jsr.env });
+    ], { cwd: tree.directory, env: jsr.env });
   }
 }
 

@@ -94,6 +94,16 @@ export function checkExecutable(path: string): void {
   check(libc().access(losslessCString(path), abi.X_OK), "access", path);
 }
 
+/** Whether a file exists and may be executed (access(2)). */
+export function isExecutable(path: string): boolean {
+  return libc().access(losslessCString(path), abi.X_OK) === 0;
+}
+
+/** chmod(2). */
+export function changeMode(path: string, mode: number): void {
+  check(libc().chmod(cString(path), mode), "chmod", path);
+}
+
 /** unlink(2). */
 export function unlink(path: string): void {
   check(libc().unlink(cString(path)), "unlink", path);
@@ -138,6 +148,16 @@ export function statusOfDescriptor(fd: number): FileStatus {
   const found = status(fd, "", abi.AT_EMPTY_PATH);
   if (found === undefined) throw new OsError("statx", Errno.ENOENT, `${fd}`);
   return found;
+}
+
+/**
+ * Sets the permissions of an open file (chmod(2)).
+ *
+ * @throws {OsError} EPERM for another user's file, EROFS, ...
+ */
+export function setModeOf(fd: number, mode: number): void {
+  const link = `/proc/self/fd/${fd}`;
+  check(libc().chmod(cString(link), mode), "chmod", link);
 }
 
 function status(

@@ -115,6 +115,7 @@ export const Errno = {
   ESPIPE: 29,
   EPIPE: 32,
   EPROTOTYPE: 91,
+  ENOPROTOOPT: 92,
   EAFNOSUPPORT: 97,
   EADDRINUSE: 98,
   ECONNABORTED: 103,
@@ -123,4 +124,5 @@ export const Errno = {
   ENOTCONN: 107,
   ETOOMANYREFS: 109,
   ECONNREFUSED: 111,
+  EINPROGRESS: 115,
 } as const;

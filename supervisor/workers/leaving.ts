@@ -1,4 +1,5 @@
 import { formatDuration } from "../../duration.ts";
+import { messageOf } from "../errors.ts";
 import type { Report } from "../report.ts";
 import { untilQuiet } from "./quiet_queue.ts";
 import type { Worker } from "./worker.ts";
@@ -56,7 +57,7 @@ export class Leaving {
   #start(report: Report): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    this.#worker.start().catch((error) => report(String(error)));
+    this.#worker.start().catch((error) => report(messageOf(error)));
   }
 
   /** Does not wait any more, and leaves the worker as it is. */

@@ -33,7 +33,7 @@ for (const [what, args, says] of WRONG) {
     const { code, output, errors, made } = await run(...args);
     assertEquals({ code, output, made }, { code: 2, output: "", made: 0 });
     assertStringIncludes(errors.split("\n")[0]!, says);
-    assertStringIncludes(errors, 'see "multibinder --help"');
+    assertStringIncludes(errors, 'see "multibinder-server --help"');
   });
 }
 
@@ -41,7 +41,7 @@ for (const option of ["-h", "--help"]) {
   Deno.test(`${option} prints the usage and exits with code 0`, async () => {
     const { code, output, errors } = await run(option);
     assertEquals({ code, errors }, { code: 0, errors: "" });
-    assert(output.startsWith("Usage: multibinder"));
+    assert(output.startsWith("Usage: multibinder-server "));
   });
 }
 

@@ -29,7 +29,7 @@ Deno.test("a daemon whose signals are not blocked after it has executed itself e
     code: 1,
     output: "",
     errors:
-      "multibinder: cannot block SIGHUP, SIGUSR1, SIGTERM, SIGINT: the signals were blocked, and are not after execve(2)",
+      "multibinder-server: cannot block SIGHUP, SIGUSR1, SIGTERM, SIGINT: the signals were blocked, and are not after execve(2)",
   });
   assertEquals(process.image, 1);
 });

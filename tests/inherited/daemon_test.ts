@@ -43,7 +43,7 @@ Deno.test({
     assertMatch(
       errors,
       new RegExp(
-        `^multibinder: LISTEN_FDS announces sockets for another process: LISTEN_PID names 1, and this is ${pid}:`,
+        `^multibinder-server: LISTEN_FDS announces sockets for another process: LISTEN_PID names 1, and this is ${pid}:`,
       ),
     );
   },

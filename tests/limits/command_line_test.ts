@@ -47,7 +47,7 @@ for (const [option, value] of WRONG) {
     const { code, output, errors } = await startDaemon(sock, { args });
     assertEquals({ code, output }, { code: 2, output: "" });
     assertStringIncludes(errors.split("\n")[0]!, option);
-    assertStringIncludes(errors, 'see "multibinder --help"');
+    assertStringIncludes(errors, 'see "multibinder-server --help"');
     assertEquals([...Deno.readDirSync(scratch.path)], []);
   });
 }
@@ -67,6 +67,6 @@ for (
     const args = ["--request-timeout", value];
     await using daemon = await Daemon.start({ args });
     const { limits } = await daemon.status();
-    assertEquals(limits.request_timeout, milliseconds);
+    assertEquals(limits.request_timeout_ms, milliseconds);
   });
 }

@@ -115,7 +115,7 @@ for (const limit of [32, 40, 48]) {
       assertEquals({ code, output }, { code: 1, output: "" });
       assertMatch(
         errors,
-        /^multibinder: the limit of \d+ open descriptors is too small: .*$/,
+        /^multibinder-server: the limit of \d+ open descriptors is too small: .*$/,
       );
       assertEquals([...Deno.readDirSync(scratch.path)], []);
     },

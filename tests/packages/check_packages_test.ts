@@ -14,6 +14,7 @@ async function copyTree(destination: string): Promise<void> {
     ...PACKAGE_CONFIGS,
     ...config.publish.include,
     "imports.json",
+    "packages/",
     "tools/",
   ];
   for (const path of paths) {

@@ -4,11 +4,11 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { stagePackages } from "../../tools/stage_packages.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { runWrapper } from "../support/haproxy/wrapped.ts";
 import { loopbackHost, OwnPort } from "../support/loopback.ts";
+import { Sandbox } from "../support/pages/sandbox.ts";
 import { Lines, within } from "../support/program.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 
@@ -82,12 +82,8 @@ Deno.test({
     );
     assertEquals(commands.length, 6);
     const [daemon, template, wrapper, load, reload, end] = commands;
-    await using scratch = await Scratch.make();
-    await stagePackages(scratch.join("jsr"));
-    await Deno.mkdir(scratch.join("work"));
-    await using shell = new Shell(scratch.join("work"), {
-      JSR_URL: `file://${scratch.path}/jsr/`,
-    });
+    await using sandbox = await Sandbox.make();
+    await using shell = new Shell(sandbox.work("."), sandbox.env);
     const address = loopbackHost();
     using own = OwnPort.take();
     const type = (command?: string) =>

@@ -134,6 +134,11 @@ export class Program implements AsyncDisposable {
     return this.#child.pid;
   }
 
+  /** Whether it has ended. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Sends a signal; nothing to a program that has ended. */
   signal(signal: Deno.Signal): void {
     if (this.#ended) return;

@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { OwnPort } from "../support/loopback.ts";
-import { treePath } from "../support/tree.ts";
-import { Group } from "../support/workers/group.ts";
+import { activated, Group } from "../support/workers/group.ts";
 import { losesNothing, times } from "../support/workers/reloads.ts";
 
 Deno.test("a reload of 4 workers under load loses no request, and each process is replaced", async () => {
@@ -17,18 +16,8 @@ Deno.test("a reload of 4 workers under load loses no request, and each process i
 });
 
 Deno.test("a reload of workers whose program knows nothing of sockets loses no request", async () => {
-  using port = await OwnPort.take();
-  const activate = treePath("client/activate/mod.ts");
-  const service = treePath("tests/support/workers/activated.ts");
-  await using group = await Group.start({
-    workers: 2,
-    address: `127.0.0.1:${port.number}`,
-    command: [
-      ...[Deno.execPath(), "run", "-A", "--no-check"],
-      ...[`--preload=${activate}`, service],
-    ],
-    env: { PORT: String(port.number) },
-  });
+  using port = OwnPort.take();
+  await using group = await Group.start(activated(port, 2));
   await losesNothing(group, times(1, () => group.reload(2)));
 });
 

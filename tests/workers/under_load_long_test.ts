@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { Group } from "../support/workers/group.ts";
+import { OwnPort } from "../support/loopback.ts";
+import { activated, Group } from "../support/workers/group.ts";
 import { losesNothing, times } from "../support/workers/reloads.ts";
 
 const WORKERS = 4;
@@ -46,4 +47,10 @@ Deno.test("10 reloads, each with a growth and a shrinking under way, lose no req
       await group.says("worker 3: removed");
     }),
   );
+});
+
+Deno.test("10 reloads of 4 workers whose program knows nothing of sockets lose no request", async () => {
+  using port = OwnPort.take();
+  await using group = await Group.start(activated(port, WORKERS));
+  await losesNothing(group, times(10, () => group.reload(WORKERS)));
 });

@@ -17,12 +17,24 @@ export const LONG: Readonly<Record<string, string>> = {
     "twenty reloads with connections that last",
   "tests/activate/frameworks_reloads_test.ts":
     "ten reloads of each framework under load",
+  "tests/pages/run_commands_test.ts":
+    "runs each command of each page, with packages that are installed for it",
+  "tests/pages/typescript_test.ts":
+    "type-checks each program of each page with the packages as published",
+  "tests/serve_command/reloads_test.ts":
+    "twenty reloads under load, and twelve broken modules",
   "tests/packages/check_packages_test.ts":
     "type-checks every package as published, again and again",
   "tests/holders/damaged_sockets_test.ts":
     "sixteen acts of a holder on eighteen kinds of address, twice",
+  "tests/shards/members_test.ts":
+    "what holders do to sockets of a group, one group for each act",
+  "tests/shards/load_long_test.ts":
+    "twenty growths and twenty shrinkings under load",
   "tests/upgrade/each_broken_version_test.ts":
     "32 broken versions, each with a daemon of its own",
+  "tests/run_restart/watchdog_kill_test.ts":
+    "a program that ignores SIGABRT for five seconds",
   "tests/upgrade/bursts_test.ts": "three hundred signals, thirty generations",
   "tests/upgrade/ten_thousand_binds_test.ts": "ten thousand binds",
   "tests/workers/under_load_long_test.ts":

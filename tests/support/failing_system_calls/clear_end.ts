@@ -25,7 +25,7 @@ export async function assertClearEnd(
     signal: null,
     lines: 1,
   }, `it wrote: ${errors}`);
-  assert(words[0]!.startsWith("multibinder: "), words[0]);
+  assert(words[0]!.startsWith("multibinder-server: "), words[0]);
   assertStringIncludes(words[0]!, CALLED[symbol] ?? symbol);
   // malloc(3) has only one error.
   if (symbol !== "malloc") assertStringIncludes(words[0]!, outcome);

@@ -7,6 +7,7 @@ import type { BindDescription } from "../../../protocol.ts";
 import { startClient } from "../client_program.ts";
 import { Daemon } from "../daemon.ts";
 import { eventually } from "../eventually.ts";
+import type { OwnPort } from "../loopback.ts";
 import type { Program } from "../program.ts";
 import { Scratch, treePath } from "../tree.ts";
 
@@ -24,6 +25,8 @@ export interface GroupOptions {
   command?: readonly string[];
   /** Variables of `run`. Default: none. */
   env?: Record<string, string>;
+  /** A program to start `run` with. Default: none. */
+  under?: readonly string[];
 }
 
 /** The answer of a worker. */
@@ -32,6 +35,21 @@ export interface Answer {
   worker: string;
   pid: number;
   version: string;
+}
+
+/** Workers of a program that knows nothing of the daemon: activated.ts. */
+export function activated(port: OwnPort, workers: number): GroupOptions {
+  const activate = treePath("client/activate/mod.ts");
+  const service = treePath("tests/support/workers/activated.ts");
+  return {
+    workers,
+    address: `127.0.0.1:${port.number}`,
+    command: [
+      ...[Deno.execPath(), "run", "-A", "--no-check"],
+      ...[`--preload=${activate}`, service],
+    ],
+    env: { PORT: String(port.number) },
+  };
 }
 
 /** A daemon, and `run` with workers. `await using` ends them. */
@@ -186,7 +204,7 @@ export class Group implements AsyncDisposable {
 function startRun(
   daemon: Daemon,
   scratch: Scratch,
-  { workers, options = [], address = "127.0.0.1:0", command, env }:
+  { workers, options = [], address = "127.0.0.1:0", command, env, under }:
     GroupOptions,
 ): Program {
   const count = workers === undefined ? [] : ["--workers", String(workers)];
@@ -198,6 +216,6 @@ function startRun(
       ...["run", "--ready", "notify", ...count, ...options],
       ...[address, "--", ...service, scratch.join("plan")],
     ],
-    { ...(env && { env }) },
+    { ...(env && { env }), ...(under && { under }) },
   );
 }
