@@ -11,6 +11,7 @@ import type { Command } from "./command.ts";
 import { holdersText } from "./list/holders_text.ts";
 import { daemonOf, unseenReceivers } from "./list/listing.ts";
 import { programName } from "./program_name.ts";
+import { shownAddress } from "./shown_address.ts";
 import { readOptions } from "./options/options.ts";
 import { UsageError } from "./options/usage_error.ts";
 
@@ -18,8 +19,7 @@ const USAGE = `Usage: multibinder-client release [options] ADDR
 
 Closes the daemon's copy of a socket. Other processes keep their copies, and
 standard error names those that are known. The address is free when the last copy
-is closed. Write ADDR and the options after it
-as list shows them.
+is closed. Write ADDR and the options after it as list shows them.
 
   --device NAME        select the socket that is bound to this network interface;
                        ADDR%NAME means the same
@@ -52,8 +52,9 @@ async function release(
     const effect = hasFile(address)
       ? "no new connection reaches them, because its path is removed"
       : "the address is free when they have ended or closed it";
+    const shown = shownAddress({ address, options });
     printErrors(
-      `${programName()} release: ${address} is released, and still held by ${holders}: ${effect}`,
+      `${programName()} release: ${shown} is released, and still held by ${holders}: ${effect}`,
     );
   }
   return 0;
