@@ -82,6 +82,9 @@ export class Child {
   readonly #successor: NonNullable<ChildOptions["successor"]>;
   readonly #started = performance.now();
   #isRunning = true;
+  #isKilled = false;
+  /** Whether it has ended, and its group is being ended. */
+  #isEndingGroup = false;
 
   /** @throws {StartError} */
   constructor(options: ChildOptions) {
@@ -160,9 +163,10 @@ export class Child {
     this.#permitted(() => sendSignal(this.pid, signalNumber(signal)));
   }
 
-  /** Kills it and every process of its group, if it still runs. */
+  /** Kills it and every process of its group that still runs. */
   kill(): void {
-    if (!this.#isRunning) return;
+    if (!this.#isRunning && !this.#isEndingGroup) return;
+    this.#isKilled = true;
     const signal = signalNumber("SIGKILL");
     for (const leader of [this.#leader, ...this.#otherGroups]) {
       this.#permitted(() => signalGroup(leader, signal));
@@ -176,10 +180,17 @@ export class Child {
    * SIGKILL after `grace` ms.
    */
   async endGroup(grace: number): Promise<void> {
+    this.#isEndingGroup = true;
     const ends = [this.#leader, ...this.#otherGroups].map((leader) =>
-      endProcessGroup(leader, grace, (action) => this.#permitted(action))
+      endProcessGroup(
+        leader,
+        () => this.#isKilled ? 0 : grace,
+        (action) => this.#permitted(action),
+      )
     );
     await Promise.all(ends);
+    // From now on the number may be that of another group.
+    this.#isEndingGroup = false;
   }
 
   #permitted<T>(action: () => T): T | undefined {

@@ -1,9 +1,11 @@
+import { formatDuration } from "../duration.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import type { Child, EndedProcess } from "./child.ts";
 import type { DrainingProcess } from "./ending/draining.ts";
 import { Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./service.ts";
 import { findSuccessor } from "./successor.ts";
+import { Watchdog } from "./restarts/watchdog.ts";
 
 /** How long after SIGTERM a generation is killed, in ms. */
 const KILL_AFTER = 5_000;
@@ -11,8 +13,10 @@ const KILL_AFTER = 5_000;
 /** How a generation is started and stopped. */
 export interface GenerationOptions {
   ready: ReadyWhen;
-  /** How long it may take to send READY=1, in ms. */
+  /** How long it may take to get ready, in ms. */
   readyTimeout: number;
+  /** How often it has to send WATCHDOG=1 once it is ready, in ms. */
+  watchdog?: number | undefined;
   /** How long it may take to end after a stop, in ms. */
   grace: number;
   /** The signal that asks it to end. */
@@ -30,8 +34,8 @@ export interface GenerationEvents {
   replaced(before: EndedProcess, next: number): void;
   /** It ended. Called before `startup` resolves because of that. */
   ended(ending: Ending): void;
-  /** A signal could not be sent. */
-  signalDenied(reason: string): void;
+  /** Something that the operator should know. */
+  notice(text: string): void;
 }
 
 /** One start of a service, from its start to its end. */
@@ -46,6 +50,7 @@ export class Generation implements DrainingProcess {
   readonly #options: GenerationOptions;
   /** The process that goes on when its process ends, as announced by MAINPID=. */
   #announced: number | undefined;
+  #watchdog: Watchdog | undefined;
   #isAskedToEnd = false;
   #killTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -61,15 +66,24 @@ export class Generation implements DrainingProcess {
     this.startup = startup.promise;
     using onFailure = new DisposableStack();
     const readiness = onFailure.use(
-      new Readiness(options.ready, options.readyTimeout),
+      new Readiness(options.ready, options.readyTimeout, {
+        uid: service.user?.uid,
+        hasWatchdog: options.watchdog !== undefined,
+      }),
     );
     const { descriptors } = service;
+    const { watchdog } = options;
     // Our own NOTIFY_SOCKET is the service manager's, which expects messages
     // of this process only.
     this.#child = startService(
       service,
-      { NOTIFY_SOCKET: readiness.notifySocket },
-      events.signalDenied,
+      {
+        NOTIFY_SOCKET: readiness.notifySocket,
+        WATCHDOG_USEC: watchdog === undefined
+          ? undefined
+          : String(Math.round(watchdog * 1000)),
+      },
+      events.notice,
       (before) => {
         if (this.#isAskedToEnd) return undefined;
         const next = findSuccessor(before, descriptors, this.#announced);
@@ -78,9 +92,31 @@ export class Generation implements DrainingProcess {
         return next;
       },
     );
-    readiness.listen(this.pid, {
-      ready: () => startup.resolve("ready"),
-      late: () => startup.resolve("late"),
+    if (watchdog !== undefined) {
+      const receive = () => readiness.receive();
+      this.#watchdog = new Watchdog(watchdog, receive, () => {
+        const limit = formatDuration(watchdog);
+        events.notice(`no WATCHDOG=1 within ${limit} (--watchdog), killed`);
+        this.#abort();
+      });
+    }
+    readiness.listen(this.pid, descriptors, {
+      ready: () => {
+        startup.resolve("ready");
+        this.#watchdog?.start();
+      },
+      alive: () => this.#watchdog?.report(),
+      late: (reason) => {
+        if (reason !== undefined) events.notice(reason);
+        startup.resolve("late");
+      },
+      blind: (reason) => {
+        // At the first start no other generation can have accepted.
+        if (number === 1) return;
+        events.notice(
+          `another generation may have accepted what makes it ready: ${reason}`,
+        );
+      },
       status: events.status,
       mainProcess: (pid) => this.#announced = pid,
     });
@@ -102,6 +138,7 @@ export class Generation implements DrainingProcess {
       return ending;
     } finally {
       clearTimeout(this.#killTimer);
+      this.#watchdog?.[Symbol.dispose]();
       readiness[Symbol.dispose]();
     }
   }
@@ -136,14 +173,14 @@ export class Generation implements DrainingProcess {
 
   /** Asks it to end, for as long as it needs. */
   drain(): void {
-    this.#isAskedToEnd = true;
+    this.#askToEnd();
     this.signal(this.#options.stopSignal);
   }
 
   /** Asks it to end, and kills it with its process group after the grace. */
   stop(signal: Deno.Signal = this.#options.stopSignal): void {
     if (!this.#child.isRunning) return;
-    this.#isAskedToEnd = true;
+    this.#askToEnd();
     this.signal(signal);
     this.#killAfter(this.#options.grace);
   }
@@ -158,6 +195,19 @@ export class Generation implements DrainingProcess {
     this.#killAfter(KILL_AFTER);
   }
 
+  /** What is asked to end has no successor, and need not send WATCHDOG=1. */
+  #askToEnd(): void {
+    this.#isAskedToEnd = true;
+    this.#watchdog?.[Symbol.dispose]();
+  }
+
+  /** Ends it with a core dump, as systemd does. */
+  #abort(): void {
+    this.#askToEnd();
+    this.signal("SIGABRT");
+    this.#killAfter(KILL_AFTER);
+  }
+
   #killAfter(delay: number): void {
     if (!this.#child.isRunning) return;
     this.#killTimer ??= setTimeout(() => this.kill(), delay);
@@ -165,7 +215,7 @@ export class Generation implements DrainingProcess {
 
   /** Kills it and its process group. */
   kill(): void {
-    this.#isAskedToEnd = true;
+    this.#askToEnd();
     this.#child.kill();
   }
 }

@@ -13,7 +13,7 @@ import type { Execution } from "./child.ts";
  * other number from its input. An empty line means that there is none.
  */
 const SCRIPT =
-  'read -r LISTEN_PIDFDID && [ "$LISTEN_PIDFDID" ] && export LISTEN_PIDFDID; export LISTEN_PID=$$; exec "$@" </dev/null';
+  'read -r LISTEN_PIDFDID && [ "$LISTEN_PIDFDID" ] && export LISTEN_PIDFDID; export LISTEN_PID=$$; [ "$WATCHDOG_USEC" ] && export WATCHDOG_PID=$$; exec "$@" </dev/null';
 
 /** dash drops variables with other names. */
 const PASSED_BY_SHELL = /^[A-Za-z_][A-Za-z0-9_]*=/;
@@ -47,12 +47,19 @@ function ownCommand(): string[] {
   );
 }
 
-/** How to start a program with these arguments and variables. */
+/**
+ * How to start a program with these arguments and variables.
+ *
+ * @param isOtherUser whether another user starts it, who may not be able to execute
+ * this program: then a shell always does it, and may drop variables
+ */
 export function receiverLaunch(
   args: readonly string[],
   environment: readonly string[],
+  isOtherUser: boolean,
 ): ReceiverLaunch {
-  return environment.every((entry) => PASSED_BY_SHELL.test(entry))
+  return isOtherUser ||
+      environment.every((entry) => PASSED_BY_SHELL.test(entry))
     ? shellLaunch(args)
     : ownLaunch(args);
 }

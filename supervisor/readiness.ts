@@ -1,7 +1,12 @@
-import { NotificationSocket } from "../ffi/systemd/notification_socket.ts";
+import type { Notification } from "../ffi/systemd/notification_socket.ts";
 import { userId } from "../ffi/processes/process.ts";
 import { waitReady } from "../ffi/files/readiness.ts";
+import { NotifySocket } from "./notify_socket.ts";
 import type { Peer } from "../ffi/sockets/socket.ts";
+import {
+  ConnectionProbe,
+  type ProbeOptions,
+} from "./probe/connection_probe.ts";
 
 /** When a program counts as ready. */
 export type ReadyWhen =
@@ -10,18 +15,34 @@ export type ReadyWhen =
   /** Once it has run for `delay` ms. */
   | { kind: "delay"; delay: number }
   /** Like `notify` if it sends anything within `delay` ms, else like `delay`. */
-  | { kind: "auto"; delay: number };
+  | { kind: "auto"; delay: number }
+  /** Once it has accepted a connection. */
+  | { kind: "tcp" }
+  /** Once it answers a GET request for `path` with status 2xx or 3xx. */
+  | { kind: "http"; path: string };
+
+/** Options of {@linkcode Readiness}. */
+export interface ReadinessOptions {
+  /** The user of the program. Default: that of this process. */
+  uid?: number | undefined;
+  /** Whether it has to send WATCHDOG=1. Default: false. */
+  hasWatchdog?: boolean;
+}
 
 /** Hears about the start of a program. */
 export interface ReadinessEvents {
   /** It is ready. */
   ready(): void;
-  /** It did not send READY=1 in time. */
-  late(): void;
+  /** It was not ready in time. `reason` says more, if more is known. */
+  late(reason?: string): void;
   /** It sent STATUS=. */
   status(text: string): void;
   /** It sent MAINPID=: the process that goes on when it has ended. */
   mainProcess(pid: number): void;
+  /** It sent WATCHDOG=1. */
+  alive(): void;
+  /** It cannot be seen whether a connection was accepted by this program. */
+  blind(reason: string): void;
 }
 
 /** The longest wait for a message, in ms; it ends when the program does. */
@@ -33,34 +54,64 @@ const FOREVER = 0x7fffffff;
  * program that sends to a full queue blocks.
  */
 export class Readiness implements Disposable {
-  readonly #socket: NotificationSocket | undefined;
+  readonly #notify: NotifySocket | undefined;
+  readonly #uid: number | undefined;
+  /** Takes the messages that have arrived, until it ends. */
+  #takeAll = () => {};
   readonly #when: ReadyWhen;
   readonly #timeout: number;
   readonly #ended = new AbortController();
+  readonly #probing = new AbortController();
   #isReceiving = false;
+  /** Whether it has sent anything. */
+  #mustNotify = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isSettled = false;
 
-  /** `timeout` is how long READY=1 may take, in ms. */
-  constructor(when: ReadyWhen, timeout: number) {
+  /** `timeout` is how long READY=1, or an answer, may take, in ms. */
+  constructor(
+    when: ReadyWhen,
+    timeout: number,
+    { uid, hasWatchdog = false }: ReadinessOptions = {},
+  ) {
     this.#when = when;
     this.#timeout = timeout;
-    this.#socket = when.kind === "delay"
+    this.#uid = uid;
+    this.#notify = when.kind === "delay" && !hasWatchdog
       ? undefined
-      : new NotificationSocket(`@multibinder-run-${crypto.randomUUID()}`);
+      : new NotifySocket(uid);
   }
 
   /** The program's NOTIFY_SOCKET. */
   get notifySocket(): string | undefined {
-    return this.#socket?.name;
+    return this.#notify?.socket.name;
   }
 
-  /** Starts the clock for a program that has just been started. */
-  listen(pid: number, events: ReadinessEvents): void {
+  /**
+   * Starts the clock for a program that has just been started.
+   *
+   * @param sockets the program's, which a probe connects to
+   */
+  listen(
+    pid: number,
+    sockets: readonly number[],
+    events: ReadinessEvents,
+  ): void {
     const when = this.#when;
     if (when.kind === "notify") this.#settleAfter(this.#timeout, events.late);
-    else this.#settleAfter(when.delay, events.ready);
-    if (this.#socket !== undefined) this.#receive(this.#socket, pid, events);
+    else if ("delay" in when) this.#settleAfter(when.delay, events.ready);
+    else {
+      const path = when.kind === "http" ? when.path : undefined;
+      const { blind } = events;
+      this.#probe({ sockets, path, pid, blind }, events);
+    }
+    if (this.#notify !== undefined) this.#receive(this.#notify, pid, events);
+  }
+
+  async #probe(options: ProbeOptions, events: ReadinessEvents): Promise<void> {
+    const probe = new ConnectionProbe(options);
+    this.#settleAfter(this.#timeout, () => events.late(probe.lastResult));
+    if (await probe.passes(this.#probing.signal)) this.#settle(events.ready);
   }
 
   #settleAfter(delay: number, settle: () => void): void {
@@ -72,51 +123,73 @@ export class Readiness implements Disposable {
     clearTimeout(this.#timer);
     if (this.#isSettled || this.#ended.signal.aborted) return;
     this.#isSettled = true;
+    this.#probing.abort();
     settle();
   }
 
   async #receive(
-    socket: NotificationSocket,
+    notify: NotifySocket,
     pid: number,
     events: ReadinessEvents,
   ): Promise<void> {
+    using _closed = notify;
     this.#isReceiving = true;
+    const { socket } = notify;
     const { signal } = this.#ended;
-    let mustNotify = this.#when.kind === "notify";
+    this.#takeAll = () => {
+      while (!signal.aborted) {
+        const message = socket.receive();
+        if (message === undefined) return;
+        if (this.#isFrom(message.sender, pid)) this.#take(message, events);
+      }
+    };
     while (!signal.aborted) {
       await waitReady(socket.fd, "read", FOREVER, signal);
-      if (signal.aborted) break;
-      const message = socket.receive();
-      if (message === undefined || !isFrom(message.sender, pid)) continue;
-      if (!mustNotify && !this.#isSettled) {
-        this.#settleAfter(this.#timeout, events.late);
-      }
-      mustNotify = true;
-      for (const assignment of message.assignments) {
-        if (assignment === "READY=1") this.#settle(events.ready);
-        else if (assignment.startsWith("STATUS=")) {
-          events.status(assignment.slice("STATUS=".length));
-        } else if (assignment.startsWith("MAINPID=")) {
-          events.mainProcess(Number(assignment.slice("MAINPID=".length)));
-        }
-      }
+      this.#takeAll();
     }
-    socket[Symbol.dispose]();
+  }
+
+  /** Takes the messages that have arrived and were not handled yet. */
+  receive(): void {
+    this.#takeAll();
+  }
+
+  #take({ assignments }: Notification, events: ReadinessEvents): void {
+    const { kind } = this.#when;
+    if (kind === "auto" && !this.#mustNotify && !this.#isSettled) {
+      this.#settleAfter(this.#timeout, events.late);
+    }
+    this.#mustNotify = true;
+    for (const assignment of assignments) {
+      const [name, value] = splitOnce(assignment);
+      if (assignment === "READY=1") {
+        if (kind === "auto" || kind === "notify") this.#settle(events.ready);
+      } else if (assignment === "WATCHDOG=1") events.alive();
+      else if (name === "STATUS") events.status(value);
+      else if (name === "MAINPID") events.mainProcess(Number(value));
+    }
+  }
+
+  /**
+   * Whether a message counts as the program's: it comes from the program, or from
+   * a user who could also stop it, such as a systemd-notify(1) that it started.
+   */
+  #isFrom({ pid, uid }: Peer, program: number): boolean {
+    return pid === program || uid === 0 || uid === (this.#uid ?? userId());
   }
 
   /** Stops after the end of the program. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#ended.abort();
+    this.#probing.abort();
     // A wait on the socket may be under way, which then closes it.
-    if (!this.#isReceiving) this.#socket?.[Symbol.dispose]();
+    if (this.#isReceiving) this.#notify?.remove();
+    else this.#notify?.[Symbol.dispose]();
   }
 }
 
-/**
- * Whether a message counts as the program's: it comes from the program, or from
- * a user who could also stop it, such as a systemd-notify(1) that it started.
- */
-function isFrom({ pid, uid }: Peer, program: number): boolean {
-  return pid === program || uid === 0 || uid === userId();
+function splitOnce(assignment: string): [name: string, value: string] {
+  const at = assignment.indexOf("=");
+  return [assignment.slice(0, at), assignment.slice(at + 1)];
 }

@@ -1,7 +1,7 @@
 import { formatDuration } from "../duration.ts";
 
 /** A program that has run this long did not crash at its start, in ms. */
-const STABLE = 10_000;
+export const STABLE = 10_000;
 
 const FIRST = 250;
 const LONGEST = 30_000;

@@ -4,6 +4,7 @@ import { realPath } from "../ffi/files/file.ts";
 import { Child, type EndedProcess } from "./child.ts";
 import { StartError } from "./errors.ts";
 import { receiverLaunch } from "./listen_pid.ts";
+import { asUser, type ServiceUser, userVariables } from "./service_user.ts";
 
 /** A program that can be started any number of times. */
 export interface Service {
@@ -14,6 +15,8 @@ export interface Service {
   directory?: string | undefined;
   /** The program and its arguments. */
   command: readonly string[];
+  /** The user that it runs as. Default: that of this process. */
+  user?: ServiceUser | undefined;
   /** Its sockets, which it has at 3, 4, ... */
   descriptors: readonly number[];
   /**
@@ -32,7 +35,7 @@ export interface Service {
  * @throws {StartError}
  */
 export function startService(
-  { directory: given, command, descriptors, environment }: Service,
+  { directory: given, command, user, descriptors, environment }: Service,
   changes: Readonly<Record<string, string | undefined>>,
   onSignalDenied: (reason: string) => void,
   successor: (before: EndedProcess) => number | undefined,
@@ -41,10 +44,12 @@ export function startService(
   const directory = given === undefined
     ? undefined
     : StartError.during(name, () => resolveDirectory(given));
-  const variables = environment(
-    directory === undefined ? changes : { ...changes, PWD: directory },
-  );
-  using launch = receiverLaunch(args, variables);
+  const variables = environment({
+    ...changes,
+    ...userVariables(user),
+    ...directory !== undefined && { PWD: directory },
+  });
+  using launch = receiverLaunch(args, variables, user !== undefined);
   const child = new Child({
     command: name,
     args,
@@ -54,7 +59,7 @@ export function startService(
       [0, launch.input],
       ...descriptors.map((fd, index) => [FIRST_LISTEN_FD + index, fd] as const),
     ]),
-    launcher: (path) => launch.execution(path),
+    launcher: (path) => asUser(user, launch.execution(path)),
     onSignalDenied,
     successor,
   });

@@ -1,11 +1,11 @@
-import { namesIn, readLink, statusOfDescriptor } from "../ffi/files/file.ts";
-import { OsError } from "../ffi/libc/errno.ts";
+import { statusOfDescriptor } from "../ffi/files/file.ts";
 import { processId } from "../ffi/processes/process.ts";
 import {
   processStatus,
   runningProcesses,
 } from "../ffi/processes/process_group.ts";
 import { type EndedProcess, isAwaited } from "./child.ts";
+import { holdsOneOf } from "./probe/held_sockets.ts";
 
 /**
  * The process that goes on in the place of one that has ended: the one that it
@@ -32,31 +32,11 @@ export function findSuccessor(
   const links = sockets.map((fd) => `socket:[${statusOfDescriptor(fd).inode}]`);
   return runningProcesses()
     .filter((each) => isAdopted(each) && each.hasExecuted && each.name === name)
-    .filter(({ pid }) => holdsOneOf(pid, links))
+    .filter(({ pid }) => holdsOneOf(pid, links) === "yes")
     .sort((one, other) => other.started - one.started)[0]?.pid;
 }
 
 /** Whether it is a child of this process that it has not started. */
 function isAdopted({ pid, parent }: { pid: number; parent: number }): boolean {
   return parent === processId() && !isAwaited(pid);
-}
-
-/** Whether a process has one of these descriptors (proc_pid_fd(5)). */
-function holdsOneOf(pid: number, links: readonly string[]): boolean {
-  const directory = `/proc/${pid}/fd`;
-  const names = unlessGone(() => namesIn(directory)) ?? [];
-  return names.some((name) => {
-    const link = unlessGone(() => readLink(`${directory}/${name}`));
-    return link !== undefined && links.includes(link);
-  });
-}
-
-/** `undefined` if the process has ended, or belongs to another user. */
-function unlessGone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof OsError) return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import type { Ending } from "../ffi/processes/child_process.ts";
+import { signalNumber } from "../ffi/processes/signal_numbers.ts";
 import type { ServiceManager } from "../ffi/systemd/service_manager.ts";
 import { MAX_SHARDS } from "../protocol.ts";
 import { CommandQueue } from "./command_queue.ts";
@@ -10,6 +11,9 @@ import { Worker, type WorkerOptions } from "./workers/worker.ts";
 
 /** How many workers a service may have. */
 export const MAX_WORKERS = MAX_SHARDS;
+
+/** How long to wait for the end of processes that were killed, in ms. */
+const KILL_PATIENCE = 1_000;
 
 /**
  * Keeps the workers of a service running, replaces them without a gap, and adds
@@ -34,6 +38,8 @@ export class Supervisor {
   #hasBeenReady = false;
   #isReloading = false;
   #isStopping = false;
+  /** That of a worker because of which the service ends. */
+  #ending: Ending | undefined;
 
   /** `count` is the number of workers, of which `sockets` has the sockets. */
   constructor(
@@ -60,6 +66,10 @@ export class Supervisor {
         changed: () => this.#announce(),
         status: (text) => {
           if (this.#isSingle) this.#manager?.status(text);
+        },
+        gaveUp: (ending) => {
+          this.#ending ??= ending;
+          this.stop();
         },
       },
     );
@@ -273,10 +283,18 @@ export class Supervisor {
       this.#isStopping = true;
       for (const leaving of this.#leaving) leaving.cancel();
       this.#commands.close(new StoppedError("the service"), async () => {
-        this.#finished.resolve(await this.#untilGone());
+        const ending = await this.#untilGone();
+        this.#finished.resolve(this.#ending ?? ending);
       });
     }
     for (const worker of this.#all) worker.stop(signal);
+  }
+
+  /** Kills all workers and their process groups, and ends. */
+  kill(): void {
+    for (const worker of this.#all) worker.kill();
+    const signal = signalNumber("SIGKILL");
+    setTimeout(() => this.#finished.resolve({ signal }), KILL_PATIENCE);
   }
 
   async #untilGone(): Promise<Ending> {

@@ -94,6 +94,16 @@ export function checkExecutable(path: string): void {
   check(libc().access(losslessCString(path), abi.X_OK), "access", path);
 }
 
+/** Whether a file exists and may be executed (access(2)). */
+export function isExecutable(path: string): boolean {
+  return libc().access(losslessCString(path), abi.X_OK) === 0;
+}
+
+/** chmod(2). */
+export function changeMode(path: string, mode: number): void {
+  check(libc().chmod(cString(path), mode), "chmod", path);
+}
+
 /** unlink(2). */
 export function unlink(path: string): void {
   check(libc().unlink(cString(path)), "unlink", path);

@@ -124,4 +124,5 @@ export const Errno = {
   ENOTCONN: 107,
   ETOOMANYREFS: 109,
   ECONNREFUSED: 111,
+  EINPROGRESS: 115,
 } as const;

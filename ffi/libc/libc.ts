@@ -206,6 +206,8 @@ const SYMBOLS = {
     parameters: ["buffer", /* oldpath */ "buffer" /* newpath */],
     result: "i32",
   },
+  mkdtemp: { parameters: ["usize" /* template */], result: "usize" },
+  rmdir: { parameters: ["buffer" /* pathname */], result: "i32" },
   unlink: { parameters: ["buffer" /* pathname */], result: "i32" },
   chdir: { parameters: ["buffer" /* path */], result: "i32" },
   umask: { parameters: ["u32" /* mask */], result: "u32" },
@@ -493,6 +495,15 @@ const SYMBOLS = {
     ],
     result: "i32",
     nonblocking: true,
+  },
+  getgrouplist: {
+    parameters: [
+      "buffer", /* user */
+      "u32", /* group */
+      "buffer", /* groups */
+      "buffer", /* ngroups */
+    ],
+    result: "i32",
   },
   getgrgid_r: {
     parameters: [

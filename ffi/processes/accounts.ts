@@ -96,6 +96,56 @@ export function primaryGroup(uid: number): number | undefined {
   return userOf(uid)?.group;
 }
 
+/** An account, as far as it is known. */
+export interface UserAccount {
+  readonly uid: number;
+  readonly name: string | undefined;
+  /** The number of the primary group. */
+  readonly group: number | undefined;
+  /** The home directory. */
+  readonly home: string | undefined;
+  readonly shell: string | undefined;
+}
+
+/**
+ * Look up a user by name or number (getpwnam_r(3)). A number without an account is
+ * a user with nothing else. It may block.
+ *
+ * @returns `undefined` when the user does not exist.
+ * @throws {OsError} when the lookup fails.
+ */
+export function userAccount(user: string): UserAccount | undefined {
+  const uid = userId(user);
+  if (uid === undefined) return undefined;
+  const found = userOf(uid);
+  return {
+    uid,
+    name: isName(user) ? user : found?.name,
+    group: found?.group,
+    home: found?.home,
+    shell: found?.shell,
+  };
+}
+
+/**
+ * The groups of a user: `gid` and those that list the user as a member
+ * (getgrouplist(3)), as initgroups(3) sets them. It may block.
+ */
+export function groupsOf(name: string, gid: number): number[] {
+  const count = new Int32Array(1);
+  for (let room = 64;; room = Math.max(2 * room, count[0])) {
+    const groups = new Uint32Array(room);
+    count[0] = room;
+    const found = libc().getgrouplist(
+      cString(name),
+      gid,
+      new Uint8Array(groups.buffer),
+      new Uint8Array(count.buffer),
+    );
+    if (found !== -1) return [...groups.subarray(0, found)];
+  }
+}
+
 function userOf(uid: number): Account | undefined {
   const { getpwuid_r } = libc();
   return search(
@@ -125,6 +175,8 @@ interface Database {
   readonly name: number;
   /** A user's primary group, or the group itself. */
   readonly group: number;
+  readonly home?: number;
+  readonly shell?: number;
 }
 
 const { passwd, group } = abi.layouts;
@@ -133,6 +185,8 @@ const USERS: Database = {
   id: passwd.pw_uid,
   name: passwd.pw_name,
   group: passwd.pw_gid,
+  home: passwd.pw_dir,
+  shell: passwd.pw_shell,
 };
 const GROUPS: Database = {
   size: group.size,
@@ -145,6 +199,8 @@ interface Account {
   readonly id: number;
   readonly name: string | undefined;
   readonly group: number;
+  readonly home: string | undefined;
+  readonly shell: string | undefined;
 }
 
 const POINTER_SIZE = 8;
@@ -173,14 +229,19 @@ class Entry implements Disposable {
 
   /** The account that was found, if any. */
   get account(): Account | undefined {
-    const { size, id, name, group } = this.#database;
+    const { size, id, name, group, home, shell } = this.#database;
     const result = viewOf(bytesAt(this.result, POINTER_SIZE));
     if (result.getBigUint64(0, true) === 0n) return undefined;
     const struct = viewOf(bytesAt(this.struct, size));
+    const text = (at: number | undefined) =>
+      at === undefined ? undefined : textAt(struct.getBigUint64(at, true));
     return {
       id: struct.getUint32(id, true),
-      name: textAt(struct.getBigUint64(name, true)),
+      name: text(name),
       group: struct.getUint32(group, true),
+      // An empty field means that there is none.
+      home: text(home) || undefined,
+      shell: text(shell) || undefined,
     };
   }
 

@@ -4,12 +4,11 @@
  * @module
  */
 import { abi } from "../libc/abi.ts";
-import { Descriptor } from "../files/descriptor.ts";
 import { errnoName, lastErrno, OsError } from "../libc/errno.ts";
 import { statusOfDescriptor } from "../files/file.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
-import { receive, send } from "./socket.ts";
+import { attributeOf, readDiagnostics } from "./sock_diag.ts";
 
 /** Kinds of socket that have an accept queue. */
 export type QueueKind = "tcp" | "unix" | "seqpacket";
@@ -108,97 +107,37 @@ function queueAtTcp(fd: number): AcceptQueue | undefined {
   };
 }
 
-const { nlmsghdr, unix_diag_req, unix_diag_msg, rtattr, unix_diag_rqlen } =
-  abi.layouts;
-
-/** The size limit of one message of a kernel dump, in bytes. */
-const MESSAGE_ROOM = 32 * 1024;
+const { unix_diag_req, unix_diag_msg, unix_diag_rqlen } = abi.layouts;
 
 /**
  * The queue of every listening UNIX socket in this network namespace, by
- * inode (sock_diag(7)); empty where the kernel or a sandbox does not report it.
+ * inode; empty where the kernel or a sandbox does not report it.
  */
 function queuesAtUnix(): Map<string, AcceptQueue> {
+  const request = new Uint8Array(unix_diag_req.size);
+  const view = viewOf(request);
+  const states = 1 << abi.TCP_LISTEN;
+  view.setUint8(unix_diag_req.sdiag_family, abi.AF_UNIX);
+  view.setUint32(unix_diag_req.udiag_states, states, true);
+  view.setUint32(unix_diag_req.udiag_show, abi.UDIAG_SHOW_RQLEN, true);
   const found = new Map<string, AcceptQueue>();
-  const type = abi.SOCK_RAW | abi.SOCK_CLOEXEC;
-  const fd = libc().socket(abi.AF_NETLINK, type, abi.NETLINK_SOCK_DIAG);
-  if (fd === -1) return found;
-  using socket = new Descriptor(fd);
-  try {
-    send(socket.fd, dumpRequest());
-    const bytes = new Uint8Array(MESSAGE_ROOM);
-    // The kernel produces each part of a dump during recv(2) (netlink(7)).
-    for (let more = true; more;) {
-      const length = receive(socket.fd, bytes);
-      more = length > 0 && readMessages(bytes.subarray(0, length), found);
-    }
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-  }
+  readDiagnostics(request, "all", (message) => {
+    if (message.byteLength < unix_diag_msg.size) return;
+    const inode = message.getUint32(unix_diag_msg.udiag_ino, true);
+    const queue = queueIn(message);
+    if (queue !== undefined) found.set(String(inode), queue);
+  });
   return found;
 }
 
-function dumpRequest(): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(nlmsghdr.size + unix_diag_req.size);
-  const view = viewOf(bytes);
-  const flags = abi.NLM_F_REQUEST | abi.NLM_F_DUMP;
-  view.setUint32(nlmsghdr.nlmsg_len, bytes.length, true);
-  view.setUint16(nlmsghdr.nlmsg_type, abi.SOCK_DIAG_BY_FAMILY, true);
-  view.setUint16(nlmsghdr.nlmsg_flags, flags, true);
-  const body = nlmsghdr.size;
-  const states = 1 << abi.TCP_LISTEN;
-  view.setUint8(body + unix_diag_req.sdiag_family, abi.AF_UNIX);
-  view.setUint32(body + unix_diag_req.udiag_states, states, true);
-  view.setUint32(body + unix_diag_req.udiag_show, abi.UDIAG_SHOW_RQLEN, true);
-  return bytes;
-}
-
-/** Headers, messages and attributes begin at multiples of 4 bytes. */
-function aligned(length: number): number {
-  return (length + 3) & ~3;
-}
-
-/** Reads one part of the dump; returns whether more parts follow. */
-function readMessages(
-  bytes: Uint8Array<ArrayBuffer>,
-  found: Map<string, AcceptQueue>,
-): boolean {
-  const view = viewOf(bytes);
-  for (let at = 0; at + nlmsghdr.size <= bytes.length;) {
-    const length = view.getUint32(at + nlmsghdr.nlmsg_len, true);
-    const type = view.getUint16(at + nlmsghdr.nlmsg_type, true);
-    const end = at + length;
-    // NLMSG_DONE or NLMSG_ERROR ends the dump.
-    if (type !== abi.SOCK_DIAG_BY_FAMILY) return false;
-    const body = at + nlmsghdr.size;
-    if (body + unix_diag_msg.size > end || end > bytes.length) return false;
-    const queue = queueIn(view, body + unix_diag_msg.size, end);
-    const inode = view.getUint32(body + unix_diag_msg.udiag_ino, true);
-    if (queue !== undefined) found.set(String(inode), queue);
-    at += aligned(length);
+function queueIn(message: DataView): AcceptQueue | undefined {
+  const type = abi.UNIX_DIAG_RQLEN;
+  const value = attributeOf(message, unix_diag_msg.size, type);
+  if (value === undefined || value.byteLength < unix_diag_rqlen.size) {
+    return undefined;
   }
-  return true;
-}
-
-/** The value of the attribute UNIX_DIAG_RQLEN between `start` and `end`. */
-function queueIn(
-  view: DataView,
-  start: number,
-  end: number,
-): AcceptQueue | undefined {
-  for (let at = start; at + rtattr.size <= end;) {
-    const length = view.getUint16(at + rtattr.rta_len, true);
-    const type = view.getUint16(at + rtattr.rta_type, true);
-    const data = at + rtattr.size;
-    if (length < rtattr.size || at + length > end) return undefined;
-    if (type === abi.UNIX_DIAG_RQLEN) {
-      if (data + unix_diag_rqlen.size > end) return undefined;
-      return {
-        waiting: view.getUint32(data + unix_diag_rqlen.udiag_rqueue, true),
-        limit: view.getUint32(data + unix_diag_rqlen.udiag_wqueue, true),
-      };
-    }
-    at += aligned(length);
-  }
-  return undefined;
+  return {
+    waiting: value.getUint32(unix_diag_rqlen.udiag_rqueue, true),
+    limit: value.getUint32(unix_diag_rqlen.udiag_wqueue, true),
+  };
 }

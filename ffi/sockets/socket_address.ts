@@ -200,8 +200,24 @@ const nameLengthBytes = new Uint8Array(nameLength.buffer);
  * @throws {OsError} when `fd` is not a socket.
  */
 export function localAddress(fd: number): SocketAddress {
+  return addressFrom("getsockname", fd);
+}
+
+/**
+ * The address that a socket is connected to (getpeername(2)).
+ *
+ * @throws {OsError} ENOTCONN.
+ */
+export function peerAddress(fd: number): SocketAddress {
+  return addressFrom("getpeername", fd);
+}
+
+function addressFrom(
+  call: "getsockname" | "getpeername",
+  fd: number,
+): SocketAddress {
   nameLength[0] = nameBuffer.length;
-  check(libc().getsockname(fd, nameBuffer, nameLengthBytes), "getsockname");
+  check(libc()[call](fd, nameBuffer, nameLengthBytes), call);
   const address = decodeSocketAddress(nameBuffer.slice(0, nameLength[0]));
   if (address === undefined) {
     throw new TypeError(`descriptor ${fd} is neither an IP nor a UNIX socket`);

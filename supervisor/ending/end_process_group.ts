@@ -13,7 +13,7 @@ const INTERVAL = 100;
  */
 export async function endProcessGroup(
   leader: number,
-  grace: number,
+  grace: () => number,
   permitted: <T>(action: () => T) => T | undefined,
 ): Promise<void> {
   const signal = (name: Deno.Signal) =>
@@ -21,7 +21,7 @@ export async function endProcessGroup(
   if (!signal("SIGTERM")) return;
   const since = performance.now();
   while (permitted(() => groupRuns(leader))) {
-    if (performance.now() - since > grace) signal("SIGKILL");
+    if (performance.now() - since > grace()) signal("SIGKILL");
     await new Promise((resolve) => setTimeout(resolve, INTERVAL));
   }
 }

@@ -3,10 +3,21 @@ import type { Ending } from "../../ffi/processes/child_process.ts";
 import type { EndedProcess } from "../child.ts";
 import { CommandQueue } from "../command_queue.ts";
 import { Draining, type DrainLimits } from "../ending/draining.ts";
-import { messageOf, NotReadyError, StoppedError } from "../errors.ts";
+import {
+  messageOf,
+  NotReadyError,
+  StartError,
+  StoppedError,
+} from "../errors.ts";
 import { Generation, type GenerationOptions } from "../generation.ts";
+import type { ReadyWhen } from "../readiness.ts";
 import { formatEnding, type Report } from "../report.ts";
 import { formatPause, RestartBackoff } from "../restart_backoff.ts";
+import {
+  type RestartLimits,
+  RestartPolicy,
+  type UnexpectedEnd,
+} from "../restarts/restart_policy.ts";
 import type { Service } from "../service.ts";
 import { TimedState } from "../timed_state.ts";
 
@@ -20,8 +31,11 @@ type State =
   /** All generations were asked to end. */
   | "stopping";
 
+/** When a worker without connections is ready. */
+const JOINING: ReadyWhen = { kind: "delay", delay: 2_000 };
+
 /** How a worker is started, replaced and stopped. */
-export type WorkerOptions = GenerationOptions & DrainLimits;
+export type WorkerOptions = GenerationOptions & DrainLimits & RestartLimits;
 
 /** Hears what happens to a worker. */
 export interface WorkerEvents {
@@ -29,6 +43,8 @@ export interface WorkerEvents {
   changed(): void;
   /** The generation that serves sent STATUS=. */
   status(text: string): void;
+  /** It has ended and is not restarted. */
+  gaveUp(ending: Ending): void;
 }
 
 /**
@@ -44,6 +60,7 @@ export class Worker {
   /** Starts, reloads, restarts and the stop. */
   readonly #queue = new CommandQueue();
   readonly #backoff = new RestartBackoff();
+  readonly #policy: RestartPolicy;
   /** Generations, each with the end of it and of its process group. */
   readonly #generations = new Map<Generation, Promise<void>>();
   readonly #gone = Promise.withResolvers<Ending>();
@@ -69,6 +86,7 @@ export class Worker {
     this.#service = service;
     this.#options = options;
     this.#draining = new Draining(options, report);
+    this.#policy = new RestartPolicy(options);
     this.#report = report;
     this.#events = events;
   }
@@ -92,14 +110,19 @@ export class Worker {
   }
 
   /**
-   * Starts it, and resolves when it is ready. It is not restarted before that.
+   * Starts it, and resolves when it is ready. It is not restarted before that. It
+   * gets no connections yet, so a probe would wait for ever: instead it is ready
+   * when it has run for a time.
    *
    * @throws {StartError}
    * @throws {NotReadyError}
    * @throws {StoppedError}
    */
   startOnce(): Promise<void> {
-    return this.#queue.add("start", () => this.#replace());
+    const { ready } = this.#options;
+    const isProbed = ready.kind === "tcp" || ready.kind === "http";
+    const joining = isProbed ? JOINING : ready;
+    return this.#queue.add("start", () => this.#replace(joining));
   }
 
   /**
@@ -113,6 +136,7 @@ export class Worker {
   reload(): Promise<void> {
     return this.#queue.add("reload", async () => {
       this.#backoff.reset();
+      this.#policy.reset();
       await this.#replaceOrBackOff();
     });
   }
@@ -127,6 +151,11 @@ export class Worker {
   stop(signal?: Deno.Signal): void {
     this.#close();
     for (const each of this.#generations.keys()) each.stop(signal);
+  }
+
+  /** Kills all generations and the processes that they left behind. */
+  kill(): void {
+    for (const each of this.#generations.keys()) each.kill();
   }
 
   /** Ends all generations, the one that serves when it has drained. */
@@ -178,9 +207,9 @@ export class Worker {
   }
 
   /** Starts a generation, and stops the one before once it is ready. */
-  async #replace(): Promise<void> {
+  async #replace(ready = this.#options.ready): Promise<void> {
     if (this.#serving === undefined) this.#state.enter("starting");
-    const next = this.#launch();
+    const next = this.#launch(ready);
     this.#starting = next;
     try {
       const startup = await next.startup;
@@ -208,20 +237,19 @@ export class Worker {
     generation.kill();
   }
 
-  #launch(): Generation {
+  #launch(ready: ReadyWhen): Generation {
     const number = this.#count + 1;
     const generation: Generation = new Generation(
       number,
       this.#service,
-      this.#options,
+      { ...this.#options, ready },
       {
         status: (text) => {
           if (generation === this.#serving) this.#events.status(text);
         },
         replaced: (before, next) => this.#replacedItself(number, before, next),
         ended: (ending) => this.#ended(generation, ending),
-        signalDenied: (reason) =>
-          this.#report(`generation ${number}: ${reason}`),
+        notice: (text) => this.#report(`generation ${number}: ${text}`),
       },
     );
     this.#count = number;
@@ -262,7 +290,10 @@ export class Worker {
     if (generation !== this.#serving) return;
     this.#serving = undefined;
     if (isStopping) return;
-    if (this.#starting === undefined) return this.#backOff(generation.age);
+    if (this.#starting === undefined) {
+      const lifetime = generation.age;
+      return this.#backOff({ ending, lifetime, wasReady: true });
+    }
     this.#state.enter("starting");
     this.#status = "Starting";
     this.#events.changed();
@@ -274,7 +305,7 @@ export class Worker {
     const isKnown = error instanceof NotReadyError;
     if (!isKnown) this.#report(messageOf(error));
     if (this.#serving === undefined) {
-      this.#backOff(isKnown ? error.lifetime : 0);
+      this.#backOff(unexpectedEnd(error));
     } else {
       this.#report(
         `reload failed: generation ${this.#serving.number} keeps serving`,
@@ -282,8 +313,14 @@ export class Worker {
     }
   }
 
-  #backOff(lifetime: number): void {
-    const pause = this.#backoff.pauseAfter(lifetime);
+  #backOff(end: UnexpectedEnd): void {
+    const refusal = this.#policy.refusal(end);
+    if (refusal !== undefined) {
+      this.#report(`not restarted: ${refusal}`);
+      this.#lastEnding = end.ending;
+      return this.#events.gaveUp(end.ending);
+    }
+    const pause = this.#backoff.pauseAfter(end.lifetime);
     const when = formatPause(pause);
     this.#report(`restarting ${when}`);
     this.#status = `Crashed, restarting ${when}`;
@@ -299,6 +336,16 @@ export class Worker {
     // Failures were reported, and the next restart is planned.
     restart.catch(() => {});
   }
+}
+
+/** The end because of which a start has failed. */
+function unexpectedEnd(error: unknown): UnexpectedEnd {
+  if (error instanceof NotReadyError) {
+    const { ending, lifetime } = error;
+    return { ending, lifetime, wasReady: false };
+  }
+  const code = error instanceof StartError ? error.status : 1;
+  return { ending: { code }, lifetime: 0, wasReady: false };
 }
 
 /** Waits for the end of a generation and throws. */

@@ -10,7 +10,7 @@ const ignore = await lacks(PYTHON);
 const SEND = `
 import socket, sys
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-    manager.connect("\\0" + sys.argv[1][1:])
+    manager.connect(sys.argv[1].replace("@", "\\0", 1))
     for message in sys.argv[2:]:
         manager.sendall(message.encode())
 `;
@@ -32,11 +32,13 @@ async function send(
 function record(readiness: Readiness): string[] {
   const all: string[] = [];
   // No process has the PID 0: all messages come from other processes.
-  readiness.listen(0, {
+  readiness.listen(0, [], {
     ready: () => all.push("ready"),
     late: () => all.push("late"),
     status: (text) => all.push(text),
     mainProcess: () => {},
+    alive: () => {},
+    blind: () => {},
   });
   return all;
 }

@@ -27,16 +27,22 @@ export const LONG: Readonly<Record<string, string>> = {
     "type-checks every package as published, again and again",
   "tests/holders/damaged_sockets_test.ts":
     "sixteen acts of a holder on eighteen kinds of address, twice",
+  "tests/holders/succession_test.ts":
+    "the same before a re-exec and two takeovers",
   "tests/shards/members_test.ts":
     "what holders do to sockets of a group, one group for each act",
   "tests/shards/load_long_test.ts":
     "twenty growths and twenty shrinkings under load",
   "tests/upgrade/each_broken_version_test.ts":
     "32 broken versions, each with a daemon of its own",
+  "tests/run_restart/watchdog_kill_test.ts":
+    "a program that ignores SIGABRT for five seconds",
   "tests/upgrade/bursts_test.ts": "three hundred signals, thirty generations",
   "tests/upgrade/ten_thousand_binds_test.ts": "ten thousand binds",
   "tests/workers/under_load_long_test.ts":
     "twenty reloads of four workers, forty growths and shrinkings",
+  "tests/bench/workers_long_test.ts":
+    "a benchmark with reloads, growths and shrinkings",
   "tests/policy/swapped_directory_long_test.ts":
     "12,000 binds in a directory that another program swaps",
 };

@@ -1,3 +1,4 @@
+import { parseAddress } from "../../../address.ts";
 import {
   blockSigusr1,
   EXECUTED_VARIABLE,
@@ -19,6 +20,7 @@ import { listenEnvironment } from "./listen_environment.ts";
 import { onSigusr1 } from "./on_sigusr1.ts";
 import { ShardedSockets } from "./sharded_sockets.ts";
 import { readOptions } from "../options/options.ts";
+import { UsageError } from "../options/usage_error.ts";
 import { programName } from "../program_name.ts";
 import {
   readRunOptions,
@@ -38,9 +40,10 @@ ${RUN_OPTIONS_USAGE}
   -h, --help           print this text
   -V, --version        print the version
 
-SIGTERM, SIGINT and SIGQUIT stop COMMAND and then end run. SIGUSR1 is sent on to
-COMMAND. A COMMAND that crashes is restarted at once; if it keeps crashing, it is
-restarted after pauses of 0.25, 0.5, 1, ... up to 30 s.
+SIGTERM, SIGINT and SIGQUIT stop COMMAND and then end run. A second one kills
+COMMAND at once. SIGUSR1 is sent on to COMMAND. A COMMAND that crashes is restarted
+at once; if it keeps crashing, it is restarted after pauses of 0.25, 0.5, 1, ... up
+to 30 s.
 
 Exit status: that of COMMAND; 1 no sockets, 2 invalid command line, 126 COMMAND
 cannot be executed, 127 COMMAND does not exist.`;
@@ -99,13 +102,14 @@ const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
 
 /** The COMMAND of a worker. */
 function serviceWith(
-  { sockets, command, directory, variables }: RunOptions,
+  { sockets, command, directory, user, variables }: RunOptions,
   index: number,
   descriptors: readonly number[],
 ): Service {
   return {
     command,
     directory,
+    user,
     descriptors,
     environment: (changes) =>
       listenEnvironment(sockets, descriptors, {
@@ -130,9 +134,16 @@ export async function run(options: RunOptions, name = "run"): Promise<number> {
     // The supervisor reports why a reload fails.
     started.supervisor.reload().catch(() => {});
   };
+  let isStopping = false;
   const stop = (name: Deno.Signal, sendOn?: Deno.Signal) => () => {
-    if (started.supervisor !== undefined) started.supervisor.stop(sendOn);
-    else interruption.abort(new Interrupted(name));
+    if (started.supervisor !== undefined) {
+      if (isStopping) {
+        report(`killed: ${name} has arrived during the stop`);
+        return started.supervisor.kill();
+      }
+      isStopping = true;
+      started.supervisor.stop(sendOn);
+    } else interruption.abort(new Interrupted(name));
   };
   using _listeners = addSignalListeners({
     SIGHUP: () => reload("SIGHUP"),
@@ -168,6 +179,17 @@ export async function run(options: RunOptions, name = "run"): Promise<number> {
   return exitLike(await supervisor.run());
 }
 
+/** `--ready tcp` and `--ready http:/PATH` connect to the first such socket. */
+function checkProbedSocket({ sockets, generation }: RunOptions): void {
+  const { kind } = generation.ready;
+  if (kind !== "tcp" && kind !== "http") return;
+  const kinds = sockets.map(({ address }) => parseAddress(address).kind);
+  if (kinds.some((each) => each === "tcp" || each === "unix")) return;
+  throw new UsageError(
+    `--ready ${kind} needs a TCP or UNIX stream socket among the addresses`,
+  );
+}
+
 /** The command `run`. */
 export const runCommand: Command = {
   name: "run",
@@ -180,6 +202,7 @@ export const runCommand: Command = {
       ...readRunOptions(given),
       ...readLaunch(given.operands, command),
     };
+    checkProbedSocket(options);
     return { run: () => run(options) };
   },
 };

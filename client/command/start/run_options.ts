@@ -12,6 +12,8 @@ import type { GenerationOptions } from "../../../supervisor/generation.ts";
 import type { ReadyWhen } from "../../../supervisor/readiness.ts";
 import { readDrainTimeout, readMaxDraining } from "../options/drain_limits.ts";
 import { readDuration } from "../options/duration.ts";
+import { readRestartLimits } from "../options/restart_limits.ts";
+import type { RestartLimits } from "../../../supervisor/restarts/restart_policy.ts";
 import type { KnownOptions, Options } from "../options/options.ts";
 import {
   type CommandSocketOptions,
@@ -19,6 +21,8 @@ import {
   SOCKET_OPTIONS,
   SOCKET_OPTIONS_USAGE,
 } from "../options/socket_options.ts";
+import { readServiceUser } from "../options/service_user.ts";
+import type { ServiceUser } from "../../../supervisor/service_user.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { readWorkers } from "../options/workers.ts";
 import type { Launch } from "./launch.ts";
@@ -34,6 +38,10 @@ export const RUN_OPTIONS = {
     "grace",
     "max-draining",
     "drain-timeout",
+    "user",
+    "watchdog",
+    "restart",
+    "max-restarts",
     "watch",
     "timeout",
     ...SOCKET_OPTIONS,
@@ -48,18 +56,31 @@ export const RUN_OPTIONS_USAGE =
                        SIGTTIN adds one, SIGTTOU removes one
   --chdir DIR          the working directory of COMMAND, resolved at each start: a
                        symbolic link to the current release may be repointed
+  --user USER[:GROUP]  run COMMAND as this user, with its groups and HOME, USER,
+                       LOGNAME and SHELL; needs root
   --ready notify       COMMAND is ready once it sends READY=1 to NOTIFY_SOCKET
                        (sd_notify(3))
   --ready delay:2s     COMMAND is ready once it has run for two seconds
   --ready auto:2s      the default: like notify if COMMAND sends anything to
                        NOTIFY_SOCKET within two seconds, else like delay
-  --ready-timeout 60s  kill COMMAND if it does not send READY=1 in this time
+  --ready tcp          COMMAND is ready once it accepts a connection to the first
+                       TCP or UNIX stream socket
+  --ready http:/PATH   COMMAND is ready once it answers GET /PATH on that socket with
+                       status 2xx or 3xx
+  --ready-timeout 60s  kill COMMAND if it is not ready in this time
   --stop-signal TERM   the signal that asks COMMAND to end
   --grace 30s          kill COMMAND if it does not end in this time after a stop
   --max-draining 8     how many replaced COMMANDs may finish their connections at
                        the same time; the oldest is ended when there is one more
   --drain-timeout 30s  how long a replaced COMMAND may take to end; never: no
                        limit; default: that of --grace
+  --restart always     restart a COMMAND that ends without being asked to
+  --restart on-failure the same, but exit code 0 ends run
+  --restart never      run ends like COMMAND
+  --max-restarts N     run ends like COMMAND when N restarts have failed one after
+                       another: COMMAND was not ready or ended within ten seconds
+  --watchdog 10s       kill and restart a COMMAND that does not send WATCHDOG=1 in this
+                       time once it is ready (sd_watchdog_enabled(3))
   --watch PATH         reload when the file or directory changes; repeatable
   --nonblock           set O_NONBLOCK, which affects every process that has the
                        sockets
@@ -73,9 +94,10 @@ export interface RunOptions extends Launch {
   timeout: number | undefined;
   nonblocking: boolean;
   socketOptions: CommandSocketOptions;
-  generation: GenerationOptions & DrainLimits;
+  generation: GenerationOptions & DrainLimits & RestartLimits;
   watch: readonly string[];
   directory: string | undefined;
+  user: ServiceUser | undefined;
   /** How many; `undefined` for one with the socket that others get, too. */
   workers: number | undefined;
   /** Variables to set for COMMAND. Default: none. */
@@ -87,11 +109,14 @@ const DEFAULT_READY_TIMEOUT = 60_000;
 const DEFAULT_GRACE = 30_000;
 
 function readReady(text: string): ReadyWhen {
-  if (text === "notify") return { kind: "notify" };
+  if (text === "notify" || text === "tcp") return { kind: text };
+  // Two slashes would be a URL with a host.
+  const path = /^http:(\/(?!\/)[\x21-\x7e]*)$/.exec(text)?.[1];
+  if (path !== undefined) return { kind: "http", path };
   const [, kind, duration] = /^(auto|delay)(?::(.*))?$/.exec(text) ?? [];
   if (kind !== "auto" && kind !== "delay") {
     throw new UsageError(
-      `invalid --ready ${text}: expected notify, delay:2s or auto:2s`,
+      `invalid --ready ${text}: expected notify, delay:2s, auto:2s, tcp or http:/PATH`,
     );
   }
   const delay = duration === undefined
@@ -136,6 +161,7 @@ export function readRunOptions(
     socketOptions: readSocketOptions({ one }),
     watch: all("watch"),
     directory: one("chdir"),
+    user: readServiceUser(one("user")),
     workers: readWorkers(one("workers")),
     generation: {
       ready: readReady(one("ready") ?? ready),
@@ -145,6 +171,8 @@ export function readRunOptions(
         DEFAULT_MAX_DRAINING,
       drainTimeout: readDrainTimeout(one("drain-timeout")) ?? grace,
       stopSignal: readSignal(one("stop-signal")),
+      ...readRestartLimits(one),
+      watchdog: duration("watchdog"),
     },
   };
 }

@@ -44,7 +44,13 @@ function becomeWithListenPid(command: readonly string[]): never {
   return StartError.during(command[0]!, () =>
     execWithDescriptors(
       command,
-      [...environment, ...entriesOf(receiverVariables(processId()))],
+      [
+        ...environment,
+        ...entriesOf(receiverVariables(processId())),
+        ...environment.some((entry) => entry.startsWith("WATCHDOG_USEC="))
+          ? [`WATCHDOG_PID=${processId()}`]
+          : [],
+      ],
       descriptors,
     ));
 }

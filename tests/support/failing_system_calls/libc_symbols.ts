@@ -288,8 +288,11 @@ export const NOT_THE_DAEMONS: readonly string[] = [
   "fstatfs",
   // The names of the users of holders.
   "getgrgid_r",
+  "getgrouplist",
   "getpwuid_r",
+  "mkdtemp",
   "posix_spawn_file_actions_addopen",
+  "rmdir",
   "shutdown",
   "prctl",
   "waitid",

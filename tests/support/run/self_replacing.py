@@ -15,7 +15,7 @@ import time
 def notify(message: str) -> None:
     name = os.environ["NOTIFY_SOCKET"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.connect("\0" + name[1:])
+        manager.connect("\0" + name[1:] if name[0] == "@" else name)
         manager.sendall(message.encode())
 
 

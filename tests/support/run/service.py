@@ -11,6 +11,10 @@ PLAN is a JSON file that is read at the start, so each start can be another vers
   ignore   ignores SIGTERM
   hold     serves only once the file "go_on" exists
   child    has a child that holds the socket and outlives it
+  alive    sends WATCHDOG=1 twice a second and prints "alive"; without it, at each request of /alive
+  unabortable ignores SIGABRT
+  stubborn has a child that ignores SIGTERM
+  busy     prints "asked" and answers with status 503 until the file "go_on" exists
 
 Each connection to descriptor 3 gets one answer, JSON with the name and the PID.
 """
@@ -57,11 +61,15 @@ wake.setblocking(False)
 woken.setblocking(False)
 signal.set_wakeup_fd(wake.fileno())
 for each in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-    signal.signal(each, (lambda *_: None) if plan.get("ignore") else end)
+    signal.signal(each, (lambda *_: print("ignored", flush=True)) if plan.get("ignore") else end)
 signal.signal(signal.SIGUSR1, lambda *_: print("SIGUSR1", flush=True))
 if plan.get("child"):
     left = subprocess.Popen(["sleep", "600"], pass_fds=[3])
     print(f"left {left.pid}", flush=True)
+if plan.get("unabortable"):
+    signal.signal(signal.SIGABRT, signal.SIG_IGN)
+if plan.get("stubborn"):
+    left = subprocess.Popen(["sh", "-c", "trap '' TERM; echo left $$; while :; do sleep 0.1; done"])
 if plan.get("hold"):
     wait_for_permission()
 listener = socket.socket(fileno=3)
@@ -85,10 +93,17 @@ def serve(connection: socket.socket) -> None:
         if not part:
             return
         request += part
+    if request.startswith(b"GET /alive "):
+        notify("WATCHDOG=1")
     if request.startswith(b"GET /slow "):
         print("slow", flush=True)
         wait_for_permission()
-    variables = {name: value for name, value in os.environ.items() if "LISTEN" in name or "." in name}
+    status = "200 OK"
+    if plan.get("busy"):
+        print("asked", flush=True)
+        if not (directory / "go_on").exists():
+            status = "503 Service Unavailable"
+    variables = {name: value for name, value in os.environ.items() if "LISTEN" in name or "WATCHDOG" in name or "." in name}
     answer = {
         "name": plan["name"],
         "pid": os.getpid(),
@@ -97,13 +112,18 @@ def serve(connection: socket.socket) -> None:
         "descriptors": sorted(int(fd) for fd in os.listdir("/proc/self/fd")),
     }
     body = json.dumps(answer).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     connection.sendall(head.encode() + body)
 
 
 print(f"{plan['name']} serves", flush=True)
 while not ending:
-    ready, _, _ = select.select([listener, woken], [], [])
+    ready, _, _ = select.select([listener, woken], [], [], 0.5 if plan.get("alive") else None)
+    if plan.get("alive"):
+        notify("WATCHDOG=1")
+        print("alive", flush=True)
+    if not ready:
+        continue
     if woken in ready:
         woken.recv(64)
         continue

@@ -20,6 +20,10 @@ export interface Plan {
   ignore?: boolean;
   child?: boolean;
   hold?: boolean;
+  busy?: boolean;
+  stubborn?: boolean;
+  alive?: boolean;
+  unabortable?: boolean;
 }
 
 /** The answer to a request, with the process that gave it. */
