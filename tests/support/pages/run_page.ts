@@ -83,7 +83,8 @@ class Run {
         () => `${command} answers at ${url}: ${program.errors.text}`,
         async () => {
           try {
-            const answer = await fetch(url, { client });
+            const signal = AbortSignal.timeout(5_000);
+            const answer = await fetch(url, { client, signal });
             await answer.body?.cancel();
             return answer.status === 200;
           } catch {

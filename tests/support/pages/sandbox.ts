@@ -134,14 +134,16 @@ export class Sandbox implements AsyncDisposable {
         .replaceAll('"haproxy", 997', '"root", 997'),
     );
     await Deno.writeTextFile(this.work("app.py"), APPLICATION);
+    for (const [name, port] of [["main.ts", 8000], ["api.ts", 8003]] as const) {
+      const options = JSON.stringify({ hostname: this.host, port });
+      await Deno.writeTextFile(
+        this.work(name),
+        `Deno.serve(${options}, () => new Response("hello"));\n`,
+      );
+    }
     await Deno.writeTextFile(
-      this.work("main.ts"),
-      `const fetch = () => new Response("hello");
-export default { fetch };
-if (!Deno.env.has("DENO_AUTO_SERVE")) {
-  Deno.serve({ hostname: "${this.host}", port: 8000 }, fetch);
-}
-`,
+      this.work("app.ts"),
+      `export default { fetch: () => new Response("hello") };\n`,
     );
     await Deno.copyFile(
       treePath("examples/node/server.mjs"),
