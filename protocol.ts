@@ -238,11 +238,6 @@ export interface BindDescription {
     shards?: number;
   };
   /**
-   * The place of a shard in the kernel's list of the sockets that share its address;
-   * missing where the daemon does not know it.
-   */
-  place?: number;
-  /**
    * The backlog that was requested, if the kernel has another one: a holder has
    * called listen(2), or the kernel has capped it. The next `bind` restores it.
    */

@@ -23,6 +23,7 @@ import {
 } from "./command/program_name.ts";
 import { releaseCommand } from "./command/release.ts";
 import { runCommand } from "./command/start/run.ts";
+import { serveCommand } from "./command/start/serve.ts";
 import { setListenPidCommand } from "./command/start/set_listen_pid.ts";
 import { statusCommand } from "./command/status.ts";
 import { UsageError } from "./command/options/usage_error.ts";
@@ -55,6 +56,7 @@ ${purpose}
 
 ${furtherCommands}  exec [NAME=]ADDR... -- COMMAND    execute COMMAND with the sockets
   run  [NAME=]ADDR... -- COMMAND    supervise COMMAND and reload it gracefully
+  serve ADDR MODULE                 serve a module as deno serve does, supervised
   list                              list the sockets that the daemon holds
   release ADDR                      close the daemon's copy of a socket
   status                            show the status of the daemon
@@ -76,6 +78,7 @@ COMMAND.`;
 const COMMANDS: readonly Command[] = [
   execCommand,
   runCommand,
+  serveCommand,
   listCommand,
   releaseCommand,
   statusCommand,

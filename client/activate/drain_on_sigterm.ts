@@ -15,6 +15,9 @@ const listeners = new Set<() => void>();
 /** The servers on shared sockets: each stops accepting and ends its requests. */
 const servers = new Set<() => Promise<unknown>>();
 
+/** How many of the listeners the SIGTERM under way calls. */
+let called = 0;
+
 let isListening = false;
 let isDraining = false;
 
@@ -56,8 +59,27 @@ function listenWhileNeeded(): void {
 
 function onSigterm(): void {
   // A listener may remove itself: what is drained is decided before.
-  if (listeners.size > 0) [...listeners].forEach((listener) => listener());
-  else drainAll();
+  if (listeners.size === 0) {
+    drainAll();
+    return;
+  }
+  called = listeners.size;
+  try {
+    [...listeners].forEach((listener) => listener());
+  } finally {
+    called = 0;
+  }
+}
+
+/**
+ * For a listener of Deno's own that shuts down a server: drains all servers and
+ * ends the program if SIGTERM calls no other listener, else only does `shutdown`.
+ */
+export async function drainOrShutDown(
+  shutdown: () => Promise<void>,
+): Promise<void> {
+  if (called === 1) await drainAll();
+  else await shutdown();
 }
 
 async function drainAll(): Promise<void> {

@@ -12,5 +12,5 @@ export function setProgramName(newName: string): void {
 
 /** The help of a command, with that name. */
 export function withProgramName(usage: string): string {
-  return usage.replace("multibinder-client", name);
+  return usage.replaceAll("multibinder-client", name);
 }

@@ -27,9 +27,9 @@ import { run } from "./waiting.ts";
  * import { bindShards, spawn } from "jsr:@multibinder/client";
  *
  * const sockets = await bindShards("127.0.0.1:8000", 4);
- * for (const socket of sockets) {
- *   spawn("deno", { args: ["run", "-A", "worker.ts"], sockets: [socket] });
- *   socket.close();
+ * for (const web of sockets) {
+ *   spawn("deno", { args: ["run", "-A", "worker.ts"], bindings: { web } });
+ *   web.close();
  * }
  * ```
  */

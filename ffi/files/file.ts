@@ -150,6 +150,16 @@ export function statusOfDescriptor(fd: number): FileStatus {
   return found;
 }
 
+/**
+ * Sets the permissions of an open file (chmod(2)).
+ *
+ * @throws {OsError} EPERM for another user's file, EROFS, ...
+ */
+export function setModeOf(fd: number, mode: number): void {
+  const link = `/proc/self/fd/${fd}`;
+  check(libc().chmod(cString(link), mode), "chmod", link);
+}
+
 function status(
   directory: number,
   path: string,

@@ -6,7 +6,7 @@
  * @module
  */
 import { abi } from "../libc/abi.ts";
-import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
+import { Errno, lastErrno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { NativeMemory, viewOf } from "../libc/memory.ts";
 
@@ -51,6 +51,9 @@ export const RANDOM = 0xfffff000 + 56;
 
 /** Where the IP header begins (SKF_NET_OFF). */
 export const NETWORK_HEADER = 0xfff00000;
+
+/** A place that no socket has: the kernel chooses. */
+export const NO_PLACE = 0xffffffff;
 
 const { sock_fprog, sock_filter } = abi.layouts;
 
@@ -114,6 +117,12 @@ export function detachGroupProgram(fd: number): void {
   if (result === 0) return;
   const errno = lastErrno();
   if (errno === Errno.ENOENT || errno === Errno.EINVAL) return;
+  if (errno === Errno.ENOPROTOOPT) {
+    // Before Linux 5.3: a program that chooses no socket. An emulated kernel may have
+    // no programs at all.
+    tryAttachGroupProgram(fd, [[Code.RETURN, NO_PLACE]]);
+    return;
+  }
   throw new OsError("setsockopt", errno, "SO_DETACH_REUSEPORT_BPF");
 }
 
@@ -129,6 +138,13 @@ export function attachFilter(
   const errno = setProgram(fd, abi.SO_ATTACH_FILTER, program);
   if (errno !== 0) throw new OsError("setsockopt", errno, "SO_ATTACH_FILTER");
 }
+
+/** The filter is longer or cannot be read, or an emulated kernel has none. */
+const IS_OTHER_FILTER: ReadonlySet<number> = new Set([
+  Errno.EINVAL,
+  Errno.EACCES,
+  Errno.ENOPROTOOPT,
+]);
 
 /**
  * Whether a socket has this filter.
@@ -153,9 +169,8 @@ export function hasFilter(
   );
   if (result === -1) {
     const errno = lastErrno();
-    // EINVAL: the filter is longer. EACCES: it cannot be read.
-    if (errno === Errno.EINVAL || errno === Errno.EACCES) return false;
-    check(result, "getsockopt", "SO_GET_FILTER");
+    if (IS_OTHER_FILTER.has(errno)) return false;
+    throw new OsError("getsockopt", errno, "SO_GET_FILTER");
   }
   return length[0] === program.length &&
     expected.every((byte, index) => byte === found[index]);

@@ -32,7 +32,6 @@ function describe(
       ...addressOptions(bind.address),
       ...shardOptions(bind, groups),
     },
-    ...placeOf(bind, groups),
     ...(queue && requested !== undefined && requested !== queue.limit &&
       { requested_backlog: requested }),
     bound_at: isoTime(bind.boundAt),
@@ -79,16 +78,6 @@ function shardOptions(
   return group === undefined
     ? {}
     : { shard: bind.address.shard ?? 0, shards: group.shards };
-}
-
-function placeOf(
-  bind: Bind,
-  groups: ShardGroups,
-): Pick<BindDescription, "place"> {
-  const place = isShard(bind)
-    ? groups.of(bind.address)?.placeOf(bind)
-    : undefined;
-  return place === undefined ? {} : { place };
 }
 
 function acceptQueue(

@@ -163,6 +163,7 @@ export class BindTable implements Iterable<Bind> {
   settle(): void {
     const settling = this.observer?.settle().finally(() => {
       if (this.#settling === settling) this.#settling = undefined;
+      this.groups.refresh();
     });
     this.#settling = settling;
   }

@@ -99,14 +99,7 @@ function healEach({ binds }: HealContext, healOne: (bind: Bind) => void): void {
       if (!(error instanceof RequestError)) throw error;
     }
   }
-  for (const group of binds.groups) {
-    try {
-      group.apply();
-    } catch (error) {
-      // The next `bind` tries again, and reports it.
-      if (!(error instanceof OsError)) throw error;
-    }
-  }
+  binds.groups.refresh();
 }
 
 function damageOrFilter(bind: Bind, context: HealContext): Damage | undefined {

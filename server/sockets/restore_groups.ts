@@ -4,12 +4,8 @@
  * @module
  */
 import { type Bind, type BindTable, isShard } from "./bind_table.ts";
-import {
-  groupKeyOf,
-  type Places,
-  type Shard,
-  type ShardGroup,
-} from "./shard_group.ts";
+import { groupKeyOf, type Places, type Shard } from "./shard_group.ts";
+import { readNote } from "./shard_note.ts";
 
 /** What the other process knew about a group. */
 export interface KnownGroup {
@@ -20,7 +16,7 @@ export interface KnownGroup {
 
 /**
  * Makes the groups of the held sockets that have none yet. What is not known about
- * them is read from the sockets.
+ * them is read from the notes on the sockets.
  *
  * @param known by the key of the group
  */
@@ -41,20 +37,25 @@ export function restoreGroups(
     if (isShard(bind)) members.get(groupKeyOf(bind.address))?.push(bind);
   }
   for (const [key, held] of members) {
-    const { address } = held[0]!;
-    const { shards, places = [] } = known.get(key) ?? {};
-    const group = binds.groups.make(address, shards ?? 1);
+    const { shards, places } = known.get(key) ?? notedGroup(held);
+    const group = binds.groups.make(held[0]!.address, shards);
     group.restore(held, places);
-    if (shards === undefined) group.shards = shardsOf(held, group);
     // Nothing has changed in the kernel.
     group.settle();
   }
 }
 
-/** Sockets with the filter get no new connections. */
-function shardsOf(held: readonly Shard[], group: ShardGroup): number {
-  const numbers = (isGated: boolean) =>
-    held.filter((each) => group.isGated(each) === isGated)
-      .map(({ address: { shard = 0 } }) => shard);
-  return Math.min(Math.max(0, ...numbers(false)) + 1, ...numbers(true));
+/** What the daemon has noted on the sockets. Without a note all of them are active. */
+function notedGroup(held: readonly Shard[]): KnownGroup {
+  const places: (Shard | undefined)[] = [];
+  let noted: number | undefined;
+  for (const each of held) {
+    const note = readNote(each.socket.fd);
+    if (note === undefined) continue;
+    noted ??= note.shards;
+    // A place that nobody has makes the list longer than the group: it is ignored.
+    if (note.place !== undefined) places[note.place] = each;
+  }
+  const numbers = held.map(({ address: { shard = 0 } }) => shard);
+  return { shards: noted ?? Math.max(...numbers) + 1, places: [...places] };
 }

@@ -3,8 +3,9 @@
  * connections.
  *
  * While all of them do, the kernel chooses. Otherwise a program chooses among the
- * active ones by their place in the kernel's list, and the others have a filter that
- * drops new connections: a wrong place costs a client a second, not its connection.
+ * active ones by their place in the kernel's list. Where the daemon may, the others
+ * have a filter that drops new connections: then a place that is not known costs a
+ * client a second, not its connection.
  *
  * @module
  */
@@ -24,6 +25,7 @@ import { isListening, setOption } from "../../ffi/sockets/socket.ts";
 import { detachFilter } from "../../ffi/sockets/socket_state.ts";
 import type { WireOptions } from "../../protocol.ts";
 import { familyOf, portOf } from "./listening_socket.ts";
+import { writeNote } from "./shard_note.ts";
 import { chooserOf, GATES } from "./shard_programs.ts";
 
 /** A held socket of a group. */
@@ -37,8 +39,8 @@ export interface Shard {
 /** A socket that the daemon has released, while another process has it open. */
 export interface ReleasedShard {
   readonly inode: string;
-  /** Whether it has the filter. */
-  readonly gated: boolean;
+  /** Whether it must not get new connections. */
+  readonly inactive: boolean;
 }
 
 type Member = Shard | ReleasedShard;
@@ -71,6 +73,8 @@ export class ShardGroup {
   readonly #joined = new Set<Member>();
   /** The kernel's list: the socket at each place. */
   #places: (Member | undefined)[] = [];
+  /** The members in the order of their listen(2) calls, if it is known. */
+  #listened: Member[] | undefined = [];
   readonly #gated = new Set<Shard>();
   /** The address of the members in the kernel. */
   #name: Uint8Array<ArrayBuffer> | undefined;
@@ -135,7 +139,7 @@ export class ShardGroup {
    * @throws {OsError}
    */
   prepare(fd: number, number: number): void {
-    if (number >= this.shards) attachFilter(fd, GATES[this.#kind]);
+    if (number >= this.shards) this.#tryGate(fd);
     this.update();
     if (this.#joined.size === 0) return;
     setReusePort(fd, true);
@@ -157,6 +161,7 @@ export class ShardGroup {
     if (!this.#held.has(shard) || this.#joined.has(shard)) return;
     this.#joined.add(shard);
     this.#places.push(shard);
+    this.#listened?.push(shard);
     this.#isApplied = false;
     this.#name = shard.name ?? this.#name;
     this.#noteGate(shard);
@@ -167,6 +172,7 @@ export class ShardGroup {
    * or empty if it is not known.
    */
   restore(held: Iterable<Shard>, places: Places): void {
+    this.#listened = undefined;
     for (const each of places) if (each !== undefined) this.#joined.add(each);
     for (const shard of held) {
       this.#held.add(shard);
@@ -202,14 +208,16 @@ export class ShardGroup {
    * while another process has it open.
    */
   disown(shard: Shard): void {
-    const gated = this.#gated.delete(shard);
+    this.#gated.delete(shard);
     this.#held.delete(shard);
     if (!this.#joined.delete(shard)) return;
     this.#isApplied = false;
-    const released = { inode: socketInode(shard.socket.fd), gated };
+    const inactive = !this.#isActive(shard);
+    const released = { inode: socketInode(shard.socket.fd), inactive };
     this.#joined.add(released);
-    const place = this.#places.indexOf(shard);
-    if (place !== -1) this.#places[place] = released;
+    const replaced = <T>(each: T) => each === shard ? released : each;
+    this.#places = this.#places.map(replaced);
+    this.#listened = this.#listened?.map(replaced);
   }
 
   /** Notes which sockets have left since the last time. */
@@ -250,7 +258,56 @@ export class ShardGroup {
       return isCertain && moved.length === 1 ? moved[0] : undefined;
     });
     for (const each of gone) this.#joined.delete(each);
+    this.#listened = this.#listened?.filter((each) => !gone.has(each));
     this.#isApplied = false;
+  }
+
+  /**
+   * Notes that a holder has had sockets leave and join again, by shutdown(2) and
+   * listen(2).
+   */
+  #noteRejoined(): void {
+    const observed = this.#inListenOrder();
+    if (observed === undefined) return;
+    const known = this.#listened ?? observed;
+    let last = -1;
+    const first = observed.findIndex((each) => {
+      const before = last;
+      last = known.indexOf(each);
+      return last < before;
+    });
+    this.#listened = observed;
+    if (first === -1) return;
+    const rejoined = observed.slice(first);
+    this.#isApplied = false;
+    if (rejoined.length > 1) {
+      this.#places = this.#places.map(() => undefined);
+      return;
+    }
+    this.#leave(new Set(rejoined));
+    for (const each of rejoined) {
+      this.#joined.add(each);
+      this.#places.push(each);
+    }
+    this.#listened = observed;
+  }
+
+  /**
+   * The kernel lists the newest listening IPv4 socket first, and the newest IPv6 socket
+   * with SO_REUSEPORT last (`__inet_hash` of its net/ipv4/inet_hashtables.c).
+   */
+  #inListenOrder(): Member[] | undefined {
+    const open = this.#kind === "tcp" ? this.#open() : undefined;
+    if (open === undefined || this.#name === undefined) return undefined;
+    const byInode = new Map(
+      Array.from(this.#joined, (each) => [
+        isHeld(each) ? socketInode(each.socket.fd) : each.inode,
+        each,
+      ]),
+    );
+    const found = [...open].flatMap((inode) => byInode.get(inode) ?? []);
+    if (found.length !== this.#joined.size) return undefined;
+    return familyOf(this.#name) === "ipv4" ? found.reverse() : found;
   }
 
   /**
@@ -266,25 +323,39 @@ export class ShardGroup {
     }
     const inactive = [...this.#held].filter((each) => !this.#isActive(each));
     const needsProgram = inactive.length > 0 ||
-      [...this.#joined].some((each) => !isHeld(each) && each.gated);
+      [...this.#joined].some((each) => !isHeld(each) && each.inactive);
     // The program of an earlier process may know places that this one does not.
     if (!this.#isApplied || !this.#places.includes(undefined)) {
       if (needsProgram) this.#attachProgram();
       else this.#detachProgram();
     }
-    for (const shard of inactive) this.#gate(shard);
+    for (const shard of inactive) {
+      if (this.#tryGate(shard.socket.fd)) this.#gated.add(shard);
+    }
+    if (!this.#isApplied) this.#writeNotes();
     this.#setSharing();
     this.#isApplied = true;
   }
 
-  /** Without the filter the program alone keeps connections away. */
-  #gate(shard: Shard): void {
+  /**
+   * Without the filter the program alone keeps connections away: newer kernels want
+   * CAP_NET_ADMIN for it (Linux commit 5d39580f68e6), and a holder can lock another.
+   */
+  #tryGate(fd: number): boolean {
     try {
-      attachFilter(shard.socket.fd, GATES[this.#kind]);
-      this.#gated.add(shard);
+      attachFilter(fd, GATES[this.#kind]);
+      return true;
     } catch (error) {
-      const isLocked = error instanceof OsError && error.errno === Errno.EPERM;
-      if (!isLocked) throw error;
+      const isRefused = error instanceof OsError && error.errno === Errno.EPERM;
+      if (isRefused) return false;
+      throw error;
+    }
+  }
+
+  #writeNotes(): void {
+    for (const shard of this.#held) {
+      const { fd } = shard.socket;
+      writeNote(fd, { shards: this.shards, place: this.placeOf(shard) });
     }
   }
 
@@ -294,7 +365,8 @@ export class ShardGroup {
 
   #ungate(shard: Shard): void {
     const { fd } = shard.socket;
-    if (detachFilter(fd) === "locked") {
+    detachFilter(fd);
+    if (hasFilter(fd, GATES[this.#kind])) {
       throw new OsError("setsockopt", Errno.EPERM, "SO_DETACH_FILTER");
     }
     this.#gated.delete(shard);
@@ -323,6 +395,7 @@ export class ShardGroup {
   }
 
   #attachProgram(): void {
+    this.#noteRejoined();
     const places = this.#activePlaces();
     // Every socket has the filter.
     if (places.length === 0) return;
@@ -386,6 +459,18 @@ export class ShardGroups implements Iterable<ShardGroup> {
   /** Removes the group of an address if it is a single socket. */
   removeIfPlain(address: HostAddress): void {
     if (this.of(address)?.isPlain) this.#groups.delete(groupKeyOf(address));
+  }
+
+  /** Has each group take effect again, after sockets have left or joined. */
+  refresh(): void {
+    for (const group of this) {
+      try {
+        group.apply();
+      } catch (error) {
+        // The next `bind` tries again, and reports it.
+        if (!(error instanceof OsError)) throw error;
+      }
+    }
   }
 
   [Symbol.iterator](): Iterator<ShardGroup> {

@@ -9,6 +9,7 @@ import {
   Code,
   type Instruction,
   NETWORK_HEADER,
+  NO_PLACE,
   RANDOM,
 } from "../../ffi/sockets/classic_bpf.ts";
 
@@ -82,6 +83,6 @@ export function chooserOf(
       [Code.JUMP_IF_EQUAL, index, 0, 1],
       [Code.RETURN, place],
     ]),
-    [Code.RETURN, KEEP],
+    [Code.RETURN, NO_PLACE],
   ];
 }

@@ -7,16 +7,13 @@
 import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { socketInode } from "../../ffi/sockets/accept_queue.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
-import { type BindTable, isShard, newBind } from "../sockets/bind_table.ts";
-import { restoreGroups } from "../sockets/restore_groups.ts";
-import { groupKeyOf, type Shard } from "../sockets/shard_group.ts";
+import { type BindTable, newBind } from "../sockets/bind_table.ts";
 import { addHolder } from "../sockets/holders.ts";
 import { nameOf } from "../sockets/listening_socket.ts";
 import { type ControlAccess, ControlSocket } from "../daemon/control_socket.ts";
 import { addressFields } from "../log/address_fields.ts";
 import type { Log } from "../log/log.ts";
 import {
-  type TakenBind,
   TakeoverClient,
   TakeoverError,
   type WantedBind,
@@ -54,14 +51,12 @@ export function takeOver(
     );
   }
   const wanted = [...listed ?? [], ...addresses.map(wantedBind)];
-  const groups: TakenGroups = new Map();
-  fetch(server, wanted, { binds, log, groups });
+  fetch(server, wanted, binds, log);
   // After the rename nothing may fail: new clients connect to this daemon.
   const { pid } = server.peer;
   const control = ControlSocket.replace(path, access);
   // Sockets may have been bound between the first list and the rename.
-  if (listed !== undefined) fetchLate(server, { binds, log, groups });
-  restoreGroups(binds, groups);
+  if (listed !== undefined) fetchLate(server, binds, log);
   log.warn("takeover complete, the other server can be stopped", {
     path,
     binds: binds.size,
@@ -70,38 +65,19 @@ export function takeOver(
   return control;
 }
 
-/** The groups that were taken over, by their keys. */
-type TakenGroups = Map<string, { shards: number; places: Shard[] }>;
-
-interface TakeoverContext {
-  readonly binds: BindTable;
-  readonly log: Log;
-  readonly groups: TakenGroups;
-}
-
-function addTo(
-  groups: TakenGroups,
-  bind: Shard,
-  { shards, place }: TakenBind,
-): void {
-  if (shards === undefined) return;
-  const key = groupKeyOf(bind.address);
-  const group = groups.get(key) ?? { shards, places: [] };
-  groups.set(key, group);
-  group.shards = shards;
-  // A place that nobody has makes the list longer than the group: then it is unknown.
-  if (place !== undefined) group.places[place] = bind;
-}
-
 /** The takeover cannot be undone any more, so an error is only logged. */
-function fetchLate(server: TakeoverClient, context: TakeoverContext): void {
+function fetchLate(
+  server: TakeoverClient,
+  binds: BindTable,
+  log: Log,
+): void {
   try {
-    fetch(server, server.list() ?? [], context);
+    fetch(server, server.list() ?? [], binds, log);
   } catch (error) {
     if (!(error instanceof OsError) && !(error instanceof TakeoverError)) {
       throw error;
     }
-    context.log.warn("sockets bound during the takeover may be missing", {
+    log.warn("sockets bound during the takeover may be missing", {
       reason: error.message,
     });
   }
@@ -110,7 +86,8 @@ function fetchLate(server: TakeoverClient, context: TakeoverContext): void {
 function fetch(
   server: TakeoverClient,
   wanted: readonly WantedBind[],
-  { binds, log, groups }: TakeoverContext,
+  binds: BindTable,
+  log: Log,
 ): void {
   let hasUnknownFiles = false;
   for (const each of wanted) {
@@ -135,7 +112,6 @@ function fetch(
     bind.lastPeer = lastPeer;
     if (lastPeer !== undefined) addHolder(bind, lastPeer.pid);
     binds.add(bind);
-    if (isShard(bind)) addTo(groups, bind, taken);
     hasUnknownFiles ||= each.listed?.file !== undefined && file === undefined;
   }
   if (hasUnknownFiles) findFiles(server, binds);

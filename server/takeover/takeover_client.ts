@@ -57,10 +57,6 @@ export interface TakenBind {
   readonly port?: number | undefined;
   readonly lastPeer?: LastPeer | undefined;
   readonly options: WireOptions;
-  /** How many sockets of its group get new connections. */
-  readonly shards?: number | undefined;
-  /** Its place in the kernel's list of its group, if it is known. */
-  readonly place?: number | undefined;
 }
 
 /** A listed socket that was not taken over. */
@@ -325,13 +321,11 @@ function optionsIn(listed: BindDescription | undefined): WireOptions {
 
 /** What cannot be read from the socket: the port for port 0, and its last client. */
 function chosenBy(
-  { bound, last_peer, place, options }: BindDescription,
-): Pick<TakenBind, "port" | "lastPeer" | "shards" | "place"> {
+  { bound, last_peer }: BindDescription,
+): Pick<TakenBind, "port" | "lastPeer"> {
   const bind = bound === undefined ? undefined : parseAddress(bound);
   return {
     port: bind && hasHost(bind) ? bind.port : undefined,
-    place,
-    shards: options.shards,
     lastPeer: last_peer && { ...last_peer, at: Date.parse(last_peer.at) },
   };
 }

@@ -96,7 +96,9 @@ for (const command of ["", "exec", "run", "list", "metrics"]) {
 }
 
 for (
-  const command of [[], ["exec"], ["run"], ["list"], ["release"], ["status"]]
+  const command of [[], ["exec"], ["run"], ["serve"], ["list"], ["release"], [
+    "status",
+  ]]
 ) {
   Deno.test(`${command.join("")} -h and -V need no permission`, async () => {
     for (const option of ["-h", "--help", "-V", "--version"]) {

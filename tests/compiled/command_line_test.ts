@@ -59,8 +59,8 @@ const WRONG: [what: string, args: string[], says: string, help: string][] = [
   ["no command", [], "multibinder: the command", 'see "multibinder --help"'],
   [
     "an unknown command",
-    ["serve"],
-    "multibinder: unknown command serve",
+    ["bind"],
+    "multibinder: unknown command bind",
     'see "multibinder --help"',
   ],
   [

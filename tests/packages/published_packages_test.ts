@@ -2,8 +2,11 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { filesBelow } from "../../tools/files_below.ts";
 import { stagePackages } from "../../tools/stage_packages.ts";
 import { VERSION } from "../../version.ts";
-import { freePort } from "../support/activate/activated.ts";
+import { bind } from "../../client.ts";
+import { ask, freePort } from "../support/activate/activated.ts";
+import { Daemon } from "../support/daemon.ts";
 import { lineStartingWith } from "../support/packages/output_line.ts";
+import { Program } from "../support/program.ts";
 
 /** A directory with the staged registry in `jsr/`, removed at the end. */
 async function withStagedPackages(
@@ -189,5 +192,42 @@ console.log(listener.addr.port);
       );
       assertEquals(output, `${port}\n`);
     }
+  });
+});
+
+Deno.test("deno run jsr:@multibinder/client serve ADDR MODULE, with a deno.json of the module that replaces our package", async () => {
+  await withStagedPackages(async ({ directory, env }) => {
+    await using daemon = await Daemon.start();
+    const app = `${directory}/app`;
+    await Deno.mkdir(app);
+    await Deno.writeTextFile(
+      `${app}/deno.json`,
+      JSON.stringify({
+        imports: {
+          "jsr:@multibinder/client": "./other.ts",
+          "jsr:@multibinder/client/serve": "./other.ts",
+          "./greeting.ts": "./other.ts",
+        },
+      }),
+    );
+    await Deno.writeTextFile(`${app}/other.ts`, 'export const name = "other";');
+    await Deno.writeTextFile(
+      `${app}/main.ts`,
+      `import { name } from "./greeting.ts";
+export default { fetch: () => new Response(name) };
+`,
+    );
+    using socket = await bind("127.0.0.1:0", { sock: daemon.sock });
+    const { port } = socket.addr as Deno.NetAddr;
+    await using serve = Program.start(Deno.execPath(), {
+      args: ["run", "--no-config", "-A", "jsr:@multibinder/client", "serve"]
+        .concat("127.0.0.1:0", "main.ts"),
+      cwd: app,
+      env: { ...env, MULTIBINDER_SOCK: daemon.sock },
+    });
+    await serve.errors.next("generation 1: ready");
+    assertEquals(await ask(port), "other");
+    serve.signal("SIGTERM");
+    await serve.end();
   });
 });

@@ -32,8 +32,8 @@ const UNREADABLE = [
   { what: "not JSON", content: "{", says: "invalid state: not JSON" },
   {
     what: "of another format",
-    content: '{"format":2}',
-    says: "format 2, expected format 1",
+    content: '{"format":3}',
+    says: "format 3, expected format 1 or 2",
   },
   { what: "empty", content: "", says: "invalid state: not JSON" },
 ];

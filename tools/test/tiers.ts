@@ -21,10 +21,16 @@ export const LONG: Readonly<Record<string, string>> = {
     "runs each command of each page, with packages that are installed for it",
   "tests/pages/typescript_test.ts":
     "type-checks each program of each page with the packages as published",
+  "tests/serve_command/reloads_test.ts":
+    "twenty reloads under load, and twelve broken modules",
   "tests/packages/check_packages_test.ts":
     "type-checks every package as published, again and again",
   "tests/holders/damaged_sockets_test.ts":
     "sixteen acts of a holder on eighteen kinds of address, twice",
+  "tests/shards/members_test.ts":
+    "what holders do to sockets of a group, one group for each act",
+  "tests/shards/load_long_test.ts":
+    "twenty growths and twenty shrinkings under load",
   "tests/upgrade/each_broken_version_test.ts":
     "32 broken versions, each with a daemon of its own",
   "tests/run_restart/watchdog_kill_test.ts":

@@ -22,6 +22,7 @@ export const SELECTED: readonly string[] = [
   "tests/spawn",
   "tests/exec",
   "tests/run",
+  "tests/serve_command/serve_test.ts",
   "tests/activate/deno_servers_test.ts",
   "tests/haproxy/reload_test.ts",
   "tests/versions",

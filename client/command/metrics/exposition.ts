@@ -143,14 +143,23 @@ function daemonFamilies(status: Partial<Status>): Family[] {
   ];
 }
 
+/** A socket of a group has its number: Prometheus refuses a series that comes twice. */
+function labelsOf(
+  { address, bound, kind, options }: BindDescription,
+): Record<string, string> {
+  // An older daemon sends fewer fields.
+  const shard = options?.shard;
+  return {
+    address: bound ?? address,
+    kind,
+    ...(shard !== undefined && { shard: `${shard}` }),
+  };
+}
+
 function socketFamilies(sockets: readonly BindDescription[]): Family[] {
   const samples = (
     valueOf: (socket: BindDescription) => number | undefined,
-  ): Sample[] =>
-    sockets.map((socket) => [
-      { address: socket.bound ?? socket.address, kind: socket.kind },
-      valueOf(socket),
-    ]);
+  ): Sample[] => sockets.map((socket) => [labelsOf(socket), valueOf(socket)]);
   return [
     {
       name: "multibinder_accept_queue_length",

@@ -24,7 +24,12 @@ const UNNAMED = "unknown";
 // A name ends at the first `=`. An address that contains one has a colon before it.
 const NAMED = /^([^:=/@[\]]*)=(.*)$/s;
 
-function readSocket(operand: string): RequestedSocket {
+/**
+ * Reads `[NAME=]ADDR`.
+ *
+ * @throws {UsageError}
+ */
+export function readSocket(operand: string): RequestedSocket {
   const parts = NAMED.exec(operand);
   const name = parts?.[1] ?? UNNAMED;
   const address = parts?.[2] ?? operand;

@@ -102,7 +102,7 @@ const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
 
 /** The COMMAND of a worker. */
 function serviceWith(
-  { sockets, command, directory, user }: RunOptions,
+  { sockets, command, directory, user, variables }: RunOptions,
   index: number,
   descriptors: readonly number[],
 ): Service {
@@ -114,6 +114,7 @@ function serviceWith(
     environment: (changes) =>
       listenEnvironment(sockets, descriptors, {
         ...NOT_PASSED,
+        ...variables,
         MULTIBINDER_WORKER: String(index),
         ...changes,
       }),

@@ -100,6 +100,8 @@ export interface RunOptions extends Launch {
   user: ServiceUser | undefined;
   /** How many; `undefined` for one with the socket that others get, too. */
   workers: number | undefined;
+  /** Variables to set for COMMAND. Default: none. */
+  variables?: Readonly<Record<string, string>>;
 }
 
 const DEFAULT_DELAY = 2_000;

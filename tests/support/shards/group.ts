@@ -15,8 +15,15 @@ export class Group implements Disposable {
   readonly #clients: Deno.TcpConn[] = [];
   #port: number | undefined;
 
-  /** The daemon's control socket and the address, which may have port 0. */
-  constructor(readonly sock: string, readonly address: string) {}
+  /**
+   * The daemon's control socket, the address, which may have port 0, and the host
+   * that clients connect to.
+   */
+  constructor(
+    readonly sock: string,
+    readonly address: string,
+    readonly host = "127.0.0.1",
+  ) {}
 
   /** Binds a shard, and closes an earlier binding of it. */
   async bind(shard: number, shards: number): Promise<Binding> {
@@ -50,13 +57,18 @@ export class Group implements Disposable {
     this.#bindings.delete(shard);
   }
 
+  /** Leaves the binding of a shard to the caller. */
+  forget(shard: number): void {
+    this.#bindings.delete(shard);
+  }
+
   /** The port that all of them share. */
   get port(): number {
     return this.#port!;
   }
 
   /** Connects to the address. The connections stay open. */
-  async connect(count: number, hostname = "127.0.0.1"): Promise<void> {
+  async connect(count: number, hostname = this.host): Promise<void> {
     const { port } = this;
     for (let done = 0; done < count; done++) {
       this.#clients.push(await Deno.connect({ hostname, port }));
@@ -65,7 +77,7 @@ export class Group implements Disposable {
 
   /** The lengths of the accept queues, by shard. */
   waiting(): number[] {
-    return [...this.#bindings.keys()].sort().map((shard) =>
+    return [...this.#bindings.keys()].sort((a, b) => a - b).map((shard) =>
       waitingAt(this.at(shard))
     );
   }
@@ -99,9 +111,15 @@ export class Group implements Disposable {
   }
 }
 
-/** Asserts that every socket got its part of new connections. */
-export function assertEven(spread: readonly number[], share = 0.15): void {
+/**
+ * Asserts that every socket got its part of new connections, as far as chance allows:
+ * five standard deviations, which one test in a million misses.
+ */
+export function assertEven(spread: readonly number[]): void {
   const all = spread.reduce((sum, each) => sum + each, 0);
-  const isEven = spread.every((each) => each >= all * share);
+  const mean = all / spread.length;
+  const deviation = Math.sqrt(mean * (1 - 1 / spread.length));
+  const least = Math.max(1, mean - 5 * deviation);
+  const isEven = spread.every((each) => each >= least);
   if (!isEven) throw new Error(`not even: ${spread.join(", ")}`);
 }
