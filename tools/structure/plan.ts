@@ -66,6 +66,7 @@ export const PLAN: Plan = {
     "client/command/options/": [
       "drain_limits.ts",
       "duration.ts",
+      "on_demand.ts",
       "options.ts",
       "restart_limits.ts",
       "service_user.ts",
@@ -134,6 +135,7 @@ export const PLAN: Plan = {
       "accepted_end.ts",
       "adopt.ts",
       "classic_bpf.ts",
+      "closed_connections.ts",
       "connection_progress.ts",
       "descriptor_passing.ts",
       "open_sockets.ts",
@@ -244,6 +246,7 @@ export const PLAN: Plan = {
       "end_process_group.ts",
       "exit_like.ts",
     ],
+    "supervisor/on_demand/": ["on_demand.ts"],
     "supervisor/probe/": ["connection_probe.ts", "held_sockets.ts"],
     "supervisor/restarts/": ["restart_policy.ts", "watchdog.ts"],
     "supervisor/watch/": ["watch_paths.ts"],
