@@ -6,6 +6,8 @@ import {
 } from "@std/assert";
 import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
 import { waitReady } from "../../ffi/files/readiness.ts";
+import type { Binding } from "../../client.ts";
+import { localAddress } from "../../ffi/sockets/socket_address.ts";
 import { newSocket, send, tryConnect } from "../../ffi/sockets/socket.ts";
 import { runClient, startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
@@ -166,10 +168,9 @@ Deno.test("--on-demand: a datagram starts the program, and a connection to a UNI
     ]);
     await run.errors.next("waits for a connection");
     using session = await daemon.session();
-    const [bind] = await session.list();
     using _sender = client === "connection"
       ? await Deno.connect({ transport: "unix", path })
-      : sendDatagram(Number(bind!.address.split(":").at(-1)));
+      : sendDatagram(await session.bind(address));
     await run.output.next("started");
     assertEquals(run.output.text, "started");
     run.signal("SIGTERM");
@@ -177,8 +178,9 @@ Deno.test("--on-demand: a datagram starts the program, and a connection to a UNI
   }
 });
 
-function sendDatagram(port: number): Disposable {
-  const address = { family: "ipv4", host: "127.0.0.1", port } as const;
+function sendDatagram(to: Binding): Disposable {
+  using binding = to;
+  const address = localAddress(binding.fd);
   const sender = newSocket(address, "datagram");
   assertEquals(tryConnect(sender.fd, address), 0);
   send(sender.fd, new Uint8Array(1));
