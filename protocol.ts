@@ -276,7 +276,7 @@ export interface StatusLimits {
   /** `--max-binds`. */
   binds: number;
   /** `--request-timeout`, in ms. */
-  request_timeout: number;
+  request_timeout_ms: number;
 }
 
 /** Counts of refused clients and requests, by reason. */
@@ -309,6 +309,21 @@ export interface Upgrades {
   reason?: string;
 }
 
+/** The policy of the daemon. */
+export interface PolicyStatus {
+  /** The path of the file. */
+  path: string;
+  /** The number of rules in force. */
+  rules: number;
+  /** When they were read, ISO 8601. */
+  loaded_at: string;
+  /**
+   * When and why the file was rejected, if the last attempt to read it has failed:
+   * then the rules in force are older than the file.
+   */
+  rejected?: { at: string; reason: string };
+}
+
 /** The answer to `status`. Each generation starts its counters at 0. */
 export interface Status {
   /** The daemon's version. */
@@ -320,7 +335,7 @@ export interface Status {
   /** The start of the first generation, ISO 8601. */
   started_at: string;
   /** The time since then, in s. */
-  uptime: number;
+  uptime_seconds: number;
   /** The start of this generation, ISO 8601. */
   generation_started_at: string;
   /** 1, incremented by every re-exec. */
@@ -346,10 +361,10 @@ export interface Status {
    * because one user caused too many.
    */
   log: { dropped: number; suppressed: number };
-  /** In bytes: the resident memory, and the JavaScript heap in it. */
-  memory: { resident: number; heap: number };
+  /** The resident memory, and the JavaScript heap in it. */
+  memory: { resident_bytes: number; heap_bytes: number };
   /** The policy in force, if any. */
-  policy?: { path: string; rules: number; loaded_at: string };
+  policy?: PolicyStatus;
 }
 
 /** Bytes that cannot be a sequence of JSON-RPC messages. */

@@ -28,6 +28,7 @@ export { OsError } from "./ffi/libc/errno.ts";
 export { MissingPermissionError } from "./ffi/libc/libc.ts";
 export { SocketAddressError } from "./ffi/sockets/socket_address.ts";
 export type {
+  PolicyStatus,
   Refusals,
   RequestCount,
   Status,
@@ -42,6 +43,7 @@ export {
   type Decision,
   type Policy,
   PolicyError,
+  type PolicyProblem,
 } from "./server/policy/policy.ts";
 export { loadPolicy } from "./server/policy/load_policy.ts";
 export { serve, type Server, type ServerOptions } from "./server/serve.ts";

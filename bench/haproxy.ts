@@ -18,6 +18,7 @@ import { bind } from "../client.ts";
 import { render, supervise } from "../haproxy/mod.ts";
 import { machineLine, thisMachine } from "./report/machine.ts";
 import { formatNumber, textTable } from "./report/text_table.ts";
+import { requestDuring, type Requests, wait } from "./support/http_clients.ts";
 import { median, percentile, timed } from "./support/measure.ts";
 import { RunningServer } from "./support/running_server.ts";
 import { DAEMON } from "./support/servers.ts";
@@ -51,56 +52,6 @@ frontend web
   http-request return status 200 content-type text/plain string "hello"
 `;
 
-const REQUEST = new TextEncoder().encode(
-  "GET / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n",
-);
-
-/** Results of all clients. */
-interface Requests {
-  /** In ms. */
-  latencies: number[];
-  lost: number;
-}
-
-async function request(port: number): Promise<void> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  await connection.write(REQUEST);
-  let answer = "";
-  const bytes = new Uint8Array(4096);
-  const decoder = new TextDecoder();
-  for (;;) {
-    const length = await connection.read(bytes);
-    if (length === null) break;
-    answer += decoder.decode(bytes.subarray(0, length));
-  }
-  if (!answer.endsWith("hello")) throw new Error(`answer: ${answer}`);
-}
-
-/** Sends requests from all clients until `work` ends. */
-async function requestDuring(
-  port: number,
-  work: () => Promise<unknown>,
-): Promise<Requests> {
-  const requests: Requests = { latencies: [], lost: 0 };
-  let isOver = false;
-  const running = Array.from({ length: clients }, async () => {
-    while (!isOver) {
-      try {
-        requests.latencies.push(await timed(() => request(port)));
-      } catch {
-        requests.lost++;
-      }
-    }
-  });
-  try {
-    await work();
-  } finally {
-    isOver = true;
-    await Promise.all(running);
-  }
-  return requests;
-}
-
 async function measureRendering(sock: string): Promise<number[]> {
   const renderOnce = async () => {
     (await render(MANY_BINDS, { sock }))[Symbol.dispose]();
@@ -122,16 +73,14 @@ async function measureReloads(template: string, sock: string) {
     report: () => {},
   });
   const times: number[] = [];
-  const reloading = await requestDuring(port, async () => {
+  const load = { hostname: "127.0.0.1", port, clients };
+  const reloading = await requestDuring(load, async () => {
     for (let turn = 0; turn < reloads; turn++) {
       times.push(await timed(() => haproxy.reload()));
     }
   });
   const duration = times.reduce((total, each) => total + each, 0);
-  const steady = await requestDuring(
-    port,
-    () => new Promise((resolve) => setTimeout(resolve, duration)),
-  );
+  const steady = await requestDuring(load, () => wait(duration));
   return { times, reloading, steady };
 }
 

@@ -1,5 +1,10 @@
 import { ProtocolError } from "../exchange.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
+import {
+  OutputError,
+  printErrors,
+  printLines,
+} from "../ffi/files/standard_streams.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
@@ -8,16 +13,18 @@ import { WatchError } from "../supervisor/watch/watch_paths.ts";
 import { unknownName } from "../unknown_name.ts";
 import { VERSION } from "../version.ts";
 import type { ProgramUsage } from "../completions/grammar.ts";
-import { adviceFor } from "./command/advice.ts";
+import { occupiedBy } from "./command/address_in_use.ts";
+import { adviceFor, adviceForTimeout, messageOf } from "./command/advice.ts";
 import type { Command } from "./command/command.ts";
 import { completionsCommand } from "./command/completions.ts";
 import { execCommand } from "./command/start/exec.ts";
 import { FetchError } from "./command/start/fetched_sockets.ts";
 import { listCommand } from "./command/list/list.ts";
+import { ListenError } from "./command/metrics/metrics_server.ts";
 import { metricsCommand } from "./command/metrics/metrics.ts";
-import { printLines } from "./command/output.ts";
 import {
   programName,
+  rememberSocket,
   setProgramName,
   withProgramName,
 } from "./command/program_name.ts";
@@ -125,8 +132,10 @@ function withHelpOption(args: readonly string[]): readonly string[] {
 const EXPECTED = [
   BindError,
   FetchError,
+  ListenError,
   MissingPermissionError,
   OsError,
+  OutputError,
   ProtocolError,
   SocketAddressError,
   StartError,
@@ -135,20 +144,29 @@ const EXPECTED = [
   WatchError,
 ];
 
-function fail(program: string, error: unknown): number {
+async function fail(
+  program: string,
+  command: Command | undefined,
+  error: unknown,
+): Promise<number> {
   if (error instanceof NoControlSocketError) {
-    console.error(
+    printErrors(
       `${program}: ${new NoControlSocketError("--sock PATH").message}`,
     );
     return 2;
   }
   if (!EXPECTED.some((type) => error instanceof type)) {
-    console.error(`${program}:`, error);
+    printErrors(`${program}: ${Deno.inspect(error)}`);
     return 1;
   }
-  const advice = adviceFor(error);
-  const { message } = error as Error;
-  console.error(`${program}: ${message}${advice ? `\n  ${advice}` : ""}`);
+  const waits = command === execCommand || command === runCommand ||
+    command === serveCommand;
+  const hint = await occupiedBy(error) ?? adviceFor(error) ??
+    (waits ? adviceForTimeout(error) : undefined);
+  printErrors(
+    `${program}: ${messageOf(error as Error)}`,
+    ...(hint === undefined ? [] : [`  ${hint}`]),
+  );
   return error instanceof StartError ? error.status : 1;
 }
 
@@ -166,6 +184,7 @@ export async function main(
 ): Promise<number> {
   setProgramName(presentation.name);
   args = withHelpOption(args);
+  rememberSocket(args);
   const at = commandIndex(args);
   const commands = commandsOf(presentation);
   const command = commands.find(({ name }) => name === args[at]);
@@ -182,8 +201,10 @@ export async function main(
     );
     return 0;
   } catch (error) {
-    if (!(error instanceof UsageError)) return fail(program, error);
-    console.error(`${program}: ${error.message}\nsee "${program} --help"`);
+    if (!(error instanceof UsageError)) {
+      return await fail(program, command, error);
+    }
+    printErrors(`${program}: ${error.message}\nsee "${program} --help"`);
     return 2;
   }
 }
@@ -192,7 +213,7 @@ export async function main(
 function unknownCommand(name: string, presentation: Presentation): string {
   const known = commandsOf(presentation).map((command) => command.name);
   return name === "bind"
-    ? "unknown command bind: exec and run pass sockets to a command"
+    ? `unknown command bind: \`${programName()} exec ADDR -- COMMAND\` passes a socket to COMMAND, and run supervises it`
     : unknownName("command", name, known);
 }
 

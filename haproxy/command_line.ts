@@ -6,7 +6,6 @@ import {
 } from "../client/command/options/drain_limits.ts";
 import { readDuration } from "../client/command/options/duration.ts";
 import { readOptions } from "../client/command/options/options.ts";
-import { printLines } from "../client/command/output.ts";
 import { UsageError } from "../client/command/options/usage_error.ts";
 import { TimeoutError } from "../client/session/errors.ts";
 import { ProtocolError } from "../exchange.ts";
@@ -14,6 +13,11 @@ import type { ConnectOptions } from "../client/session/options.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
 import { blockSigusr1 } from "../ffi/processes/block_signals.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
+import {
+  OutputError,
+  printErrors,
+  printLines,
+} from "../ffi/files/standard_streams.ts";
 import { OsError } from "../ffi/libc/errno.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import { initialEnvironment } from "../ffi/processes/process.ts";
@@ -211,7 +215,7 @@ async function renderFiles(
     const result = await check(program, configuration, signal, []);
     const { ending, output, errors } = result;
     if (output !== "") printLines(output.trimEnd());
-    if (errors !== "") console.error(errors.trimEnd());
+    if (errors !== "") printErrors(errors.trimEnd());
     if (!("code" in ending) || ending.code !== 0) return exitLike(ending);
   }
   configuration.install();
@@ -284,6 +288,7 @@ const EXPECTED = [
   MissingPermissionError,
   NotReadyError,
   OsError,
+  OutputError,
   ProtocolError,
   RejectedError,
   SocketAddressError,
@@ -302,7 +307,7 @@ function failureStatus(ending: Ending): number {
 function fail(error: unknown): number {
   if (error instanceof Interrupted) return exitLike(error.ending);
   if (!EXPECTED.some((type) => error instanceof type)) {
-    console.error("multibinder-haproxy:", error);
+    report(Deno.inspect(error));
     return 1;
   }
   const advice = error instanceof TemplateError ? undefined : adviceFor(error);

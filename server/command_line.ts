@@ -1,6 +1,11 @@
 import type { Shell } from "../completions/shells.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
 import { OsError } from "../ffi/libc/errno.ts";
+import {
+  OutputError,
+  printErrors,
+  printLines,
+} from "../ffi/files/standard_streams.ts";
 import { statusOf } from "../ffi/files/file.ts";
 import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import {
@@ -21,6 +26,7 @@ import { LineWriter } from "./log/line_writer.ts";
 import type { Log } from "./log/log.ts";
 import { readCommandLine, usageOf } from "./options.ts";
 import { PolicyError } from "./policy/policy.ts";
+import type { PolicyCheck } from "./policy_check/options.ts";
 import {
   initialPolicy,
   loadPolicy,
@@ -47,17 +53,6 @@ const STANDARD_ERROR = 2;
 /** How long the last line waits for its reader, in ms. */
 const LAST_LINE_PATIENCE = 500;
 
-const encoder = new TextEncoder();
-
-/** Prints a line of a program that is no daemon: it may wait for its reader. */
-function print(line: string): void {
-  try {
-    Deno.stdout.writeSync(encoder.encode(line + "\n"));
-  } catch {
-    // A closed standard output is not an error.
-  }
-}
-
 /** Prints why the program ends. */
 function printFailure(line: string): void {
   try {
@@ -66,22 +61,48 @@ function printFailure(line: string): void {
     writer.flush(LAST_LINE_PATIENCE);
   } catch {
     // The failure is that the C library cannot be used.
-    console.error(line);
+    printErrors(line);
   }
 }
 
 async function printCompletions(shell: Shell, name: string): Promise<void> {
   const { completionScript } = await import("../completions/completions.ts");
   const usage = usageOf(name);
-  print(completionScript(shell, { name, usage, commands: {} }).trimEnd());
+  printLines(completionScript(shell, { name, usage, commands: {} }).trimEnd());
 }
 
 async function check({ policyPath }: StartOptions): Promise<void> {
   const passed = runCheck();
-  if (policyPath !== undefined) await loadPolicy(policyPath);
+  if (policyPath !== undefined) {
+    await naming("--policy", loadPolicy(policyPath));
+  }
   // Deno reports an unhandled rejection and runs timers after this turn.
   await new Promise((resolve) => setTimeout(resolve, 0));
-  print(passed);
+  printLines(passed);
+}
+
+/** The error of a system call about the value of an option. */
+class OptionError extends Error {}
+
+async function naming<T>(option: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    throw new OptionError(`${option}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Checks a policy; returns the exit status. */
+async function policyStatus(check: PolicyCheck): Promise<number> {
+  const { checkPolicy } = await import("./policy_check/check_policy.ts");
+  const { lines, errors, passed } = await naming(
+    "--check-policy",
+    checkPolicy(check),
+  );
+  if (lines.length > 0) printLines(...lines);
+  if (errors.length > 0) printErrors(...errors);
+  return passed ? 0 : 1;
 }
 
 async function run(options: StartOptions): Promise<void> {
@@ -118,13 +139,11 @@ async function setUp(
   );
   if (manager !== undefined) resources.use(manager).alive();
   const { policyPath } = options;
-  const parts = {
-    log,
-    limits: limitsOf(options),
-    policy: policyPath === undefined
-      ? undefined
-      : await initialPolicy(policyPath, state, log),
-  };
+  const initial = policyPath === undefined ? undefined : await naming(
+    "--policy",
+    initialPolicy(policyPath, state, log),
+  );
+  const parts = { log, limits: limitsOf(options), policy: initial?.policy };
   const signals = resources.use(new SignalDescriptor(SIGNALS));
   const output = new LineWriter(STANDARD_OUTPUT, () => "");
   const printLine = (line: string) => {
@@ -132,6 +151,7 @@ async function setUp(
     output.flush();
   };
   const prepare = (daemon: Daemon) => {
+    daemon.authorization.rejection = initial?.rejection;
     daemon.drain(output);
     const act = signalActions(daemon, manager, printLine);
     daemon.watch(signals.fd, () => act(signals.take()));
@@ -187,11 +207,25 @@ function signalActions(
     if (signal === "SIGUSR1") upgrade.request();
     else if (signal === "SIGHUP") rereadPolicy(daemon);
     else {
+      logStop(daemon, signal);
       manager?.stopping();
       forgetControl(daemon, manager);
       daemon.stop();
     }
   };
+}
+
+/** The last line of the log, unless the stop fails. */
+function logStop(daemon: Daemon, signal: MaskedSignal): void {
+  if (daemon.signal.aborted) return;
+  const { binds, clients, generation, uptime_seconds } = daemon.status();
+  daemon.log.info("daemon stops", {
+    signal,
+    binds,
+    clients,
+    generation,
+    uptime: `${Math.round(uptime_seconds)}s`,
+  });
 }
 
 function warnIfRootWithoutPolicy(
@@ -221,7 +255,9 @@ const EXPECTED = [
   DescriptorLimitError,
   InheritedSocketsError,
   MissingPermissionError,
+  OptionError,
   OsError,
+  OutputError,
   PolicyError,
   RequestError,
   StateError,
@@ -243,7 +279,10 @@ export async function main(
 ): Promise<number> {
   try {
     const command = readCommandLine(args, program);
-    if ("show" in command) print(command.show);
+    if ("policyCheck" in command) {
+      return await policyStatus(command.policyCheck);
+    }
+    if ("show" in command) printLines(command.show);
     else if ("completions" in command) {
       await printCompletions(command.completions, program);
     } else if (isCheck()) await check(command.start);
@@ -251,7 +290,7 @@ export async function main(
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`${program}: ${error.message}\nsee "${program} --help"`);
+      printErrors(`${program}: ${error.message}\nsee "${program} --help"`);
       return 2;
     }
     const expected = EXPECTED.some((type) => error instanceof type);

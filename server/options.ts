@@ -9,6 +9,7 @@ import { type Shell, SHELLS } from "../completions/shells.ts";
 import { parseDuration } from "../duration.ts";
 import { VERSION } from "../version.ts";
 import type { StartOptions } from "./start.ts";
+import { type PolicyCheck, readPolicyCheck } from "./policy_check/options.ts";
 import { unknownOption } from "../unknown_name.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -23,6 +24,10 @@ Binds listening sockets and hands them to other programs over the control socket
   --group NAME         group of the control socket, a name or a number
   --policy FILE        which client may do what, read again on SIGHUP; default:
                        every client may do everything
+  --check-policy FILE  print the errors of a policy, each with its place, and exit
+  --as USER[:GROUP]    with --check-policy FILE: print whether the policy allows
+                       this user METHOD [ADDR [OPTION=VALUE...]], and the rule
+                       that decides: bind 127.0.0.1:80 backlog=9
   --takeover[=ADDR,..] take over the binds and the path of the server that
                        listens on control.sock; a server that cannot list its
                        binds (Ruby) is asked for these TCP addresses
@@ -43,12 +48,14 @@ Binds listening sockets and hands them to other programs over the control socket
 
 SIGUSR1 re-executes the daemon and keeps every socket. SIGHUP reads the policy
 again. SIGTERM and SIGINT stop the daemon. Exit status: 0 stopped by a signal,
-1 failed, 2 usage error.`;
+1 failed, 2 usage error; of --check-policy: 0 valid or allowed, 1 invalid or
+denied.`;
 }
 
-/** A text to show, a shell to print completions for, or a daemon to start. */
+/** What the command line asks for. */
 export type Command =
   | { show: string }
+  | { policyCheck: PolicyCheck }
   | { completions: Shell }
   | { start: StartOptions };
 
@@ -66,6 +73,7 @@ const VALUES = [
   "log-format",
   "completions",
 ] as const;
+const CHECK_VALUES = ["check-policy", "as"] as const;
 
 /**
  * Reads the daemon's command line.
@@ -79,10 +87,11 @@ export function readCommandLine(
 ): Command {
   const options = parseArgs(withTakeoverValue(args), {
     boolean: FLAGS,
-    string: ["_", ...VALUES],
+    string: ["_", ...VALUES, ...CHECK_VALUES],
     unknown: (argument, option) => {
       if (option !== undefined) {
-        throw new UsageError(unknownOption(argument, [...VALUES, ...FLAGS]));
+        const known = [...VALUES, ...CHECK_VALUES, ...FLAGS];
+        throw new UsageError(unknownOption(argument, known));
       }
     },
   });
@@ -90,7 +99,16 @@ export function readCommandLine(
   if (options.version || options.V) return { show: VERSION };
   const shell = oneOf("completions", options.completions, SHELLS);
   if (shell !== undefined) return { completions: shell };
-  const [path, ...rest] = options._.map(String);
+  const operands = options._.map(String);
+  const { "check-policy": file, as } = options;
+  if (file !== undefined || as !== undefined) {
+    const other = VALUES.find((name) => options[name] !== undefined);
+    if (other !== undefined) {
+      throw new UsageError(`--${other} does not apply to --check-policy`);
+    }
+    return { policyCheck: readPolicyCheck({ file, as, operands }) };
+  }
+  const [path, ...rest] = operands;
   if (path === undefined || path === "") {
     throw new UsageError("missing path of the control socket");
   }

@@ -4,12 +4,14 @@
  *
  * @module
  */
+import { dirname } from "@std/path/posix/dirname";
 import type { HostAddress } from "../address.ts";
+import { Errno, OsError } from "../ffi/libc/errno.ts";
 import { groupId } from "../ffi/processes/accounts.ts";
 import { BindTable } from "./sockets/bind_table.ts";
 import { restoreGroups } from "./sockets/restore_groups.ts";
 import { healAll, healAllInPlace } from "./sockets/heal.ts";
-import { ControlSocket } from "./daemon/control_socket.ts";
+import { ControlSocket, ControlSocketError } from "./daemon/control_socket.ts";
 import type { Daemon, DaemonParts } from "./daemon/daemon.ts";
 import { adoptState } from "./reexec/handoff.ts";
 import type { Log } from "./log/log.ts";
@@ -101,9 +103,21 @@ function newControlSocket(
   const taken = takeover === undefined
     ? undefined
     : takeOver({ path, access, addresses: takeover }, binds, log);
-  return taken ?? ControlSocket.listen(path, access, () => {
-    printLine(`Removed existing control socket: ${path}`);
-  });
+  if (taken !== undefined) return taken;
+  try {
+    return ControlSocket.listen(path, access, () => {
+      printLine(`Removed existing control socket: ${path}`);
+    });
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error;
+    const hint = error.errno === Errno.ENOENT
+      ? `: create its directory (\`mkdir -p ${dirname(path)}\`)`
+      : "";
+    throw new ControlSocketError(
+      `cannot listen on ${path}: ${error.message}${hint}`,
+      { cause: error },
+    );
+  }
 }
 
 /** Called only to create a control socket: a later generation inherits it. */

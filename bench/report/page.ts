@@ -12,9 +12,9 @@ import { formatValue, markdownTables } from "./row_tables.ts";
 import { formatNumber } from "./text_table.ts";
 
 const PAGE = treePath("docs/benchmarks.md");
+const COMMAND = "deno task bench --save";
 const README = treePath("README.md");
 
-const BEGIN = "<!-- begin: written by deno task bench --save -->";
 const END = "<!-- end -->";
 
 /** Writes both pages. */
@@ -22,22 +22,30 @@ export async function writePages(run: Run): Promise<void> {
   const source =
     `${machineLine(run.machine)}; medians of ${run.rounds} interleaved ` +
     `rounds, ${run.seconds} s a load; ${run.taken.slice(0, 10)}.`;
-  await writeBetweenMarks(PAGE, `${source}\n\n${markdownTables(run.rows)}`);
-  await writeBetweenMarks(README, summary(run.rows));
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--quiet", PAGE, README],
-  }).output();
-  if (!success) throw new Error(`deno fmt ${PAGE} ${README} failed`);
+  const text = `${source}\n\n${markdownTables(run.rows)}`;
+  await writeBetweenMarks(PAGE, COMMAND, text);
+  await writeBetweenMarks(README, COMMAND, summary(run.rows));
 }
 
-async function writeBetweenMarks(path: string, text: string): Promise<void> {
+/** Writes text between the marks of a command in a page, and formats the page. */
+export async function writeBetweenMarks(
+  path: string,
+  command: string,
+  text: string,
+): Promise<void> {
+  const mark = `<!-- begin: written by ${command} -->`;
   const page = await Deno.readTextFile(path);
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin === -1 || end < begin) {
-    throw new Error(`${path} has no lines "${BEGIN}" and "${END}"`);
+  const begin = page.indexOf(mark);
+  const end = page.indexOf(END, begin);
+  if (begin === -1 || end === -1) {
+    throw new Error(`${path} has no lines "${mark}" and "${END}"`);
   }
-  const before = page.slice(0, begin) + BEGIN;
+  const before = page.slice(0, begin) + mark;
   await Deno.writeTextFile(path, `${before}\n\n${text}\n\n${page.slice(end)}`);
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", path],
+  }).output();
+  if (!success) throw new Error(`deno fmt ${path} failed`);
 }
 
 /** The three lines of the README. */

@@ -1,6 +1,6 @@
 /** Rows as tables, for a terminal and for a Markdown page. */
 import { meetsTarget, type Row } from "./row.ts";
-import { formatNumber, textTable } from "./text_table.ts";
+import { formatNumber, markdownTable, textTable } from "./text_table.ts";
 
 const COLUMNS = [
   { heading: "" },
@@ -53,21 +53,23 @@ export function terminalTable(rows: readonly Row[]): string {
 
 /** One Markdown table for each group. */
 export function markdownTables(rows: readonly Row[]): string {
-  const line = (...cells: string[]) => `| ${cells.join(" | ")} |`;
   const groups = [...Map.groupBy(rows, ({ group }) => group)];
   return groups.map(([group, rows]) =>
-    [
-      line(group, "this daemon", "compared with", "ratio", "target"),
-      line("---", "--:", "--:", "--:", "---"),
-      ...rows.map(cellsOf).map((cells) =>
-        line(
-          cells.name,
-          `${cells.value} ${cells.unit}`.trim(),
-          cells.otherName && `${cells.other} (${cells.otherName})`,
-          cells.ratio,
-          cells.target,
-        )
-      ),
-    ].join("\n")
+    markdownTable(
+      [
+        { heading: group },
+        { heading: "this daemon", align: "right" },
+        { heading: "compared with", align: "right" },
+        { heading: "ratio", align: "right" },
+        { heading: "target" },
+      ],
+      rows.map(cellsOf).map((cells) => [
+        cells.name,
+        `${cells.value} ${cells.unit}`.trim(),
+        cells.otherName && `${cells.other} (${cells.otherName})`,
+        cells.ratio,
+        cells.target,
+      ]),
+    )
   ).join("\n\n");
 }

@@ -25,6 +25,19 @@ export function textTable(
   return [headings, rule, ...rows].map(line).join("\n");
 }
 
+/** A table for a Markdown page. */
+export function markdownTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [
+    line(columns.map(({ heading }) => heading)),
+    line(columns.map(({ align }) => align === "right" ? "--:" : "---")),
+    ...rows.map(line),
+  ].join("\n");
+}
+
 /** A number with thousands separators and `digits` after the decimal point. */
 export function formatNumber(value: number, digits = 0): string {
   return value.toLocaleString("en-US", {

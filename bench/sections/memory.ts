@@ -31,13 +31,11 @@ interface Sample {
 
 /** Measures both. */
 export async function memory(context: Context): Promise<Row[]> {
-  const script = `${context.folder}/waits.ts`;
-  await Deno.writeTextFile(script, "setTimeout(() => {}, 60_000);");
   const samples: Sample[] = [];
   for (let round = 0; round < context.rounds; round++) {
     context.signal.throwIfAborted();
     samples.push({
-      script: await measureScript(script),
+      script: await measureEmptyScript(context.folder),
       ...await measureDaemon(`${context.folder}/${round}.sock`),
     });
   }
@@ -74,7 +72,10 @@ export async function memory(context: Context): Promise<Row[]> {
   ];
 }
 
-async function measureScript(path: string): Promise<number> {
+/** Resident bytes of a script that waits, which is written to `folder`. */
+export async function measureEmptyScript(folder: string): Promise<number> {
+  const path = `${folder}/waits.ts`;
+  await Deno.writeTextFile(path, "setTimeout(() => {}, 60_000);");
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", path],
   }).spawn();

@@ -1,23 +1,66 @@
 /**
- * The HTTP service of the benchmark: `deno run -A http_service.ts plain|shared
- * HOST`. `plain` is Deno.serve on a port of its own, `shared` is binding.serve
- * on a socket of the daemon at MULTIBINDER_SOCK. Prints `port N` when it serves.
- * SIGTERM ends it after the last open request.
+ * The HTTP service of the benchmark: `deno run -A http_service.ts KIND [HOST]
+ * [--port=N] [--work]`. The kinds:
+ *
+ *     plain       Deno.serve
+ *     reuse-port  Deno.serve with reusePort
+ *     shared      binding.serve on a socket of the daemon at MULTIBINDER_SOCK
+ *     inherited   the same on a socket that `run` passes
+ *
+ * With --work each request takes some processor time, else next to none. Prints
+ * `port N` when it serves; one under `run` also sends READY=1. SIGTERM ends it after the last open
+ * request.
  *
  * @module
  */
-import { bind } from "../../client.ts";
+import { parseArgs } from "node:util";
+import { bind, inherited } from "../../client.ts";
+import { ServiceManager } from "../../ffi/systemd/service_manager.ts";
 
-async function start(kind: string, hostname: string): Promise<Deno.HttpServer> {
-  const handler = (_request: Request) => new Response("hello\n");
-  if (kind === "shared") return (await bind(hostname, 0)).serve(handler);
-  return Deno.serve({ hostname, port: 0, onListen: () => {} }, handler);
+/** The text of a JSON document of 15 KB. */
+const DOCUMENT = JSON.stringify(
+  Array.from(
+    { length: 400 },
+    (_, id) => ({ id, name: `item ${id}`, tags: [] }),
+  ),
+);
+
+function hello(): Response {
+  return new Response("hello\n");
 }
 
-const [kind, host] = Deno.args;
-const server = await start(kind!, host!);
+function work(): Response {
+  const text = JSON.stringify(JSON.parse(DOCUMENT));
+  return new Response(text === DOCUMENT ? "hello\n" : "");
+}
+
+async function start(
+  kind: string,
+  hostname: string,
+  port: number,
+  handler: () => Response,
+): Promise<Deno.HttpServer> {
+  const onListen = () => {};
+  if (kind === "shared") return (await bind(hostname, port)).serve(handler);
+  if (kind === "inherited") return inherited()[0]!.serve(handler, { onListen });
+  const reusePort = kind === "reuse-port";
+  return Deno.serve({ hostname, port, reusePort, onListen }, handler);
+}
+
+const { values, positionals: [kind = "", host = ""] } = parseArgs({
+  allowPositionals: true,
+  options: {
+    port: { type: "string", default: "0" },
+    work: { type: "boolean", default: false },
+  },
+});
+const handler = values.work ? work : hello;
+const server = await start(kind, host, Number(values.port), handler);
 Deno.addSignalListener("SIGTERM", async () => {
   await server.shutdown();
   Deno.exit();
 });
 console.log(`port ${(server.addr as Deno.NetAddr).port}`);
+if (kind === "inherited") {
+  ServiceManager.fromEnvironment(console.error)?.ready(kind);
+}

@@ -3,24 +3,37 @@ import { treePath } from "./tree_path.ts";
 /** A process that runs http_service.ts. Disposing of it ends it. */
 export class HttpServiceProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
-  /** Where it serves. */
-  readonly url: string;
 
-  private constructor(child: Deno.ChildProcess, url: string) {
+  private constructor(
+    child: Deno.ChildProcess,
+    readonly host: string,
+    readonly port: number,
+  ) {
     this.#child = child;
-    this.url = url;
   }
 
-  /** Starts a service and waits until it serves. */
+  /** Where it serves. */
+  get url(): string {
+    return `http://${this.host}:${this.port}/`;
+  }
+
+  /** The process ID. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Starts a service and waits until it serves. See http_service.ts for `args`. */
   static async start(
-    kind: "plain" | "shared",
+    kind: "plain" | "shared" | "reuse-port",
     host: string,
     sock: string,
+    { args = [] }: { args?: readonly string[] } = {},
   ): Promise<HttpServiceProcess> {
     const child = new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "-A", treePath("bench/support/http_service.ts")],
-        ...[kind, host],
+        ...["run", "-A", "--unstable-net"], // for reusePort
+        ...[treePath("bench/support/http_service.ts")],
+        ...[kind, host, ...args],
       ],
       env: { MULTIBINDER_SOCK: sock },
       stdin: "null",
@@ -31,9 +44,9 @@ export class HttpServiceProcess implements AsyncDisposable {
     const output = child.stdout.pipeThrough(new TextDecoderStream());
     for await (const part of output) {
       text += part;
-      const port = /^port (\d+)\n/.exec(text)?.[1];
-      if (port !== undefined) {
-        return new HttpServiceProcess(child, `http://${host}:${port}/`);
+      const bound = /^port (\d+)\n/.exec(text)?.[1];
+      if (bound !== undefined) {
+        return new HttpServiceProcess(child, host, Number(bound));
       }
     }
     const { code } = await child.status;

@@ -3,6 +3,7 @@
 /** What wrk reports. */
 export interface WrkReport {
   requests_per_second: number;
+  p50_ms: number;
   p99_ms: number;
   /** Connections refused, reset or timed out, and answers other than 2xx. */
   errors: number;
@@ -16,7 +17,12 @@ export interface HttpLoad {
   pause: number;
 }
 
-const MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000 };
+const MS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+};
 
 /** Puts a load on a URL. */
 export async function runWrk(
@@ -47,12 +53,19 @@ export async function runWrk(
 }
 
 function parseReport(text: string): WrkReport {
-  const [, p99, unit] = match(text, /^\s+99%\s+([\d.]+)(us|ms|s)$/m);
   return {
     requests_per_second: Number(match(text, /^Requests\/sec:\s+([\d.]+)/m)[1]),
-    p99_ms: Number(p99) * MS[unit!]!,
+    p50_ms: percentileIn(text, 50),
+    p99_ms: percentileIn(text, 99),
     errors: errorsIn(text),
   };
+}
+
+/** In ms. */
+function percentileIn(text: string, percent: number): number {
+  const line = new RegExp(`^\\s+${percent}%\\s+([\\d.]+)(us|ms|s|m)$`, "m");
+  const [, value, unit] = match(text, line);
+  return Number(value) * MS[unit!]!;
 }
 
 function match(text: string, pattern: RegExp): RegExpExecArray {

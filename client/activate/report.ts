@@ -4,13 +4,15 @@
  * @module
  */
 
+import { printErrors } from "../../ffi/files/standard_streams.ts";
+
 const reported = new Set<string>();
 
 /** Writes a line, the same line only once. */
 export function report(line: string): void {
   if (reported.has(line)) return;
   reported.add(line);
-  console.error(`multibinder-activate: ${line.replaceAll("\n", " ")}`);
+  printErrors(`multibinder-activate: ${line.replaceAll("\n", " ")}`);
 }
 
 /** Says why the program listens on an address itself. */

@@ -2,7 +2,9 @@ import { dirname } from "@std/path/posix/dirname";
 import { hasHost, type Kind, parseAddress } from "../../address.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { ErrorCode } from "../../protocol.ts";
-import { BindError } from "../session/errors.ts";
+import { SocketAddressError } from "../../ffi/sockets/socket_address.ts";
+import { BindError, TimeoutError } from "../session/errors.ts";
+import { commandHint, daemonHint } from "./program_name.ts";
 import { FetchError } from "./start/fetched_sockets.ts";
 
 /** The kind of the address that could not be bound, or its path, if known. */
@@ -30,7 +32,7 @@ function inUse(place: Place, message: string): string {
     : place.kind === "udp"
     ? "ss -lunp"
     : "ss -ltnp";
-  return `another program listens on this address: find it with \`${command}\`, then end it or let it get its socket from the daemon`;
+  return `another program listens on this address, or still has a socket that the daemon has released: find it with \`${command}\`, then end it or let it get its socket from the daemon`;
 }
 
 function missing(path: string | undefined): string {
@@ -71,17 +73,45 @@ function adviceForErrno(
 }
 
 const BY_CODE: Readonly<Record<number, string>> = {
-  [ErrorCode.DENIED]: "allow it in the policy of the daemon (--policy)",
   [ErrorCode.NO_DESCRIPTORS]:
     "raise the limit of open files of the daemon (`ulimit -n`, LimitNOFILE=)",
   [ErrorCode.METHOD_NOT_FOUND]:
     "the daemon does not have this method: upgrade it",
-  [ErrorCode.NO_SUCH_BIND]: "the command `list` shows the binds",
 };
 
-function isNoDaemon(error: unknown): boolean {
+/** Which rule to change, and how to try the change. */
+function denied({ message }: BindError): string {
+  const [, method, address, uid] =
+    /: (\w+)(?: of (.*))? for uid (\d+), by /s.exec(message) ?? [];
+  const request = method === undefined
+    ? ""
+    : ` --as ${uid} ${method}${address ? ` ${address}` : ""}`;
+  return `allow it in the policy of the daemon (--policy); the daemon's options \`--check-policy FILE${request}\` try a policy`;
+}
+
+/** The options of `exec` and `run` that a daemon can find invalid. */
+const INVALID_OPTION =
+  /Invalid params: (?:option )?(backlog|mode|owner|group)\b(?:: )?/;
+
+/** The message of an error. It names an option as the command line does. */
+export function messageOf(error: Error): string {
+  const cause = error instanceof FetchError ? error.cause : error;
+  return cause instanceof BindError && cause.code === ErrorCode.INVALID_PARAMS
+    ? error.message.replace(INVALID_OPTION, "--$1: ")
+    : error.message;
+}
+
+function isNoDaemon(error: unknown): error is OsError {
   return error instanceof OsError && error.syscall === "connect" &&
     ["ENOENT", "ECONNREFUSED"].includes(error.code);
+}
+
+/** What to do if a command that has the option `--timeout` has waited in vain. */
+export function adviceForTimeout(error: unknown): string | undefined {
+  const cause = error instanceof FetchError ? error.cause : error;
+  return cause instanceof TimeoutError
+    ? "start the daemon, name another control socket with --sock or MULTIBINDER_SOCK, or wait longer with --timeout"
+    : undefined;
 }
 
 /**
@@ -97,11 +127,21 @@ export function adviceFor(
   if (error instanceof BindError) {
     const data = error.data as { code?: unknown } | null | undefined;
     const { message } = error;
+    if (error.code === ErrorCode.DENIED) return denied(error);
+    if (error.code === ErrorCode.NO_SUCH_BIND) {
+      return `\`${commandHint("list")}\` shows the binds`;
+    }
     return BY_CODE[error.code] ??
       adviceForErrno(String(data?.code), placeOf(error, requested), message);
   }
   if (isNoDaemon(error)) {
-    return "no daemon listens there: start it, or name its control socket with --sock or MULTIBINDER_SOCK";
+    const [, path = "PATH"] = /^connect (.*): [^:]*$/s.exec(error.message) ??
+      [];
+    const start = daemonHint(path);
+    return `no daemon listens there: start it (\`${start}\`), or name its control socket with --sock or MULTIBINDER_SOCK`;
+  }
+  if (error instanceof SocketAddressError) {
+    return "--sock or MULTIBINDER_SOCK has to name the control socket of a daemon";
   }
   if (error instanceof OsError && error.code === "EACCES") {
     return "the mode and group of the control socket decide which users may connect (--mode and --group of the daemon)";

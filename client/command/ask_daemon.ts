@@ -1,4 +1,5 @@
 import { formatDuration } from "../../duration.ts";
+import { printErrors } from "../../ffi/files/standard_streams.ts";
 import { limitsOf } from "../session/options.ts";
 import { connectToRunning, type Session } from "../session/session.ts";
 import { socketPath } from "../session/socket_path.ts";
@@ -35,7 +36,7 @@ export async function askDaemon<T>(
   using session = await connectToRunning({ sock: path });
   const timeout = formatDuration(limitsOf({}).timeout);
   return await withNotice(ask(session), () => {
-    console.error(
+    printErrors(
       `${programName()} ${command}: waiting up to ${timeout} for an answer of the daemon at ${path}`,
     );
   });

@@ -3,7 +3,7 @@ import { SHELLS } from "../../completions/shells.ts";
 import type { Command } from "./command.ts";
 import { readOptions } from "./options/options.ts";
 import { UsageError } from "./options/usage_error.ts";
-import { printLines } from "./output.ts";
+import { printLines } from "../../ffi/files/standard_streams.ts";
 
 const USAGE = `Usage: multibinder-client completions [options] bash|zsh|fish
 

@@ -1,7 +1,7 @@
+import { printLines } from "../../ffi/files/standard_streams.ts";
 import { askDaemon } from "./ask_daemon.ts";
 import type { Command } from "./command.ts";
 import { readOptions } from "./options/options.ts";
-import { printIgnoringBrokenPipe } from "./output.ts";
 import { statusLines } from "./status_lines.ts";
 import { UsageError } from "./options/usage_error.ts";
 
@@ -23,8 +23,8 @@ async function status(
   json: boolean,
 ): Promise<number> {
   const answer = await askDaemon("status", sock, (session) => session.status());
-  if (json) printIgnoringBrokenPipe(JSON.stringify(answer, undefined, 2));
-  else printIgnoringBrokenPipe(...statusLines(answer, Date.now()));
+  if (json) printLines(JSON.stringify(answer, undefined, 2));
+  else printLines(...statusLines(answer, Date.now()));
   return 0;
 }
 

@@ -1,5 +1,5 @@
 import { formatDuration } from "../../duration.ts";
-import type { RequestCount, Status } from "../../protocol.ts";
+import type { RequestCount, Status, Upgrades } from "../../protocol.ts";
 import { columns, entries } from "./list/columns.ts";
 import { formatAge } from "./options/duration.ts";
 
@@ -35,8 +35,8 @@ const LINES: readonly [
   ["control socket", ["control_socket"], (status) => status.control_socket],
   [
     "uptime",
-    ["uptime"],
-    ({ uptime }) =>
+    ["uptime_seconds"],
+    ({ uptime_seconds: uptime }) =>
       uptime === undefined ? undefined : formatAge(uptime * 1000, 2),
   ],
   [
@@ -75,8 +75,8 @@ const LINES: readonly [
     ["limits"],
     ({ limits }) =>
       limits &&
-      (limits.request_timeout
-        ? formatDuration(limits.request_timeout)
+      (limits.request_timeout_ms
+        ? formatDuration(limits.request_timeout_ms)
         : "none"),
   ],
   [
@@ -84,8 +84,11 @@ const LINES: readonly [
     ["memory"],
     ({ memory }) =>
       memory &&
-      `${mebibytes(memory.resident)}, JavaScript ${mebibytes(memory.heap)}`,
+      `${mebibytes(memory.resident_bytes)}, JavaScript ${
+        mebibytes(memory.heap_bytes)
+      }`,
   ],
+  ["upgrades", ["upgrades"], ({ upgrades }) => upgrades && upgrading(upgrades)],
   ["refused", ["refused"], ({ refused }) => refused && refusals(refused)],
   [
     "log lines",
@@ -102,7 +105,19 @@ const LINES: readonly [
       return `${path}, ${rules} rules, loaded ${ago(loaded_at, now)}`;
     },
   ],
+  [
+    "policy rejected",
+    ["policy"],
+    ({ policy }, now) =>
+      policy?.rejected &&
+      `${ago(policy.rejected.at, now)}: ${policy.rejected.reason}`,
+  ],
 ];
+
+function upgrading({ running, abandoned, reason }: Upgrades): string {
+  const last = reason === undefined ? "" : `, the last one because: ${reason}`;
+  return `${running ? "one runs, " : ""}${abandoned} abandoned${last}`;
+}
 
 /** The texts of the counters of `refused`. */
 const REFUSED: Readonly<Record<string, string>> = {

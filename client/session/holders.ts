@@ -23,6 +23,8 @@ export interface SocketHolders {
   readonly byInode: ReadonlyMap<string, readonly Holder[]>;
   /** Number of processes that could not be read: they may hold any socket. */
   readonly unreadable: number;
+  /** Their PIDs. */
+  readonly unreadablePids: ReadonlySet<number>;
 }
 
 /** Options of {@linkcode holdersOf}. */
@@ -70,17 +72,17 @@ export async function holdersOf(
   }
   const byInode = new Map<string, Holder[]>();
   const users = new Map<number, string>();
-  let unreadable = 0;
+  const unreadablePids = new Set<number>();
   let turnStart = performance.now();
-  for (const name of wanted.size === 0 ? [] : namesIn("/proc")) {
+  for (const name of wanted.size === 0 ? [] : namesInProc()) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || except.includes(pid)) continue;
     const found = unlessGone(() => heldSockets(pid, wanted));
     if (found === "denied") {
-      if (mayHaveDescriptors(pid)) unreadable++;
+      if (mayHaveDescriptors(pid)) unreadablePids.add(pid);
     } else if (found !== undefined && found.size > 0) {
       const identity = unlessGone(() => identityOf(pid, users));
-      if (identity === "denied") unreadable++;
+      if (identity === "denied") unreadablePids.add(pid);
       if (identity === undefined || identity === "denied") continue;
       for (const [inode, descriptors] of found) {
         const holders = byInode.get(inode) ?? [];
@@ -93,7 +95,14 @@ export async function holdersOf(
     signal?.throwIfAborted();
     turnStart = performance.now();
   }
-  return { byInode, unreadable };
+  return { byInode, unreadable: unreadablePids.size, unreadablePids };
+}
+
+/** Without proc(5), an empty directory would look like a machine of no process. */
+function namesInProc(): string[] {
+  const names = namesIn("/proc");
+  if (names.includes("self")) return names;
+  throw new OsError("open", Errno.ENOENT, "/proc/self");
 }
 
 /** Longest time without a turn of the event loop, in ms. */

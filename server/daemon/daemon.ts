@@ -103,7 +103,7 @@ export class Daemon implements RequestContext, Disposable {
       clients: clients.size,
       limits,
       counters,
-      policy: this.authorization.policy,
+      authorization: this.authorization,
       log: log.missing(),
     });
   }

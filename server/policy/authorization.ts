@@ -13,6 +13,13 @@ export interface Client {
   readonly groups: readonly number[];
 }
 
+/** A policy file that was not loaded. */
+export interface PolicyRejection {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly reason: string;
+}
+
 /** The rule in the log of a daemon without a policy. */
 const NO_POLICY = "no policy";
 
@@ -20,6 +27,8 @@ const NO_POLICY = "no policy";
 export class Authorization {
   /** A change applies from the next request on. */
   policy: Policy | undefined;
+  /** Why the policy in force is older than its file. */
+  rejection: PolicyRejection | undefined;
   readonly #log: Log;
 
   constructor(log: Log, policy: Policy | undefined) {

@@ -7,6 +7,7 @@
 import type { Daemon } from "../daemon/daemon.ts";
 import { reasonOf } from "../log/internal_errors.ts";
 import type { Log } from "../log/log.ts";
+import type { PolicyRejection } from "./authorization.ts";
 import type { Policy } from "./policy.ts";
 import type { State } from "../reexec/state.ts";
 
@@ -32,6 +33,20 @@ export async function loadPolicy(path: string): Promise<Policy> {
   return readPolicy(path);
 }
 
+/** Logs that the file is rejected; the policy in force stays. */
+function reject(error: unknown, log: Log): PolicyRejection {
+  const reason = reasonOf(error);
+  log.error("policy rejected, the previous one stays in force", { reason });
+  return { at: new Date().toISOString(), reason };
+}
+
+/** The policy of a new generation. */
+export interface InitialPolicy {
+  readonly policy: Policy;
+  /** Why it is that of the previous generation. */
+  readonly rejection?: PolicyRejection;
+}
+
 /**
  * Loads the policy of a new generation. A re-exec must neither fail nor serve
  * without a policy because of an invalid file: it uses the text of the previous
@@ -43,23 +58,22 @@ export async function initialPolicy(
   path: string,
   state: Pick<State, "policy"> | undefined,
   log: Log,
-): Promise<Policy> {
-  if (state === undefined) return await loadPolicy(path);
+): Promise<InitialPolicy> {
+  if (state === undefined) return { policy: await loadPolicy(path) };
+  let rejection: PolicyRejection;
   try {
-    return await loadPolicy(path);
+    return { policy: await loadPolicy(path) };
   } catch (error) {
-    log.error("policy rejected, the previous one stays in force", {
-      reason: reasonOf(error),
-    });
+    rejection = reject(error, log);
   }
   const { parsePolicy } = await import("./policy_file.ts");
   try {
-    return parsePolicy(state.policy ?? DENY_ALL, path);
+    return { policy: parsePolicy(state.policy ?? DENY_ALL, path), rejection };
   } catch (error) {
     log.error("previous policy rejected, every request is denied", {
       reason: reasonOf(error),
     });
-    return parsePolicy(DENY_ALL, path);
+    return { policy: parsePolicy(DENY_ALL, path), rejection };
   }
 }
 
@@ -74,11 +88,10 @@ export async function rereadPolicy(
   }
   try {
     authorization.policy = await loadPolicy(policy.path);
+    authorization.rejection = undefined;
     const { path, size } = authorization.policy;
     log.info("policy reloaded", { path, rules: size });
   } catch (error) {
-    log.error("policy rejected, the previous one stays in force", {
-      reason: reasonOf(error),
-    });
+    authorization.rejection = reject(error, log);
   }
 }

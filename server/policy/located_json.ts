@@ -1,5 +1,5 @@
 /**
- * Parses JSON with comments and trailing commas (JSONC); each value has its line.
+ * Parses JSON with comments and trailing commas (JSONC); each value has its place.
  *
  * The existing parsers that report positions are npm packages. Deno resolves npm
  * packages at each start, even if no module imports them, and a re-exec must not
@@ -8,43 +8,51 @@
  * @module
  */
 
+/** A place in a text: its line and the character in it, both counted from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
 /** A key of an object with its value. */
 export interface Member {
   readonly name: string;
-  /** The line of the key, counted from 1. */
-  readonly line: number;
+  /** The place of the key. */
+  readonly place: Place;
   readonly value: Located;
 }
 
-/** A value with its first line, counted from 1. */
+/** A value with the place where it begins. */
 export type Located =
-  & { readonly line: number }
+  & { readonly place: Place }
   & (
     | { readonly type: "object"; readonly members: readonly Member[] }
     | { readonly type: "array"; readonly items: readonly Located[] }
     | { readonly type: "scalar"; readonly value: unknown }
   );
 
-/** An error on one line of a text. */
-export class LineError extends Error {
-  /** `LineError`. */
-  override readonly name = "LineError";
+/** An error at a place of a text. */
+export class PlaceError extends Error {
+  /** `PlaceError`. */
+  override readonly name = "PlaceError";
 
-  /** `line` is counted from 1. */
-  constructor(readonly line: number, message: string, options?: ErrorOptions) {
+  /** An error of the value that begins at `place`. */
+  constructor(readonly place: Place, message: string, options?: ErrorOptions) {
     super(message, options);
   }
 }
 
-/** The line of an offset, counted from 1. */
-export function lineAt(text: string, offset: number): number {
-  return text.slice(0, offset).split(/\r\n?|\n/).length;
+/** The place of an offset. */
+export function placeAt(text: string, offset: number): Place {
+  const lines = text.slice(0, offset).split(/\r\n?|\n/);
+  const before = Array.from(lines.at(-1)!);
+  return { line: lines.length, column: before.length + 1 };
 }
 
 /**
  * Parses a text.
  *
- * @throws {LineError} if the text is not JSON with comments.
+ * @throws {PlaceError} if the text is not JSON with comments.
  */
 export function readJson(text: string): Located {
   return new Reader(text).read();
@@ -90,26 +98,26 @@ class Reader {
   #value(depth: number): Located {
     if (depth > MAX_DEPTH) this.#fail("nested too deeply");
     const first = this.#next();
-    const line = lineAt(this.#text, this.#at);
+    const place = this.#place();
     if (first === "{") {
-      return { line, type: "object", members: this.#members(depth) };
+      return { place, type: "object", members: this.#members(depth) };
     }
     if (first === "[") {
       const items = this.#list("]", () => this.#value(depth + 1));
-      return { line, type: "array", items };
+      return { place, type: "array", items };
     }
     const value = first === '"' ? this.#string() : this.#word();
-    return { line, type: "scalar", value };
+    return { place, type: "scalar", value };
   }
 
   #members(depth: number): Member[] {
     return this.#list("}", () => {
       if (this.#next() !== '"') this.#fail("expected a key in quotes");
-      const line = lineAt(this.#text, this.#at);
+      const place = this.#place();
       const name = this.#string();
       if (this.#next() !== ":") this.#fail("expected a colon");
       this.#at++;
-      return { name, line, value: this.#value(depth + 1) };
+      return { name, place, value: this.#value(depth + 1) };
     });
   }
 
@@ -148,8 +156,11 @@ class Reader {
     }
   }
 
+  #place(): Place {
+    return placeAt(this.#text, this.#at);
+  }
+
   #fail(reason: string, cause?: unknown): never {
-    const line = lineAt(this.#text, this.#at);
-    throw new LineError(line, `invalid JSON: ${reason}`, { cause });
+    throw new PlaceError(this.#place(), `invalid JSON: ${reason}`, { cause });
   }
 }

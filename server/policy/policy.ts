@@ -36,6 +36,8 @@ export interface Decision {
   readonly allowed: boolean;
   /** The rule that decided, for log and error: `rule 3 (web)` or `no rule`. */
   readonly rule: string;
+  /** Where that rule begins in the policy file. Missing for `no rule`. */
+  readonly place?: { readonly line: number; readonly column: number };
 }
 
 /** A list of rules. The first rule that matches decides. */
@@ -56,9 +58,19 @@ export interface Policy {
   decide(client: ClientCredentials, request: AccessRequest): Decision;
 }
 
+/** An error in a policy file. */
+export interface PolicyProblem {
+  /** The line, counted from 1. */
+  readonly line: number;
+  /** The character in the line, counted from 1. */
+  readonly column: number;
+  /** What is wrong. */
+  readonly reason: string;
+}
+
 /**
- * A policy file is invalid. The message is `path:line: reason`. docs/policy.md
- * describes the format.
+ * A policy file is invalid. The message is `path:line:column: reason` of its first
+ * error, and the number of further ones. docs/policy.md describes the format.
  *
  * @example
  * ```ts no-eval
@@ -75,13 +87,26 @@ export class PolicyError extends Error {
   /** `PolicyError`. */
   override readonly name = "PolicyError";
 
-  /** An error on `line`, counted from 1, of the file at `path`. */
+  /** The line of the first error, counted from 1. */
+  readonly line: number;
+  /** The character in that line, counted from 1. */
+  readonly column: number;
+  /** What is wrong there. */
+  readonly reason: string;
+
+  /** The errors of the file at `path`, in the order of the file. */
   constructor(
     readonly path: string,
-    readonly line: number,
-    readonly reason: string,
+    readonly problems: readonly [PolicyProblem, ...PolicyProblem[]],
     options?: ErrorOptions,
   ) {
-    super(`${path}:${line}: ${reason}`, options);
+    const [{ line, column, reason }, ...more] = problems;
+    const further = more.length === 0
+      ? ""
+      : ` (and ${more.length} more: --check-policy lists them)`;
+    super(`${path}:${line}:${column}: ${reason}${further}`, options);
+    this.line = line;
+    this.column = column;
+    this.reason = reason;
   }
 }

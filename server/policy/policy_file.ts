@@ -9,9 +9,16 @@ import { readFile } from "../../ffi/files/file.ts";
 import { isBindOption, type Method, METHODS } from "../../protocol.ts";
 import { type AddressMatcher, addressPattern } from "./address_pattern.ts";
 import { type IdRange, IdRanges } from "./id_ranges.ts";
-import { lineAt, LineError, type Located, readJson } from "./located_json.ts";
+import {
+  type Located,
+  type Place,
+  placeAt,
+  PlaceError,
+  readJson,
+} from "./located_json.ts";
 import { PatternError } from "./pattern_error.ts";
 import { type Effect, type Policy, PolicyError } from "./policy.ts";
+import { Problems } from "./problems.ts";
 import { type Rule, RuleList } from "./rule.ts";
 
 const WITH_ADDRESS: readonly Method[] = ["bind", "release"];
@@ -58,8 +65,10 @@ export function readPolicy(path: string): Policy {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     const text = new TextDecoder().decode(bytes);
-    const line = lineAt(text, text.indexOf("\ufffd"));
-    throw new PolicyError(path, line, "invalid UTF-8", { cause: error });
+    const place = placeAt(text, text.indexOf("\ufffd"));
+    throw new PolicyError(path, [{ ...place, reason: "invalid UTF-8" }], {
+      cause: error,
+    });
   }
 }
 
@@ -67,51 +76,67 @@ export function readPolicy(path: string): Policy {
  * Parses the text of the policy file at `path` and looks up the names of users
  * and groups.
  *
- * @throws {PolicyError} if the text is not a policy.
+ * @throws {PolicyError} with every error, if the text is not a policy. After an
+ * error of JSON nothing more is read.
  */
 export function parsePolicy(text: string, path: string): Policy {
-  try {
-    return new RuleList(path, text, readRules(readJson(text)));
-  } catch (error) {
-    if (!(error instanceof LineError)) throw error;
-    throw new PolicyError(path, error.line, error.message, { cause: error });
-  }
+  const problems = new Problems();
+  const rules = problems.catch(() => readRules(readJson(text), problems));
+  problems.throwAny(path);
+  return new RuleList(path, text, rules ?? []);
 }
 
-function readRules(root: Located): Rule[] {
-  const { rules } = membersOf(root, "policy", ["rules"]);
+function readRules(root: Located, problems: Problems): Rule[] {
+  const { rules } = membersOf(root, "policy", ["rules"], problems);
   if (rules === undefined) {
-    throw new LineError(
-      root.line,
+    throw new PlaceError(
+      root.place,
       'invalid policy: expected { "rules": [...] }',
     );
   }
-  return itemsOf(rules, "rules").map(readRule);
+  return problems.each(
+    itemsOf(rules, "rules"),
+    (value) => readRule(value, problems),
+  );
 }
 
-function readRule(value: Located): Rule {
+function readRule(value: Located, problems: Problems): Rule {
   const { name, user, group, methods, addresses, options, decision } =
-    membersOf(value, "rule", KEYS);
-  const effect = decision === undefined
-    ? "allow"
-    : oneOf<Effect>(decision, ["allow", "deny"], "decision");
+    membersOf(value, "rule", KEYS, problems);
+  const effect = problems.of(
+    decision,
+    (each) => oneOf<Effect>(each, ["allow", "deny"], "decision"),
+  ) ?? "allow";
   const defaultMethods = addresses === undefined ? METHODS : WITH_ADDRESS;
   return {
-    name: name && readName(name),
+    name: problems.of(name, readName),
+    place: value.place,
     effect,
-    users: user && readAccounts(user, "user", userId),
-    groups: group && readAccounts(group, "group", groupId),
-    methods: new Set(
-      methods === undefined ? defaultMethods : readMethods(methods),
+    users: problems.of(
+      user,
+      (each) => readAccounts(each, "user", userId, problems),
     ),
-    addresses: addresses && readAddresses(addresses, effect),
-    options: readOptions(options),
+    groups: problems.of(
+      group,
+      (each) => readAccounts(each, "group", groupId, problems),
+    ),
+    methods: new Set(
+      problems.of(methods, (each) => readMethods(each, problems)) ??
+        defaultMethods,
+    ),
+    addresses: problems.of(
+      addresses,
+      (each) => readAddresses(each, effect, problems),
+    ),
+    options: readOptions(options, problems),
   };
 }
 
 function readName(value: Located): string {
   const name = stringOf(value, "name");
-  if (name === "") throw new LineError(value.line, "invalid name: it is empty");
+  if (name === "") {
+    throw new PlaceError(value.place, "invalid name: it is empty");
+  }
   return name;
 }
 
@@ -119,12 +144,13 @@ function readAccounts(
   value: Located,
   kind: "user" | "group",
   numberOf: (name: string) => number | undefined,
+  problems: Problems,
 ): IdRanges {
   const accounts = value.type === "array"
     ? nonEmptyItemsOf(value, kind)
     : [value];
   return new IdRanges(
-    accounts.map((each) => readAccount(each, kind, numberOf)),
+    problems.each(accounts, (each) => readAccount(each, kind, numberOf)),
   );
 }
 
@@ -133,18 +159,18 @@ function readAccount(
   kind: "user" | "group",
   numberOf: (name: string) => number | undefined,
 ): IdRange {
-  const { line } = located;
+  const { place } = located;
   const value = located.type === "scalar" ? located.value : undefined;
   if (typeof value !== "string" && typeof value !== "number") {
-    throw new LineError(
-      line,
+    throw new PlaceError(
+      place,
       `invalid ${kind}: expected a name, a number, a range "1000-1999" or an array of them`,
     );
   }
   const range = /^(\d+)-(\d+)$/.exec(String(value));
   const digits = /^\d+$/.test(String(value));
   if (typeof value === "string" && range === null && !digits) {
-    const id = accountId(value, kind, numberOf, line);
+    const id = accountId(value, kind, numberOf, place);
     return { from: id, to: id };
   }
   const from = Number(range === null ? value : range[1]);
@@ -152,13 +178,13 @@ function readAccount(
   if (
     ![from, to].every((id) => Number.isInteger(id) && id >= 0 && id <= MAX_ID)
   ) {
-    throw new LineError(
-      line,
+    throw new PlaceError(
+      place,
       `invalid ${kind} ${value}: expected 0 to ${MAX_ID}`,
     );
   }
   if (from > to) {
-    throw new LineError(line, `invalid ${kind} range ${value}: it is empty`);
+    throw new PlaceError(place, `invalid ${kind} range ${value}: it is empty`);
   }
   return { from, to };
 }
@@ -167,48 +193,55 @@ function accountId(
   name: string,
   kind: "user" | "group",
   numberOf: (name: string) => number | undefined,
-  line: number,
+  place: Place,
 ): number {
   let id: number | undefined;
   try {
     id = numberOf(name);
   } catch (cause) {
     if (!(cause instanceof OsError)) throw cause;
-    throw new LineError(line, cause.message, { cause });
+    throw new PlaceError(place, cause.message, { cause });
   }
   if (id !== undefined) return id;
-  throw new LineError(line, `${kind} ${JSON.stringify(name)} does not exist`);
+  throw new PlaceError(place, `${kind} ${JSON.stringify(name)} does not exist`);
 }
 
-function readMethods(value: Located): Method[] {
-  return nonEmptyItemsOf(value, "methods").map((each) =>
-    oneOf(each, METHODS, "methods")
+function readMethods(value: Located, problems: Problems): Method[] {
+  return problems.each(
+    nonEmptyItemsOf(value, "methods"),
+    (each) => oneOf(each, METHODS, "methods"),
   );
 }
 
-function readAddresses(value: Located, effect: Effect): AddressMatcher[] {
-  return nonEmptyItemsOf(value, "addresses").map((each) => {
+function readAddresses(
+  value: Located,
+  effect: Effect,
+  problems: Problems,
+): AddressMatcher[] {
+  return problems.each(nonEmptyItemsOf(value, "addresses"), (each) => {
     try {
       return addressPattern(stringOf(each, "addresses"), effect);
     } catch (cause) {
       if (!(cause instanceof PatternError)) throw cause;
-      throw new LineError(each.line, cause.message, { cause });
+      throw new PlaceError(each.place, cause.message, { cause });
     }
   });
 }
 
 function readOptions(
   value: Located | undefined,
+  problems: Problems,
 ): ReadonlySet<string> | undefined {
   if (value === undefined) return new Set(DEFAULT_OPTIONS);
   if (value.type === "scalar" && value.value === "*") return undefined;
-  const names = nonEmptyItemsOf(value, "options").map((each) => {
+  const items = problems.of(value, (each) => nonEmptyItemsOf(each, "options"));
+  const names = problems.each(items ?? [], (each) => {
     const name = stringOf(each, "options");
     if (name === "*" || (isBindOption(name) && !OF_ADDRESS.has(name))) {
       return name;
     }
-    throw new LineError(
-      each.line,
+    throw new PlaceError(
+      each.place,
       `unknown option ${JSON.stringify(name)}`,
     );
   });
@@ -219,20 +252,21 @@ function membersOf(
   value: Located,
   what: string,
   keys: readonly string[],
+  problems: Problems,
 ): Partial<Record<string, Located>> {
   if (value.type !== "object") {
-    throw new LineError(value.line, `invalid ${what}: expected an object`);
+    throw new PlaceError(value.place, `invalid ${what}: expected an object`);
   }
   const found = new Map<string, Located>();
-  for (const { name, line, value: member } of value.members) {
+  for (const { name, place, value: member } of value.members) {
     const key = JSON.stringify(name);
     if (!keys.includes(name)) {
-      throw new LineError(
-        line,
+      problems.add(
+        place,
         `unknown key ${key} of a ${what}: expected ${keys.join(", ")}`,
       );
     }
-    if (found.has(name)) throw new LineError(line, `duplicate key ${key}`);
+    if (found.has(name)) problems.add(place, `duplicate key ${key}`);
     found.set(name, member);
   }
   return Object.fromEntries(found);
@@ -240,14 +274,14 @@ function membersOf(
 
 function itemsOf(value: Located, what: string): readonly Located[] {
   if (value.type === "array") return value.items;
-  throw new LineError(value.line, `invalid ${what}: expected an array`);
+  throw new PlaceError(value.place, `invalid ${what}: expected an array`);
 }
 
 function nonEmptyItemsOf(value: Located, what: string): readonly Located[] {
   const items = itemsOf(value, what);
   if (items.length > 0) return items;
-  throw new LineError(
-    value.line,
+  throw new PlaceError(
+    value.place,
     `invalid ${what}: the array is empty and would match nothing`,
   );
 }
@@ -256,7 +290,7 @@ function stringOf(value: Located, what: string): string {
   if (value.type === "scalar" && typeof value.value === "string") {
     return value.value;
   }
-  throw new LineError(value.line, `invalid ${what}: expected text in quotes`);
+  throw new PlaceError(value.place, `invalid ${what}: expected text in quotes`);
 }
 
 function oneOf<T extends string>(
@@ -267,8 +301,8 @@ function oneOf<T extends string>(
   const text = stringOf(value, what);
   const found = known.find((each) => each === text);
   if (found !== undefined) return found;
-  throw new LineError(
-    value.line,
+  throw new PlaceError(
+    value.place,
     `invalid ${what} ${JSON.stringify(text)}: expected one of ${
       known.join(", ")
     }`,

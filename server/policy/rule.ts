@@ -1,6 +1,7 @@
 import { type Address, hasHost } from "../../address.ts";
 import type { AddressMatcher } from "./address_pattern.ts";
 import type { IdRanges } from "./id_ranges.ts";
+import type { Place } from "./located_json.ts";
 import type {
   AccessRequest,
   ClientCredentials,
@@ -13,6 +14,8 @@ import type {
 export interface Rule {
   /** For the log and errors. */
   readonly name: string | undefined;
+  /** Where it begins in the policy file. */
+  readonly place: Place;
   readonly effect: Effect;
   readonly users: IdRanges | undefined;
   readonly groups: IdRanges | undefined;
@@ -40,10 +43,11 @@ export class RuleList implements Policy {
     this.text = text;
     this.loadedAt = new Date().toISOString();
     this.#rules = rules;
-    this.#decisions = rules.map(({ name, effect }, index) =>
+    this.#decisions = rules.map(({ name, effect, place }, index) =>
       Object.freeze({
         allowed: effect === "allow",
         rule: `rule ${index + 1}${name === undefined ? "" : ` (${name})`}`,
+        place,
       })
     );
   }

@@ -59,7 +59,9 @@ export async function checkNewVersion(
     if (!(error instanceof OsError)) throw error;
     return `the new version cannot be started: ${error.message}`;
   }
-  const { ending, output, errors } = checked;
+  const { ending } = checked;
+  const output = withoutColors(checked.output);
+  const errors = withoutColors(checked.errors);
   const succeeded = "code" in ending && ending.code === 0;
   if (succeeded && output.includes(PASSED)) return undefined;
   const where = program.directory === undefined
@@ -67,6 +69,11 @@ export async function checkNewVersion(
     : ` in ${program.directory}, because the working directory is gone`;
   const end = formatEnd(timeout, ending);
   return `the new version ${end}${where}: ${errors || output || "no output"}`;
+}
+
+/** Deno colours an uncaught error even if standard error is a pipe. */
+function withoutColors(text: string): string {
+  return text.replace(/\p{Cc}\[[\d;]*m/gu, "");
 }
 
 function formatEnd(timeout: AbortSignal, ending: Ending): string {

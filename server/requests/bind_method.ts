@@ -17,6 +17,7 @@ import {
 import type { Authorization, Client } from "../policy/authorization.ts";
 import { changedOptions } from "../sockets/bind_options.ts";
 import {
+  bindAccess,
   type Candidate,
   candidatesOf,
   type ResolvedBind,
@@ -81,11 +82,11 @@ export function grantBind(
   const { addresses, options, access, shards } = bind;
   const { peer } = client;
   const optionNames = Object.keys(options);
-  const allow = ({ address, asked }: Candidate) =>
+  const allow = (candidate: Candidate) =>
     authorization.allow(
       client,
-      { method: "bind", address, options: optionNames },
-      asked,
+      bindAccess(candidate, optionNames),
+      candidate.asked,
     );
   const candidates = candidatesOf(addresses, client);
   for (const candidate of candidates) {

@@ -21,6 +21,7 @@ import { isBindOption, type WireOptions } from "../../protocol.ts";
 import { type BindOptions, readBindOptions } from "../sockets/bind_options.ts";
 import { lookUp } from "./lookups.ts";
 import type { Client } from "../policy/authorization.ts";
+import type { AccessRequest } from "../policy/policy.ts";
 import { pathSeenBy } from "../sockets/path_rights.ts";
 import { bindError, invalidParams, RequestError } from "./request_error.ts";
 import { lookUpAccess, numericAccess } from "./file_access.ts";
@@ -295,6 +296,14 @@ export function candidatesOf(
       ? candidate(asked, asked)
       : candidateFile(asked, client)
   );
+}
+
+/** A `bind` of a candidate with these options, as a policy sees it. */
+export function bindAccess(
+  { address }: Candidate,
+  optionNames: readonly string[],
+): AccessRequest {
+  return { method: "bind", address, options: optionNames };
 }
 
 function candidate(

@@ -6,7 +6,7 @@ import {
 import type { Status, StatusLimits } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
 import type { Limits } from "../daemon/limits.ts";
-import type { Policy } from "../policy/policy.ts";
+import type { Authorization } from "../policy/authorization.ts";
 import type { Counters } from "../log/counters.ts";
 import type { MissingLines } from "../log/log.ts";
 
@@ -25,21 +25,21 @@ export interface StatusSource {
   readonly clients: number;
   readonly limits: Limits;
   readonly counters: Counters;
-  readonly policy: Policy | undefined;
+  readonly authorization: Pick<Authorization, "policy" | "rejection">;
   /** Lines that are not in the log. */
   readonly log: MissingLines;
 }
 
 /** Performs `status`. */
 export function statusMethod(source: StatusSource): Status {
-  const { startedAt, counters, policy } = source;
+  const { startedAt, counters, authorization } = source;
   const { rss, heapUsed } = Deno.memoryUsage();
   return {
     version: VERSION,
     pid: processId(),
     deno: Deno.version.deno,
     started_at: startedAt,
-    uptime: (Date.now() - Date.parse(startedAt)) / 1000,
+    uptime_seconds: (Date.now() - Date.parse(startedAt)) / 1000,
     generation_started_at: source.generationStartedAt,
     generation: source.generation,
     control_socket: source.path,
@@ -54,15 +54,18 @@ export function statusMethod(source: StatusSource): Status {
     refused: { ...counters.refused },
     upgrades: { ...counters.upgrades },
     log: source.log,
-    memory: { resident: rss, heap: heapUsed },
-    ...(policy && {
-      policy: {
-        path: policy.path,
-        rules: policy.size,
-        loaded_at: policy.loadedAt,
-      },
-    }),
+    memory: { resident_bytes: rss, heap_bytes: heapUsed },
+    ...policyStatus(authorization),
   };
+}
+
+function policyStatus(
+  { policy, rejection }: StatusSource["authorization"],
+): Pick<Status, "policy"> {
+  if (policy === undefined) return {};
+  const { path, size, loadedAt } = policy;
+  const rejected = rejection && { rejected: { ...rejection } };
+  return { policy: { path, rules: size, loaded_at: loadedAt, ...rejected } };
 }
 
 function statusLimits(
@@ -73,6 +76,6 @@ function statusLimits(
     clients: orNone(clients),
     clients_per_user: orNone(clientsPerUser),
     binds: orNone(binds),
-    request_timeout: orNone(requestTimeout),
+    request_timeout_ms: orNone(requestTimeout),
   };
 }

@@ -24,7 +24,7 @@ const WRONG: [what: string, args: string[], says: string][] = [
   [
     "the command bind",
     ["bind", ":1"],
-    "exec and run pass sockets to a command",
+    "exec ADDR -- COMMAND` passes a socket to COMMAND",
   ],
   ["an option without its value", ["status", "--sock"], "--sock"],
   ["an option given twice", ["list", "--sock", "a", "--sock", "b"], "twice"],

@@ -4,6 +4,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
+import { exposition } from "../../client/command/metrics/exposition.ts";
 import { runClient, startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
@@ -69,10 +70,62 @@ Deno.test("metrics prints sockets, accept queues, clients, descriptors and reque
     [`multibinder_accept_queue_length{${address}}`, 1],
     [`multibinder_accept_queue_limit{${address}}`, 300],
     [`multibinder_handed_out_total{${address}}`, 1],
+    [`multibinder_socket_holders{${address}}`, 1],
   ];
   for (const [sample, value] of expected) {
     assertEquals(valueOf(text, sample), value, sample);
   }
+});
+
+Deno.test("metrics count the processes that hold each socket, without the daemon", async () => {
+  await using daemon = await Daemon.start();
+  using session = await daemon.session();
+  using held = await session.bind("unix:@multibinder-held-" + daemon.pid);
+  (await session.bind("unix:@multibinder-left-" + daemon.pid)).close();
+  // Reading fd makes the descriptor inheritable.
+  const service = new Deno.Command("sleep", { args: ["300"] });
+  const more = held.fd > 2 ? [service.spawn(), service.spawn()] : [];
+  try {
+    const text = await metrics(daemon);
+    const holders = (name: string) =>
+      valueOf(
+        text,
+        `multibinder_socket_holders{address="unix:@multibinder-${name}-${daemon.pid}",kind="unix"}`,
+      );
+    assertEquals([holders("held"), holders("left")], [1 + more.length, 0]);
+    assert(valueOf(text, "multibinder_uninspected_processes") >= 0);
+  } finally {
+    for (const each of more) {
+      each.kill("SIGKILL");
+      await each.status;
+    }
+  }
+});
+
+Deno.test("sockets that differ in more than their address have different labels", () => {
+  const socket = {
+    address: "[::1]:80",
+    kind: "tcp",
+    options: { v6only: true },
+    bound_at: "2026-01-02T03:04:05.000Z",
+    handed_out: 1,
+    inode: "1",
+  } as const;
+  const text = exposition({}, [
+    socket,
+    { ...socket, options: { v6only: false } },
+    { ...socket, options: { v6only: true, device: "lo" } },
+    { ...socket, address: ":80", options: { v6only: false } },
+  ]);
+  const handedOut = text.split("\n").filter((line) =>
+    line.startsWith("multibinder_handed_out_total")
+  );
+  assertEquals(handedOut, [
+    'multibinder_handed_out_total{address="[::1]:80",kind="tcp"} 1',
+    'multibinder_handed_out_total{address="[::1]:80",kind="tcp",v6only="false"} 1',
+    'multibinder_handed_out_total{address="[::1]:80",kind="tcp",device="lo"} 1',
+    'multibinder_handed_out_total{address=":80",kind="tcp"} 1',
+  ]);
 });
 
 Deno.test({

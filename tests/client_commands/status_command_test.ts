@@ -12,7 +12,7 @@ Deno.test("status has one line per subject and a table of requests", () => {
     pid: 42,
     deno: "2.9.6",
     started_at: AT,
-    uptime: 93_780,
+    uptime_seconds: 93_780,
     generation_started_at: AT,
     generation: 3,
     control_socket: "/run/mb.sock",
@@ -27,7 +27,7 @@ Deno.test("status has one line per subject and a table of requests", () => {
       clients: 0,
       clients_per_user: 1000,
       binds: 500,
-      request_timeout: 30_000,
+      request_timeout_ms: 30_000,
     },
     refused: {
       clients: 0,
@@ -39,7 +39,7 @@ Deno.test("status has one line per subject and a table of requests", () => {
       denied: 0,
       descriptors: 0,
     },
-    memory: { resident: 50 * 1024 * 1024, heap: 1024 * 1024 },
+    memory: { resident_bytes: 50 * 1024 * 1024, heap_bytes: 1024 * 1024 },
     policy: { path: "/etc/mb.jsonc", rules: 12, loaded_at: AT },
   }, NOW);
   assertEquals(lines, [
@@ -85,4 +85,22 @@ Deno.test("the command status prints text, or JSON", async () => {
   assertMatch(output, /^descriptors +\d+ of at most \d+$/m);
   const { output: json } = await runClient(daemon, ["status", "--json"]);
   assertEquals(JSON.parse(json).pid, daemon.pid);
+});
+
+Deno.test("status says when and why the policy file was rejected, and why an upgrade was abandoned", () => {
+  const reason = '/etc/mb.jsonc:7:16: user "x" does not exist';
+  const lines = statusLines({
+    upgrades: { running: false, abandoned: 2, reason: "no such program" },
+    policy: {
+      path: "/etc/mb.jsonc",
+      rules: 3,
+      loaded_at: AT,
+      rejected: { at: AT, reason },
+    },
+  }, NOW);
+  assertEquals(lines, [
+    "upgrades         2 abandoned, the last one because: no such program",
+    `policy           /etc/mb.jsonc, 3 rules, loaded ${AT}, 1d 2h ago`,
+    `policy rejected  ${AT}, 1d 2h ago: ${reason}`,
+  ]);
 });

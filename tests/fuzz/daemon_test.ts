@@ -111,7 +111,7 @@ class Target implements AsyncDisposable {
       generation: 1,
       binds: 0,
     });
-    const grown = memory.heap - before.memory.heap;
+    const grown = memory.heap_bytes - before.memory.heap_bytes;
     assert(grown < GROWTH, `${grown} bytes of heap more than at first`);
     const left = [...Deno.readDirSync(this.scratch.path)];
     assertEquals(left.map(({ name }) => name), []);

@@ -349,7 +349,7 @@ const FAILURES: Failure[] = [
     options: ["--sock", `/${"a".repeat(120)}`],
     code: 1,
     says:
-      /^multibinder-haproxy: the socket path \/a+ is 121 bytes long; unix\(7\) allows 107$/,
+      /^multibinder-haproxy: the socket path \/a+ is 121 bytes long; unix\(7\) allows 107\n {2}--sock or MULTIBINDER_SOCK has to name the control socket of a daemon$/,
   },
   {
     what: "no permission to read the template",

@@ -19,11 +19,11 @@ Deno.test(
     await daemon.reexec();
     const { binds } = await daemon.status();
     assertEquals(binds, before.binds);
-    const log = daemon.program.errors.text;
+    await damaged.assertHealed(daemon.sock);
+    const { errors: log } = await daemon.stop();
     assert(log.includes("socket healed"), log);
     assert(log.includes("socket bound anew"), log);
     assert(!log.includes("not healed"), log);
-    await damaged.assertHealed(daemon.sock);
   },
 );
 

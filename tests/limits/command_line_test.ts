@@ -67,6 +67,6 @@ for (
     const args = ["--request-timeout", value];
     await using daemon = await Daemon.start({ args });
     const { limits } = await daemon.status();
-    assertEquals(limits.request_timeout, milliseconds);
+    assertEquals(limits.request_timeout_ms, milliseconds);
   });
 }

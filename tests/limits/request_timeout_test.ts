@@ -43,7 +43,7 @@ for (const length of [1, 20, BIND.length - 1]) {
       );
       assertStringIncludes(line, `pid=${Deno.pid}`);
       const { refused, limits } = await daemon.status();
-      assertEquals([refused.timeouts, limits.request_timeout], [1, SHORT]);
+      assertEquals([refused.timeouts, limits.request_timeout_ms], [1, SHORT]);
     }
     await assertOpen(daemon.pid, before);
   });
@@ -144,7 +144,7 @@ Deno.test("a client that does not read answers does not time out", async () => {
 
 Deno.test("--request-timeout 0 disables the timeout", async () => {
   await using daemon = await start("0");
-  assertEquals((await daemon.status()).limits.request_timeout, 0);
+  assertEquals((await daemon.status()).limits.request_timeout_ms, 0);
   using connection = RawConnection.open(daemon.sock);
   await connection.send(BIND.slice(0, 10));
   await daemon.reexec();
@@ -155,7 +155,7 @@ Deno.test("--request-timeout 0 disables the timeout", async () => {
 
 Deno.test("the default timeout is 30 s", async () => {
   await using daemon = await Daemon.start();
-  assertEquals((await daemon.status()).limits.request_timeout, 30_000);
+  assertEquals((await daemon.status()).limits.request_timeout_ms, 30_000);
 });
 
 Deno.test("a request can be completed after a re-exec", async () => {

@@ -5,28 +5,32 @@ import { Daemon } from "../support/daemon.ts";
 import { Scratch } from "../support/tree.ts";
 
 const BAD: [what: string, text: string | undefined, says: string][] = [
-  ["that is not JSON", '{\n"rules": [\n', ":3: invalid JSON: expected ]"],
-  ["that is empty", "", ":1: invalid JSON: expected a value"],
-  ["without rules", "\n{}", ':2: invalid policy: expected { "rules": [...] }'],
+  ["that is not JSON", '{\n"rules": [\n', ":3:1: invalid JSON: expected ]"],
+  ["that is empty", "", ":1:1: invalid JSON: expected a value"],
+  [
+    "without rules",
+    "\n{}",
+    ':2:1: invalid policy: expected { "rules": [...] }',
+  ],
   [
     "with an unknown key",
     '{ "rules": [\n{"x": 1}] }',
-    ':2: unknown key "x" of a rule',
+    ':2:2: unknown key "x" of a rule',
   ],
   [
     "that names an unknown user",
     '{ "rules": [{\n\n"user": "no-such-user" }] }',
-    ':3: user "no-such-user" does not exist',
+    ':3:9: user "no-such-user" does not exist',
   ],
   [
     "that names an unknown group",
     '{ "rules": [{\n"group": ["no-such-group"] }] }',
-    ':2: group "no-such-group" does not exist',
+    ':2:11: group "no-such-group" does not exist',
   ],
   [
     "with an invalid pattern",
     '{ "rules": [{\n"addresses": [\n"*:80", "80"] }] }',
-    ':3: invalid address pattern "80"',
+    ':3:9: invalid address pattern "80"',
   ],
   ["that is missing", undefined, ": No such file or directory"],
 ];
@@ -62,7 +66,7 @@ Deno.test("a daemon with an invalid policy does not take over", async () => {
   const policy = scratch.join("policy.jsonc");
   await Deno.writeTextFile(policy, "{");
   const args = ["--takeover", "--policy", policy];
-  assertStringIncludes(await assertRefused(sock, { args }), `${policy}:1: `);
+  assertStringIncludes(await assertRefused(sock, { args }), `${policy}:1:2: `);
   using after = await bind("127.0.0.1", 0, { sock });
   assertEquals(after.addr, before.addr);
   assertEquals((await old.status()).pid, old.pid);

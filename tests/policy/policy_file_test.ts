@@ -67,7 +67,7 @@ const REFUSED: [what: string, text: string, line: number, reason: string][] = [
   ["a missing value", '{"rules":\n}', 2, "expected a value"],
   [
     "a file with CRLF line ends",
-    '{\r\n\r\n"x": 1}',
+    '{\r\n"rules": [],\r\n"x": 1}',
     3,
     'unknown key "x" of a policy',
   ],
@@ -307,7 +307,8 @@ for (const [what, text, line, reason] of REFUSED) {
     const error = assertThrows(() => parsePolicy(text, path), PolicyError);
     assertEquals([error.path, error.line], [path, line], error.message);
     assert(error.reason.includes(reason), error.message);
-    assertEquals(error.message, `${path}:${line}: ${error.reason}`);
+    const place = `${path}:${line}:${error.column}: `;
+    assert(error.message.startsWith(place + error.reason), error.message);
   });
 }
 
@@ -325,7 +326,11 @@ Deno.test("a file that is not UTF-8 is refused with its line", async () => {
   const bytes = new TextEncoder().encode(EXAMPLE);
   bytes[EXAMPLE.indexOf("sshd")] = 0xff;
   await Deno.writeFile(path, bytes);
-  assertThrows(() => readPolicy(path), PolicyError, `${path}:4: invalid UTF-8`);
+  assertThrows(
+    () => readPolicy(path),
+    PolicyError,
+    `${path}:4:34: invalid UTF-8`,
+  );
 });
 
 Deno.test("a missing file is an OsError", async () => {

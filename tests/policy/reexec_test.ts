@@ -28,7 +28,7 @@ const SPOILED: [
   spoil: (path: string) => Promise<void>,
   says: string,
 ][] = [
-  ["a bad", (path) => Deno.writeTextFile(path, '{\n"rules": [\n'), ":3: "],
+  ["a bad", (path) => Deno.writeTextFile(path, '{\n"rules": [\n'), ":3:"],
   ["a missing", (path) => Deno.remove(path), "No such file or directory"],
 ];
 
@@ -112,6 +112,7 @@ for (const [what, spoil, says] of SPOILED) {
         const { policy, ...status } = await server.daemon.status();
         assertEquals(status.generation, generation);
         assertEquals([policy?.path, policy?.rules], [server.policyPath, 2]);
+        assertStringIncludes(policy?.rejected?.reason ?? "", server.policyPath);
       }
       await server.write(OBSERVER);
       assertStringIncludes(await server.reread(), "policy reloaded");

@@ -94,15 +94,20 @@ for (const [what, text, line, reason] of BAD) {
         logged,
         "ERROR policy rejected, the previous one stays in force",
       );
-      assertStringIncludes(logged, `${server.policyPath}:${line}: `);
+      assertStringIncludes(logged, `${server.policyPath}:${line}:`);
       assertStringIncludes(logged, reason.replaceAll('"', '\\"'));
       await assertBinds(web, { address: host, port: 0 });
       await assertDenied(web, "bind", { address: loopbackHost(), port: 0 });
       await assertDenied(web, "list");
-      assertEquals((await server.daemon.status()).policy, before);
+      const { rejected, ...shown } = (await server.daemon.status()).policy!;
+      assertEquals(shown, before);
+      assertStringIncludes(rejected!.reason, reason);
+      assert(rejected!.at >= before!.loaded_at);
 
       await server.write(OBSERVER);
       assertStringIncludes(await server.reread(), "policy reloaded");
+      const { policy } = await server.daemon.status();
+      assertEquals(policy?.rejected, undefined);
       await assertDenied(web, "bind", { address: host, port: 0 });
     },
   );

@@ -86,7 +86,7 @@ Deno.test("a new daemon has refused no client and no request", async () => {
     clients: 0,
     clients_per_user: Math.min(1000, descriptors.limit >> 2),
     binds: 0,
-    request_timeout: 30_000,
+    request_timeout_ms: 30_000,
   });
   assertEquals(policy, undefined);
 });
@@ -128,8 +128,8 @@ Deno.test("status reports the memory of the process as the kernel does", async (
   await using daemon = await Daemon.start();
   const { memory } = await daemon.status();
   const resident = await residentMemory(daemon.pid) * 1024;
-  assert(Math.abs(memory.resident - resident) < 16 * 1024 * 1024);
-  assert(memory.heap > 0 && memory.heap < memory.resident);
+  assert(Math.abs(memory.resident_bytes - resident) < 16 * 1024 * 1024);
+  assert(memory.heap_bytes > 0 && memory.heap_bytes < memory.resident_bytes);
 });
 
 Deno.test("uptime is the time since the start of the first generation", async () => {
@@ -137,11 +137,11 @@ Deno.test("uptime is the time since the start of the first generation", async ()
   await using daemon = await Daemon.start();
   using session = await connect({ sock: daemon.sock });
   const first = await session.status();
-  assert(first.uptime >= 0);
-  assert(first.uptime <= (performance.now() - before) / 1000 + 0.1);
+  assert(first.uptime_seconds >= 0);
+  assert(first.uptime_seconds <= (performance.now() - before) / 1000 + 0.1);
   await daemon.reexec();
   const second = await session.status();
-  assert(second.uptime > first.uptime);
-  assert(second.uptime <= (performance.now() - before) / 1000 + 0.1);
+  assert(second.uptime_seconds > first.uptime_seconds);
+  assert(second.uptime_seconds <= (performance.now() - before) / 1000 + 0.1);
   assertEquals(second.started_at, first.started_at);
 });

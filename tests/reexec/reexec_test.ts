@@ -85,7 +85,10 @@ for (const name of UNUSUAL) {
     (await bind("127.0.0.1", 0, { sock })).close();
     const { errors } = await daemon.stop();
     const lines = errors.trim().split("\n").map((line) => JSON.parse(line));
-    assertEquals(lines.at(-1).message, "bind granted");
+    assertEquals(lines.slice(-2).map(({ message }) => message), [
+      "bind granted",
+      "daemon stops",
+    ]);
   });
 }
 

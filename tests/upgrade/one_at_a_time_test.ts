@@ -111,7 +111,9 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 Deno.test("the single permission is enough: a daemon that re-executes itself logs no warning", async () => {
-  await using daemon = await CopiedDaemon.start();
+  await using daemon = await CopiedDaemon.start({
+    args: ["--log-level", "warn"],
+  });
   await daemon.reexec();
   const { errors } = await daemon.stop();
   assertEquals(errors, "");

@@ -1,7 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { runClient, startClient } from "../support/client_program.ts";
+import { portOf, runClient, startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
+import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { Scratch } from "../support/tree.ts";
 import { Group } from "../support/workers/group.ts";
 
 const TASKSET = "/usr/bin/taskset";
@@ -71,3 +73,29 @@ for (const value of ["0", "65", "-1", "two", "1.5"]) {
     assertMatch(errors, /invalid --workers .*: expected auto or a number/);
   });
 }
+
+Deno.test("serve --workers 2 serves a module with two workers", async () => {
+  await using scratch = await Scratch.make();
+  const module = scratch.join("main.ts");
+  await Deno.writeTextFile(
+    module,
+    'export default { fetch: () => new Response(Deno.env.get("MULTIBINDER_WORKER")) };',
+  );
+  await using daemon = await Daemon.start();
+  await using serve = startClient(daemon, [
+    ...["serve", "--workers", "2", "127.0.0.1:0", module],
+  ]);
+  await serve.errors.next(": ready");
+  await serve.errors.next(": ready");
+  const port = await portOf(daemon);
+  const workers = new Set<string>();
+  await eventually("both workers answer", async () => {
+    using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { client });
+    workers.add(await answer.text());
+    return workers.size === 2;
+  });
+  serve.signal("SIGTERM");
+  await serve.end();
+  assertEquals([...workers].sort(), ["0", "1"]);
+});

@@ -51,18 +51,23 @@ export const PLAN: Plan = {
       "spawn.ts",
     ],
     "client/command/": [
+      "address_in_use.ts",
       "advice.ts",
       "ask_daemon.ts",
       "command.ts",
       "completions.ts",
-      "output.ts",
       "program_name.ts",
       "release.ts",
       "shown_address.ts",
       "status.ts",
     ],
-    "client/command/list/": ["columns.ts", "list.ts"],
-    "client/command/metrics/": ["metrics.ts"],
+    "client/command/list/": [
+      "columns.ts",
+      "holders_text.ts",
+      "list.ts",
+      "listing.ts",
+    ],
+    "client/command/metrics/": ["metrics.ts", "metrics_server.ts"],
     "client/command/options/": [
       "drain_limits.ts",
       "duration.ts",
@@ -104,6 +109,7 @@ export const PLAN: Plan = {
       "poller.ts",
       "probe_descriptors.ts",
       "readiness.ts",
+      "standard_streams.ts",
     ],
     "ffi/libc/": [
       "abi.ts",
@@ -177,7 +183,7 @@ export const PLAN: Plan = {
       "template_error.ts",
     ],
     "haproxy/wrapper/": ["supervisor.ts", "limits.ts"],
-    "server/": ["command_line.ts", "options.ts", "serve.ts"],
+    "server/": ["command_line.ts", "options.ts", "serve.ts", "usage_error.ts"],
     "server/daemon/": [
       "connection.ts",
       "control_socket.ts",
@@ -193,6 +199,7 @@ export const PLAN: Plan = {
       "log.ts",
     ],
     "server/policy/": ["authorization.ts", "policy.ts", "load_policy.ts"],
+    "server/policy_check/": ["check_policy.ts", "options.ts"],
     "server/reexec/": [
       "handoff.ts",
       "inherited_state.ts",
@@ -202,8 +209,11 @@ export const PLAN: Plan = {
     ],
     "server/requests/": [
       "answers.ts",
+      "bind_params.ts",
       "dispatch.ts",
+      "pending_request.ts",
       "perform.ts",
+      "read_request.ts",
       "request_error.ts",
       "status_method.ts",
     ],

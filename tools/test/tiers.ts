@@ -27,6 +27,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "type-checks every package as published, again and again",
   "tests/holders/damaged_sockets_test.ts":
     "sixteen acts of a holder on eighteen kinds of address, twice",
+  "tests/holders/succession_test.ts":
+    "the same before a re-exec and two takeovers",
   "tests/shards/members_test.ts":
     "what holders do to sockets of a group, one group for each act",
   "tests/shards/load_long_test.ts":
@@ -41,6 +43,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "twenty reloads of four workers, forty growths and shrinkings",
   "tests/on_demand/rounds_long_test.ts":
     "twenty rounds of idle and wake, ten services at once",
+  "tests/bench/workers_long_test.ts":
+    "a benchmark with reloads, growths and shrinkings",
   "tests/policy/swapped_directory_long_test.ts":
     "12,000 binds in a directory that another program swaps",
 };

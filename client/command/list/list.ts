@@ -1,4 +1,5 @@
 import { formatDuration } from "../../../duration.ts";
+import { printLines } from "../../../ffi/files/standard_streams.ts";
 import { userId } from "../../../ffi/processes/process.ts";
 import type { CallOptions } from "../../session/options.ts";
 import type { Session } from "../../session/session.ts";
@@ -8,7 +9,6 @@ import { readDuration } from "../options/duration.ts";
 import { type ListedSocket, listing } from "./listing.ts";
 import { listNotes, listTable } from "./list_table.ts";
 import { readOptions } from "../options/options.ts";
-import { printIgnoringBrokenPipe } from "../output.ts";
 import { cutToWidth } from "./text_width.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { watch } from "./watch.ts";
@@ -22,7 +22,8 @@ that hold it (PID, command, user), and the process that got it last.
   --json               print a JSON array of the daemon's answer, with the fields
                        holders ({pid, uid, user, command, descriptors}) and
                        unreadable (number of processes that could not be
-                       inspected)
+                       inspected; not_visible has the PIDs of those that
+                       probably hold it)
   --watch [SECONDS]    repeat every SECONDS until SIGINT or SIGTERM; default: 2;
                        with --json one line for each array
   --no-holders         do not search the processes that hold the sockets
@@ -71,10 +72,10 @@ async function list({ sock, json, holders }: ListOptions): Promise<number> {
     sock,
     (session) => listing(session, holders),
   );
-  if (json) printIgnoringBrokenPipe(JSON.stringify(sockets, undefined, 2));
+  if (json) printLines(JSON.stringify(sockets, undefined, 2));
   else {
     const { lines, notes } = table(sockets, holders);
-    printIgnoringBrokenPipe(...lines, ...notes);
+    printLines(...lines, ...notes);
   }
   return 0;
 }

@@ -1,5 +1,5 @@
-import type { Holder } from "../../session/holders.ts";
 import { type Column, columns } from "./columns.ts";
+import { holdersText } from "./holders_text.ts";
 import { formatAge } from "../options/duration.ts";
 import type { ListedSocket } from "./listing.ts";
 import { shownAddress } from "../shown_address.ts";
@@ -52,12 +52,6 @@ const LEVELS = [4, 3, 2, 1];
 /** The cell of a field that is unknown or does not apply. */
 const NONE = "-";
 
-/** How many PIDs of one command are shown; others are counted. */
-const MAX_PIDS = 3;
-
-/** The width of a command line. */
-const COMMAND_WIDTH = 32;
-
 /**
  * The sockets as a table. Columns are left out until each line fits in `width`.
  * If a line is still too long, it is cut.
@@ -83,11 +77,17 @@ export function listTable(
   return lines.map((line) => cutToWidth(line, width));
 }
 
-/** A note below the table if some processes could not be inspected. */
+/** A note below the table if not all processes could be inspected. */
 export function listNotes(
   sockets: readonly ListedSocket[],
   options: { root: boolean; width?: number | undefined },
 ): string[] {
+  const width = options.width ?? Infinity;
+  const failed = sockets.find((each) => each.search_error)?.search_error;
+  if (failed !== undefined) {
+    const note = `the processes that hold them are unknown: ${failed}`;
+    return [cutToWidth(note, width)];
+  }
   // The number is the same for all sockets with an inode.
   const unreadable = sockets.find((each) => each.unreadable)?.unreadable ?? 0;
   if (unreadable === 0) return [];
@@ -95,7 +95,7 @@ export function listNotes(
   const advice = options.root ? "" : "; root can inspect more";
   const note =
     `${count} could not be inspected and may hold them too${advice}.`;
-  return [cutToWidth(note, options.width ?? Infinity)];
+  return [cutToWidth(note, width)];
 }
 
 function age(time: string, now: number): string {
@@ -109,26 +109,11 @@ function lastCell({ last_peer }: ListedSocket, now: number): string {
   return `pid ${pid} uid ${uid} ${age(at, now)} ago`;
 }
 
-function holdersCell({ holders, unreadable }: ListedSocket): string {
+function holdersCell(
+  { holders, not_visible, unreadable }: ListedSocket,
+): string {
   if (holders === undefined) return NONE;
-  if (holders.length === 0) return unreadable ? "daemon only?" : "daemon only";
-  const groups = Map.groupBy(
-    holders,
-    ({ command, user }) => `${shortCommand(command)} (${user})`,
-  );
-  return Array.from(groups, ([program, each]) => `${pids(each)} ${program}`)
-    .join(", ");
-}
-
-function pids(holders: readonly Holder[]): string {
-  const shown = holders.slice(0, MAX_PIDS).map(({ pid }) => pid).join("+");
-  const more = holders.length - MAX_PIDS;
-  return more > 0 ? `${shown}+${more} more` : shown;
-}
-
-/** The program without its directory, and its arguments without options. */
-function shortCommand(command: string): string {
-  const [program = "", ...args] = command.replace(/^\/\S*\//, "").split(" ");
-  const operands = args.filter((each) => !each.startsWith("-"));
-  return cutToWidth([program, ...operands].join(" "), COMMAND_WIDTH);
+  const text = holdersText(holders, not_visible);
+  if (text !== "") return text;
+  return unreadable ? "daemon only?" : "daemon only";
 }

@@ -1,4 +1,9 @@
 import { isPeerClosed } from "../../../ffi/files/peer_closed.ts";
+import {
+  isReaderGone,
+  OutputError,
+  printErrors,
+} from "../../../ffi/files/standard_streams.ts";
 import { blockSigusr1 } from "../../../ffi/processes/block_signals.ts";
 import { ProtocolError } from "../../../exchange.ts";
 import type { CallOptions } from "../../session/options.ts";
@@ -38,7 +43,7 @@ export async function watch(
   const { signal } = stop;
   using _signals = onSignals(["SIGINT", "SIGTERM"], () => stop.abort());
   const notice = () => {
-    console.error(`waiting for the daemon at ${path}`);
+    printErrors(`waiting for the daemon at ${path}`);
   };
   const checkReader = () => {
     if (isPeerClosed(STANDARD_OUTPUT)) stop.abort();
@@ -57,13 +62,12 @@ export async function watch(
         notice,
         signal,
       );
-      await write(text, signal);
+      if (!await write(text, signal)) return 0;
       await pause(interval, signal);
     }
   } catch (error) {
-    const ended = signal.aborted || error instanceof Deno.errors.BrokenPipe;
-    if (!ended) throw error;
-    return 0;
+    if (signal.aborted) return 0;
+    throw error;
   }
 }
 
@@ -137,12 +141,23 @@ async function pause(duration: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Writes to standard output. The signal ends a write that the reader blocks. */
-async function write(text: string, signal: AbortSignal): Promise<void> {
+/**
+ * Writes to standard output. The signal ends a write that the reader blocks.
+ *
+ * @returns whether there is a reader.
+ * @throws {OutputError} for another failure, such as a full disk.
+ */
+async function write(text: string, signal: AbortSignal): Promise<boolean> {
   using abort = abortPromise(signal);
   let rest = new TextEncoder().encode(text);
   while (rest.length > 0) {
-    const written = Deno.stdout.write(rest);
-    rest = rest.subarray(await Promise.race([written, abort.aborted]));
+    const written = Deno.stdout.write(rest).catch((error: Error) => {
+      if (isReaderGone(error)) return undefined;
+      throw new OutputError(error);
+    });
+    const count = await Promise.race([written, abort.aborted]);
+    if (count === undefined) return false;
+    rest = rest.subarray(count);
   }
+  return true;
 }

@@ -1,4 +1,7 @@
-import type { BindDescription, Status } from "../../../protocol.ts";
+import type { Status } from "../../../protocol.ts";
+
+import type { ListedSocket } from "../list/listing.ts";
+import { selectors } from "../shown_address.ts";
 
 /** A measured value with its labels. */
 type Sample = [labels: Record<string, string>, value: number | undefined];
@@ -86,6 +89,11 @@ function daemonFamilies(status: Partial<Status>): Family[] {
       help: "Upgrades that this generation has abandoned.",
       samples: [[{}, status.upgrades?.abandoned]],
     },
+    gauge(
+      "multibinder_policy_rejected",
+      "1 if the policy file was rejected and older rules are in force.",
+      status.policy && (status.policy.rejected ? 1 : 0),
+    ),
     gauge("multibinder_sockets", "Held sockets.", status.binds),
     gauge(
       "multibinder_sockets_limit",
@@ -112,7 +120,10 @@ function daemonFamilies(status: Partial<Status>): Family[] {
       name: "multibinder_memory_bytes",
       type: "gauge",
       help: "Resident memory, and the JavaScript heap in it.",
-      samples: labelled("kind", memory),
+      samples: [
+        [{ kind: "resident" }, memory?.resident_bytes],
+        [{ kind: "heap" }, memory?.heap_bytes],
+      ],
     },
     {
       name: "multibinder_requests_total",
@@ -143,22 +154,22 @@ function daemonFamilies(status: Partial<Status>): Family[] {
   ];
 }
 
-/** A socket of a group has its number: Prometheus refuses a series that comes twice. */
-function labelsOf(
-  { address, bound, kind, options }: BindDescription,
-): Record<string, string> {
-  // An older daemon sends fewer fields.
-  const shard = options?.shard;
+/** The labels of a socket; no other socket has the same. */
+function labelsOf(socket: ListedSocket): Record<string, string> {
+  const { address, bound, kind } = socket;
+  const { device, v6only, shard } = selectors(socket);
   return {
     address: bound ?? address,
     kind,
-    ...(shard !== undefined && { shard: `${shard}` }),
+    ...(device !== undefined && { device }),
+    ...(v6only !== undefined && { v6only: String(v6only) }),
+    ...(shard !== undefined && { shard: String(shard) }),
   };
 }
 
-function socketFamilies(sockets: readonly BindDescription[]): Family[] {
+function socketFamilies(sockets: readonly ListedSocket[]): Family[] {
   const samples = (
-    valueOf: (socket: BindDescription) => number | undefined,
+    valueOf: (socket: ListedSocket) => number | undefined,
   ): Sample[] => sockets.map((socket) => [labelsOf(socket), valueOf(socket)]);
   return [
     {
@@ -170,7 +181,7 @@ function socketFamilies(sockets: readonly BindDescription[]): Family[] {
     {
       name: "multibinder_accept_queue_limit",
       type: "gauge",
-      help: "The backlog that was asked for.",
+      help: "The limit of that queue in the kernel.",
       samples: samples(({ options }) => options.backlog),
     },
     {
@@ -179,6 +190,18 @@ function socketFamilies(sockets: readonly BindDescription[]): Family[] {
       help: "How often the socket was passed to a client.",
       samples: samples((socket) => socket.handed_out),
     },
+    {
+      name: "multibinder_socket_holders",
+      type: "gauge",
+      help: "Processes other than the daemon that hold the socket, without " +
+        "those that could not be inspected.",
+      samples: samples(({ holders }) => holders?.length),
+    },
+    gauge(
+      "multibinder_uninspected_processes",
+      "Processes that could not be inspected: they may hold sockets too.",
+      sockets.find((each) => each.unreadable !== undefined)?.unreadable,
+    ),
   ];
 }
 
@@ -188,7 +211,7 @@ function socketFamilies(sockets: readonly BindDescription[]): Family[] {
  */
 export function exposition(
   status: Partial<Status>,
-  sockets: readonly BindDescription[],
+  sockets: readonly ListedSocket[],
 ): string {
   const up = gauge("multibinder_up", "Whether the daemon answered.", 1);
   const families = [up, ...daemonFamilies(status), ...socketFamilies(sockets)];

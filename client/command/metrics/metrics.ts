@@ -5,19 +5,20 @@ import {
   type HostAddress,
   parseAddress,
 } from "../../../address.ts";
+import { printLines } from "../../../ffi/files/standard_streams.ts";
 import { connectToRunning, type Session } from "../../session/session.ts";
 import { askDaemon } from "../ask_daemon.ts";
 import type { Command } from "../command.ts";
+import { listing } from "../list/listing.ts";
 import { readOptions } from "../options/options.ts";
 import { UsageError } from "../options/usage_error.ts";
-import { printIgnoringBrokenPipe } from "../output.ts";
 import { exposition } from "./exposition.ts";
 import { serveMetrics } from "./metrics_server.ts";
 
 const USAGE = `Usage: multibinder-client metrics [options]
 
-Prints the state of the daemon in the text format of Prometheus: sockets and
-their accept queues, clients, requests, refusals, descriptors, memory and
+Prints the state of the daemon in the text format of Prometheus: sockets, their
+accept queues and the number of processes that hold them, clients, requests, refusals, descriptors, memory and
 generation.
 
   --listen ADDR        serve /metrics and /healthz over HTTP on ADDR, such as
@@ -34,12 +35,13 @@ const TIMEOUT = 2_000;
 
 async function readFrom(session: Session, timeout?: number): Promise<string> {
   const options = timeout === undefined ? {} : { timeout };
-  return exposition(await session.status(options), await session.list(options));
+  const status = await session.status(options);
+  return exposition(status, await listing(session, true, options));
 }
 
 async function print(sock: string | undefined): Promise<number> {
   const text = await askDaemon("metrics", sock, readFrom);
-  printIgnoringBrokenPipe(text.trimEnd());
+  printLines(text.trimEnd());
   return 0;
 }
 

@@ -36,7 +36,7 @@ export async function memoryOf(
   using session = await connect({ sock });
   let heap = Infinity;
   for (let count = 0; count < QUESTIONS; count++) {
-    heap = Math.min(heap, (await session.status()).memory.heap);
+    heap = Math.min(heap, (await session.status()).memory.heap_bytes);
   }
   return { heap, resident: await residentMemory(pid) * 1024 };
 }

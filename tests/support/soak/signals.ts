@@ -103,7 +103,7 @@ export class Operator {
     await this.#write("\n".repeat(line - 1) + text);
     return {
       refused: async () => {
-        const where = `${this.policyPath}:${line}: `;
+        const where = `${this.policyPath}:${line}:`;
         const complaint = await this.daemon.program.errors.next(where);
         assert(/policy rejected|upgrade abandoned/.test(complaint), complaint);
       },
