@@ -66,7 +66,7 @@ const COMMON = {
   NLM_F_DUMP: 0x300,
   NLMSG_DONE: 3,
   SOCK_DIAG_BY_FAMILY: 20,
-  /** Bits of `nl_groups`: the sockets that the kernel destroys. */
+  /** Groups of messages: group N is bit N - 1 of `nl_groups`. */
   SKNLGRP_INET_TCP_DESTROY: 1,
   SKNLGRP_INET6_TCP_DESTROY: 3,
   UDIAG_SHOW_NAME: 0x01,
