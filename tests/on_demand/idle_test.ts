@@ -160,6 +160,8 @@ Deno.test({
     const { pid } = await service.ask();
     await service.says("no connection for 200 ms: asked to end");
     await service.says("waits for a connection");
+    // Until it has ended it may accept what arrives.
+    await service.says("generation 1: process");
     const slow = service.ask("/slow");
     await service.program.output.next("slow");
     const open = performance.now();

@@ -7,6 +7,13 @@ const ignore = await lacks(PYTHON);
 
 const OPTIONS = ["--ready", "notify", "--on-demand"];
 
+/** Those of a generation that is running. */
+const MARGIN = 10;
+
+function openDescriptors({ program }: Supervised): number {
+  return [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
+}
+
 function idleEnds({ program }: Supervised): number {
   return program.errors.text.match(/asked to end/g)?.length ?? 0;
 }
@@ -20,6 +27,8 @@ Deno.test({
       { name: "v1", ready: "notify" },
       { options: [...OPTIONS, "--idle", `${idle}ms`] },
     );
+    await service.says("waits for a connection");
+    const descriptors = openDescriptors(service);
     let answered = 0;
     // Two clients whose requests also arrive at the moment of the end.
     const client = async () => {
@@ -32,6 +41,10 @@ Deno.test({
     };
     await Promise.all([client(), client()]);
     assert(answered >= 20);
+    await eventually(
+      "run has closed what it has opened",
+      () => openDescriptors(service) <= descriptors + MARGIN,
+    );
   },
 });
 
