@@ -1,6 +1,7 @@
 import { FIRST_LISTEN_FD } from "../ffi/systemd/listen_fds.ts";
 import { OsError } from "../ffi/libc/errno.ts";
-import { realPath } from "../ffi/files/file.ts";
+import { checkExecutable, realPath } from "../ffi/files/file.ts";
+import { commandPath } from "../ffi/processes/child_process.ts";
 import { Child, type EndedProcess } from "./child.ts";
 import { StartError } from "./errors.ts";
 import { receiverLaunch } from "./listen_pid.ts";
@@ -65,6 +66,22 @@ export function startService(
   });
   launch.started(child.pid);
   return child;
+}
+
+/**
+ * Finds the program without starting it.
+ *
+ * @throws {StartError} if it does not exist or cannot be executed.
+ */
+export function checkService(
+  { command: [name = ""], directory }: Pick<Service, "command" | "directory">,
+): void {
+  StartError.during(name, () => {
+    const resolved = directory === undefined
+      ? undefined
+      : resolveDirectory(directory);
+    checkExecutable(commandPath(name, resolved));
+  });
 }
 
 /** @throws {OsError} ENOENT, ENOTDIR, EACCES. */

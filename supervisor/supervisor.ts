@@ -172,6 +172,9 @@ export class Supervisor {
    * least stays.
    */
   resize(change: 1 | -1): void {
+    if (this.#options.onDemand !== undefined) {
+      return this.#report("--on-demand runs one worker: none added or removed");
+    }
     const wanted = this.#wanted + change;
     if (wanted < 1) return this.#report("no worker removed: one has to stay");
     if (wanted > MAX_WORKERS) {
@@ -308,7 +311,8 @@ export class Supervisor {
   /** Tells the service manager how many workers serve. */
   #announce(note = ""): void {
     if (this.#isReloading || this.#isStopping) return;
-    const count = this.#workers.filter((worker) => worker.isServing).length;
+    const count = this.#workers
+      .filter((worker) => worker.isServing || worker.isWaiting).length;
     const status = this.#isSingle
       ? this.#workers[0]!.status
       : `${count} of ${this.#workers.length} workers serve`;

@@ -66,11 +66,23 @@ const COMMON = {
   NLM_F_DUMP: 0x300,
   NLMSG_DONE: 3,
   SOCK_DIAG_BY_FAMILY: 20,
+  /** Groups of messages: group N is bit N - 1 of `nl_groups`. */
+  SKNLGRP_INET_TCP_DESTROY: 1,
+  SKNLGRP_INET6_TCP_DESTROY: 3,
+  UDIAG_SHOW_NAME: 0x01,
   UDIAG_SHOW_PEER: 0x04,
+  UDIAG_SHOW_ICONS: 0x08,
   UDIAG_SHOW_RQLEN: 0x10,
+  UNIX_DIAG_NAME: 0,
   UNIX_DIAG_PEER: 2,
+  UNIX_DIAG_ICONS: 3,
   UNIX_DIAG_RQLEN: 4,
   INET_DIAG_NOCOOKIE: 0xffffffff,
+  /** The state of a connected socket, of UNIX ones too. */
+  TCP_ESTABLISHED: 1,
+  TCP_FIN_WAIT1: 4,
+  TCP_FIN_WAIT2: 5,
+  TCP_CLOSE_WAIT: 8,
   /** The state of a listening socket, of UNIX ones too. */
   TCP_LISTEN: 10,
   // open(2), fcntl(2), flock(2), memfd_create(2), eventfd(2)
@@ -199,6 +211,7 @@ const COMMON_LAYOUTS = {
     tcpi_sacked: 28,
     tcpi_bytes_received: 128,
   },
+  sockaddr_nl: { size: 12, nl_family: 0, nl_groups: 8 },
   nlmsghdr: { size: 16, nlmsg_len: 0, nlmsg_type: 4, nlmsg_flags: 6 },
   unix_diag_req: {
     size: 24,
@@ -208,7 +221,7 @@ const COMMON_LAYOUTS = {
     udiag_show: 12,
     udiag_cookie: 16,
   },
-  unix_diag_msg: { size: 16, udiag_ino: 4 },
+  unix_diag_msg: { size: 16, udiag_state: 2, udiag_ino: 4 },
   inet_diag_sockid: {
     size: 48,
     idiag_sport: 0,
@@ -226,7 +239,7 @@ const COMMON_LAYOUTS = {
     /** `id.idiag_sport`, in network byte order. */
     id: 8,
   },
-  inet_diag_msg: { size: 72, idiag_inode: 68 },
+  inet_diag_msg: { size: 72, idiag_state: 1, id: 4, idiag_inode: 68 },
   sock_fprog: { size: 16, len: 0, filter: 8 },
   sock_filter: { size: 8, code: 0, jt: 2, jf: 3, k: 4 },
   rtattr: { size: 4, rta_len: 0, rta_type: 2 },

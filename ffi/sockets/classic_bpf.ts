@@ -22,6 +22,8 @@ export type Instruction = readonly [
 export const Code = {
   /** A = the 4 bytes at k. */
   LOAD_WORD: 0x20,
+  /** A = the 2 bytes at k, in network byte order. */
+  LOAD_HALF: 0x28,
   /** A = the byte at k. */
   LOAD_BYTE: 0x30,
   /** A = the 2 bytes at X + k. */

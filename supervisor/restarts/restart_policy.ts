@@ -21,6 +21,11 @@ export interface UnexpectedEnd {
   wasReady: boolean;
 }
 
+/** Whether it is exit code 0. */
+export function isSuccess(ending: Ending): boolean {
+  return "code" in ending && ending.code === 0;
+}
+
 /**
  * Decides whether a program is restarted. A restart has failed if the program was
  * not ready, or ended within ten seconds.
@@ -35,11 +40,23 @@ export class RestartPolicy {
   }
 
   /** Why there is no restart after this end; `undefined` if there is one. */
-  refusal({ ending, lifetime, wasReady }: UnexpectedEnd): string | undefined {
-    const { restart, maxRestarts } = this.#limits;
+  refusal(end: UnexpectedEnd): string | undefined {
+    const { restart } = this.#limits;
     if (restart === "never") return "--restart never";
-    const isSuccess = "code" in ending && ending.code === 0;
-    if (restart === "on-failure" && isSuccess) return "--restart on-failure";
+    if (restart === "on-failure" && isSuccess(end.ending)) {
+      return "--restart on-failure";
+    }
+    return this.limitReached(end);
+  }
+
+  /**
+   * Counts a restart, whichever endings are followed by one: why it would be one too
+   * many, or `undefined`.
+   */
+  limitReached(
+    { lifetime, wasReady }: Omit<UnexpectedEnd, "ending">,
+  ): string | undefined {
+    const { maxRestarts } = this.#limits;
     if (wasReady && lifetime >= STABLE) this.reset();
     if (this.#restarts >= maxRestarts) {
       return `${this.#restarts} restarts have failed (--max-restarts)`;

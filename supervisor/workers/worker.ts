@@ -10,15 +10,17 @@ import {
   StoppedError,
 } from "../errors.ts";
 import { Generation, type GenerationOptions } from "../generation.ts";
+import { OnDemand, type OnDemandOptions } from "../on_demand/on_demand.ts";
 import type { ReadyWhen } from "../readiness.ts";
 import { formatEnding, type Report } from "../report.ts";
 import { formatPause, RestartBackoff } from "../restart_backoff.ts";
 import {
+  isSuccess,
   type RestartLimits,
   RestartPolicy,
   type UnexpectedEnd,
 } from "../restarts/restart_policy.ts";
-import type { Service } from "../service.ts";
+import { checkService, type Service } from "../service.ts";
 import { TimedState } from "../timed_state.ts";
 
 type State =
@@ -28,6 +30,8 @@ type State =
   | "serving"
   /** No generation serves, and the next start is after a pause. */
   | "backing off"
+  /** No generation serves, and the next start is by a connection. */
+  | "waiting"
   /** All generations were asked to end. */
   | "stopping";
 
@@ -35,11 +39,14 @@ type State =
 const JOINING: ReadyWhen = { kind: "delay", delay: 2_000 };
 
 /** How a worker is started, replaced and stopped. */
-export type WorkerOptions = GenerationOptions & DrainLimits & RestartLimits;
+export type WorkerOptions = GenerationOptions & DrainLimits & RestartLimits & {
+  /** Starts it when a connection waits. Default: it is started at once. */
+  onDemand?: OnDemandOptions | undefined;
+};
 
 /** Hears what happens to a worker. */
 export interface WorkerEvents {
-  /** It serves, or it does not serve any more. */
+  /** It serves or waits, or it does not any more. */
   changed(): void;
   /** The generation that serves sent STATUS=. */
   status(text: string): void;
@@ -61,6 +68,7 @@ export class Worker {
   readonly #queue = new CommandQueue();
   readonly #backoff = new RestartBackoff();
   readonly #policy: RestartPolicy;
+  readonly #onDemand: OnDemand | undefined;
   /** Generations, each with the end of it and of its process group. */
   readonly #generations = new Map<Generation, Promise<void>>();
   readonly #gone = Promise.withResolvers<Ending>();
@@ -89,16 +97,23 @@ export class Worker {
     this.#policy = new RestartPolicy(options);
     this.#report = report;
     this.#events = events;
+    this.#onDemand = options.onDemand &&
+      new OnDemand(service.descriptors, options.onDemand, report);
   }
 
   /**
-   * Starts it. If it crashes before it is ready, it is restarted after a pause.
+   * Starts it, or has it wait for a connection. If it crashes before it is ready, it
+   * is restarted after a pause.
    *
    * @throws {StartError} when it cannot be started.
    * @throws {StoppedError}
    */
   start(): Promise<void> {
     return this.#queue.add("start", async () => {
+      if (this.#onDemand !== undefined) {
+        checkService(this.#service);
+        return this.#waitForConnection(this.#onDemand);
+      }
       try {
         await this.#replace();
       } catch (error) {
@@ -137,7 +152,8 @@ export class Worker {
     return this.#queue.add("reload", async () => {
       this.#backoff.reset();
       this.#policy.reset();
-      await this.#replaceOrBackOff();
+      if (!this.isWaiting) return await this.#replaceOrBackOff();
+      this.#report("nothing to replace: the next start is the new version");
     });
   }
 
@@ -162,13 +178,14 @@ export class Worker {
   drain(): void {
     this.#close();
     this.#starting?.stop();
-    if (this.#serving === undefined) return;
-    this.#serving.drain();
-    this.#draining.add(this.#serving);
+    if (this.#serving !== undefined) this.#drain(this.#serving);
   }
 
   #close(): void {
     if (this.#state.is("stopping")) return;
+    // What has ended before is no reason for an exit status.
+    if (this.isWaiting) this.#lastEnding = { code: 0 };
+    this.#onDemand?.cancel();
     this.#state.enter("stopping");
     this.#last = this.#serving ?? this.#starting;
     this.#queue.close(new StoppedError("the service"), async () => {
@@ -188,6 +205,11 @@ export class Worker {
   /** Whether a generation is ready. */
   get isServing(): boolean {
     return this.#serving !== undefined;
+  }
+
+  /** Whether it is started by the next connection. */
+  get isWaiting(): boolean {
+    return this.#state.is("waiting");
   }
 
   /** What it does, for the service manager. */
@@ -223,10 +245,14 @@ export class Worker {
     this.#serving = next;
     this.#state.enter("serving");
     this.#report(`generation ${next.number}: ready`);
+    this.#onDemand?.watchIdle(() => this.#endIdle());
     this.#events.changed();
-    if (before === undefined) return;
-    before.drain();
-    this.#draining.add(before);
+    if (before !== undefined) this.#drain(before);
+  }
+
+  #drain(generation: Generation): void {
+    generation.drain();
+    this.#draining.add(generation);
   }
 
   #killLate(generation: Generation): void {
@@ -290,6 +316,7 @@ export class Worker {
     if (generation !== this.#serving) return;
     this.#serving = undefined;
     if (isStopping) return;
+    this.#onDemand?.cancel();
     if (this.#starting === undefined) {
       const lifetime = generation.age;
       return this.#backOff({ ending, lifetime, wasReady: true });
@@ -314,17 +341,30 @@ export class Worker {
   }
 
   #backOff(end: UnexpectedEnd): void {
-    const refusal = this.#policy.refusal(end);
-    if (refusal !== undefined) {
-      this.#report(`not restarted: ${refusal}`);
-      this.#lastEnding = end.ending;
-      return this.#events.gaveUp(end.ending);
+    if (this.#onDemand !== undefined && isSuccess(end.ending)) {
+      return this.#waitAgain(this.#onDemand, end);
     }
-    const pause = this.#backoff.pauseAfter(end.lifetime);
+    const refusal = this.#policy.refusal(end);
+    if (refusal !== undefined) return this.#giveUp(end, refusal);
+    this.#pause(end, "restarting", "Crashed", () => this.#restart());
+  }
+
+  #giveUp({ ending }: UnexpectedEnd, reason: string): void {
+    this.#report(`not restarted: ${reason}`);
+    this.#lastEnding = ending;
+    this.#events.gaveUp(ending);
+  }
+
+  #pause(
+    { lifetime }: UnexpectedEnd,
+    what: string,
+    why: string,
+    then: () => void,
+  ): void {
+    const pause = this.#backoff.pauseAfter(lifetime);
     const when = formatPause(pause);
-    this.#report(`restarting ${when}`);
-    this.#status = `Crashed, restarting ${when}`;
-    const then = () => this.#restart();
+    this.#report(`${what} ${when}`);
+    this.#status = `${why}, ${what} ${when}`;
     this.#state.enter("backing off", { after: pause, then });
     this.#events.changed();
   }
@@ -335,6 +375,57 @@ export class Worker {
     });
     // Failures were reported, and the next restart is planned.
     restart.catch(() => {});
+  }
+
+  #waitForConnection(onDemand: OnDemand): void {
+    this.#state.enter("waiting");
+    this.#status = "Waiting for a connection";
+    this.#report("waits for a connection");
+    this.#events.changed();
+    onDemand.waitForConnection(() => this.#startNeeded());
+  }
+
+  /**
+   * Waits after an end with exit code 0. A program that has left the connection in the
+   * queue would be started again and again.
+   */
+  #waitAgain(onDemand: OnDemand, end: UnexpectedEnd): void {
+    if (onDemand.hasAccepted) {
+      this.#backoff.reset();
+      this.#policy.reset();
+      return this.#waitForConnection(onDemand);
+    }
+    const reason = this.#policy.limitReached(end);
+    if (reason !== undefined) return this.#giveUp(end, reason);
+    const why = "Ended without accepting the connection";
+    const then = () => this.#waitForConnection(onDemand);
+    this.#pause(end, "waiting for a connection again", why, then);
+  }
+
+  #startNeeded(): void {
+    const start = this.#queue.add("start", async () => {
+      if (!this.isWaiting) return;
+      this.#report("a connection waits");
+      this.#status = "Starting";
+      await this.#replaceOrBackOff();
+    });
+    // Failures were reported, and the next start is planned.
+    start.catch(() => {});
+  }
+
+  #endIdle(): void {
+    const idle = this.#serving;
+    const onDemand = this.#onDemand;
+    if (idle === undefined || onDemand === undefined) return;
+    // A reload is under way: its generation gets a watch when it is ready.
+    if (this.#starting !== undefined) {
+      return onDemand.watchIdle(() => this.#endIdle());
+    }
+    const time = formatDuration(this.#options.onDemand!.idle);
+    this.#report(`${idle.title}: no connection for ${time}: asked to end`);
+    this.#serving = undefined;
+    this.#drain(idle);
+    this.#waitForConnection(onDemand);
   }
 }
 

@@ -24,6 +24,10 @@ const OF_NO_HEADER: Readonly<Record<string, string>> = {
 
 const EXPRESSIONS: Readonly<Record<string, string>> = {
   // Defined in <netinet/tcp.h>, which conflicts with <linux/tcp.h>.
+  TCP_ESTABLISHED: "BPF_TCP_ESTABLISHED",
+  TCP_FIN_WAIT1: "BPF_TCP_FIN_WAIT1",
+  TCP_FIN_WAIT2: "BPF_TCP_FIN_WAIT2",
+  TCP_CLOSE_WAIT: "BPF_TCP_CLOSE_WAIT",
   TCP_LISTEN: "BPF_TCP_LISTEN",
   "cmsghdr.size": "CMSG_LEN(0)",
   "cmsghdr.align": "CMSG_ALIGN(1)",

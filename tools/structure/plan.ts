@@ -71,6 +71,7 @@ export const PLAN: Plan = {
     "client/command/options/": [
       "drain_limits.ts",
       "duration.ts",
+      "on_demand.ts",
       "options.ts",
       "restart_limits.ts",
       "service_user.ts",
@@ -140,6 +141,7 @@ export const PLAN: Plan = {
       "accepted_end.ts",
       "adopt.ts",
       "classic_bpf.ts",
+      "closed_connections.ts",
       "connection_progress.ts",
       "descriptor_passing.ts",
       "open_sockets.ts",
@@ -254,6 +256,7 @@ export const PLAN: Plan = {
       "end_process_group.ts",
       "exit_like.ts",
     ],
+    "supervisor/on_demand/": ["on_demand.ts"],
     "supervisor/probe/": ["connection_probe.ts", "held_sockets.ts"],
     "supervisor/restarts/": ["restart_policy.ts", "watchdog.ts"],
     "supervisor/watch/": ["watch_paths.ts"],

@@ -41,6 +41,8 @@ export const LONG: Readonly<Record<string, string>> = {
   "tests/upgrade/ten_thousand_binds_test.ts": "ten thousand binds",
   "tests/workers/under_load_long_test.ts":
     "twenty reloads of four workers, forty growths and shrinkings",
+  "tests/on_demand/rounds_long_test.ts":
+    "twenty rounds of idle and wake, ten services at once",
   "tests/bench/workers_long_test.ts":
     "a benchmark with reloads, growths and shrinkings",
   "tests/policy/swapped_directory_long_test.ts":

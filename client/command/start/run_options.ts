@@ -4,16 +4,12 @@
  * @module
  */
 import { signalNumber } from "../../../ffi/processes/signal_numbers.ts";
-import {
-  DEFAULT_MAX_DRAINING,
-  type DrainLimits,
-} from "../../../supervisor/ending/draining.ts";
-import type { GenerationOptions } from "../../../supervisor/generation.ts";
+import { DEFAULT_MAX_DRAINING } from "../../../supervisor/ending/draining.ts";
 import type { ReadyWhen } from "../../../supervisor/readiness.ts";
 import { readDrainTimeout, readMaxDraining } from "../options/drain_limits.ts";
 import { readDuration } from "../options/duration.ts";
 import { readRestartLimits } from "../options/restart_limits.ts";
-import type { RestartLimits } from "../../../supervisor/restarts/restart_policy.ts";
+import type { WorkerOptions } from "../../../supervisor/workers/worker.ts";
 import type { KnownOptions, Options } from "../options/options.ts";
 import {
   type CommandSocketOptions,
@@ -25,6 +21,7 @@ import { readServiceUser } from "../options/service_user.ts";
 import type { ServiceUser } from "../../../supervisor/service_user.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { readWorkers } from "../options/workers.ts";
+import { readOnDemand } from "../options/on_demand.ts";
 import type { Launch } from "./launch.ts";
 
 /** The options, for `readOptions`. */
@@ -42,11 +39,12 @@ export const RUN_OPTIONS = {
     "watchdog",
     "restart",
     "max-restarts",
+    "idle",
     "watch",
     "timeout",
     ...SOCKET_OPTIONS,
   ],
-  flags: ["nonblock"],
+  flags: ["on-demand", "nonblock"],
 } as const satisfies KnownOptions;
 
 /** Their part of the help. */
@@ -79,6 +77,10 @@ export const RUN_OPTIONS_USAGE =
   --restart never      run ends like COMMAND
   --max-restarts N     run ends like COMMAND when N restarts have failed one after
                        another: COMMAND was not ready or ended within ten seconds
+  --on-demand          start COMMAND when a connection or datagram waits, which it then
+                       accepts. Exit code 0 means to wait for the next one
+  --idle 10m           with --on-demand: end COMMAND when no connection has been open
+                       or waiting for this time; default: never
   --watchdog 10s       kill and restart a COMMAND that does not send WATCHDOG=1 in this
                        time once it is ready (sd_watchdog_enabled(3))
   --watch PATH         reload when the file or directory changes; repeatable
@@ -94,7 +96,7 @@ export interface RunOptions extends Launch {
   timeout: number | undefined;
   nonblocking: boolean;
   socketOptions: CommandSocketOptions;
-  generation: GenerationOptions & DrainLimits & RestartLimits;
+  generation: WorkerOptions;
   watch: readonly string[];
   directory: string | undefined;
   user: ServiceUser | undefined;
@@ -172,6 +174,7 @@ export function readRunOptions(
       drainTimeout: readDrainTimeout(one("drain-timeout")) ?? grace,
       stopSignal: readSignal(one("stop-signal")),
       ...readRestartLimits(one),
+      onDemand: readOnDemand({ has, one }),
       watchdog: duration("watchdog"),
     },
   };

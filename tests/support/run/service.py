@@ -16,7 +16,7 @@ PLAN is a JSON file that is read at the start, so each start can be another vers
   stubborn has a child that ignores SIGTERM
   busy     prints "asked" and answers with status 503 until the file "go_on" exists
 
-Each connection to descriptor 3 gets one answer, JSON with the name and the PID.
+A request for /end ends it after the answer, as SIGTERM does. Each connection to descriptor 3 gets one answer, JSON with the name and the PID.
 """
 
 import json
@@ -87,6 +87,7 @@ elif plan.get("ready") == "chatty":
 
 
 def serve(connection: socket.socket) -> None:
+    global ending
     request = b""
     while b"\r\n\r\n" not in request:
         part = connection.recv(4096)
@@ -114,6 +115,8 @@ def serve(connection: socket.socket) -> None:
     body = json.dumps(answer).encode()
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     connection.sendall(head.encode() + body)
+    if request.startswith(b"GET /end "):
+        ending = True
 
 
 print(f"{plan['name']} serves", flush=True)
