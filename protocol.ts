@@ -397,6 +397,8 @@ const EMPTY = new Uint8Array(0);
  */
 export class Framing {
   #buffer = EMPTY;
+  /** Where the received bytes end. */
+  #end = 0;
   /** Where the current message begins. */
   #start = 0;
   /** How far the buffer has been scanned. */
@@ -408,21 +410,43 @@ export class Framing {
   /** Messages longer than `limit` bytes are refused. */
   constructor(readonly limit: number) {}
 
-  /** Appends a copy of received bytes. */
+  /**
+   * Appends a copy of received bytes. Returned messages keep the buffer that they
+   * are in.
+   */
   append(bytes: Uint8Array<ArrayBuffer>): void {
-    this.#buffer = concatenated(this.pending, bytes);
+    if (this.isEmpty) {
+      // slice() takes a quarter of the time of a new array.
+      this.#buffer = bytes.slice();
+      this.#start = this.#scanned = 0;
+      this.#end = bytes.length;
+      return;
+    }
+    if (this.#end + bytes.length > this.#buffer.length) {
+      this.#grow(bytes.length);
+    }
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  /** To twice the length, so that many short pieces cause few copies. */
+  #grow(length: number): void {
+    const { pending } = this;
+    this.#buffer = new Uint8Array(2 * (pending.length + length));
+    this.#buffer.set(pending);
     this.#scanned -= this.#start;
     this.#start = 0;
+    this.#end = pending.length;
   }
 
   /** The bytes after the last returned message. */
   get pending(): Uint8Array<ArrayBuffer> {
-    return this.#buffer.subarray(this.#start);
+    return this.#buffer.subarray(this.#start, this.#end);
   }
 
   /** Whether there are any. */
   get isEmpty(): boolean {
-    return this.#start === this.#buffer.length;
+    return this.#start === this.#end;
   }
 
   /** Whether those bytes are white space, or none. */
@@ -447,7 +471,7 @@ export class Framing {
 
   /** Searches the closing bracket; scans every byte once. */
   #scan(): boolean {
-    while (this.#scanned < this.#buffer.length) {
+    while (this.#scanned < this.#end) {
       const byte = this.#buffer[this.#scanned++]!;
       if (this.#inString) this.#scanString(byte);
       else if (byte === QUOTE) this.#inString = true;
@@ -468,15 +492,19 @@ export class Framing {
   /** Drops the pending bytes. */
   discard(): void {
     this.#buffer = EMPTY;
-    this.#start = this.#scanned = this.#depth = 0;
+    this.#start =
+      this.#scanned =
+      this.#end =
+      this.#depth =
+        0;
     this.#inString = this.#escaped = false;
   }
 
   #skipSpace(): void {
     const buffer = this.#buffer;
     let at = this.#start;
-    while (at < buffer.length && isSpace(buffer[at]!)) at++;
-    if (at === buffer.length) {
+    while (at < this.#end && isSpace(buffer[at]!)) at++;
+    if (at === this.#end) {
       // An idle client needs no buffer.
       this.discard();
       return;
@@ -498,18 +526,6 @@ export class Framing {
       );
     }
   }
-}
-
-/** A new array, even if one of them is empty. slice() takes a quarter of the time. */
-function concatenated(
-  first: Uint8Array<ArrayBuffer>,
-  second: Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
-  if (first.length === 0) return second.slice();
-  const whole = new Uint8Array(first.length + second.length);
-  whole.set(first);
-  whole.set(second, first.length);
-  return whole;
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
