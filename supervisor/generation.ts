@@ -86,6 +86,8 @@ export class Generation implements DrainingProcess {
       events.notice,
       (before) => {
         if (this.#isAskedToEnd) return undefined;
+        // It may have sent MAINPID= just before its end.
+        readiness.receive();
         const next = findSuccessor(before, descriptors, this.#announced);
         this.#announced = undefined;
         if (next !== undefined) events.replaced(before, next);

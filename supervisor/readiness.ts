@@ -49,6 +49,13 @@ export interface ReadinessEvents {
 const FOREVER = 0x7fffffff;
 
 /**
+ * Messages in one turn of the event loop: more than the queue has room for (512,
+ * net.unix.max_dgram_qlen with systemd). A sender that never pauses must not stop
+ * the loop.
+ */
+const MOST_MESSAGES = 1024;
+
+/**
  * Receives the messages of a program (sd_notify(3)) until it ends. The messages
  * after READY=1 have to be received too: the queue of the socket is short, and a
  * program that sends to a full queue blocks.
@@ -137,8 +144,8 @@ export class Readiness implements Disposable {
     const { socket } = notify;
     const { signal } = this.#ended;
     this.#takeAll = () => {
-      while (!signal.aborted) {
-        const message = socket.receive();
+      for (let count = 0; count < MOST_MESSAGES; count++) {
+        const message = signal.aborted ? undefined : socket.receive();
         if (message === undefined) return;
         if (this.#isFrom(message.sender, pid)) this.#take(message, events);
       }

@@ -108,6 +108,7 @@ export class ConnectionProbe {
     const end = performance.now() + duration;
     while (!signal.aborted && performance.now() < end) {
       await pauseFor(interval, signal);
+      if (signal.aborted) break;
       const accepted = this.#accepted();
       const [first] = accepted;
       if (first === undefined) continue;
@@ -132,7 +133,14 @@ export class ConnectionProbe {
         this.#drop(each);
       }
     }
-    return inodes.size === 0 ? [] : this.#ours(inodes);
+    try {
+      return inodes.size === 0 ? [] : this.#ours(inodes);
+    } catch (error) {
+      // Such as EMFILE: the connections have taken the last descriptors.
+      this.#failed(error);
+      for (const each of inodes.keys()) this.#drop(each);
+      return [];
+    }
   }
 
   /** `undefined` before the connection is established. */
