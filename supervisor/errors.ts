@@ -12,9 +12,11 @@ export class StartError extends Error {
   /** The exit status for it, as shells have it. */
   readonly status: number;
 
-  /** `cause` is the error of execve(2) or posix_spawn(3). */
+  /** `cause` is the error of execve(2), posix_spawn(3) or chdir(2). */
   constructor(command: string, cause: OsError) {
-    const reason = cause.errno === Errno.ENOENT && !command.includes("/")
+    const reason = cause.syscall === "chdir"
+      ? `--chdir: ${cause.message}`
+      : cause.errno === Errno.ENOENT && !command.includes("/")
       ? "there is no such program in PATH"
       : cause.message;
     super(`cannot start ${command}: ${reason}`, { cause });
