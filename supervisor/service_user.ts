@@ -19,8 +19,9 @@ export function findSetpriv(): string | undefined {
 }
 
 /**
- * Starts a program as a user: with its groups, and without capabilities, which the exec does not bring back.
- * setpriv(1) changes its own process, so this one keeps its rights.
+ * Starts a program as a user: with its groups, and without capabilities, which the
+ * exec does not bring back. setpriv(1) changes its own process, so this one keeps its
+ * rights.
  */
 export function asUser(
   user: ServiceUser | undefined,

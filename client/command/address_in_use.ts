@@ -22,8 +22,9 @@ const REMEDY =
   "perhaps with a socket that the daemon has released: end it, or let it get its socket from the daemon";
 
 /**
- * Who holds the address of a failed bind, and what to do; `undefined` for another error, and if
- * nothing could be found. An error in the search must not hide the first one.
+ * Who holds the address of a failed bind, and what to do; `undefined` for another
+ * error, and if nothing could be found. An error in the search must not hide the
+ * first one.
  */
 export async function occupiedBy(error: unknown): Promise<string | undefined> {
   if (!(error instanceof FetchError) || !isInUse(error.cause)) return undefined;

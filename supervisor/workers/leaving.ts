@@ -41,9 +41,11 @@ export class Leaving {
       signal,
     );
     if (signal.aborted) return false;
-    if (!isQuiet) {
+    // The limit may also be shorter than an empty queue takes to count as quiet.
+    const left = isQuiet ? 0 : waiting();
+    if (left > 0) {
       report(
-        `${waiting()} connections are still in its queue after ${
+        `${left} connections are still in its queue after ${
           formatDuration(limit)
         } (--drain-timeout)`,
       );

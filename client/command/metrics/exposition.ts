@@ -1,5 +1,4 @@
 import type { Status } from "../../../protocol.ts";
-
 import type { ListedSocket } from "../list/listing.ts";
 import { selectors } from "../shown_address.ts";
 

@@ -18,8 +18,8 @@ import { serveMetrics } from "./metrics_server.ts";
 const USAGE = `Usage: multibinder-client metrics [options]
 
 Prints the state of the daemon in the text format of Prometheus: sockets, their
-accept queues and the number of processes that hold them, clients, requests, refusals, descriptors, memory and
-generation.
+accept queues and the number of processes that hold them, clients, requests,
+refusals, descriptors, memory and generation.
 
   --listen ADDR        serve /metrics and /healthz over HTTP on ADDR, such as
                        127.0.0.1:9464, until SIGINT or SIGTERM; this needs
