@@ -116,7 +116,7 @@ export class Generation implements DrainingProcess {
         // At the first start no other generation can have accepted.
         if (number === 1) return;
         events.notice(
-          `another generation may have accepted what makes it ready: ${reason}`,
+          `another generation may have accepted the connection that makes it ready: ${reason}`,
         );
       },
       status: events.status,

@@ -26,9 +26,9 @@ export class Supervisor {
   readonly #manager: ServiceManager | undefined;
   /** The start, reloads and changes of the number of workers. */
   readonly #commands = new CommandQueue();
-  /** Those that get new connections. */
+  /** The workers that get new connections. */
   readonly #workers: Worker[];
-  /** Those that do not any more. */
+  /** The workers that get no new connections any more. */
   readonly #leaving = new Set<Leaving>();
   /** Workers, also those that join or leave, until they are gone. */
   readonly #all = new Set<Worker>();
@@ -38,7 +38,7 @@ export class Supervisor {
   #hasBeenReady = false;
   #isReloading = false;
   #isStopping = false;
-  /** That of a worker because of which the service ends. */
+  /** The ending of the worker that ends the service. */
   #ending: Ending | undefined;
 
   /** `count` is the number of workers, of which `sockets` has the sockets. */

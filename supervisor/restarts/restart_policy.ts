@@ -58,8 +58,10 @@ export class RestartPolicy {
   ): string | undefined {
     const { maxRestarts } = this.#limits;
     if (wasReady && lifetime >= STABLE) this.reset();
-    if (this.#restarts >= maxRestarts) {
-      return `${this.#restarts} restarts have failed (--max-restarts)`;
+    const failed = this.#restarts;
+    if (failed >= maxRestarts) {
+      const what = failed === 1 ? "1 restart has" : `${failed} restarts have`;
+      return `${what} failed (--max-restarts)`;
     }
     this.#restarts++;
     return undefined;

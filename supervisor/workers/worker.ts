@@ -245,9 +245,10 @@ export class Worker {
     this.#serving = next;
     this.#state.enter("serving");
     this.#report(`generation ${next.number}: ready`);
-    this.#onDemand?.watchIdle(() => this.#endIdle());
     this.#events.changed();
     if (before !== undefined) this.#drain(before);
+    // Last, since it fails without a free descriptor.
+    this.#onDemand?.watchIdle(() => this.#endIdle());
   }
 
   #drain(generation: Generation): void {

@@ -97,7 +97,7 @@ for (const ready of ["tcp", "http:/"]) {
       assertEquals(run.errors.text.includes("may have accepted"), false);
       run.signal("SIGHUP");
       await run.errors.next(
-        "generation 2: another generation may have accepted what makes it ready",
+        "generation 2: another generation may have accepted the connection that makes it ready",
       );
       await run.errors.next("generation 2: ready");
       run.signal("SIGTERM");

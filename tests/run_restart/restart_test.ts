@@ -98,5 +98,5 @@ Deno.test("a program that was not ready after a minute has failed", () => {
   const policy = new RestartPolicy({ restart: "always", maxRestarts: 1 });
   const end = { ending: CRASH, lifetime: 60_000, wasReady: false };
   assertEquals(policy.refusal(end), undefined);
-  assertEquals(policy.refusal(end), "1 restarts have failed (--max-restarts)");
+  assertEquals(policy.refusal(end), "1 restart has failed (--max-restarts)");
 });

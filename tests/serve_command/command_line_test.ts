@@ -27,8 +27,8 @@ const INVALID: readonly [args: string, message: string][] = [
     "cannot serve udp://127.0.0.1:1: expected a TCP address or unix:PATH",
   ],
   ["seqpacket:/tmp/w main.ts", "cannot serve seqpacket:/tmp/w"],
-  ["--cert c 127.0.0.1:1 main.ts", "--cert and --key are needed both"],
-  ["127.0.0.1:1 --key=k main.ts", "--cert and --key are needed both"],
+  ["--cert c 127.0.0.1:1 main.ts", "--cert and --key are needed together"],
+  ["127.0.0.1:1 --key=k main.ts", "--cert and --key are needed together"],
   [
     "--cert c --key k unix:/tmp/w main.ts",
     "--cert and --key need a TCP address",

@@ -111,7 +111,7 @@ function readTls(
   const [cert, key] = [one("cert"), one("key")];
   if (cert === undefined && key === undefined) return {};
   if (cert === undefined || key === undefined) {
-    throw new UsageError("--cert and --key are needed both");
+    throw new UsageError("--cert and --key are needed together");
   }
   if (!hasHost(parseAddress(address))) {
     throw new UsageError("--cert and --key need a TCP address");

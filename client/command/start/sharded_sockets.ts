@@ -115,12 +115,9 @@ export class ShardedSockets implements WorkerSockets, Disposable {
   /** See {@linkcode WorkerSockets.waiting}. */
   waiting(index: number): number {
     const descriptors = this.#fetched.get(index)?.descriptors ?? [];
-    return this.#options.sockets
-      .map(({ address }, at) =>
-        canBeSharded(address)
-          ? waitingConnections(descriptors[at]!, "tcp") ?? 0
-          : 0
-      )
+    return descriptors
+      .filter((_, at) => canBeSharded(this.#options.sockets[at]!.address))
+      .map((fd) => waitingConnections(fd, "tcp") ?? 0)
       .reduce((sum, waiting) => sum + waiting, 0);
   }
 
