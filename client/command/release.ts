@@ -1,4 +1,4 @@
-import { AddressError, hasHost, parseAddress } from "../../address.ts";
+import { hasHost, parseAddress } from "../../address.ts";
 import { printErrors } from "../../ffi/files/standard_streams.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { processId } from "../../ffi/processes/process.ts";
@@ -12,6 +12,7 @@ import { holdersText } from "./list/holders_text.ts";
 import { daemonOf, unseenReceivers } from "./list/listing.ts";
 import { programName } from "./program_name.ts";
 import { shownAddress } from "./shown_address.ts";
+import { readAddress } from "./options/address.ts";
 import { readOptions } from "./options/options.ts";
 import { UsageError } from "./options/usage_error.ts";
 
@@ -98,7 +99,7 @@ function hasFile(address: string): boolean {
 /** A host, port and network interface. */
 const WITH_DEVICE = /^((?!unix:|seqpacket:|unixgram:).*:\d+)%([^%]+)$/s;
 
-function readAddress(
+function readSelected(
   operands: readonly string[],
   device: string | undefined,
 ): Pick<Released, "address" | "device"> {
@@ -112,13 +113,8 @@ function readAddress(
     throw new UsageError(`the device is given twice: ${suffix} and ${device}`);
   }
   const chosen = device ?? suffix;
-  try {
-    parseAddress(address);
-    return { address, ...(chosen !== undefined && { device: chosen }) };
-  } catch (error) {
-    if (error instanceof AddressError) throw new UsageError(error.message);
-    throw error;
-  }
+  readAddress(address);
+  return { address, ...(chosen !== undefined && { device: chosen }) };
 }
 
 function readV6only(text: string | undefined): Pick<Released, "v6only"> {
@@ -147,7 +143,7 @@ export const releaseCommand: Command = {
     });
     if (show !== undefined) return { show };
     const released = {
-      ...readAddress(operands, one("device")),
+      ...readSelected(operands, one("device")),
       ...readV6only(one("v6only")),
       ...readShard(one("shard")),
     };

@@ -28,7 +28,8 @@ const WRONG: [what: string, args: string[], says: string][] = [
   ],
   ["an option without its value", ["status", "--sock"], "--sock"],
   ["an option given twice", ["list", "--sock", "a", "--sock", "b"], "twice"],
-  ["an argument too many", ["list", "all"], "list takes no arguments: all"],
+  ["an address that is not one", ["list", "all"], '"all"'],
+  ["an argument too many", ["list", ":1", ":2"], "list takes one address"],
   [
     "arguments too many",
     ["status", "a", "b"],

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bind } from "../../client.ts";
+import type { ListedSocket } from "../../client/command/list/listing.ts";
 import { tcpAddress } from "../support/binds/listening_socket.ts";
 import { FakeServer } from "../support/client/fake_server.ts";
 import { clientCommand, runClient } from "../support/client_program.ts";
@@ -18,6 +19,27 @@ Deno.test("list of a daemon without binds says so, and is [] as JSON", async () 
   await using daemon = await Daemon.start();
   assertEquals(await listed(daemon), "The daemon holds no socket.");
   assertEquals(await listed(daemon, "--json"), "[]");
+});
+
+Deno.test("list ADDR has only the sockets of an address, also by the port that the kernel chose", async () => {
+  await using daemon = await Daemon.start();
+  const { sock } = daemon;
+  using web = await bind("127.0.0.1", 0, { sock });
+  (await bind("::1", 0, { sock })).close();
+  const addressesOf = async (address: string) => {
+    const found: ListedSocket[] = JSON.parse(
+      await listed(daemon, address, "--json"),
+    );
+    return found.map(({ address }) => address);
+  };
+  assertEquals(await addressesOf("127.0.0.1:0"), ["127.0.0.1:0"]);
+  const { port } = tcpAddress(web);
+  assertEquals(await addressesOf(`127.0.0.1:${port}`), ["127.0.0.1:0"]);
+  assertEquals(await addressesOf("[0::1]:0"), ["[::1]:0"]);
+  assertEquals(
+    await listed(daemon, "127.0.0.2:80"),
+    "The daemon holds no socket of 127.0.0.2:80.",
+  );
 });
 
 Deno.test("list has one line per socket with its waiting connections, its holders and the last process", async () => {

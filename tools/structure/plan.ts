@@ -69,6 +69,7 @@ export const PLAN: Plan = {
     ],
     "client/command/metrics/": ["metrics.ts", "metrics_server.ts"],
     "client/command/options/": [
+      "address.ts",
       "drain_limits.ts",
       "duration.ts",
       "on_demand.ts",

@@ -1,3 +1,4 @@
+import { formatAddress } from "../../../address.ts";
 import { formatDuration } from "../../../duration.ts";
 import { printLines } from "../../../ffi/files/standard_streams.ts";
 import { userId } from "../../../ffi/processes/process.ts";
@@ -5,17 +6,18 @@ import type { CallOptions } from "../../session/options.ts";
 import type { Session } from "../../session/session.ts";
 import { askDaemon } from "../ask_daemon.ts";
 import type { Command } from "../command.ts";
+import { readAddress } from "../options/address.ts";
 import { readDuration } from "../options/duration.ts";
-import { type ListedSocket, listing } from "./listing.ts";
+import { type ListedSocket, type Listing, listing } from "./listing.ts";
 import { listNotes, listTable } from "./list_table.ts";
 import { readOptions } from "../options/options.ts";
 import { cutToWidth } from "./text_width.ts";
 import { UsageError } from "../options/usage_error.ts";
 import { watch } from "./watch.ts";
 
-const USAGE = `Usage: multibinder-client list [options]
+const USAGE = `Usage: multibinder-client list [options] [ADDR]
 
-Lists the sockets that the daemon holds: address, kind, backlog, number of
+Lists the sockets that the daemon holds, or only those of ADDR: address, kind, backlog, number of
 connections in the accept queue, age, how often it was handed out, the processes
 that hold it (PID, command, user), and the process that got it last.
 
@@ -45,16 +47,19 @@ const ROOT = 0;
 /** Moves the cursor home and clears the screen (console_codes(4)). */
 const CLEAR = "\x1b[H\x1b[2J";
 
-interface ListOptions {
+interface ListOptions extends Listing {
   sock: string | undefined;
   json: boolean;
-  holders: boolean;
 }
 
 function table(
   sockets: readonly ListedSocket[],
-  holders: boolean,
+  { address, holders }: Listing,
 ): { lines: string[]; notes: string[] } {
+  if (sockets.length === 0) {
+    const of = address === undefined ? "" : ` of ${formatAddress(address)}`;
+    return { lines: [`The daemon holds no socket${of}.`], notes: [] };
+  }
   const width = terminal()?.columns;
   return {
     lines: listTable(sockets, Date.now(), { holders, width }),
@@ -66,29 +71,31 @@ function terminal(): { columns: number; rows: number } | undefined {
   return Deno.stdout.isTerminal() ? Deno.consoleSize() : undefined;
 }
 
-async function list({ sock, json, holders }: ListOptions): Promise<number> {
+async function list(
+  { sock, json, ...which }: ListOptions,
+): Promise<number> {
   const sockets = await askDaemon(
     "list",
     sock,
-    (session) => listing(session, holders),
+    (session) => listing(session, which),
   );
   if (json) printLines(JSON.stringify(sockets, undefined, 2));
   else {
-    const { lines, notes } = table(sockets, holders);
+    const { lines, notes } = table(sockets, which);
     printLines(...lines, ...notes);
   }
   return 0;
 }
 
 async function watchList(
-  { sock, json, holders }: ListOptions,
+  { sock, json, ...which }: ListOptions,
   interval: number,
 ): Promise<number> {
   let isFirst = true;
   const render = async (session: Session, options: CallOptions) => {
-    const sockets = await listing(session, holders, options);
+    const sockets = await listing(session, which, options);
     if (json) return `${JSON.stringify(sockets)}\n`;
-    const { lines, notes } = table(sockets, holders);
+    const { lines, notes } = table(sockets, which);
     const screen = terminal();
     if (screen !== undefined) {
       const title = titleOf(sockets.length, interval);
@@ -143,11 +150,13 @@ export const listCommand: Command = {
       flags: ["json", "no-holders"],
     });
     if (show !== undefined) return { show };
-    if (operands.length > 0) {
-      throw new UsageError(`list takes no arguments: ${operands.join(" ")}`);
+    const [address, ...more] = operands;
+    if (more.length > 0) {
+      throw new UsageError(`list takes one address: ${operands.join(" ")}`);
     }
     const interval = readInterval(one("watch"));
     const options: ListOptions = {
+      address: address === undefined ? undefined : readAddress(address),
       sock: one("sock"),
       json: has("json"),
       holders: !has("no-holders"),

@@ -61,7 +61,6 @@ export function listTable(
   now: number,
   options: { holders: boolean; width?: number | undefined },
 ): string[] {
-  if (sockets.length === 0) return ["The daemon holds no socket."];
   const { holders, width = Infinity } = options;
   let lines: string[] = [];
   for (const level of LEVELS) {

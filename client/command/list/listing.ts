@@ -1,3 +1,9 @@
+import {
+  type Address,
+  AddressError,
+  identityOf,
+  parseAddress,
+} from "../../../address.ts";
 import { statusOf } from "../../../ffi/files/file.ts";
 import { OsError } from "../../../ffi/libc/errno.ts";
 import { isRunning, processId } from "../../../ffi/processes/process.ts";
@@ -29,13 +35,24 @@ export interface ListedSocket extends BindDescription {
   search_error?: string;
 }
 
+/** Which sockets are listed, and what of them. */
+export interface Listing {
+  /** Only those of this address. Default: all. */
+  address?: Address | undefined;
+  /** Whether to search the processes that hold them. */
+  holders: boolean;
+}
+
 /** Asks for the binds, and searches the processes that hold them. */
 export async function listing(
   session: Session,
-  withHolders: boolean,
+  { address, holders: withHolders }: Listing,
   options: CallOptions = {},
 ): Promise<ListedSocket[]> {
-  const binds = await session.list(options);
+  const all = await session.list(options);
+  const binds = address === undefined
+    ? all
+    : all.filter((bind) => isAt(bind, identityOf(address)));
   if (!withHolders) return binds;
   const daemon = await daemonOf(session, options);
   // This process holds a socket only if its parent did not close it.
@@ -63,6 +80,22 @@ export async function listing(
       ...(notVisible.length > 0 && { not_visible: notVisible }),
     };
   });
+}
+
+/** Whether a bind, or its port that the kernel chose, is that of an address. */
+function isAt({ address, bound }: BindDescription, identity: string): boolean {
+  return [address, bound].some((text) => identityIn(text) === identity);
+}
+
+/** Undefined for an address that only a newer daemon has. */
+function identityIn(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return identityOf(parseAddress(text));
+  } catch (error) {
+    if (error instanceof AddressError) return undefined;
+    throw error;
+  }
 }
 
 /** The last receiver, if it runs and this process may not look at it. */

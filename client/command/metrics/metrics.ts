@@ -36,7 +36,7 @@ const TIMEOUT = 2_000;
 async function readFrom(session: Session, timeout?: number): Promise<string> {
   const options = timeout === undefined ? {} : { timeout };
   const status = await session.status(options);
-  return exposition(status, await listing(session, true, options));
+  return exposition(status, await listing(session, { holders: true }, options));
 }
 
 async function print(sock: string | undefined): Promise<number> {

@@ -1,5 +1,5 @@
-import { AddressError, parseAddress } from "../../../address.ts";
 import { FIRST_LISTEN_FD } from "../../../ffi/systemd/listen_fds.ts";
+import { readAddress } from "../options/address.ts";
 import { UsageError } from "../options/usage_error.ts";
 
 /** A socket that a command passes to its program. */
@@ -40,12 +40,7 @@ export function readSocket(operand: string): RequestedSocket {
       }: expected printable ASCII without spaces and colons`,
     );
   }
-  try {
-    parseAddress(address);
-  } catch (error) {
-    if (error instanceof AddressError) throw new UsageError(error.message);
-    throw error;
-  }
+  readAddress(address);
   return { name, address };
 }
 
