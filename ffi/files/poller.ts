@@ -126,8 +126,9 @@ export class Poller implements Disposable {
     this.#dispatch(count, ready);
   }
 
-  /** Ends a pending {@linkcode Poller.wait}. */
+  /** Ends a pending {@linkcode Poller.wait}. Does nothing without one. */
   wake(): void {
+    if (this.#waiting === undefined) return;
     this.#counter[0] = 1;
     check(libc().write(this.#wake.fd, this.#counter, 8n), "write", "eventfd");
   }

@@ -9,7 +9,7 @@ import { statusOfDescriptor } from "../files/file.ts";
 import { attributeOf, readDiagnostics } from "./sock_diag.ts";
 import {
   domainOf,
-  encodeSocketAddress,
+  hostBytes,
   type InternetAddress,
   localAddress,
   peerAddress,
@@ -19,8 +19,6 @@ const {
   inet_diag_msg,
   inet_diag_req_v2,
   inet_diag_sockid,
-  sockaddr_in,
-  sockaddr_in6,
   unix_diag_msg,
   unix_diag_req,
 } = abi.layouts;
@@ -52,16 +50,6 @@ export function isReported(fd: number): boolean {
   return own.family === "unix" || other.family === "unix"
     ? unixPeer(fd) !== undefined
     : inodeOfTcp(own, other) === statusOfDescriptor(fd).inode;
-}
-
-/** The address without its port. */
-function hostBytes(address: InternetAddress): Uint8Array<ArrayBuffer> {
-  const bytes = encodeSocketAddress(address);
-  const { sin_addr } = sockaddr_in;
-  const { sin6_addr } = sockaddr_in6;
-  return address.family === "ipv4"
-    ? bytes.slice(sin_addr, sin_addr + 4)
-    : bytes.slice(sin6_addr, sin6_addr + 16);
 }
 
 /** No cookie: the other fields identify the socket. */

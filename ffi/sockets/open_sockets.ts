@@ -8,7 +8,7 @@ import { viewOf } from "../libc/memory.ts";
 import { statusOfDescriptor } from "../files/file.ts";
 import { attributeOf, readDiagnostics } from "./sock_diag.ts";
 import {
-  encodeSocketAddress,
+  hostBytes,
   type InternetAddress,
   localAddress,
 } from "./socket_address.ts";
@@ -17,8 +17,6 @@ const {
   inet_diag_msg,
   inet_diag_req_v2,
   inet_diag_sockid,
-  sockaddr_in,
-  sockaddr_in6,
   unix_diag_msg,
   unix_diag_req,
 } = abi.layouts;
@@ -106,10 +104,7 @@ function tcpConnections(
   listener: InternetAddress,
   listenerInode: number,
 ): Connections | undefined {
-  const bytes = encodeSocketAddress(listener);
-  const host = listener.family === "ipv4"
-    ? bytes.subarray(sockaddr_in.sin_addr, sockaddr_in.sin_addr + 4)
-    : bytes.subarray(sockaddr_in6.sin6_addr, sockaddr_in6.sin6_addr + 16);
+  const host = hostBytes(listener);
   const isAnyHost = host.every((byte) => byte === 0);
   let isReported = false;
   let isAny = false;

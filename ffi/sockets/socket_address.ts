@@ -190,6 +190,16 @@ export function decodeSocketAddress(
   }
 }
 
+/** The address without its port. */
+export function hostBytes(address: InternetAddress): Uint8Array<ArrayBuffer> {
+  const bytes = encodeSocketAddress(address);
+  const { sin_addr } = sockaddr_in;
+  const { sin6_addr } = sockaddr_in6;
+  return address.family === "ipv4"
+    ? bytes.slice(sin_addr, sin_addr + 4)
+    : bytes.slice(sin6_addr, sin6_addr + 16);
+}
+
 const nameBuffer = new Uint8Array(128);
 const nameLength = new Uint32Array(1);
 const nameLengthBytes = new Uint8Array(nameLength.buffer);

@@ -29,7 +29,6 @@ export class EventLoop implements Disposable {
   /** Default: none. */
   heartbeat: Heartbeat | undefined;
   #nextBeat = 0;
-  #isWaiting = false;
 
   /** Calls `callback` whenever the descriptor is ready. */
   watch(fd: number, interest: number, callback: Callback): void {
@@ -65,9 +64,7 @@ export class EventLoop implements Disposable {
       this.#callbacks.get(fd)?.(events);
     let timeout = 0;
     while (!this.#stopped) {
-      this.#isWaiting = true;
       await this.#poller.wait(earlier(timeout, this.#beatIfDue()), ready);
-      this.#isWaiting = false;
       timeout = endOfTurn();
       const end = performance.now() + LONGEST_IN_PLACE;
       while (!this.#stopped && performance.now() < end) {
@@ -94,7 +91,7 @@ export class EventLoop implements Disposable {
 
   /** Begins the next turn at once. Does nothing during a turn. */
   wake(): void {
-    if (this.#isWaiting) this.#poller.wake();
+    this.#poller.wake();
   }
 
   /** Ends {@linkcode EventLoop.run} after the current turn. */

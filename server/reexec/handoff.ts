@@ -45,7 +45,7 @@ export function stateOf(daemon: Daemon): StateRecord {
   const { control, binds, clients, origin } = daemon;
   const groups = groupStates(binds);
   return {
-    format: groups.length > 0 ? 2 : 1,
+    format: isEveryPlain(binds) ? 1 : 2,
     version: VERSION,
     generation: origin.generation,
     started_at: origin.startedAt,
@@ -100,11 +100,16 @@ function bindRecord(bind: Bind): BindRecord {
   };
 }
 
-/** A group that is a single socket has nothing to remember. */
+/** Whether every held socket is one that a release without shards can hold. */
+function isEveryPlain({ groups }: BindTable): boolean {
+  return [...groups].every(({ isPlain, held }) => isPlain || held.length === 0);
+}
+
+/** The groups with a held socket. */
 function groupStates({ groups }: BindTable): GroupState[] {
   return [...groups].flatMap((group) => {
     group.update();
-    const fd = group.isPlain ? undefined : group.held[0]?.socket.fd;
+    const fd = group.held[0]?.socket.fd;
     if (fd === undefined) return [];
     const places = group.places.map((each) => {
       if (each === undefined) return null;

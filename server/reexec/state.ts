@@ -18,8 +18,8 @@ import type { LastPeer } from "../sockets/bind_table.ts";
  */
 export interface State {
   /**
-   * 2 if there are shards: a release that does not know them must refuse the state,
-   * because two of its binds cannot have one address.
+   * 2 if there are shards beside socket 0: a release that does not know them must
+   * refuse the state, because two of its binds cannot have one address.
    */
   format: 1 | 2;
   /** Version of the release that wrote the state. */
@@ -32,7 +32,7 @@ export interface State {
   control: { fd: number; path: string; file?: FileIdentity };
   binds: BindState[];
   clients: ClientState[];
-  /** The groups with more than socket 0. */
+  /** The groups of sockets that share an address. */
   shard_groups?: GroupState[] | undefined;
   /** Text of the policy in force. */
   policy?: string | undefined;
@@ -224,8 +224,14 @@ function groupState(given: Partial<GroupState>): GroupState {
   return {
     fd: descriptorOf(given, "a group"),
     shards: given.shards ?? 1,
-    places: Array.isArray(given.places) ? given.places : [],
+    places: Array.isArray(given.places) && given.places.every(isPlace)
+      ? given.places
+      : [],
   };
+}
+
+function isPlace(place: unknown): boolean {
+  return place === null || typeof place === "number" || isObject(place);
 }
 
 function clientState(given: Partial<ClientState>): ClientState {

@@ -132,7 +132,12 @@ function grantHeld(
     asked,
   );
   if (held === undefined) throw noSuchBind(asked);
-  healInPlace(held, context);
+  try {
+    healInPlace(held, context);
+  } finally {
+    // Also a socket that could not be healed may have left its group.
+    applyGroup(held.address, binds, context.log);
+  }
   const socket = held.socket.retain();
   const shardsBefore = undefined;
   const { peer } = client;
@@ -181,11 +186,15 @@ function groupFor(
 
 /** Has the group of an address take effect after one of its sockets has gone. */
 export function regroup(address: Address, binds: BindTable, log: Log): void {
+  applyGroup(address, binds, log);
+  if (hasHost(address)) binds.groups.removeIfPlain(address);
+}
+
+/** Has the group of an address take effect, if it has one. */
+function applyGroup(address: Address, binds: BindTable, log: Log): void {
   if (!hasHost(address)) return;
-  const group = binds.groups.of(address);
-  if (group === undefined) return;
   try {
-    group.apply();
+    binds.groups.of(address)?.apply();
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
     log.warn("shards not changed", {
@@ -193,7 +202,6 @@ export function regroup(address: Address, binds: BindTable, log: Log): void {
       reason: error.message,
     });
   }
-  binds.groups.removeIfPlain(address);
 }
 
 /**

@@ -176,6 +176,8 @@ export class BindTable implements Iterable<Bind> {
   /** Closes the daemon's copies. Processes that have copies keep them. */
   close(): void {
     this.#closed = true;
+    // A pending settle() refreshes the groups.
+    this.groups.clear();
     for (const { socket } of this) socket.release();
     this.#binds.clear();
   }

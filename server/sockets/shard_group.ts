@@ -473,6 +473,11 @@ export class ShardGroups implements Iterable<ShardGroup> {
     }
   }
 
+  /** Forgets the groups: their sockets are closed. */
+  clear(): void {
+    this.#groups.clear();
+  }
+
   [Symbol.iterator](): Iterator<ShardGroup> {
     return this.#groups.values();
   }

@@ -4,7 +4,8 @@
  *
  * The note is in the permission bits of the socket's inode, which the kernel does not
  * use (sockfs_setattr() of its net/socket.c): 6 bits for the number of active sockets,
- * 6 for the place in the kernel's list.
+ * 6 for the place in the kernel's list. Some are inverted, so that the bits of a new
+ * socket mean what no note means: all are active, and no place is known.
  *
  * @module
  */
@@ -22,12 +23,14 @@ export interface ShardNote {
 
 /** The bits of a socket without a note. */
 const NO_NOTE = 0o777;
+const INVERTED = 0o7000;
 const UNKNOWN = MAX_SHARDS - 1;
 
 /** Writes a note. Without the right to do so there is none. */
 export function writeNote(fd: number, { shards, place = UNKNOWN }: ShardNote) {
   try {
-    setModeOf(fd, (shards - 1) * MAX_SHARDS + Math.min(place, UNKNOWN));
+    const note = (shards - 1) * MAX_SHARDS + Math.min(place, UNKNOWN);
+    setModeOf(fd, note ^ INVERTED);
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
   }
@@ -37,9 +40,10 @@ export function writeNote(fd: number, { shards, place = UNKNOWN }: ShardNote) {
 export function readNote(fd: number): ShardNote | undefined {
   const bits = statusOfDescriptor(fd).mode & 0o7777;
   if (bits === NO_NOTE) return undefined;
-  const place = bits % MAX_SHARDS;
+  const note = bits ^ INVERTED;
+  const place = note % MAX_SHARDS;
   return {
-    shards: Math.floor(bits / MAX_SHARDS) + 1,
+    shards: Math.floor(note / MAX_SHARDS) + 1,
     place: place === UNKNOWN ? undefined : place,
   };
 }

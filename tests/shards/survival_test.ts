@@ -91,6 +91,18 @@ Deno.test("a re-exec keeps a group, its order and who gets connections", async (
   await assertGrows(group);
 });
 
+Deno.test("a re-exec keeps the number of active sockets of a group with socket 0 only", async () => {
+  await using daemon = await Daemon.start();
+  using group = new Group(daemon.sock, ADDRESS);
+  await group.bind(0, 4);
+  for (let generation = 0; generation < 2; generation++) {
+    await daemon.reexec();
+    assertEquals(await listedShards(daemon), [[0, 4]]);
+  }
+  await group.bindAll(4);
+  assertEven(await group.spread(200));
+});
+
 Deno.test("a takeover keeps a group, its order and who gets connections", async () => {
   await using old = await Daemon.start();
   using group = await disorderedGroup(old);
