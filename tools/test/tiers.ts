@@ -17,6 +17,9 @@ export const LONG: Readonly<Record<string, string>> = {
     "twenty reloads with connections that last",
   "tests/activate/frameworks_reloads_test.ts":
     "ten reloads of each framework under load",
+  "tests/completions/shells_test.ts": "thirty lines in each of three shells",
+  "tests/environments/unreadable_deno_test.ts":
+    "copies of Deno that a user may not read",
   "tests/pages/run_commands_test.ts":
     "runs each command of each page, with packages that are installed for it",
   "tests/pages/typescript_test.ts":
