@@ -218,13 +218,14 @@ function signalActions(
 /** The last line of the log, unless the stop fails. */
 function logStop(daemon: Daemon, signal: MaskedSignal): void {
   if (daemon.signal.aborted) return;
-  const { binds, clients, generation, uptime_seconds } = daemon.status();
-  daemon.log.info("daemon stops", {
+  const { log, binds, clients, origin } = daemon;
+  const uptime = (Date.now() - Date.parse(origin.startedAt)) / 1000;
+  log.info("daemon stops", {
     signal,
-    binds,
-    clients,
-    generation,
-    uptime: `${Math.round(uptime_seconds)}s`,
+    binds: binds.size,
+    clients: clients.size,
+    generation: origin.generation,
+    uptime: `${Math.round(uptime)}s`,
   });
 }
 
