@@ -167,11 +167,15 @@ const CALLERS = 6;
 
 /** The callers of a call, without the frames of this file. */
 function siteOf({ stack = "" }: Error): string {
-  const places = [...stack.matchAll(/\/([\w.-]+\.ts:\d+:\d+)\)?$/gm)];
-  return places.map((place) => place[1]!)
-    .filter((place) => !place.startsWith("faulty_"))
-    .slice(0, CALLERS)
-    .join(" < ");
+  const places = [...stack.matchAll(/\/([\w.-]+\.ts:\d+:\d+)\)?$/gm)]
+    .map((place) => place[1]!)
+    .filter((place) => !place.startsWith("faulty_"));
+  // Which wait of the poller reports an event is a matter of time.
+  const poller = places.findIndex((place, index) =>
+    index > 0 && place.startsWith("poller.ts:")
+  );
+  const inner = poller === -1 ? places : places.slice(0, poller);
+  return inner.slice(0, CALLERS).join(" < ");
 }
 
 /** Makes every function fail according to the plan at that path. */
