@@ -77,9 +77,9 @@ const WRONG: [what: string, args: string[], says: string, help: string][] = [
   ],
   [
     "an unexpected argument",
-    ["list", "a"],
-    "multibinder list: list takes",
-    'see "multibinder list --help"',
+    ["status", "a"],
+    "multibinder status: status takes no arguments",
+    'see "multibinder status --help"',
   ],
 ];
 

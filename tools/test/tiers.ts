@@ -13,6 +13,17 @@ export const LONG: Readonly<Record<string, string>> = {
   "tests/fuzz": "thousands of generated requests, answers and states",
   "tests/failing_system_calls": "one daemon for each system call that can fail",
   "tests/systemd": "boots a systemd in namespaces for each test",
+  "tests/exec/bytes_test.ts": "every pair of bytes",
+  "tests/socket_kinds/occupied_paths_test.ts":
+    "each kind of file at each kind of path",
+  "tests/policy/denied_spellings_test.ts": "each spelling of an address",
+  "tests/limits/early_exhaustion_test.ts":
+    "300 clients at the start of three generations, twice",
+  "tests/packages/published_packages_test.ts":
+    "runs each package and each example as published",
+  "tests/haproxy/ending_test.ts": "a HAProxy that does not end, and its grace",
+  "tests/haproxy/failures_under_load_test.ts":
+    "failing reloads, each with a time limit",
   "tests/haproxy/reloads_under_load_test.ts":
     "twenty reloads with connections that last",
   "tests/activate/frameworks_reloads_test.ts":
