@@ -2,13 +2,14 @@ import { assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { stopped } from "../support/process_state.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const NAMED = { address: "localhost", port: 0 };
 
 /** Two requests of a client that disconnects before the daemon reads them. */
 async function askAndHangUp(daemon: Daemon, method: string): Promise<void> {
-  daemon.program.signal("SIGSTOP");
+  await stopped(daemon.pid);
   {
     using connection = RawConnection.open(daemon.sock);
     await connection.send(

@@ -3,6 +3,7 @@ import { type Answer, ErrorCode } from "../../protocol.ts";
 import { Counters } from "../../server/log/counters.ts";
 import { MAX_ANSWER, replyTo } from "../../server/requests/answers.ts";
 import { Daemon } from "../support/daemon.ts";
+import { stopped } from "../support/process_state.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
@@ -35,7 +36,7 @@ async function linesBeforeOther(
   await other.send(requestText("first", "nothing"));
   await other.answer();
   await daemon.program.errors.next('reason="Method not found: nothing"');
-  daemon.program.signal("SIGSTOP");
+  await stopped(daemon.pid);
   await busy.send(requests);
   await other.send(
     requestText(2, "bind", [{ address: "127.9.9.9", port: 0 }]),
