@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Group } from "../support/workers/group.ts";
-import { losesNothing } from "../support/workers/reloads.ts";
+import { growUnderLoad, losesNothing } from "../support/workers/reloads.ts";
 
 /** The shards that the daemon holds. */
 async function shards(group: Group): Promise<number[]> {
@@ -12,8 +12,8 @@ Deno.test("SIGTTIN adds a worker and SIGTTOU removes it: no request is lost, als
   await using group = await Group.start({ workers: 2 });
   const port = await group.port();
   await losesNothing(group, [
-    async () => {
-      await Promise.all([group.grow(3), group.daemon.reexec()]);
+    async (seen) => {
+      await Promise.all([growUnderLoad(group, 3, seen), group.daemon.reexec()]);
       const processes = await group.processes(port);
       assertEquals([...processes.keys()].sort(), ["0", "1", "2"]);
       assertEquals(await shards(group), [0, 1, 2]);
@@ -30,7 +30,7 @@ Deno.test("a service that was started as one worker with a plain socket grows, a
   await using group = await Group.start();
   const port = await group.port();
   await losesNothing(group, [
-    () => group.grow(2),
+    (seen) => growUnderLoad(group, 2, seen),
     () => group.shrink(1),
   ]);
   group.program.signal("SIGTTOU");

@@ -1,7 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { OwnPort } from "../support/loopback.ts";
 import { activated, Group } from "../support/workers/group.ts";
-import { losesNothing, times } from "../support/workers/reloads.ts";
+import {
+  growUnderLoad,
+  losesNothing,
+  times,
+} from "../support/workers/reloads.ts";
 
 const WORKERS = 4;
 
@@ -14,8 +18,8 @@ Deno.test("10 growths and 10 shrinkings under load lose no request", async () =>
   await using group = await Group.start({ workers: 2 });
   await losesNothing(
     group,
-    times(10, async () => {
-      await group.grow(3);
+    times(10, async (_, seen) => {
+      await growUnderLoad(group, 3, seen);
       await group.shrink(2);
     }),
   );
@@ -24,8 +28,9 @@ Deno.test("10 growths and 10 shrinkings under load lose no request", async () =>
 Deno.test("growths from 1 worker to 11 and back, with the daemon re-executed each time, lose no request", async () => {
   await using group = await Group.start();
   await losesNothing(group, [
-    ...times(10, async (index) => {
-      await Promise.all([group.grow(index + 2), group.daemon.reexec()]);
+    ...times(10, async (index, seen) => {
+      const grown = growUnderLoad(group, index + 2, seen);
+      await Promise.all([grown, group.daemon.reexec()]);
     }),
     ...times(10, async (index) => {
       await Promise.all([group.shrink(10 - index), group.daemon.reexec()]);

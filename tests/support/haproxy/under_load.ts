@@ -3,33 +3,30 @@
  *
  * @module
  */
-import { load, type LoadResult } from "../serve/load.ts";
+import { load, type LoadResult, nothingYet } from "../serve/load.ts";
 
 /** How many keep their connection, and how many do not. */
 const CLIENTS = 2;
 
 /**
- * Runs `action` under load: the results of both kinds of clients.
+ * Runs `action` under load: the results of both kinds of clients. `action` sees
+ * them grow.
  */
 export async function underLoad(
   port: number,
-  action: () => Promise<void>,
+  action: (seen: Readonly<LoadResult>) => Promise<void>,
 ): Promise<LoadResult> {
   const ending = new AbortController();
   const { signal } = ending;
+  const result = nothingYet();
   const kinds = [true, false].map((persistent) =>
-    load(port, { clients: CLIENTS, persistent, signal })
+    load(port, { clients: CLIENTS, persistent, signal }, result)
   );
   try {
-    await action();
+    await action(result);
   } finally {
     ending.abort();
   }
-  const [kept, single] = await Promise.all(kinds);
-  return {
-    answered: kept!.answered + single!.answered,
-    names: kept!.names.union(single!.names),
-    lost: [...kept!.lost, ...single!.lost],
-    closedBetween: kept!.closedBetween + single!.closedBetween,
-  };
+  await Promise.all(kinds);
+  return result;
 }

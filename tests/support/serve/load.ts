@@ -89,26 +89,32 @@ function isReset(error: unknown): boolean {
     error instanceof Deno.errors.BrokenPipe;
 }
 
-/** Sends requests from `clients` clients until `signal` aborts. */
+/** The result of clients that have not begun. */
+export function nothingYet(): LoadResult {
+  return { answered: 0, names: new Set(), lost: [], closedBetween: 0 };
+}
+
+/**
+ * Sends requests from `clients` clients until `signal` aborts, and adds what
+ * comes of them to `result`. Each client then sends one more on a new
+ * connection: whatever serves by then has answered.
+ */
 export async function load(
   port: number,
   options: { clients: number; persistent: boolean; signal: AbortSignal },
+  result = nothingYet(),
 ): Promise<LoadResult> {
   const { clients, persistent, signal } = options;
-  const result: LoadResult = {
-    answered: 0,
-    names: new Set(),
-    lost: [],
-    closedBetween: 0,
-  };
   await Promise.all(Array.from({ length: clients }, async () => {
-    while (!signal.aborted) {
+    let isLast: boolean;
+    do {
+      isLast = signal.aborted;
       try {
         await useConnection(port, persistent, signal, result);
       } catch (error) {
         result.lost.push(String(error));
       }
-    }
+    } while (!isLast);
   }));
   return result;
 }

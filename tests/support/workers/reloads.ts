@@ -4,28 +4,47 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { eventually } from "../eventually.ts";
 import { underLoad } from "../haproxy/under_load.ts";
+import type { LoadResult } from "../serve/load.ts";
 import type { Group } from "./group.ts";
 
 /** Performs `actions` one after another under load: no request may be lost. */
 export async function losesNothing(
   group: Group,
-  actions: readonly (() => Promise<void>)[],
+  actions: readonly ((seen: Readonly<LoadResult>) => Promise<void>)[],
 ): Promise<void> {
-  const { lost, answered, names } = await underLoad(
+  const { lost, names } = await underLoad(
     await group.port(),
-    async () => {
-      for (const action of actions) await action();
+    async (seen) => {
+      for (const action of actions) await action(seen);
     },
   );
   assertEquals(lost, [], group.log);
-  assert(answered > 0 && names.size > 1, [...names].join());
+  assert(names.size > 1, [...names].join());
+}
+
+/** Adds a worker, and waits until it has answered a client of the load. */
+export async function growUnderLoad(
+  group: Group,
+  count: number,
+  { names }: Readonly<LoadResult>,
+): Promise<void> {
+  await group.grow(count);
+  const worker = count - 1;
+  await eventually(
+    () => `an answer of worker ${worker}:\n${group.log}`,
+    () => [...names].some((name) => name.startsWith(`${worker} `)),
+  );
 }
 
 /** The same action several times. */
 export function times(
   count: number,
-  action: (index: number) => Promise<void>,
-): (() => Promise<void>)[] {
-  return Array.from({ length: count }, (_, index) => () => action(index));
+  action: (index: number, seen: Readonly<LoadResult>) => Promise<void>,
+): ((seen: Readonly<LoadResult>) => Promise<void>)[] {
+  return Array.from(
+    { length: count },
+    (_, index) => (seen) => action(index, seen),
+  );
 }
