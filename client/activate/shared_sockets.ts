@@ -45,13 +45,33 @@ export function sharedSocket(
   try {
     const wanted = socketAddresses(address);
     const passed = passedSocket(wanted);
-    if (passed === undefined && !hasDaemon()) return undefined;
+    if (passed === undefined && !hasDaemon()) {
+      const other = otherAddressPassed(address);
+      if (other !== undefined) throw new Error(other);
+      return undefined;
+    }
     check();
     return passed ?? daemonSocket(wanted);
   } catch (error) {
-    reportNotShared(shown(address), error);
+    const other = error instanceof BindError
+      ? otherAddressPassed(address)
+      : undefined;
+    reportNotShared(shown(address), other ?? error);
     return undefined;
   }
+}
+
+/** What to do if the passed socket has the port of `address` and another host. */
+function otherAddressPassed(address: ListenAddress): string | undefined {
+  if ("path" in address) return undefined;
+  const { port } = address;
+  const other = inherited().map(({ addr }) => addr).find((addr) =>
+    addr.transport === "tcp" && addr.port === port
+  ) as Deno.NetAddr | undefined;
+  if (other === undefined) return undefined;
+  return `the passed socket is ${shown({ host: other.hostname, port })}: pass ${
+    shown(address)
+  } instead, or let the program listen on that address`;
 }
 
 function passedSocket(wanted: readonly ListenAddress[]): Binding | undefined {
