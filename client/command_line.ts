@@ -33,6 +33,7 @@ import { runCommand } from "./command/start/run.ts";
 import { serveCommand } from "./command/start/serve.ts";
 import { setListenPidCommand } from "./command/start/set_listen_pid.ts";
 import { statusCommand } from "./command/status.ts";
+import { readOptions } from "./command/options/options.ts";
 import { UsageError } from "./command/options/usage_error.ts";
 import { BindError, TimeoutError } from "./session/errors.ts";
 import { NoControlSocketError } from "./session/socket_path.ts";
@@ -227,12 +228,12 @@ function withoutCommand(
     names.some((each) => options.includes(each));
   if (has("-h", "--help")) printLines(usageOf(presentation));
   else if (has("-V", "--version")) printLines(VERSION);
-  else {
-    throw new UsageError(
-      args[at] === undefined
-        ? "the command is missing"
-        : unknownCommand(args[at], presentation),
-    );
+  else if (args[at] !== undefined) {
+    throw new UsageError(unknownCommand(args[at], presentation));
+  } else {
+    // Its message names an unknown option.
+    readOptions(args);
+    throw new UsageError("the command is missing");
   }
   return 0;
 }

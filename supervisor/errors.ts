@@ -18,6 +18,8 @@ export class StartError extends Error {
       ? `--chdir: ${cause.message}`
       : cause.errno === Errno.ENOENT && !command.includes("/")
       ? "there is no such program in PATH"
+      : cause.errno === Errno.EACCES
+      ? `${cause.message}: is it a file that may be executed (chmod +x)?`
       : cause.message;
     super(`cannot start ${command}: ${reason}`, { cause });
     this.status = cause.errno === Errno.ENOENT ? NOT_FOUND : NOT_EXECUTABLE;
