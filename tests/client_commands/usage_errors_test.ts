@@ -122,3 +122,17 @@ Deno.test("a COMMAND that may not be executed: exec and run end with 126 and say
     );
   }
 });
+
+Deno.test("a script whose interpreter does not exist: exec ends with 127 and says so", async () => {
+  await using daemon = await Daemon.start();
+  await using scratch = await Scratch.make();
+  const file = scratch.join("script");
+  await Deno.writeTextFile(file, "#!/nonexistent/sh\n", { mode: 0o700 });
+  const args = ["exec", "127.0.0.1:0", "--", file];
+  const { code, errors } = await runClient(daemon, args);
+  assertEquals(code, 127);
+  assertEquals(
+    errors,
+    `multibinder-client exec: cannot start ${file}: the interpreter in its first line (#!) does not exist`,
+  );
+});
