@@ -1,7 +1,13 @@
-import { changeMode, statusOf, unlink, withUmask } from "../ffi/files/file.ts";
+import {
+  changeMode,
+  setAccess,
+  statusOf,
+  unlink,
+  withUmask,
+} from "../ffi/files/file.ts";
 import { withRightsOf } from "../ffi/files/file_rights.ts";
 import { makeDirectory, removeDirectory } from "../ffi/files/directory.ts";
-import { OsError } from "../ffi/libc/errno.ts";
+import { Errno, OsError } from "../ffi/libc/errno.ts";
 import { environmentVariable, userId } from "../ffi/processes/process.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
 import { NotificationSocket } from "../ffi/systemd/notification_socket.ts";
@@ -21,10 +27,11 @@ export class NotifySocket implements Disposable {
    * A path is found from another network namespace, an abstract name is not. Without
    * a directory for the path the name is abstract.
    *
-   * @param uid the user that a program of root runs as. Default: any.
+   * @param uid the user that a program of root runs as. Default: any, since it may
+   * become any. Then every user can send; `Readiness` checks who has sent.
    * @param places directories for it, besides those of the environment
    */
-  constructor(uid = NOBODY, places = PLACES) {
+  constructor(uid?: number, places = PLACES) {
     for (const directory of directories(places)) {
       const socket = socketIn(directory, uid);
       if (socket === undefined) continue;
@@ -67,21 +74,22 @@ function directories([first = "", ...others]: readonly string[]): string[] {
 /** `undefined` where it cannot be made, or the program cannot get there. */
 function socketIn(
   parent: string,
-  uid: number,
+  uid: number | undefined,
 ): NotificationSocket | undefined {
   let directory: string | undefined;
   let socket: NotificationSocket | undefined;
   try {
     directory = makeDirectory(`${parent}/multibinder-run-`);
     const path = `${directory}/notify`;
-    // A program of root may become any user. Senders are checked.
     const isRoot = userId() === 0;
     if (isRoot) changeMode(directory, 0o711);
+    const isForAll = isRoot && !uid;
     socket = withUmask(
-      isRoot ? 0o111 : 0o177,
+      isForAll ? 0o111 : 0o177,
       () => new NotificationSocket(path),
     );
-    if (!isRoot || isReachable(path, uid)) return socket;
+    if (isRoot && uid) giveTo(path, uid);
+    if (!isRoot || isReachable(path, uid ?? NOBODY)) return socket;
   } catch (error) {
     if (!(error instanceof OsError || error instanceof SocketAddressError)) {
       throw error;
@@ -90,6 +98,17 @@ function socketIn(
   socket?.[Symbol.dispose]();
   if (directory !== undefined) removeBoth(directory);
   return undefined;
+}
+
+/** Without the right to give it away every user can send, as without a known user. */
+function giveTo(path: string, uid: number): void {
+  try {
+    setAccess(path, statusOf(path)!, { uid });
+  } catch (error) {
+    const isRefused = error instanceof OsError && error.errno === Errno.EPERM;
+    if (!isRefused) throw error;
+    changeMode(path, 0o666);
+  }
 }
 
 /** @throws {OsError} EACCES, and EPERM if this process may not change its ids. */

@@ -79,6 +79,74 @@ Deno.test({
   },
 });
 
+/** Prints whether it can send to the socket as each of these users; 4712 does. */
+const SENDERS = `import os, socket
+for uid in (4711, 4712):
+    if os.fork() != 0:
+        os.wait()
+        continue
+    os.setresuid(uid, uid, uid)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.connect(os.environ["NOTIFY_PATH"])
+            if uid == 4712:
+                sender.send(b"READY=1")
+            print(uid, "can send", flush=True)
+        except PermissionError:
+            print(uid, "cannot send", flush=True)
+    os._exit(0)
+`;
+
+const OWNERS = [
+  { user: ["--user", "4711:4711"], under: [], other: "cannot send" },
+  // Without a known user the program may become any.
+  { user: [], under: [], other: "can send" },
+  // Without CAP_CHOWN the socket cannot be given to the user.
+  {
+    user: ["--user", "4711:4711"],
+    under: ["setpriv", "--bounding-set=-chown"],
+    other: "can send",
+  },
+];
+
+for (const { user, under, other } of OWNERS) {
+  const title = [...user, ...under.slice(1)].join(" ") || "no --user";
+  Deno.test({
+    name:
+      `run of root with ${title}: another user ${other}, and never makes COMMAND ready`,
+    ignore,
+    fn: async () => {
+      await using scratch = await Scratch.make();
+      await using daemon = await Daemon.start();
+      await Deno.chmod(scratch.path, 0o755);
+      await using run = startClient(daemon, [
+        ...[
+          "run",
+          ...user,
+          "--ready",
+          "notify",
+          "127.0.0.1:0",
+          "--",
+          "sh",
+          "-c",
+        ],
+        'echo "at $NOTIFY_SOCKET"; exec sleep 600',
+      ], { env: { RUNTIME_DIRECTORY: scratch.path }, under });
+      const path = (await run.output.next("at ")).slice("at ".length);
+      const sent = await new Deno.Command(PYTHON, {
+        args: ["-c", SENDERS],
+        env: { NOTIFY_PATH: path },
+      }).output();
+      assertEquals(
+        new TextDecoder().decode(sent.stdout),
+        `4711 can send\n4712 ${other}\n`,
+      );
+      run.signal("SIGTERM");
+      assertEquals((await run.end()).errors.includes(": ready"), false);
+    },
+  });
+}
+
 Deno.test("without a directory for it the socket has an abstract name", () => {
   const names = ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR", "TMPDIR"];
   const before = names.map((name) => Deno.env.get(name));
