@@ -261,6 +261,11 @@ export const PLAN: Plan = {
     "supervisor/probe/": ["connection_probe.ts", "held_sockets.ts"],
     "supervisor/restarts/": ["restart_policy.ts", "watchdog.ts"],
     "supervisor/watch/": ["watch_paths.ts"],
-    "supervisor/workers/": ["leaving.ts", "worker.ts", "worker_sockets.ts"],
+    "supervisor/workers/": [
+      "leaving.ts",
+      "newest_status.ts",
+      "worker.ts",
+      "worker_sockets.ts",
+    ],
   },
 };
