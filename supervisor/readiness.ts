@@ -94,7 +94,7 @@ export class Readiness implements Disposable {
 
   /** The program's NOTIFY_SOCKET. */
   get notifySocket(): string | undefined {
-    return this.#notify?.socket.name;
+    return this.#notify?.name;
   }
 
   /**

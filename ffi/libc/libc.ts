@@ -206,8 +206,6 @@ const SYMBOLS = {
     parameters: ["buffer", /* oldpath */ "buffer" /* newpath */],
     result: "i32",
   },
-  mkdtemp: { parameters: ["usize" /* template */], result: "usize" },
-  rmdir: { parameters: ["buffer" /* pathname */], result: "i32" },
   unlink: { parameters: ["buffer" /* pathname */], result: "i32" },
   chdir: { parameters: ["buffer" /* path */], result: "i32" },
   umask: { parameters: ["u32" /* mask */], result: "u32" },
