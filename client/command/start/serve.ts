@@ -107,16 +107,21 @@ function readAddress(operands: readonly string[]): RequestedSocket {
 function readTls(
   { one }: Options,
   { address }: RequestedSocket,
-): Record<string, string> {
+): Record<string, string | undefined> {
   const [cert, key] = [one("cert"), one("key")];
-  if (cert === undefined && key === undefined) return {};
+  // Without the options the variables of this program must not count.
+  const variables = {
+    [SERVE_VARIABLES.cert]: cert,
+    [SERVE_VARIABLES.key]: key,
+  };
+  if (cert === undefined && key === undefined) return variables;
   if (cert === undefined || key === undefined) {
     throw new UsageError("--cert and --key are needed together");
   }
   if (!hasHost(parseAddress(address))) {
     throw new UsageError("--cert and --key need a TCP address");
   }
-  return { [SERVE_VARIABLES.cert]: cert, [SERVE_VARIABLES.key]: key };
+  return variables;
 }
 
 /** The module of `--preload`: beside this file, or beside its published copy. */
