@@ -141,8 +141,13 @@ const SYMBOLS = {
     parameters: ["i32", /* fd */ "usize", /* op */ "buffer" /* argp */],
     result: "i32",
   },
-  access: {
-    parameters: ["buffer", /* pathname */ "i32" /* mode */],
+  faccessat: {
+    parameters: [
+      "i32", /* dirfd */
+      "buffer", /* pathname */
+      "i32", /* mode */
+      "i32", /* flags */
+    ],
     result: "i32",
   },
   open: {

@@ -282,8 +282,8 @@ export const UNFAILING: readonly string[] = [
 
 /** Functions that only clients and their tools call. */
 export const NOT_THE_DAEMONS: readonly string[] = [
-  "access",
   "dup3",
+  "faccessat",
   // The daemon calls it only where LISTEN_PIDFDID is set.
   "fstatfs",
   // The names of the users of holders.
