@@ -11,7 +11,7 @@ import { TimeoutError } from "../client/session/errors.ts";
 import { ProtocolError } from "../exchange.ts";
 import type { ConnectOptions } from "../client/session/options.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
-import { blockSigusr1 } from "../ffi/processes/block_signals.ts";
+import { withstandSignals } from "../ffi/processes/block_signals.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import {
   OutputError,
@@ -240,7 +240,7 @@ async function print(program: Program): Promise<number> {
 async function serve(
   { program, connect, limits }: CommandLine,
 ): Promise<number> {
-  blockSigusr1();
+  withstandSignals();
   using manager = ServiceManager.fromEnvironment((reason) =>
     report(`cannot notify the service manager: ${reason}`)
   );
