@@ -20,6 +20,7 @@ export const PLAN: Plan = {
       "duration.ts",
       "version.ts",
       "unknown_name.ts",
+      "given_options.ts",
     ],
     ["completions/", "ffi/"],
   ],
