@@ -1,11 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import {
-  Activated,
-  ask,
-  freePort,
-  portAt,
-} from "../support/activate/activated.ts";
+import { Activated, ask, portAt } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
+import { OwnPort } from "../support/loopback.ts";
 
 const SERVE = `
   const [hostname, port] = Deno.args;
@@ -64,7 +60,8 @@ Deno.test("Deno.serve reports the address of the shared socket, as it prints its
 
 Deno.test("Deno.serve at another address and at port 0 is not changed", async () => {
   await using daemon = await Daemon.start();
-  const other = freePort();
+  using own = OwnPort.take();
+  const { number: other } = own;
   for (const port of [0, other]) {
     await using service = await Activated.start(SERVE, {
       passed: "127.0.0.1:0",

@@ -5,8 +5,9 @@ import { Daemon } from "../support/daemon.ts";
 import { withoutLeak } from "../support/descriptor_leak.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { childrenOf, runs } from "../support/process_life.ts";
 import { Scratch } from "../support/tree.ts";
-import { childrenOf, runs, template } from "../support/haproxy/wrapped.ts";
+import { template } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { basename } from "@std/path";
-import { load } from "../../examples/demo/load.ts";
 import { clientCommand, portOf } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { settledWithChildren } from "../support/process_state.ts";
 import { Program } from "../support/program.ts";
+import { underLoad } from "../support/serve/under_load.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 
 /** An example that starts a program. */
@@ -108,21 +108,17 @@ for (const example of EXAMPLES) {
       const port = await portOf(daemon);
       // A program that answers has its signal handlers in place.
       const names = new Set([await ask(port)]);
-      const end = new AbortController();
-      const address = { hostname: "127.0.0.1", port };
-      const clients = load(address, 4, end.signal);
-      for (const generation of [2, 3, 4]) {
-        run.signal("SIGHUP");
-        await run.errors.next(`generation ${generation}: ready`);
-        const before = `generation ${generation - 1}: process`;
-        const ended = await run.errors.next(before);
-        assertMatch(ended, /exit code 0$/, run.errors.text);
-        names.add(await ask(port));
-      }
-      end.abort();
-      const { losses, latencies } = await clients;
-      assertEquals(losses, []);
-      assert(latencies.length > 0);
+      const { lost } = await underLoad({ port }, async () => {
+        for (const generation of [2, 3, 4]) {
+          run.signal("SIGHUP");
+          await run.errors.next(`generation ${generation}: ready`);
+          const before = `generation ${generation - 1}: process`;
+          const ended = await run.errors.next(before);
+          assertMatch(ended, /exit code 0$/, run.errors.text);
+          names.add(await ask(port));
+        }
+      }, { clients: 4, kinds: [false] });
+      assertEquals(lost, []);
       assertEquals(names.size, 4, [...names].join());
       const [, pid] = /generation 4: started .* as process (\d+)/
         .exec(run.errors.text) ?? [];

@@ -126,15 +126,3 @@ export async function residentMemory(pid: number): Promise<number> {
   if (kib === undefined) throw new Error(`no VmRSS in /proc/${pid}/status`);
   return Number(kib);
 }
-
-/** Stops a process with SIGSTOP, and waits until each of its threads has stopped. */
-export async function stopped(pid: number): Promise<void> {
-  Deno.kill(pid, "SIGSTOP");
-  await eventually("all threads have stopped", async () => {
-    for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-      const path = `/proc/${pid}/task/${name}/status`;
-      if (!/^State:\tT/m.test(await Deno.readTextFile(path))) return false;
-    }
-    return true;
-  });
-}

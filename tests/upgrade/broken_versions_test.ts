@@ -27,7 +27,7 @@ Deno.test(
       "[::1]:0",
       "udp://127.0.0.1:0",
       `unix:${daemon.scratch.join("held")}`,
-      "unix:@multibinder-broken-versions",
+      `unix:@multibinder-broken-versions-${daemon.pid}`,
     ];
     const sockets = async () => {
       const held = await bindAll(addresses, { sock: daemon.sock });

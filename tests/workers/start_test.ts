@@ -14,7 +14,7 @@ Deno.test("each worker has its own socket of every TCP address, and they share t
     ...["run", "--workers", "2", "--ready", "delay:0s"],
     ...[
       "127.0.0.1:0",
-      "unix:@shared-by-workers",
+      `unix:@shared-by-workers-${Deno.pid}`,
       "127.0.0.2:0",
       "udp://127.0.0.1:0",
     ],
