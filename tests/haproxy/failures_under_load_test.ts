@@ -223,11 +223,11 @@ Deno.test({
     await put(command, '#!/bin/sh\nsleep 600 &\necho $! >"$0.pid"\nwait\n');
     await using haproxy = await Wrapped.start(template("v0"), [], {
       command,
-      options: ["--ready-timeout", "1s"],
+      options: ["--ready-timeout", "3s"],
     });
     const { code, errors } = await haproxy.program.end();
     assertEquals(code, 128 + 9);
-    assertMatch(errors, /did not finish checking the configuration within 1 s/);
+    assertMatch(errors, /did not finish checking the configuration within 3 s/);
     const pid = Number(await Deno.readTextFile(`${command}.pid`));
     // It is an orphan, which process 1 may not reap.
     await eventually(

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { supervise, TemplateError } from "../../haproxy/mod.ts";
+import { ask } from "../support/activate/activated.ts";
 import { portOf } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { withoutLeak } from "../support/descriptor_leak.ts";
@@ -19,10 +20,10 @@ Deno.test({
     await using scratch = await Scratch.make();
     const port = await portOf(daemon);
     const answers = (text: string) =>
-      eventually(`an answer of ${text}`, async () => {
-        const response = await fetch(`http://127.0.0.1:${port}`);
-        return (await response.text()).startsWith(`${text} `);
-      });
+      eventually(
+        `an answer of ${text}`,
+        async () => (await ask(port)).startsWith(`${text} `),
+      );
     const path = scratch.join("web.cfg.erb");
     await Deno.writeTextFile(path, template("v1"));
     await withoutLeak(async () => {

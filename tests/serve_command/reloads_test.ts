@@ -35,7 +35,7 @@ const BROKEN: readonly [what: string, source: string, says: RegExp][] = [
   [
     "an await that never ends",
     "await new Promise(() => setInterval(() => {}, 1000));",
-    /not ready within 4 s, killed/,
+    /not ready within 10 s, killed/,
   ],
 ];
 
@@ -43,7 +43,7 @@ Deno.test("no broken module of twelve kinds replaces one that works, and each sa
   await using daemon = await Daemon.start();
   await using served = await Served.ready(daemon, {
     files: { "main.ts": moduleOf("v1") },
-    options: ["--ready-timeout", "4s"],
+    options: ["--ready-timeout", "10s"],
   });
   for (const [what, source, says] of BROKEN) {
     const before = served.program.errors.text.length;

@@ -8,14 +8,21 @@
  */
 import { eventually } from "./eventually.ts";
 
+/** ESRCH, which Deno reports without a code before 2.9. */
+const NO_SUCH_PROCESS = /\(os error 3\)/;
+
+/** Whether this error of a read in /proc means that the process has ended. */
+export function isEnd(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound ||
+    (error instanceof Error && NO_SUCH_PROCESS.test(error.message));
+}
+
 /** What `read` finds in /proc; `gone` when the process or thread has ended. */
-async function unlessEnded<T>(read: Promise<T>, gone: T): Promise<T> {
+export async function unlessEnded<T>(read: Promise<T>, gone: T): Promise<T> {
   try {
     return await read;
   } catch (error) {
-    const hasEnded = error instanceof Deno.errors.NotFound ||
-      (error instanceof Error && "code" in error && error.code === "ESRCH");
-    if (!hasEnded) throw error;
+    if (!isEnd(error)) throw error;
     return gone;
   }
 }

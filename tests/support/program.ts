@@ -64,6 +64,16 @@ export class Lines {
     return this.#seen.join("\n");
   }
 
+  /** The number of lines so far. */
+  get count(): number {
+    return this.#seen.length;
+  }
+
+  /** The lines after the first `count`. */
+  after(count: number): readonly string[] {
+    return this.#seen.slice(count);
+  }
+
   /** The next line that was not taken yet and holds `part`; takes up to it. */
   async next(part: string): Promise<string> {
     while (true) {
