@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { Activated, ask, portAt } from "../support/activate/activated.ts";
+import { Activated, ask, echo, portAt } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
 import { OwnPort } from "../support/loopback.ts";
 
@@ -96,12 +96,7 @@ Deno.test("Deno.listen uses passed sockets, TCP and UNIX", async () => {
       `,
       { passed, from: daemon, args: [JSON.stringify(options)] },
     );
-    using connection = "path" in options
-      ? await Deno.connect(options)
-      : await Deno.connect(options);
-    await connection.write(new TextEncoder().encode("hello"));
-    await connection.closeWrite();
-    assertEquals(await new Response(connection.readable).text(), "hello");
+    assertEquals(await echo(options), "hello");
   }
 });
 

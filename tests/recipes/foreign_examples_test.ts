@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { basename } from "@std/path";
+import { ask } from "../support/activate/activated.ts";
 import { clientCommand, portOf } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
@@ -81,15 +82,6 @@ async function start(
     env: { MULTIBINDER_SOCK: daemon.sock },
   });
   return new Started(program);
-}
-
-async function ask(port: number): Promise<string> {
-  const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  try {
-    return await (await fetch(`http://127.0.0.1:${port}/`, { client })).text();
-  } finally {
-    client.close();
-  }
 }
 
 for (const example of EXAMPLES) {

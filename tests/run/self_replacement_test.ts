@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { ask } from "../support/activate/activated.ts";
 import { portOf, startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
@@ -8,15 +9,6 @@ import type { Program } from "../support/program.ts";
 import { PYTHON } from "../support/run/supervised.ts";
 import { underLoad } from "../support/serve/under_load.ts";
 import { Scratch, treePath } from "../support/tree.ts";
-
-async function ask(port: number): Promise<string> {
-  const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  try {
-    return await (await fetch(`http://127.0.0.1:${port}/`, { client })).text();
-  } finally {
-    client.close();
-  }
-}
 
 /** Waits until `run` follows a new process: its PID. */
 async function followed(run: Program): Promise<number> {

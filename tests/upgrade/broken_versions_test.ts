@@ -74,7 +74,7 @@ Deno.exit(0);
   try {
     await using load = new BindLoad(daemon.sock, 2);
     await daemon.failingUpgrade();
-    await load.binds(10);
+    await load.times(10);
     await load.stop();
     assertEquals((await daemon.status()).generation, 1);
     await daemon.source.repair();

@@ -32,7 +32,7 @@ Deno.test("SIGUSR1 during a check starts no second check beside it", async () =>
   await using load = new BindLoad(daemon.sock, 2);
   for (let sent = 0; sent < 10; sent++) {
     daemon.program.signal("SIGUSR1");
-    await load.binds(2);
+    await load.times(2);
   }
   assertEquals(await daemon.hasChildren(1), checked);
   await load.stop();
@@ -84,7 +84,7 @@ Deno.test("a version that is deployed during a check is checked too", async () =
   await daemon.source.prepend("this is no program");
   daemon.program.signal("SIGUSR1");
   await using load = new BindLoad(daemon.sock, 2);
-  await load.binds(2);
+  await load.times(2);
   await load.stop();
   await Deno.writeTextFile(gate, "");
   await daemon.program.errors.next("upgrade abandoned");

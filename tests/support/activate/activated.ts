@@ -115,3 +115,15 @@ export async function ask(port: number, host = "127.0.0.1"): Promise<string> {
   const answer = await fetch(`http://${host}:${port}/`, { client });
   return await answer.text();
 }
+
+/** Sends "hello" on a new connection: everything that comes back. */
+export async function echo(
+  address: Deno.ConnectOptions | Deno.UnixConnectOptions,
+): Promise<string> {
+  using connection = "path" in address
+    ? await Deno.connect(address)
+    : await Deno.connect(address);
+  await connection.write(new TextEncoder().encode("hello"));
+  await connection.closeWrite();
+  return await new Response(connection.readable).text();
+}
