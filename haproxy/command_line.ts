@@ -11,7 +11,7 @@ import { TimeoutError } from "../client/session/errors.ts";
 import { ProtocolError } from "../exchange.ts";
 import type { ConnectOptions } from "../client/session/options.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
-import { blockSigusr1 } from "../ffi/processes/block_signals.ts";
+import { withstandSignals } from "../ffi/processes/block_signals.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import {
   OutputError,
@@ -275,7 +275,7 @@ async function run(commandLine: CommandLine): Promise<number> {
   const { purpose } = program.arguments;
   if (purpose === "print") return await print(program);
   // It starts this program again, before a line is reported.
-  if (!writeOnly && purpose !== "check") blockSigusr1();
+  if (!writeOnly && purpose !== "check") withstandSignals();
   if (!configsOf(program.arguments).some(isTemplate)) {
     report("no configuration is a template (.erb, .mb): nothing is rendered");
   }

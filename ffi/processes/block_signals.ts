@@ -5,6 +5,7 @@
  */
 import { UnsupportedPlatformError } from "../libc/abi.ts";
 import { OsError } from "../libc/errno.ts";
+import { ignoreSignal } from "./default_signals.ts";
 import { executable } from "./executable.ts";
 import {
   commandLine,
@@ -15,6 +16,7 @@ import {
   unsetEnvironmentVariable,
 } from "./process.ts";
 import { ignoreSigusr1 } from "./signal_action.ts";
+import { signalNumber } from "./signal_numbers.ts";
 import { areBlocked, blockSignals, type MaskedSignal } from "./signal_mask.ts";
 
 /**
@@ -46,6 +48,9 @@ export function ownVariables(): string[] {
 }
 
 /**
+ * Keeps two signals from harming a program that runs for long. SIGXFSZ is ignored:
+ * a line on standard error over RLIMIT_FSIZE would end the program.
+ *
  * Blocks SIGUSR1 in every thread, as {@linkcode blockInEveryThread} does: since
  * 2.9.2 Deno opens its debugger at SIGUSR1, even with a listener, and whoever can
  * connect to it runs code in the process. Children start with no signal blocked.
@@ -56,7 +61,8 @@ export function ownVariables(): string[] {
  *
  * @throws {UnsupportedPlatformError} as {@linkcode blockInEveryThread}.
  */
-export function blockSigusr1(): void {
+export function withstandSignals(): void {
+  ignoreSignal(signalNumber("SIGXFSZ"));
   try {
     blockInEveryThread(["SIGUSR1"]);
   } catch (error) {

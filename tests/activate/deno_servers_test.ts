@@ -1,11 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import {
-  Activated,
-  ask,
-  freePort,
-  portAt,
-} from "../support/activate/activated.ts";
+import { Activated, ask, echo, portAt } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
+import { OwnPort } from "../support/loopback.ts";
 
 const SERVE = `
   const [hostname, port] = Deno.args;
@@ -64,7 +60,8 @@ Deno.test("Deno.serve reports the address of the shared socket, as it prints its
 
 Deno.test("Deno.serve at another address and at port 0 is not changed", async () => {
   await using daemon = await Daemon.start();
-  const other = freePort();
+  using own = OwnPort.take();
+  const { number: other } = own;
   for (const port of [0, other]) {
     await using service = await Activated.start(SERVE, {
       passed: "127.0.0.1:0",
@@ -99,12 +96,7 @@ Deno.test("Deno.listen uses passed sockets, TCP and UNIX", async () => {
       `,
       { passed, from: daemon, args: [JSON.stringify(options)] },
     );
-    using connection = "path" in options
-      ? await Deno.connect(options)
-      : await Deno.connect(options);
-    await connection.write(new TextEncoder().encode("hello"));
-    await connection.closeWrite();
-    assertEquals(await new Response(connection.readable).text(), "hello");
+    assertEquals(await echo(options), "hello");
   }
 });
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { Activated, ask, portAt } from "../support/activate/activated.ts";
+import { Activated, ask, echo, portAt } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
 import { selfSigned } from "../support/serve/certificate.ts";
 
@@ -84,12 +84,7 @@ Deno.test("node:net uses passed sockets, TCP and UNIX", async () => {
        net.createServer((socket) => socket.pipe(socket)).listen(${where}, listening);`,
       { passed, from: daemon, args: [String(port)] },
     );
-    using connection = "path" in options
-      ? await Deno.connect(options)
-      : await Deno.connect(options);
-    await connection.write(new TextEncoder().encode("hello"));
-    await connection.closeWrite();
-    assertEquals(await new Response(connection.readable).text(), "hello");
+    assertEquals(await echo(options), "hello");
   }
 });
 

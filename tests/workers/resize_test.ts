@@ -54,7 +54,8 @@ Deno.test("a worker that does not get ready is not added, and its socket is rele
 Deno.test("without a daemon no worker is added or removed, and the log says so", async () => {
   await using group = await Group.start({
     workers: 2,
-    options: ["--timeout", "200ms"],
+    // Also the first bind has to be answered in this time.
+    options: ["--timeout", "2s"],
   });
   const port = await group.port();
   const before = await group.processes(port);

@@ -1,7 +1,7 @@
 import { parseAddress } from "../../../address.ts";
 import {
-  blockSigusr1,
   ownVariables,
+  withstandSignals,
 } from "../../../ffi/processes/block_signals.ts";
 import {
   MANAGER_VARIABLES,
@@ -124,7 +124,7 @@ function serviceWith(
 
 /** Supervises a COMMAND. `name` is the command whose reports these are. */
 export async function run(options: RunOptions, name = "run"): Promise<number> {
-  blockSigusr1();
+  withstandSignals();
   const { generation, watch, workers = 1 } = options;
   const report = reporter(`${programName()} ${name}`);
   const interruption = new AbortController();

@@ -102,8 +102,8 @@ export interface RunOptions extends Launch {
   user: ServiceUser | undefined;
   /** How many; `undefined` for one with the socket that others get, too. */
   workers: number | undefined;
-  /** Variables to set for COMMAND. Default: none. */
-  variables?: Readonly<Record<string, string>>;
+  /** Variables to set for COMMAND, or to remove if `undefined`. Default: none. */
+  variables?: Readonly<Record<string, string | undefined>>;
 }
 
 const DEFAULT_DELAY = 2_000;

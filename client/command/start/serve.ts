@@ -1,5 +1,5 @@
 import { AddressError, hasHost, parseAddress } from "../../../address.ts";
-import { blockSigusr1 } from "../../../ffi/processes/block_signals.ts";
+import { withstandSignals } from "../../../ffi/processes/block_signals.ts";
 import { executable } from "../../../ffi/processes/executable.ts";
 import { reporter } from "../../../supervisor/report.ts";
 import { SERVE_VARIABLES } from "../../activate/serve_variables.ts";
@@ -114,16 +114,21 @@ function readAddress(operands: readonly string[]): RequestedSocket {
 function readTls(
   { one }: Options,
   { address }: RequestedSocket,
-): Record<string, string> {
+): Record<string, string | undefined> {
   const [cert, key] = [one("cert"), one("key")];
-  if (cert === undefined && key === undefined) return {};
+  // Without the options the variables of this program must not count.
+  const variables = {
+    [SERVE_VARIABLES.cert]: cert,
+    [SERVE_VARIABLES.key]: key,
+  };
+  if (cert === undefined && key === undefined) return variables;
   if (cert === undefined || key === undefined) {
     throw new UsageError("--cert and --key are needed together");
   }
   if (!hasHost(parseAddress(address))) {
     throw new UsageError("--cert and --key need a TCP address");
   }
-  return { [SERVE_VARIABLES.cert]: cert, [SERVE_VARIABLES.key]: key };
+  return variables;
 }
 
 /** The module of `--preload`: beside this file, or beside its published copy. */
@@ -175,7 +180,7 @@ export const serveCommand: Command = {
     return {
       run: () => {
         // It starts this program again, before a line is reported.
-        blockSigusr1();
+        withstandSignals();
         warnOfOptions(split, reporter(`${programName()} serve`));
         return run(options, "serve");
       },
