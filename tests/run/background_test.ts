@@ -20,10 +20,11 @@ Deno.test({
     const pid = Number(output);
     Deno.kill(pid, "SIGKILL");
     assertEquals(code, 0);
-    assertEquals(errors.split("\n").slice(1), [
-      `multibinder-client run: generation 1: process ${pid} is in the background with a socket: start COMMAND in the foreground`,
-      errors.split("\n")[2],
-      "multibinder-client run: not restarted: --max-restarts 0",
-    ]);
+    assertEquals(
+      errors.split("\n").filter((line) => line.includes("background")),
+      [
+        `multibinder-client run: generation 1: process ${pid} is in the background with a socket: start COMMAND in the foreground`,
+      ],
+    );
   },
 });
