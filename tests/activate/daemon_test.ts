@@ -95,7 +95,8 @@ const AS_NPX = ["sh", "-c", 'exec 3<&-; LISTEN_PID=1 exec "$@"', "npx"];
 
 Deno.test("a program that npx starts gets the socket of its address from the daemon", async () => {
   await using daemon = await Daemon.start();
-  const port = freePort();
+  using own = OwnPort.take();
+  const { number: port } = own;
   await using service = await Activated.listening(
     `Deno.serve({ hostname: "127.0.0.1", port: ${port},
        onListen: () => console.log("listening") }, () => new Response("hello"));`,
@@ -107,7 +108,8 @@ Deno.test("a program that npx starts gets the socket of its address from the dae
 
 Deno.test("a second worker that npx starts does not get the queue of the first one", async () => {
   await using daemon = await Daemon.start();
-  const port = freePort();
+  using own = OwnPort.take();
+  const { number: port } = own;
   await using service = await Activated.start(
     `Deno.serve({ hostname: "127.0.0.1", port: ${port} }, () => new Response("hello"));`,
     {
