@@ -64,8 +64,8 @@ Deno.test(
       args: [`--pid=${daemon.pid}`, "--nofile=160:"],
     }).output();
     assert(success);
-    using _flood = new Flood(daemon.sock);
-    await untilDenoHasOpenedAll(client);
+    using _flood = new Connections(daemon.sock, CLIENTS);
+    await settled(daemon.pid);
     const { limit, open } = (await statusOf(client)).descriptors;
     assertEquals(limit, 160);
     assert(limit - open >= 32, `${open} open`);
