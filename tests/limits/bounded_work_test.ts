@@ -3,7 +3,7 @@ import { type Answer, ErrorCode } from "../../protocol.ts";
 import { Counters } from "../../server/log/counters.ts";
 import { MAX_ANSWER, replyTo } from "../../server/requests/answers.ts";
 import { Daemon } from "../support/daemon.ts";
-import { stopped } from "../support/process_state.ts";
+import { stopped } from "../support/process_life.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);

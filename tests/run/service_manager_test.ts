@@ -30,10 +30,9 @@ for (const kind of ["path", "abstract"]) {
         ? scratch.join("notify")
         : `@${scratch.path}`;
       using manager = new NotificationSocket(name);
-      await using service = await Supervised.serving(
-        { name: "v1", ready: "notify" },
-        { env: { NOTIFY_SOCKET: name } },
-      );
+      await using service = await Supervised.serving(undefined, {
+        env: { NOTIFY_SOCKET: name },
+      });
       const { pid } = await service.ask();
       assertEquals(await notified(manager), {
         pid: service.program.pid,
@@ -66,10 +65,10 @@ Deno.test({
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
-    await using service = await Supervised.serving(
-      { name: "v1", ready: "notify" },
-      { env: { NOTIFY_SOCKET: scratch.join("nobody") } },
-    );
+    await using service = await Supervised.serving(undefined, {
+      env: { NOTIFY_SOCKET: scratch.join("nobody") },
+    });
+    await service.program.errors.sees("cannot notify");
     assertMatch(
       service.program.errors.text,
       /cannot notify the service manager: connect .*ENOENT/,

@@ -3,8 +3,8 @@ import { bind } from "../../client.ts";
 import { eventually } from "../support/eventually.ts";
 import { Group } from "../support/workers/group.ts";
 
-/** Requests that are sent while no worker runs. */
-const REQUESTS = 20;
+/** Requests that are sent while no worker runs: each queue gets some of so many. */
+const REQUESTS = 60;
 
 async function waiting(group: Group): Promise<number> {
   return (await group.binds())
@@ -16,7 +16,7 @@ async function asked(group: Group): Promise<Promise<string[]>[]> {
   const port = await group.port();
   group.program.signal("SIGTERM");
   await group.program.end();
-  const answers = group.askMany(port, REQUESTS)
+  const answers = group.askMany(port, REQUESTS, REQUESTS)
     .then((all) => all.map(({ worker }) => worker));
   await eventually(
     "all requests wait",

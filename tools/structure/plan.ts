@@ -20,6 +20,7 @@ export const PLAN: Plan = {
       "duration.ts",
       "version.ts",
       "unknown_name.ts",
+      "given_options.ts",
     ],
     ["completions/", "ffi/"],
   ],
@@ -203,6 +204,7 @@ export const PLAN: Plan = {
     "server/policy_check/": ["check_policy.ts", "options.ts"],
     "server/reexec/": [
       "handoff.ts",
+      "ignored_signals.ts",
       "inherited_state.ts",
       "state.ts",
       "upgrade.ts",
