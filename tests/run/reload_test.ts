@@ -173,6 +173,8 @@ Deno.test({
     assertEquals((await service.ask()).name, "v1");
     await service.reload({ name: "v2", ready: "status" });
     await service.says("not ready within 3 s, killed");
+    // Until it has ended it may accept the next connection.
+    await service.says("ended with SIGKILL");
     assertEquals((await service.ask()).name, "v1");
   },
 });
