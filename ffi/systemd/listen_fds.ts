@@ -125,9 +125,7 @@ export function passedDescriptors(
   );
   if (receiver === "unknown") requireSockets(descriptors);
   else if (receiver === "this process") requireKept(descriptors, inodes);
-  else if (receiver !== "this process") {
-    requireInodes(descriptors, inodes, receiver.named);
-  }
+  else requireInodes(descriptors, inodes, receiver.named);
   return descriptors.map((fd, index) => {
     setCloseOnExec(fd, true);
     return { fd, name: names[index] || "unknown" };
