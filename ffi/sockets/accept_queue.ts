@@ -8,7 +8,7 @@ import { errnoName, lastErrno, OsError } from "../libc/errno.ts";
 import { statusOfDescriptor } from "../files/file.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
-import { attributeOf, readDiagnostics } from "./sock_diag.ts";
+import { attributeOf, readDiagnostics, unixRequest } from "./sock_diag.ts";
 
 /** Kinds of socket that have an accept queue. */
 export type QueueKind = "tcp" | "unix" | "seqpacket";
@@ -107,19 +107,14 @@ function queueAtTcp(fd: number): AcceptQueue | undefined {
   };
 }
 
-const { unix_diag_req, unix_diag_msg, unix_diag_rqlen } = abi.layouts;
+const { unix_diag_msg, unix_diag_rqlen } = abi.layouts;
 
 /**
  * The queue of every listening UNIX socket in this network namespace, by
  * inode; empty where the kernel or a sandbox does not report it.
  */
 function queuesAtUnix(): Map<string, AcceptQueue> {
-  const request = new Uint8Array(unix_diag_req.size);
-  const view = viewOf(request);
-  const states = 1 << abi.TCP_LISTEN;
-  view.setUint8(unix_diag_req.sdiag_family, abi.AF_UNIX);
-  view.setUint32(unix_diag_req.udiag_states, states, true);
-  view.setUint32(unix_diag_req.udiag_show, abi.UDIAG_SHOW_RQLEN, true);
+  const request = unixRequest(1 << abi.TCP_LISTEN, abi.UDIAG_SHOW_RQLEN);
   const found = new Map<string, AcceptQueue>();
   readDiagnostics(request, "all", (message) => {
     if (message.byteLength < unix_diag_msg.size) return;

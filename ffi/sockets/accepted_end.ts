@@ -6,9 +6,14 @@
 import { abi } from "../libc/abi.ts";
 import { viewOf } from "../libc/memory.ts";
 import { statusOfDescriptor } from "../files/file.ts";
-import { attributeOf, readDiagnostics } from "./sock_diag.ts";
 import {
-  domainOf,
+  ANY_STATE,
+  attributeOf,
+  internetRequest,
+  readDiagnostics,
+  unixRequest,
+} from "./sock_diag.ts";
+import {
   hostBytes,
   type InternetAddress,
   localAddress,
@@ -63,14 +68,10 @@ function inodeOfTcp(
   own: InternetAddress,
   peer: InternetAddress,
 ): string | undefined {
-  const request = new Uint8Array(inet_diag_req_v2.size);
+  const request = internetRequest("tcp", own, ANY_STATE);
   const view = viewOf(request);
-  const { sdiag_family, sdiag_protocol, idiag_states, id } = inet_diag_req_v2;
-  const { idiag_sport, idiag_dport, idiag_src, idiag_dst } = inet_diag_sockid;
-  view.setUint8(sdiag_family, domainOf(own.family));
-  view.setUint8(sdiag_protocol, abi.IPPROTO_TCP);
-  view.setUint32(idiag_states, 0xffffffff, true);
-  view.setUint16(id + idiag_sport, own.port, false);
+  const { id } = inet_diag_req_v2;
+  const { idiag_dport, idiag_src, idiag_dst } = inet_diag_sockid;
   view.setUint16(id + idiag_dport, peer.port, false);
   request.set(hostBytes(own), id + idiag_src);
   request.set(hostBytes(peer), id + idiag_dst);
@@ -85,13 +86,10 @@ function inodeOfTcp(
 }
 
 function unixPeer(fd: number): { peer: string | undefined } | undefined {
-  const request = new Uint8Array(unix_diag_req.size);
+  const request = unixRequest(ANY_STATE, abi.UDIAG_SHOW_PEER);
   const view = viewOf(request);
   const inode = Number(statusOfDescriptor(fd).inode);
-  view.setUint8(unix_diag_req.sdiag_family, abi.AF_UNIX);
-  view.setUint32(unix_diag_req.udiag_states, 0xffffffff, true);
   view.setUint32(unix_diag_req.udiag_ino, inode, true);
-  view.setUint32(unix_diag_req.udiag_show, abi.UDIAG_SHOW_PEER, true);
   setNoCookie(view, unix_diag_req.udiag_cookie);
   let found: { peer: string | undefined } | undefined;
   readDiagnostics(request, "one", (message) => {

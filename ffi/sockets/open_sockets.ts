@@ -4,42 +4,32 @@
  * @module
  */
 import { abi } from "../libc/abi.ts";
-import { viewOf } from "../libc/memory.ts";
 import { statusOfDescriptor } from "../files/file.ts";
-import { attributeOf, readDiagnostics } from "./sock_diag.ts";
+import {
+  ANY_STATE,
+  attributeOf,
+  internetRequest,
+  readDiagnostics,
+  unixRequest,
+} from "./sock_diag.ts";
 import {
   hostBytes,
   type InternetAddress,
   localAddress,
 } from "./socket_address.ts";
 
-const {
-  inet_diag_msg,
-  inet_diag_req_v2,
-  inet_diag_sockid,
-  unix_diag_msg,
-  unix_diag_req,
-} = abi.layouts;
+const { inet_diag_msg, inet_diag_sockid, unix_diag_msg } = abi.layouts;
 
-/** Every state, and that of a listening socket. */
-const ANY_STATE = 0xffffffff;
 const LISTENING = 1 << abi.TCP_LISTEN;
 
 /** Reads the sockets with a local port. Returns whether all were read. */
 function readInternetSockets(
   kind: "tcp" | "udp",
-  { family, port }: Pick<InternetAddress, "family" | "port">,
+  address: Pick<InternetAddress, "family" | "port">,
   states: number,
   read: (message: DataView) => void,
 ): boolean {
-  const request = new Uint8Array(inet_diag_req_v2.size);
-  const view = viewOf(request);
-  const { sdiag_family, sdiag_protocol, idiag_states, id } = inet_diag_req_v2;
-  const { AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP } = abi;
-  view.setUint8(sdiag_family, family === "ipv4" ? AF_INET : AF_INET6);
-  view.setUint8(sdiag_protocol, kind === "tcp" ? IPPROTO_TCP : IPPROTO_UDP);
-  view.setUint32(idiag_states, states, true);
-  view.setUint16(id, port);
+  const request = internetRequest(kind, address, states);
   return readDiagnostics(request, "all", (message) => {
     if (message.byteLength >= inet_diag_msg.size) read(message);
   });
@@ -129,13 +119,10 @@ function tcpConnections(
 
 /** A connection has the name of the socket that it was accepted from. */
 function unixConnections(listenerInode: number): Connections | undefined {
-  const request = new Uint8Array(unix_diag_req.size);
-  const view = viewOf(request);
-  const states = LISTENING | 1 << abi.TCP_ESTABLISHED;
-  const show = abi.UDIAG_SHOW_NAME | abi.UDIAG_SHOW_ICONS;
-  view.setUint8(unix_diag_req.sdiag_family, abi.AF_UNIX);
-  view.setUint32(unix_diag_req.udiag_states, states, true);
-  view.setUint32(unix_diag_req.udiag_show, show, true);
+  const request = unixRequest(
+    LISTENING | 1 << abi.TCP_ESTABLISHED,
+    abi.UDIAG_SHOW_NAME | abi.UDIAG_SHOW_ICONS,
+  );
   let name: string | undefined;
   let waiting: string[] = [];
   const connected = new Set<string>();

@@ -9,8 +9,42 @@ import { OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 import { receive, send } from "./socket.ts";
+import { domainOf, type InternetAddress } from "./socket_address.ts";
 
-const { nlmsghdr, rtattr } = abi.layouts;
+const { inet_diag_req_v2, nlmsghdr, rtattr, unix_diag_req } = abi.layouts;
+
+/** Every state of a socket. */
+export const ANY_STATE = 0xffffffff;
+
+/** A request for the TCP or UDP sockets with a local port: an `inet_diag_req_v2`. */
+export function internetRequest(
+  kind: "tcp" | "udp",
+  { family, port }: Pick<InternetAddress, "family" | "port">,
+  states: number,
+): Uint8Array<ArrayBuffer> {
+  const request = new Uint8Array(inet_diag_req_v2.size);
+  const view = viewOf(request);
+  const { sdiag_family, sdiag_protocol, idiag_states, id } = inet_diag_req_v2;
+  const protocol = kind === "tcp" ? abi.IPPROTO_TCP : abi.IPPROTO_UDP;
+  view.setUint8(sdiag_family, domainOf(family));
+  view.setUint8(sdiag_protocol, protocol);
+  view.setUint32(idiag_states, states, true);
+  view.setUint16(id + abi.layouts.inet_diag_sockid.idiag_sport, port);
+  return request;
+}
+
+/** A request for UNIX sockets: a `unix_diag_req`. */
+export function unixRequest(
+  states: number,
+  show: number,
+): Uint8Array<ArrayBuffer> {
+  const request = new Uint8Array(unix_diag_req.size);
+  const view = viewOf(request);
+  view.setUint8(unix_diag_req.sdiag_family, abi.AF_UNIX);
+  view.setUint32(unix_diag_req.udiag_states, states, true);
+  view.setUint32(unix_diag_req.udiag_show, show, true);
+  return request;
+}
 
 /** The size limit of one message of a kernel dump, in bytes. */
 const MESSAGE_ROOM = 32 * 1024;

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { Activated, ask, freePort } from "../support/activate/activated.ts";
+import { Activated, ask } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
+import { OwnPort } from "../support/loopback.ts";
 import { Scratch } from "../support/tree.ts";
 
 const SERVERS = `
@@ -23,7 +24,8 @@ async function boundBy(daemon: Daemon): Promise<string[]> {
 for (const kinds of [["deno", "node"], ["node", "deno"]] as const) {
   Deno.test(`a ${kinds[0]} program and a ${kinds[1]} program get one socket of the daemon`, async () => {
     await using daemon = await Daemon.start();
-    const port = freePort();
+    using own = OwnPort.take();
+    const { number: port } = own;
     const [first, second] = kinds;
     await using one = await Activated.listening(SERVERS, {
       daemon,
@@ -46,7 +48,8 @@ Deno.test("an address that the policy denies is the program's own", async () => 
   const policy = scratch.join("policy.json");
   await Deno.writeTextFile(policy, JSON.stringify({ rules: [] }));
   await using daemon = await Daemon.start({ args: ["--policy", policy] });
-  const port = freePort();
+  using own = OwnPort.take();
+  const { number: port } = own;
   await using service = await Activated.listening(SERVERS, {
     daemon,
     args: ["deno", String(port), "hello"],
@@ -60,7 +63,8 @@ Deno.test("an address that the policy denies is the program's own", async () => 
 
 Deno.test("a program that finds no daemon waits for it, says so and listens itself", async () => {
   await using scratch = await Scratch.make();
-  const port = freePort();
+  using own = OwnPort.take();
+  const { number: port } = own;
   await using service = await Activated.listening(SERVERS, {
     env: { MULTIBINDER_SOCK: scratch.join("missing.sock") },
     args: ["deno", String(port), "hello"],
@@ -75,7 +79,8 @@ Deno.test("a program that finds no daemon waits for it, says so and listens itse
 });
 
 Deno.test("without sockets and a daemon nothing changes", async () => {
-  const port = freePort();
+  using own = OwnPort.take();
+  const { number: port } = own;
   await using service = await Activated.listening(SERVERS, {
     args: ["deno", String(port), "hello"],
   });
@@ -83,4 +88,42 @@ Deno.test("without sockets and a daemon nothing changes", async () => {
   service.program.signal("SIGTERM");
   const { signal, errors } = await service.program.end();
   assertEquals({ signal, errors }, { signal: "SIGTERM", errors: "" });
+});
+
+/** Closes the socket, whose LISTEN_PID names another process: as npx does. */
+const AS_NPX = ["sh", "-c", 'exec 3<&-; LISTEN_PID=1 exec "$@"', "npx"];
+
+Deno.test("a program that npx starts gets the socket of its address from the daemon", async () => {
+  await using daemon = await Daemon.start();
+  using own = OwnPort.take();
+  const { number: port } = own;
+  await using service = await Activated.listening(
+    `Deno.serve({ hostname: "127.0.0.1", port: ${port},
+       onListen: () => console.log("listening") }, () => new Response("hello"));`,
+    { passed: `127.0.0.1:${port}`, from: daemon, daemon, between: AS_NPX },
+  );
+  assertEquals(await ask(port), "hello");
+  assertEquals(service.errors, "");
+});
+
+Deno.test("a second worker that npx starts does not get the queue of the first one", async () => {
+  await using daemon = await Daemon.start();
+  using own = OwnPort.take();
+  const { number: port } = own;
+  await using service = await Activated.start(
+    `Deno.serve({ hostname: "127.0.0.1", port: ${port} }, () => new Response("hello"));`,
+    {
+      passed: `127.0.0.1:${port}`,
+      from: daemon,
+      daemon,
+      between: AS_NPX,
+      env: { MULTIBINDER_WORKER: "1" },
+    },
+  );
+  const { code, errors } = await service.program.end();
+  assertEquals(code, 1);
+  assertMatch(
+    errors,
+    /is not shared: LISTEN_FDS announces sockets for another/,
+  );
 });

@@ -2,8 +2,9 @@ import { portAt } from "../support/activate/activated.ts";
 import {
   FRAMEWORKS,
   lacksFrameworks,
+  reloadUnderLoad,
   RunningFramework,
-  underLoad,
+  timesUnderLoad,
 } from "../support/activate/frameworks.ts";
 import { Daemon } from "../support/daemon.ts";
 
@@ -14,16 +15,7 @@ for (const framework of FRAMEWORKS) {
     name:
       `examples/frameworks/${framework}.mjs, unmodified: a reload under load loses no request`,
     ignore,
-    fn: async () => {
-      await using daemon = await Daemon.start();
-      const port = await portAt(daemon, ":0");
-      await using service = await RunningFramework.start(
-        framework,
-        daemon,
-        port,
-      );
-      await underLoad(port, [framework], [() => service.reload()]);
-    },
+    fn: () => timesUnderLoad(framework, 1),
   });
 }
 
@@ -37,7 +29,7 @@ for (const [one, two] of [["express", "hono"], ["fastify", "koa"]] as const) {
       const port = await portAt(daemon, ":0");
       await using first = await RunningFramework.start(one, daemon, port);
       await using second = await RunningFramework.start(two, daemon, port);
-      await underLoad(port, [one, two], [
+      await reloadUnderLoad(port, [one, two], [
         () => first.reload(),
         () => second.reload(),
       ]);

@@ -1,11 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import {
-  Activated,
-  ask,
-  freePort,
-  portAt,
-} from "../support/activate/activated.ts";
+import { Activated, ask, portAt } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
+import { OwnPort } from "../support/loopback.ts";
 import { libcPath } from "../support/tree.ts";
 
 const FFI = `--allow-ffi=${libcPath}`;
@@ -23,7 +19,8 @@ const NODE = `
 for (const source of [SERVE, NODE]) {
   Deno.test(`without --allow-ffi a program says so and listens itself: ${source === NODE ? "node:http" : "Deno.serve"}`, async () => {
     await using daemon = await Daemon.start();
-    const port = freePort();
+    using own = OwnPort.take();
+    const { number: port } = own;
     await using service = await Activated.listening(source, {
       daemon,
       permissions: ["--allow-net"],
@@ -38,7 +35,8 @@ for (const source of [SERVE, NODE]) {
 }
 
 Deno.test("a program that can read that nothing is configured needs no --allow-ffi", async () => {
-  const port = freePort();
+  using own = OwnPort.take();
+  const { number: port } = own;
   await using service = await Activated.listening(SERVE, {
     permissions: ["--allow-net", "--allow-env=LISTEN_FDS,MULTIBINDER_SOCK"],
     args: ["127.0.0.1", String(port)],
@@ -62,7 +60,8 @@ Deno.test("--allow-ffi and --allow-net=127.0.0.1 are enough for Deno.serve on a 
 
 Deno.test("without --allow-net=127.0.0.1 Deno.serve leaves the daemon alone, says so and listens itself", async () => {
   await using daemon = await Daemon.start();
-  const port = freePort();
+  using own = OwnPort.take();
+  const { number: port } = own;
   await using service = await Activated.listening(SERVE, {
     daemon,
     permissions: [FFI, `--allow-net=0.0.0.0:${port}`],

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BindError, connect, type Session } from "../../client.ts";
 import { ErrorCode, type Status } from "../../protocol.ts";
+import { Connections } from "../support/bad_clients/connections.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
@@ -16,15 +17,18 @@ function startLimited(): Promise<Daemon> {
 }
 
 /** Connects until the daemon refuses a client, which is the last one. */
-async function connectUntilRefused(sock: string): Promise<RawConnection[]> {
-  const connections: RawConnection[] = [];
-  while (connections.length <= LIMIT) {
-    const connection = RawConnection.open(sock);
-    connections.push(connection);
+async function connectUntilRefused(sock: string): Promise<Connections> {
+  using opened = new DisposableStack();
+  const connections = opened.use(new Connections(sock));
+  while (connections.all.length <= LIMIT) {
+    const connection = connections.open();
     await connection.send("{}");
-    const answer = await connection.answer();
-    if (answer.error?.code === ErrorCode.NO_DESCRIPTORS) return connections;
-    assertEquals(answer.error?.code, ErrorCode.INVALID_REQUEST);
+    const { error } = await connection.answer();
+    if (error?.code === ErrorCode.NO_DESCRIPTORS) {
+      opened.move();
+      return connections;
+    }
+    assertEquals(error?.code, ErrorCode.INVALID_REQUEST);
   }
   throw new Error(`${LIMIT} clients and none refused`);
 }
@@ -41,10 +45,6 @@ async function bindsNow(session: Session, address: string): Promise<boolean> {
   }
 }
 
-function closeAll(connections: RawConnection[]): void {
-  for (const connection of connections) connection[Symbol.dispose]();
-}
-
 Deno.test(
   "a client is answered 10002 and disconnected if no descriptor is left",
   {
@@ -52,23 +52,19 @@ Deno.test(
   },
   async () => {
     await using daemon = await startLimited();
-    const connections = await connectUntilRefused(daemon.sock);
-    try {
-      assertEquals(await connections.at(-1)?.next(), undefined);
-      using another = RawConnection.open(daemon.sock);
-      const [answer, ...more] = await another.answersToEnd();
-      assertEquals([answer?.jsonrpc, answer?.id], ["2.0", null]);
-      assertEquals(answer?.error?.code, ErrorCode.NO_DESCRIPTORS);
-      assertEquals(more, []);
-      const [first] = connections;
-      await first?.send("{}");
-      assertEquals(
-        (await first?.answer())?.error?.code,
-        ErrorCode.INVALID_REQUEST,
-      );
-    } finally {
-      closeAll(connections);
-    }
+    using connections = await connectUntilRefused(daemon.sock);
+    assertEquals(await connections.all.at(-1)?.next(), undefined);
+    using another = RawConnection.open(daemon.sock);
+    const [answer, ...more] = await another.answersToEnd();
+    assertEquals([answer?.jsonrpc, answer?.id], ["2.0", null]);
+    assertEquals(answer?.error?.code, ErrorCode.NO_DESCRIPTORS);
+    assertEquals(more, []);
+    const [first] = connections.all;
+    await first?.send("{}");
+    assertEquals(
+      (await first?.answer())?.error?.code,
+      ErrorCode.INVALID_REQUEST,
+    );
   },
 );
 
@@ -81,23 +77,19 @@ Deno.test(
     await using daemon = await startLimited();
     using session = await connect({ sock: daemon.sock });
     using held = await session.bind("127.0.0.1", 0);
-    const connections = await connectUntilRefused(daemon.sock);
-    try {
-      const error = await assertRejects(
-        () => session.bind("127.0.0.2", 0),
-        BindError,
-      );
-      assertEquals(error.code, ErrorCode.NO_DESCRIPTORS);
-      assertEquals(error.data, {
-        errno: 24,
-        code: "EMFILE",
-        syscall: "socket",
-      });
-      using again = await session.bind("127.0.0.1", 0);
-      assertEquals(again.addr, held.addr);
-    } finally {
-      closeAll(connections);
-    }
+    using _connections = await connectUntilRefused(daemon.sock);
+    const error = await assertRejects(
+      () => session.bind("127.0.0.2", 0),
+      BindError,
+    );
+    assertEquals(error.code, ErrorCode.NO_DESCRIPTORS);
+    assertEquals(error.data, {
+      errno: 24,
+      code: "EMFILE",
+      syscall: "socket",
+    });
+    using again = await session.bind("127.0.0.1", 0);
+    assertEquals(again.addr, held.addr);
   },
 );
 
@@ -109,19 +101,15 @@ Deno.test(
   async () => {
     await using daemon = await startLimited();
     using asking = RawConnection.open(daemon.sock);
-    const connections = await connectUntilRefused(daemon.sock);
-    try {
-      for (let id = 0; id < 10; id++) {
-        await asking.send(requestText(id, "status"));
-        const answer = await asking.answer();
-        assertEquals(answer.id, id);
-        const { descriptors } = answer.result as Status;
-        assertEquals(descriptors.limit, LIMIT);
-        const free = descriptors.limit - descriptors.open;
-        assert(free >= 16 && free <= 20, `${free} are free`);
-      }
-    } finally {
-      closeAll(connections);
+    using _connections = await connectUntilRefused(daemon.sock);
+    for (let id = 0; id < 10; id++) {
+      await asking.send(requestText(id, "status"));
+      const answer = await asking.answer();
+      assertEquals(answer.id, id);
+      const { descriptors } = answer.result as Status;
+      assertEquals(descriptors.limit, LIMIT);
+      const free = descriptors.limit - descriptors.open;
+      assert(free >= 16 && free <= 20, `${free} are free`);
     }
   },
 );
@@ -134,15 +122,13 @@ Deno.test(
   async () => {
     await using daemon = await startLimited();
     using asking = RawConnection.open(daemon.sock);
-    const connections = await connectUntilRefused(daemon.sock);
-    try {
+    {
+      using _connections = await connectUntilRefused(daemon.sock);
       const params = [{ address: "localhost", port: 0 }];
       await asking.send(requestText(1, "bind", params));
       const { id, error } = await asking.answer();
       assertEquals(id, 1);
       assert(error !== undefined);
-    } finally {
-      closeAll(connections);
     }
     await asking.send("{}");
     const { error } = await asking.answer();
@@ -157,8 +143,9 @@ Deno.test("the daemon recovers after clients have disconnected", {
   const idle = await openIn(daemon.pid);
   using session = await connect({ sock: daemon.sock });
   for (let round = 0; round < 3; round++) {
-    const connections = await connectUntilRefused(daemon.sock);
-    closeAll(connections);
+    {
+      using _connections = await connectUntilRefused(daemon.sock);
+    }
     const address = `127.0.0.${2 + round}`;
     await eventually("a bind", () => bindsNow(session, address));
   }
@@ -172,17 +159,12 @@ Deno.test("a flood of clients beyond the limit leaks no descriptor", {
 }, async () => {
   await using daemon = await startLimited();
   const before = await openIn(daemon.pid);
-  const connections = Array.from(
-    { length: 5 * LIMIT },
-    () => RawConnection.open(daemon.sock),
-  );
-  try {
-    for (const connection of connections) await connection.send("{}");
-    for (const connection of connections) {
+  {
+    using connections = new Connections(daemon.sock, 5 * LIMIT);
+    for (const connection of connections.all) await connection.send("{}");
+    for (const connection of connections.all) {
       assert((await connection.answer()).error !== undefined);
     }
-  } finally {
-    closeAll(connections);
   }
   await assertOpen(daemon.pid, before);
   assertEquals((await daemon.status()).binds, 0);

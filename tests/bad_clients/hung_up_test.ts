@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
-import { stopped } from "../support/process_state.ts";
+import { stopped } from "../support/process_life.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const NAMED = { address: "localhost", port: 0 };

@@ -10,7 +10,7 @@ import { Daemon } from "../support/daemon.ts";
 import { connectedPair } from "../support/ffi/connected_pair.ts";
 import { lacks, startForeign } from "../support/foreign_program.ts";
 import { assertOpen, openIn } from "../support/open_descriptors.ts";
-import { stopped } from "../support/process_state.ts";
+import { stopped } from "../support/process_life.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const encoder = new TextEncoder();

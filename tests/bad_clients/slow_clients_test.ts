@@ -1,25 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { bind, connect } from "../../client.ts";
+import { Connections } from "../support/bad_clients/connections.ts";
 import { Daemon } from "../support/daemon.ts";
 import { assertOpen, openIn } from "../support/open_descriptors.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);
-
-/** Connections. `using` closes all of them. */
-class Connections implements Disposable {
-  readonly all: RawConnection[] = [];
-
-  constructor(sock: string, count: number) {
-    for (let opened = 0; opened < count; opened++) {
-      this.all.push(RawConnection.open(sock));
-    }
-  }
-
-  [Symbol.dispose](): void {
-    for (const connection of this.all) connection[Symbol.dispose]();
-  }
-}
 
 Deno.test("idle clients do not delay other clients", async () => {
   await using daemon = await Daemon.start();

@@ -135,7 +135,7 @@ Deno.test({
     await using daemon = await Daemon.start();
     using session = await daemon.session();
     using _web = await session.bind("127.0.0.1", 0);
-    using _quoted = await session.bind('unix:@a"b\\c');
+    using _quoted = await session.bind('unix:@a"b\\c' + daemon.pid);
     const text = `${await metrics(daemon)}\n`;
     assertEquals(await promtool(["check", "metrics"], text), "");
   },

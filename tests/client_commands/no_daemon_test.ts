@@ -3,6 +3,7 @@ import { bind } from "../../client.ts";
 import { runClient, startClient } from "../support/client_program.ts";
 import { leaveDeadSocket } from "../support/control_socket/dead_socket.ts";
 import { Daemon } from "../support/daemon.ts";
+import { stopped } from "../support/process_life.ts";
 import { Scratch } from "../support/tree.ts";
 
 /** Commands that need a daemon, with their arguments. */
@@ -116,7 +117,7 @@ for (const name of ["exec", "run"]) {
 
   Deno.test(`${name} says which address it waits for`, async () => {
     await using daemon = await Daemon.start();
-    daemon.program.signal("SIGSTOP");
+    await stopped(daemon.pid);
     await using client = startClient(daemon, [
       name,
       "--timeout",
@@ -139,7 +140,7 @@ for (const name of ["exec", "run"]) {
 Deno.test("list, status and release say after a second that the daemon does not answer, and for how long they wait", async () => {
   await using daemon = await Daemon.start();
   using _web = await bind("127.0.0.1:0", { sock: daemon.sock });
-  daemon.program.signal("SIGSTOP");
+  await stopped(daemon.pid);
   const commands = [["list"], ["status"], ["release", "127.0.0.1:0"]];
   await using stack = new AsyncDisposableStack();
   const started = commands.map((words) =>

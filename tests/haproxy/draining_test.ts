@@ -1,13 +1,9 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { childrenOf, stopped } from "../support/process_life.ts";
 import { Origin, Tunnel } from "../support/haproxy/long_connections.ts";
-import {
-  childrenOf,
-  runWrapper,
-  template,
-  Wrapped,
-} from "../support/haproxy/wrapped.ts";
+import { runWrapper, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -48,6 +44,7 @@ Deno.test({
       "two that drain and one that serves",
       async () => (await childrenOf(haproxy.program.pid)).length === 3,
     );
+    await haproxy.program.errors.sees(`HAProxy ${reloads[1]!.pid} ended after`);
     const cut = haproxy.program.errors.text.split("\n")
       .filter((line) => line.includes("of draining"));
     assertEquals(cut.length, 2, cut.join("\n"));
@@ -100,6 +97,7 @@ Deno.test({
       "one child",
       async () => (await childrenOf(haproxy.program.pid)).length === 1,
     );
+    await haproxy.program.errors.sees("(--drain-timeout)");
     assertMatch(
       haproxy.program.errors.text,
       new RegExp(
@@ -121,7 +119,7 @@ Deno.test({
     using tunnels = new DisposableStack();
     const { tunnel, pid } = await reloadWithTunnel(haproxy, text);
     tunnels.use(tunnel);
-    Deno.kill(pid, "SIGSTOP");
+    await stopped(pid);
     tunnels.use((await reloadWithTunnel(haproxy, text)).tunnel);
     await haproxy.says(`HAProxy ${pid} ended with SIGKILL`);
   },

@@ -8,15 +8,11 @@ import {
 import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { runs, stopped } from "../support/process_life.ts";
 import { descriptorsOf } from "../support/process_state.ts";
 import { Scratch } from "../support/tree.ts";
 import { notified } from "../support/haproxy/notified.ts";
-import {
-  runs,
-  startWrapper,
-  template,
-  Wrapped,
-} from "../support/haproxy/wrapped.ts";
+import { startWrapper, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -88,7 +84,7 @@ Deno.test({
       { options: ["--grace", "1ms"] },
     );
     const { pid } = await haproxy.ask();
-    Deno.kill(pid, "SIGSTOP");
+    await stopped(pid);
     haproxy.program.signal("SIGTERM");
     const { code, errors } = await haproxy.program.end();
     assertEquals(code, 128 + 9, errors);
@@ -251,7 +247,7 @@ Deno.test({
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
     const { pid } = await haproxy.ask();
-    haproxy.daemon.program.signal("SIGSTOP");
+    await stopped(haproxy.daemon.pid);
     await haproxy.reload(template("v2"));
     await haproxy.says("reload: SIGUSR2");
     Deno.kill(pid, "SIGKILL");
@@ -302,9 +298,7 @@ Deno.test({
     assertStringIncludes(ready, `HAProxy ${pid} is ready`);
     assertStringIncludes(await haproxy.config(), "v1");
     assertEquals((await half.end()).split(" ")[0], "v1");
-    await haproxy.reload(template("v3"));
-    await haproxy.says("is ready");
-    await haproxy.askFor("v3");
+    await haproxy.becomes("v3");
   },
 });
 
@@ -352,9 +346,7 @@ Deno.test({
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
-    await haproxy.reload(template("v2"));
-    await haproxy.says("is ready");
-    const pid = await haproxy.askFor("v2");
+    const pid = await haproxy.becomes("v2");
     await eventually(
       "one copy of the socket",
       async () => await copiesOf(pid, haproxy.program.pid) === 1,

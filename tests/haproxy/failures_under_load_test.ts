@@ -8,10 +8,10 @@ import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { OwnPort } from "../support/loopback.ts";
+import { childrenOf, hasEnded } from "../support/process_life.ts";
 import { Scratch } from "../support/tree.ts";
-import { stateOf } from "../support/haproxy/child_watch.ts";
-import { underLoad } from "../support/haproxy/under_load.ts";
-import { childrenOf, template, Wrapped } from "../support/haproxy/wrapped.ts";
+import { underLoad } from "../support/serve/under_load.ts";
+import { template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -108,7 +108,7 @@ Deno.test({
     await using haproxy = await Wrapped.serving(template("v0"), [], {
       command,
     });
-    const { lost } = await underLoad(haproxy.port, async () => {
+    const { lost } = await underLoad(haproxy, async () => {
       let good = 0;
       for (const failure of failures(other.addr.port)) {
         await t.step(failure.what, async () => {
@@ -132,9 +132,7 @@ Deno.test({
           assertEquals(await haproxy.config(), config);
           assertEquals(await childrenOf(haproxy.program.pid), [before.pid]);
           await put(command, HAPROXY);
-          await haproxy.reload(template(`v${++good}`));
-          await haproxy.says("is ready");
-          await haproxy.askFor(`v${good}`);
+          await haproxy.becomes(`v${++good}`);
           await eventually(
             "the end of the old HAProxy",
             async () => (await childrenOf(haproxy.program.pid)).length === 1,
@@ -152,12 +150,10 @@ Deno.test({
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v0"));
     const { daemon } = haproxy;
-    const { lost } = await underLoad(haproxy.port, async () => {
+    const { lost } = await underLoad(haproxy, async () => {
       for (let turn = 1; turn <= 5; turn++) {
         daemon.program.signal("SIGUSR1");
-        await haproxy.reload(template(`v${turn}`));
-        await haproxy.says("is ready");
-        await haproxy.askFor(`v${turn}`);
+        await haproxy.becomes(`v${turn}`);
         await daemon.listening();
       }
     });
@@ -178,7 +174,7 @@ Deno.test({
       template(name, { bind: `<%= bind_tcp('127.0.0.1', ${port}) %>` });
     await using haproxy = await Wrapped.serving(text("v0"), [], { port });
     const { sock, program } = haproxy.daemon;
-    const { lost } = await underLoad(haproxy.port, async () => {
+    const { lost } = await underLoad(haproxy, async () => {
       program.signal("SIGKILL");
       await program.end();
       await haproxy.reload(text("v1"));
@@ -190,9 +186,7 @@ Deno.test({
       assertMatch(said, /in use/);
       await haproxy.says("is ready");
       await haproxy.askFor("v1");
-      await haproxy.reload(text("v2"));
-      await haproxy.says("is ready");
-      await haproxy.askFor("v2");
+      await haproxy.becomes("v2", text("v2"));
     });
     assertEquals(lost, []);
   },
@@ -208,7 +202,7 @@ Deno.test({
     });
     const before = await haproxy.ask();
     const { sock } = haproxy.daemon;
-    const { lost } = await underLoad(haproxy.port, async () => {
+    const { lost } = await underLoad(haproxy, async () => {
       await haproxy.daemon.stop();
       await haproxy.reload(template("v1"));
       const said = await haproxy.says("reload failed: ");
@@ -229,16 +223,16 @@ Deno.test({
     await put(command, '#!/bin/sh\nsleep 600 &\necho $! >"$0.pid"\nwait\n');
     await using haproxy = await Wrapped.start(template("v0"), [], {
       command,
-      options: ["--ready-timeout", "1s"],
+      options: ["--ready-timeout", "3s"],
     });
     const { code, errors } = await haproxy.program.end();
     assertEquals(code, 128 + 9);
-    assertMatch(errors, /did not finish checking the configuration within 1 s/);
+    assertMatch(errors, /did not finish checking the configuration within 3 s/);
     const pid = Number(await Deno.readTextFile(`${command}.pid`));
     // It is an orphan, which process 1 may not reap.
     await eventually(
       "the end of its child",
-      async () => [undefined, "Z"].includes(await stateOf(pid)),
+      () => hasEnded(pid),
     );
   },
 });

@@ -6,16 +6,11 @@ import {
 } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { childrenOf, hasEnded, runs } from "../support/process_life.ts";
 import { Scratch } from "../support/tree.ts";
-import { ChildWatch, stateOf } from "../support/haproxy/child_watch.ts";
-import { underLoad } from "../support/haproxy/under_load.ts";
-import {
-  childrenOf,
-  runs,
-  startWrapper,
-  template,
-  Wrapped,
-} from "../support/haproxy/wrapped.ts";
+import { ChildWatch } from "../support/haproxy/child_watch.ts";
+import { underLoad } from "../support/serve/under_load.ts";
+import { startWrapper, template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -27,7 +22,7 @@ Deno.test({
     await using haproxy = await Wrapped.serving(template("v1"));
     let { pid } = await haproxy.ask();
     const socket = await Deno.readLink(`/proc/${pid}/fd/3`);
-    const { lost, answered } = await underLoad(haproxy.port, async () => {
+    const { lost, answered } = await underLoad(haproxy, async () => {
       for (const when of ["at once", "in 250 ms", "in 500 ms"]) {
         Deno.kill(pid, "SIGKILL");
         await haproxy.says(`restarting HAProxy ${when}`);
@@ -181,7 +176,7 @@ Deno.test({
     await using scratch = await Scratch.make();
     await Deno.writeTextFile(scratch.join("web.cfg.erb"), template("new"));
     await using stack = new AsyncDisposableStack();
-    const { lost } = await underLoad(haproxy.port, async () => {
+    const { lost } = await underLoad(haproxy, async () => {
       haproxy.program.signal("SIGKILL");
       const next = stack.use(
         startWrapper(haproxy.daemon.sock, ["-f", scratch.join("web.cfg.erb")]),
@@ -196,7 +191,7 @@ Deno.test({
       await haproxy.askFor("new");
       await eventually(
         "the end of the orphan",
-        async () => [undefined, "Z"].includes(await stateOf(orphan)),
+        () => hasEnded(orphan),
       );
       assertEquals((await haproxy.ask()).text, "new");
     });

@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { runs } from "../support/process_life.ts";
 import { descriptorsOf } from "../support/process_state.ts";
-import { runs, template, Wrapped } from "../support/haproxy/wrapped.ts";
+import { template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 /** The body of an answer on a UNIX socket. */
 async function askAt(path: string): Promise<string> {

@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { supervise, TemplateError } from "../../haproxy/mod.ts";
+import { ask } from "../support/activate/activated.ts";
 import { portOf } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { withoutLeak } from "../support/descriptor_leak.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { childrenOf, runs } from "../support/process_life.ts";
 import { Scratch } from "../support/tree.ts";
-import { childrenOf, runs, template } from "../support/haproxy/wrapped.ts";
+import { template } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -18,10 +20,10 @@ Deno.test({
     await using scratch = await Scratch.make();
     const port = await portOf(daemon);
     const answers = (text: string) =>
-      eventually(`an answer of ${text}`, async () => {
-        const response = await fetch(`http://127.0.0.1:${port}`);
-        return (await response.text()).startsWith(`${text} `);
-      });
+      eventually(
+        `an answer of ${text}`,
+        async () => (await ask(port)).startsWith(`${text} `),
+      );
     const path = scratch.join("web.cfg.erb");
     await Deno.writeTextFile(path, template("v1"));
     await withoutLeak(async () => {

@@ -167,7 +167,7 @@ Deno.test({
     const pid = `${shared.directory}/web.pid`;
     await using haproxy = await Wrapped.serving(template("v1"), ["-p", pid]);
     await haproxy.ask();
-    assertStringIncludes(haproxy.program.errors.text, `cannot write ${pid}`);
+    await haproxy.program.errors.sees(`cannot write ${pid}`);
     await shared.assertUntouched();
   },
 });

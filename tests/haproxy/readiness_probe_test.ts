@@ -2,9 +2,9 @@ import { assertEquals } from "@std/assert";
 import { ReadinessProbe } from "../../haproxy/wrapper/readiness_probe.ts";
 import { withoutLeak } from "../support/descriptor_leak.ts";
 import { eventually } from "../support/eventually.ts";
+import { runs } from "../support/process_life.ts";
 import { Program } from "../support/program.ts";
 import { treePath } from "../support/tree.ts";
-import { runs } from "../support/haproxy/wrapped.ts";
 
 Deno.test("a probe that gets SIGUSR1 says ready, even if it is ended directly afterwards", async () => {
   await withoutLeak(async () => {

@@ -11,13 +11,9 @@ import {
   type Kinds,
   openKinds,
 } from "../support/open_descriptors.ts";
+import { childrenOf, runs, stopped } from "../support/process_life.ts";
 import { Scratch } from "../support/tree.ts";
-import {
-  childrenOf,
-  runs,
-  template,
-  Wrapped,
-} from "../support/haproxy/wrapped.ts";
+import { template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -92,9 +88,7 @@ for (const [what, text, says] of BROKEN) {
       assertEquals(await haproxy.ask(), before);
       assertEquals(await haproxy.config(), config);
       assertEquals(await childrenOf(haproxy.program.pid), [before.pid]);
-      await haproxy.reload(template("v3"));
-      await haproxy.says("is ready");
-      await haproxy.askFor("v3");
+      await haproxy.becomes("v3");
     },
   });
 }
@@ -115,9 +109,7 @@ Deno.test({
     await haproxy.says("ended with exit code 1 before it was ready");
     assertEquals(await haproxy.ask(), before);
     assertEquals(await haproxy.config(), config);
-    await haproxy.reload(template("v3"));
-    await haproxy.says("is ready");
-    await haproxy.askFor("v3");
+    await haproxy.becomes("v3");
   },
 });
 
@@ -132,7 +124,7 @@ Deno.test({
     await using haproxy = await Wrapped.serving(
       template("v1"),
       [],
-      { options: ["--timeout", "1s"], command },
+      { options: ["--timeout", "3s"], command },
     );
     const before = await haproxy.ask();
     await Deno.remove(command);
@@ -141,7 +133,7 @@ Deno.test({
     assertEquals(await haproxy.ask(), before);
     await haproxy.daemon.stop();
     await haproxy.reload(template("v2"));
-    await haproxy.says("reload failed: gave up after 1000 ms");
+    await haproxy.says("reload failed: gave up after 3000 ms");
     assertEquals(await haproxy.ask(), before);
   },
 });
@@ -164,7 +156,7 @@ Deno.test({
     const started = await haproxy.says("started HAProxy");
     await haproxy.says("Paused frontend web");
     // While it cannot have a port HAProxy tries for two seconds, then it ends.
-    Deno.kill(Number(started.split(" ").at(-1)), "SIGSTOP");
+    await stopped(Number(started.split(" ").at(-1)));
     await haproxy.says("was not ready within 3 s and was killed");
     assertEquals(await haproxy.ask(), before);
   },
@@ -176,7 +168,7 @@ Deno.test({
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v1"));
     // The reload waits for the daemon.
-    haproxy.daemon.program.signal("SIGSTOP");
+    await stopped(haproxy.daemon.pid);
     haproxy.program.signal("SIGHUP");
     for (const signal of ["SIGUSR2", "SIGHUP", "SIGUSR2"] as const) {
       await haproxy.says("reload: ");

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { assertOpenKinds, openKinds } from "../support/open_descriptors.ts";
+import { childrenOf, runs } from "../support/process_life.ts";
 import { ChildWatch } from "../support/haproxy/child_watch.ts";
 import {
   Origin,
@@ -9,13 +10,8 @@ import {
   startDownload,
   Tunnel,
 } from "../support/haproxy/long_connections.ts";
-import { underLoad } from "../support/haproxy/under_load.ts";
-import {
-  childrenOf,
-  runs,
-  template,
-  Wrapped,
-} from "../support/haproxy/wrapped.ts";
+import { underLoad, untilSeen } from "../support/serve/under_load.ts";
+import { template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const RELOADS = 20;
 
@@ -49,7 +45,7 @@ Deno.test({
     const tunnels: Tunnel[] = [];
     using tunnelsToClose = new DisposableStack();
     let pieces = "begun;";
-    const { lost, names } = await underLoad(haproxy.port, async () => {
+    const { lost, names } = await underLoad(haproxy, async (seen) => {
       for (let turn = 1; turn <= RELOADS; turn++) {
         if (turn % TUNNEL_EVERY === 1) {
           tunnels.push(tunnelsToClose.use(await Tunnel.open(daemon)));
@@ -64,6 +60,7 @@ Deno.test({
           `${serving}\n`,
         );
         await haproxy.askFor(`v${turn}`);
+        await untilSeen(seen, new RegExp(`^v${turn} `));
         await resting.ask();
         for (const tunnel of tunnels) await tunnel.echo(`turn ${turn}`);
         origin.send(`${turn};`);

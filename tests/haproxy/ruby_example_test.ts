@@ -11,9 +11,9 @@ import {
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { runs } from "../support/process_life.ts";
 import { Program } from "../support/program.ts";
 import { Scratch, treePath } from "../support/tree.ts";
-import { runs } from "../support/haproxy/wrapped.ts";
 
 const TEMPLATE = `global
     user haproxy

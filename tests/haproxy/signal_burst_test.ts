@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
-import { underLoad } from "../support/haproxy/under_load.ts";
-import { childrenOf, template, Wrapped } from "../support/haproxy/wrapped.ts";
+import { childrenOf, stopped } from "../support/process_life.ts";
+import { underLoad } from "../support/serve/under_load.ts";
+import { template, Wrapped } from "../support/haproxy/wrapped.ts";
 
 const ignore = await lacks("haproxy");
 
@@ -15,7 +16,7 @@ Deno.test({
   fn: async () => {
     await using haproxy = await Wrapped.serving(template("v0"));
     const { program } = haproxy;
-    const { lost } = await underLoad(haproxy.port, async () => {
+    const { lost } = await underLoad(haproxy, async () => {
       for (let turn = 1; turn <= SIGNALS; turn++) {
         await haproxy.write(template(`v${turn}`));
         program.signal(turn % 2 === 0 ? "SIGUSR2" : "SIGHUP");
@@ -37,7 +38,7 @@ Deno.test({
   ignore,
   fn: async () => {
     await using haproxy = await Wrapped.start(template("v1"), ["-Ds"]);
-    haproxy.daemon.program.signal("SIGSTOP");
+    await stopped(haproxy.daemon.pid);
     await haproxy.says("runs in the foreground");
     haproxy.program.signal("SIGUSR2");
     await haproxy.says("reload: SIGUSR2");

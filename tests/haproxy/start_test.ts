@@ -7,10 +7,10 @@ import {
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { runs } from "../support/process_life.ts";
 import { descriptorsOf } from "../support/process_state.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 import {
-  runs,
   runWrapper,
   startWrapper,
   template,
@@ -146,6 +146,7 @@ Deno.test({
       pidFile,
     ]);
     assertEquals((await haproxy.ask()).text, "v1");
+    await haproxy.program.errors.sees("cannot write");
     assertMatch(
       haproxy.program.errors.text,
       /: cannot write \S+\/nowhere\/web\.pid: No such file or directory \(os error 2\)$/m,
@@ -243,7 +244,7 @@ Deno.test({
       "-q",
     ]);
     assertEquals((await haproxy.ask()).text, "v1");
-    assertStringIncludes(haproxy.program.errors.text, "ignoring -sf 1 2: ");
+    await haproxy.program.errors.sees("ignoring -sf 1 2: ");
   },
 });
 
@@ -439,7 +440,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a command line without a template starts HAProxy, with a message",
+  name: "a command line without a template starts HAProxy, with one message",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -452,7 +453,9 @@ Deno.test({
     await program.errors.next("nothing is rendered");
     await program.errors.next("is ready");
     program.signal("SIGTERM");
-    assertEquals((await program.end()).code, 0);
+    const { code, errors } = await program.end();
+    assertEquals(code, 0);
+    assertEquals(errors.split("nothing is rendered").length, 2, errors);
   },
 });
 

@@ -6,7 +6,7 @@ import { Errno } from "../../ffi/libc/errno.ts";
 import { streamSocket, tryConnect } from "../../ffi/sockets/socket.ts";
 import type { UnixAddress } from "../../ffi/sockets/socket_address.ts";
 import { Daemon } from "../support/daemon.ts";
-import { stopped } from "../support/process_state.ts";
+import { stopped } from "../support/process_life.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 
 const BIND = requestText(1, "bind", [{ address: "127.0.0.1", port: 0 }]);

@@ -19,6 +19,16 @@ async function letIn(sock: string): Promise<RawConnection> {
   return connection;
 }
 
+/** Three of them, as many as there may be. */
+async function letInThree(
+  sock: string,
+  stack: DisposableStack,
+): Promise<RawConnection[]> {
+  const inside: RawConnection[] = [];
+  while (inside.length < 3) inside.push(stack.use(await letIn(sock)));
+  return inside;
+}
+
 /** What the daemon sends to a client before it disconnects it. */
 async function refusal(sock: string, said = ""): Promise<Answer> {
   using connection = RawConnection.open(sock);
@@ -32,10 +42,7 @@ Deno.test("a client beyond --max-clients is answered 10003 and disconnected", as
   await using daemon = await Daemon.start(THREE);
   const { sock } = daemon;
   using stack = new DisposableStack();
-  const inside: RawConnection[] = [];
-  for (let count = 0; count < 3; count++) {
-    inside.push(stack.use(await letIn(sock)));
-  }
+  const inside = await letInThree(sock, stack);
   for (const said of ["", "{", STATUS, STATUS.repeat(100), "garbage"]) {
     const { jsonrpc, id, error } = await refusal(sock, said);
     assertEquals([jsonrpc, id, error?.code], [
@@ -78,7 +85,7 @@ Deno.test("refused clients leak no descriptor", async () => {
   const before = await openIn(daemon.pid);
   {
     using stack = new DisposableStack();
-    for (let count = 0; count < 3; count++) stack.use(await letIn(sock));
+    await letInThree(sock, stack);
     for (let count = 0; count < 200; count++) await refusal(sock);
   }
   // No other client is accepted until the three have disconnected.
@@ -99,10 +106,7 @@ Deno.test("the error of the client library says that the limit is reached", asyn
   await using daemon = await Daemon.start(THREE);
   const { sock } = daemon;
   using stack = new DisposableStack();
-  const inside: RawConnection[] = [];
-  for (let count = 0; count < 3; count++) {
-    inside.push(stack.use(await letIn(sock)));
-  }
+  const inside = await letInThree(sock, stack);
   const error = await assertRejects(() => bind(":0", { sock }), BindError);
   assertEquals(error.code, ErrorCode.LIMIT_REACHED);
   using session = await connect({ sock });
@@ -122,10 +126,7 @@ Deno.test("--max-clients and the connected clients survive a re-exec", async () 
   await using daemon = await Daemon.start(THREE);
   const { sock } = daemon;
   using stack = new DisposableStack();
-  const inside: RawConnection[] = [];
-  for (let count = 0; count < 3; count++) {
-    inside.push(stack.use(await letIn(sock)));
-  }
+  const inside = await letInThree(sock, stack);
   await daemon.reexec();
   assertEquals((await refusal(sock)).error?.code, ErrorCode.LIMIT_REACHED);
   for (const connection of inside) {

@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ErrorCode, type Status } from "../../protocol.ts";
+import { Connections } from "../support/bad_clients/connections.ts";
 import { startDaemon } from "../support/control_socket/start_failure.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { settled } from "../support/process_state.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 import { Scratch } from "../support/tree.ts";
 
@@ -13,39 +15,12 @@ function limitedTo(limit: number): { under: string[] } {
   return { under: ["prlimit", `--nofile=${limit}:${limit}`] };
 }
 
+/** More clients than descriptors. */
 const CLIENTS = 300;
-
-/** More clients than descriptors, connected at once. */
-class Flood implements Disposable {
-  readonly #connections: RawConnection[] = [];
-
-  constructor(sock: string) {
-    for (let count = 0; count < CLIENTS; count++) {
-      this.#connections.push(RawConnection.open(sock));
-    }
-  }
-
-  [Symbol.dispose](): void {
-    for (const connection of this.#connections) connection[Symbol.dispose]();
-  }
-}
 
 async function statusOf(connection: RawConnection): Promise<Status> {
   await connection.send(requestText(1, "status"));
   return (await connection.answer()).result as Status;
-}
-
-/** Deno opens some descriptors only half a second after its start. */
-async function untilDenoHasOpenedAll(
-  connection: RawConnection,
-): Promise<Status> {
-  let status = await statusOf(connection);
-  const { generation_started_at } = status;
-  await eventually("a second of this generation", async () => {
-    status = await statusOf(connection);
-    return Date.now() - Date.parse(generation_started_at) > 1_000;
-  });
-  return status;
 }
 
 for (const limit of [128, 256]) {
@@ -57,15 +32,16 @@ for (const limit of [128, 256]) {
       using client = RawConnection.open(daemon.sock);
       await statusOf(client);
       {
-        using _flood = new Flood(daemon.sock);
+        using _flood = new Connections(daemon.sock, CLIENTS);
         for (let generation = 1; generation <= 3; generation++) {
-          const status = await untilDenoHasOpenedAll(client);
+          await settled(daemon.pid);
+          const status = await statusOf(client);
           assertEquals(status.generation, generation);
           const { open } = status.descriptors;
           assert(limit - open >= 32, `${open} open`);
           await daemon.reexec();
           // These arrive before Deno has opened everything.
-          new Flood(daemon.sock)[Symbol.dispose]();
+          new Connections(daemon.sock, CLIENTS)[Symbol.dispose]();
         }
       }
       await eventually(
@@ -88,8 +64,8 @@ Deno.test(
       args: [`--pid=${daemon.pid}`, "--nofile=160:"],
     }).output();
     assert(success);
-    using _flood = new Flood(daemon.sock);
-    await untilDenoHasOpenedAll(client);
+    using _flood = new Connections(daemon.sock, CLIENTS);
+    await settled(daemon.pid);
     const { limit, open } = (await statusOf(client)).descriptors;
     assertEquals(limit, 160);
     assert(limit - open >= 32, `${open} open`);

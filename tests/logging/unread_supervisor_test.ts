@@ -2,16 +2,11 @@ import { assertEquals } from "@std/assert";
 import { startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
+import { childrenOf } from "../support/process_life.ts";
 import { filling, namedPipe } from "../support/logging/full_pipe.ts";
 import { OpenScratch } from "../support/unprivileged.ts";
 
 const STANDARD_ERROR = 2;
-
-/** The processes that a process has started. */
-async function childrenOf(pid: number): Promise<string[]> {
-  const text = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
-  return text.trim().split(" ").filter((each) => each !== "");
-}
 
 Deno.test("`run` whose standard error nobody reads starts, reloads and ends its service", async () => {
   await using scratch = await OpenScratch.make();
@@ -27,7 +22,7 @@ Deno.test("`run` whose standard error nobody reads starts, reloads and ends its 
     "999",
   ];
   await using program = startClient(daemon, args, { under });
-  let first: string | undefined;
+  let first: number | undefined;
   await eventually("a service", async () => {
     [first] = await childrenOf(program.pid);
     return first !== undefined && (await daemon.status()).binds === 1;

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { IdleWatch } from "../../supervisor/on_demand/idle_watch.ts";
+import { waitReady } from "../../ffi/files/readiness.ts";
 import { ClosedConnections } from "../../ffi/sockets/closed_connections.ts";
 import type { Descriptor } from "../../ffi/files/descriptor.ts";
 import { connectionsTo } from "../../ffi/sockets/open_sockets.ts";
@@ -19,8 +20,9 @@ import {
 import { Descriptor as Accepted } from "../../ffi/files/descriptor.ts";
 import { startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
-import { eventually } from "../support/eventually.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { stopped } from "../support/process_life.ts";
 import { PYTHON, Supervised } from "../support/run/supervised.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 
@@ -55,10 +57,19 @@ function connectTo(
   return client;
 }
 
+/** Accepts a connection: its last step may follow the return of connect(2). */
+async function accept({ fd }: Descriptor): Promise<Descriptor> {
+  assert(await waitReady(fd, "read", PATIENCE));
+  return new Accepted(acceptConnection(fd));
+}
+
 /** Connects, accepts and closes. */
-function shortConnection(listener: Descriptor, type: SocketType): void {
+async function shortConnection(
+  listener: Descriptor,
+  type: SocketType,
+): Promise<void> {
   using client = connectTo(listener, type);
-  using accepted = new Accepted(acceptConnection(listener.fd));
+  using accepted = await accept(listener);
   client.close();
   accepted.close();
 }
@@ -84,14 +95,14 @@ Deno.test("connections are found in the accept queue and while they are open, of
       : { ...ipv4, port: bound.port } as const;
     assertEquals(hasConnections(listener), false);
     using client = connectTo(listener, type, to);
-    assertEquals(hasConnections(listener), true, "in the queue");
+    await eventually("one in the queue", () => hasConnections(listener));
     const [first] = waitingAt(listener);
     using second = connectTo(listener, type, to);
-    assertEquals(waitingAt(listener).length, 2);
-    using accepted = new Accepted(acceptConnection(listener.fd));
+    await eventually("two wait", () => waitingAt(listener).length === 2);
+    using accepted = await accept(listener);
     assertEquals(waitingAt(listener).length, 1);
     assert(!waitingAt(listener).includes(first!), "it does not wait any more");
-    using other = new Accepted(acceptConnection(listener.fd));
+    using other = await accept(listener);
     other.close();
     second.close();
     assertEquals(hasConnections(listener), true, "accepted");
@@ -102,13 +113,13 @@ Deno.test("connections are found in the accept queue and while they are open, of
   }
 });
 
-Deno.test("connections to the same port of another host are not found", () => {
+Deno.test("connections to the same port of another host are not found", async () => {
   const one = { family: "ipv4", host: "127.0.0.1", port: 0 } as const;
   using listener = listen(one, "stream");
   const { port } = localAddress(listener.fd) as InternetAddress;
   using other = listen({ ...one, host: "127.0.0.2", port }, "stream");
   using _client = connectTo(other, "stream");
-  assertEquals(hasConnections(other), true);
+  await eventually("one in the queue", () => hasConnections(other));
   assertEquals(hasConnections(listener), false);
 });
 
@@ -123,11 +134,11 @@ Deno.test("a closed connection to one of the ports is noticed, and none to anoth
   assert(closed !== undefined);
   for (const listener of [one, two]) {
     assertEquals(closed.takeAny(), false);
-    shortConnection(listener!, "stream");
+    await shortConnection(listener!, "stream");
     await eventually("noticed", () => closed.takeAny());
   }
-  shortConnection(other!, "stream");
-  shortConnection(one!, "stream");
+  await shortConnection(other!, "stream");
+  await shortConnection(one!, "stream");
   await eventually("noticed", () => closed.takeAny());
 });
 
@@ -141,8 +152,8 @@ Deno.test("a connection that is opened and closed between two looks begins the t
     blind: () => idle.reject(new Error("blind")),
   });
   let closed = 0;
-  setTimeout(() => {
-    shortConnection(listener, "stream");
+  setTimeout(async () => {
+    await shortConnection(listener, "stream");
     closed = performance.now();
   }, limit / 2);
   assert(await idle.promise >= closed + limit);
@@ -153,10 +164,9 @@ Deno.test({
     "--idle: the program is ended after the time without connections, and the next connection starts it again",
   ignore,
   fn: async () => {
-    await using service = await Supervised.start(
-      { name: "v1", ready: "notify" },
-      { options: [...OPTIONS, "--idle", "200ms"] },
-    );
+    await using service = await Supervised.start(undefined, {
+      options: [...OPTIONS, "--idle", "200ms"],
+    });
     const { pid } = await service.ask();
     await service.says("no connection for 200 ms: asked to end");
     await service.says("waits for a connection");
@@ -190,7 +200,7 @@ Deno.test({
     const { pid } = await service.ask();
     await service.plan({ name: "v2", ready: "notify" });
     await service.says("generation 1: no connection");
-    Deno.kill(pid, "SIGSTOP");
+    await stopped(pid);
     assertEquals((await service.ask()).name, "v2");
     assert(!service.program.errors.text.includes("generation 1: process"));
     Deno.kill(pid, "SIGKILL");

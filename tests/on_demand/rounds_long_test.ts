@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { childrenOf, hasEnded } from "../support/process_life.ts";
 import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
@@ -23,10 +24,9 @@ Deno.test({
   ignore,
   fn: async () => {
     const idle = 200;
-    await using service = await Supervised.start(
-      { name: "v1", ready: "notify" },
-      { options: [...OPTIONS, "--idle", `${idle}ms`] },
-    );
+    await using service = await Supervised.start(undefined, {
+      options: [...OPTIONS, "--idle", `${idle}ms`],
+    });
     await service.says("waits for a connection");
     const descriptors = openDescriptors(service);
     let answered = 0;
@@ -66,27 +66,16 @@ Deno.test({
     for (const index of [1, 4, 7]) {
       assertEquals((await services[index]!.ask()).name, `${index}`);
     }
-    const running = services.map(({ program }) => childrenOf(program.pid));
-    assertEquals(running, [0, 1, 0, 0, 1, 0, 0, 1, 0, 0]);
-    for (const { program } of services) program.signal("SIGTERM");
-    await eventually(
-      "all have ended",
-      () => services.every(({ program }) => childrenOf(program.pid) === 0),
+    const running = await Promise.all(
+      services.map(({ program }) => childrenOf(program.pid)),
     );
+    assertEquals(
+      running.map(({ length }) => length),
+      [0, 1, 0, 0, 1, 0, 0, 1, 0, 0],
+    );
+    for (const { program } of services) program.signal("SIGTERM");
+    for (const pid of running.flat()) {
+      await eventually(`the end of process ${pid}`, () => hasEnded(pid));
+    }
   },
 });
-
-/** The number of children of a process and its threads. */
-function childrenOf(pid: number): number {
-  try {
-    return [...Deno.readDirSync(`/proc/${pid}/task`)]
-      .map(({ name }) =>
-        Deno.readTextFileSync(`/proc/${pid}/task/${name}/children`)
-      )
-      .flatMap((text) => text.split(" ").filter((each) => each !== ""))
-      .length;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
-}

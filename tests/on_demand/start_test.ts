@@ -38,10 +38,10 @@ Deno.test({
   fn: async () => {
     await using scratch = await Scratch.make();
     using manager = new NotificationSocket(scratch.join("notify"));
-    await using service = await Supervised.start(
-      { name: "v1", ready: "notify" },
-      { options: OPTIONS, env: { NOTIFY_SOCKET: scratch.join("notify") } },
-    );
+    await using service = await Supervised.start(undefined, {
+      options: OPTIONS,
+      env: { NOTIFY_SOCKET: scratch.join("notify") },
+    });
     const ready = ["READY=1", "STATUS=Waiting for a connection"];
     assertEquals(await notified(manager), ready);
     await service.says("waits for a connection");
@@ -75,10 +75,9 @@ Deno.test({
   name: "SIGTERM while it waits ends run with 0, however the program has ended",
   ignore,
   fn: async () => {
-    await using service = await Supervised.start(
-      { name: "v1", ready: "notify" },
-      { options: [...OPTIONS, "--restart", "never"] },
-    );
+    await using service = await Supervised.start(undefined, {
+      options: [...OPTIONS, "--restart", "never"],
+    });
     await service.says("waits for a connection");
     service.program.signal("SIGTERM");
     const { code } = await service.program.end();
@@ -92,10 +91,9 @@ Deno.test({
     "after exit code 0 it waits for the next connection, also with --restart never, which ends run after another exit code",
   ignore,
   fn: async () => {
-    await using service = await Supervised.start(
-      { name: "v1", ready: "notify" },
-      { options: [...OPTIONS, "--restart", "never"] },
-    );
+    await using service = await Supervised.start(undefined, {
+      options: [...OPTIONS, "--restart", "never"],
+    });
     const first = await service.ask("/end");
     await service.says("ended with exit code 0");
     await service.says("waits for a connection");

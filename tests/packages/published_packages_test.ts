@@ -3,8 +3,9 @@ import { filesBelow } from "../../tools/files_below.ts";
 import { stagePackages } from "../../tools/stage_packages.ts";
 import { VERSION } from "../../version.ts";
 import { bind } from "../../client.ts";
-import { ask, freePort } from "../support/activate/activated.ts";
+import { ask } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
+import { OwnPort } from "../support/loopback.ts";
 import { lineStartingWith } from "../support/packages/output_line.ts";
 import { Program } from "../support/program.ts";
 
@@ -165,7 +166,8 @@ console.log(rendering.text);
 
 Deno.test("deno run -A --preload jsr:@multibinder/client/activate, and of the package with everything", async () => {
   await withStagedPackages(async ({ directory, env }) => {
-    const port = freePort();
+    using own = OwnPort.take();
+    const { number: port } = own;
     await Deno.writeTextFile(
       `${directory}/main.ts`,
       `using listener = Deno.listen({ port: ${port}, hostname: "127.0.0.1" });

@@ -84,7 +84,7 @@ Deno.test("an abstract name with many slashes is compared in a short time", () =
   const name = `unix:@a${"/".repeat(100)}x`;
   const begun = performance.now();
   assertEquals(allows("unix:@a/**/**/b", name), false);
-  assert(performance.now() - begun < 1000);
+  assert(performance.now() - begun < 10_000);
 });
 
 async function linked(scratch: Scratch): Promise<string> {

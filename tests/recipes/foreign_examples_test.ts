@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { basename } from "@std/path";
-import { load } from "../../examples/demo/load.ts";
+import { ask } from "../support/activate/activated.ts";
 import { clientCommand, portOf } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { settledWithChildren } from "../support/process_state.ts";
 import { Program } from "../support/program.ts";
+import { underLoad } from "../support/serve/under_load.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 
 /** An example that starts a program. */
@@ -83,15 +84,6 @@ async function start(
   return new Started(program);
 }
 
-async function ask(port: number): Promise<string> {
-  const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  try {
-    return await (await fetch(`http://127.0.0.1:${port}/`, { client })).text();
-  } finally {
-    client.close();
-  }
-}
-
 for (const example of EXAMPLES) {
   const { program, file } = example;
   const ignore = await lacks(program);
@@ -108,21 +100,17 @@ for (const example of EXAMPLES) {
       const port = await portOf(daemon);
       // A program that answers has its signal handlers in place.
       const names = new Set([await ask(port)]);
-      const end = new AbortController();
-      const address = { hostname: "127.0.0.1", port };
-      const clients = load(address, 4, end.signal);
-      for (const generation of [2, 3, 4]) {
-        run.signal("SIGHUP");
-        await run.errors.next(`generation ${generation}: ready`);
-        const before = `generation ${generation - 1}: process`;
-        const ended = await run.errors.next(before);
-        assertMatch(ended, /exit code 0$/, run.errors.text);
-        names.add(await ask(port));
-      }
-      end.abort();
-      const { losses, latencies } = await clients;
-      assertEquals(losses, []);
-      assert(latencies.length > 0);
+      const { lost } = await underLoad({ port }, async () => {
+        for (const generation of [2, 3, 4]) {
+          run.signal("SIGHUP");
+          await run.errors.next(`generation ${generation}: ready`);
+          const before = `generation ${generation - 1}: process`;
+          const ended = await run.errors.next(before);
+          assertMatch(ended, /exit code 0$/, run.errors.text);
+          names.add(await ask(port));
+        }
+      }, { clients: 4, kinds: [false] });
+      assertEquals(lost, []);
       assertEquals(names.size, 4, [...names].join());
       const [, pid] = /generation 4: started .* as process (\d+)/
         .exec(run.errors.text) ?? [];

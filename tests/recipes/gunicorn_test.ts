@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { load } from "../../examples/demo/load.ts";
 import { clientCommand, portOf } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { Program } from "../support/program.ts";
+import { underLoad } from "../support/serve/under_load.ts";
 import { Scratch, treePath } from "../support/tree.ts";
 
 const ignore = await lacks("gunicorn");
@@ -61,24 +61,22 @@ Deno.test({
     });
     await run.errors.next("generation 1: ready");
     const port = await portOf(daemon);
-    const end = new AbortController();
-    const clients = load({ hostname: "127.0.0.1", port }, 2, end.signal);
-    const broken = ["this is not python\n", "import no_such_module\n", ""];
-    for (const text of broken) {
-      await Deno.writeTextFile(scratch.join("app.py"), text);
+    const { lost, names } = await underLoad({ port }, async () => {
+      const broken = ["this is not python\n", "import no_such_module\n", ""];
+      for (const text of broken) {
+        await Deno.writeTextFile(scratch.join("app.py"), text);
+        run.signal("SIGHUP");
+        await run.errors.next("reload failed: generation 1 keeps serving");
+      }
+      await Deno.writeTextFile(scratch.join("app.py"), application("v2"));
       run.signal("SIGHUP");
-      await run.errors.next("reload failed: generation 1 keeps serving");
-    }
-    await Deno.writeTextFile(scratch.join("app.py"), application("v2"));
-    run.signal("SIGHUP");
-    await run.errors.next("generation 5: ready");
-    await run.errors.next("generation 1: process");
-    const answer = await fetch(`http://127.0.0.1:${port}/`);
-    assertEquals(await answer.text(), "v2");
-    end.abort();
-    const { losses, answers } = await clients;
-    assertEquals(losses, []);
-    assertEquals([...answers.keys()].sort(), ["v1", "v2"]);
+      await run.errors.next("generation 5: ready");
+      await run.errors.next("generation 1: process");
+      const answer = await fetch(`http://127.0.0.1:${port}/`);
+      assertEquals(await answer.text(), "v2");
+    }, { kinds: [false] });
+    assertEquals(lost, []);
+    assertEquals([...names].sort(), ["v1", "v2"]);
     run.signal("SIGTERM");
     assertEquals((await run.end()).code, 0);
   },

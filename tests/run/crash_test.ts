@@ -1,6 +1,7 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { hasEnded, killed, stopped } from "../support/process_life.ts";
 import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
@@ -10,12 +11,9 @@ Deno.test({
     "after a kill -9 the program is restarted at once and answers the waiting requests",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving({
-      name: "v1",
-      ready: "notify",
-    });
+    await using service = await Supervised.serving();
     const { pid } = await service.ask();
-    Deno.kill(pid, "SIGSTOP");
+    await stopped(pid);
     const waiting = Array.from({ length: 20 }, () => service.ask());
     Deno.kill(pid, "SIGKILL");
     await service.says(`process ${pid} ended with SIGKILL`);
@@ -30,13 +28,10 @@ Deno.test({
   name: "a program that crashes is restarted even when the daemon has ended",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving({
-      name: "v1",
-      ready: "notify",
-    });
+    await using service = await Supervised.serving();
     const { pid } = await service.ask();
     await service.daemon.stop();
-    Deno.kill(pid, "SIGKILL");
+    await killed(pid);
     assertNotEquals((await service.ask()).pid, pid);
   },
 });
@@ -61,10 +56,7 @@ Deno.test({
   name: "a program that crashes during a reload is replaced by the new one",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving({
-      name: "v1",
-      ready: "notify",
-    });
+    await using service = await Supervised.serving();
     const { pid } = await service.ask();
     await service.reload({ name: "v2", ready: "notify", hold: true });
     await service.says("generation 2: started");
@@ -75,16 +67,6 @@ Deno.test({
     assertEquals((await service.ask()).name, "v2");
   },
 });
-
-async function runs(pid: number): Promise<boolean> {
-  try {
-    await Deno.stat(`/proc/${pid}`);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 Deno.test({
   name: "processes that a crashed program left behind are ended",
@@ -99,7 +81,7 @@ Deno.test({
     Deno.kill((await service.ask()).pid, "SIGKILL");
     await eventually(
       "the end of the child",
-      async () => !await runs(Number(left)),
+      () => hasEnded(Number(left)),
     );
   },
 });

@@ -23,12 +23,9 @@ Deno.test({
     "--max-draining: the generation that drains longest is ended when one more drains, and the log says so",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving(
-      { name: "v1", ready: "notify" },
-      {
-        options: ["--ready", "notify", "--max-draining", "1"],
-      },
-    );
+    await using service = await Supervised.serving(undefined, {
+      options: ["--ready", "notify", "--max-draining", "1"],
+    });
     const first = await reloadWithRequest(service, "v2");
     // The old generation accepts until it has seen its signal.
     await service.program.output.next("SIGTERM");
@@ -46,19 +43,16 @@ Deno.test({
     "--drain-timeout: a replaced generation gets this time, and not that of --grace",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving(
-      { name: "v1", ready: "notify" },
-      {
-        options: [
-          "--ready",
-          "notify",
-          "--stop-signal",
-          "QUIT",
-          "--drain-timeout",
-          "100ms",
-        ],
-      },
-    );
+    await using service = await Supervised.serving(undefined, {
+      options: [
+        "--ready",
+        "notify",
+        "--stop-signal",
+        "QUIT",
+        "--drain-timeout",
+        "100ms",
+      ],
+    });
     const { answer } = await reloadWithRequest(service, "v2");
     const line = await service.says("generation 1 ended after");
     assertMatch(line, /of draining: limit of 100 ms \(--drain-timeout\)$/);
@@ -74,19 +68,16 @@ Deno.test({
     "--drain-timeout never: a replaced generation drains for longer than --grace",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving(
-      { name: "v1", ready: "notify" },
-      {
-        options: [
-          "--ready",
-          "notify",
-          "--grace",
-          "1ms",
-          "--drain-timeout",
-          "never",
-        ],
-      },
-    );
+    await using service = await Supervised.serving(undefined, {
+      options: [
+        "--ready",
+        "notify",
+        "--grace",
+        "1ms",
+        "--drain-timeout",
+        "never",
+      ],
+    });
     const { answer } = await reloadWithRequest(service, "v2");
     // Two more reloads take longer than the grace.
     for (const generation of [3, 4]) {

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
-import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { killed, stopped } from "../support/process_life.ts";
 import { Scratch } from "../support/tree.ts";
 import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
@@ -30,10 +30,7 @@ Deno.test({
   name: "after SIGTERM the program answers its last request",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving({
-      name: "v1",
-      ready: "notify",
-    });
+    await using service = await Supervised.serving();
     const slow = service.ask("/slow");
     await service.program.output.next("slow");
     service.program.signal("SIGTERM");
@@ -48,10 +45,7 @@ Deno.test({
   name: "SIGTERM during a reload ends both programs",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving({
-      name: "v1",
-      ready: "notify",
-    });
+    await using service = await Supervised.serving();
     await service.reload({ name: "v2", ready: "notify", hold: true });
     await service.says("generation 2: started");
     service.program.signal("SIGTERM");
@@ -96,19 +90,11 @@ Deno.test({
   name: "SIGUSR1 is sent on to the program",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving({
-      name: "v1",
-      ready: "notify",
-    });
+    await using service = await Supervised.serving();
     service.program.signal("SIGUSR1");
     await service.program.output.next("SIGUSR1");
   },
 });
-
-async function isZombie(pid: number): Promise<boolean> {
-  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
-  return stat[stat.lastIndexOf(")") + 2] === "Z";
-}
 
 Deno.test("SIGUSR1 that arrives together with the end of the program does not end run", async () => {
   await using daemon = await Daemon.start();
@@ -120,9 +106,8 @@ Deno.test("SIGUSR1 that arrives together with the end of the program does not en
     const line = await program.errors.next("started sleep as process ");
     await program.errors.next("ready");
     const pid = Number(line.split(" ").at(-1));
-    program.signal("SIGSTOP");
-    Deno.kill(pid, "SIGKILL");
-    await eventually("the program is a zombie", () => isZombie(pid));
+    await stopped(program.pid);
+    await killed(pid);
     program.signal("SIGUSR1");
     program.signal("SIGCONT");
     await program.errors.next("ended with SIGKILL");

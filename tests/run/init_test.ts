@@ -2,15 +2,7 @@ import { assertEquals } from "@std/assert";
 import { startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
-
-async function childrenOf(pid: number): Promise<number[]> {
-  const lists: string[] = [];
-  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-    lists.push(await Deno.readTextFile(`/proc/${pid}/task/${name}/children`));
-  }
-  return lists.flatMap((list) => list.trim().split(" "))
-    .filter((each) => each !== "").map(Number);
-}
+import { childrenOf } from "../support/process_life.ts";
 
 // Creating a PID namespace takes root.
 Deno.test({

@@ -1,21 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { load } from "../../examples/demo/load.ts";
+import { ask } from "../support/activate/activated.ts";
 import { portOf, startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { hasEnded } from "../support/process_life.ts";
 import type { Program } from "../support/program.ts";
 import { PYTHON } from "../support/run/supervised.ts";
+import { underLoad } from "../support/serve/under_load.ts";
 import { Scratch, treePath } from "../support/tree.ts";
-
-async function ask(port: number): Promise<string> {
-  const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  try {
-    return await (await fetch(`http://127.0.0.1:${port}/`, { client })).text();
-  } finally {
-    client.close();
-  }
-}
 
 /** Waits until `run` follows a new process: its PID. */
 async function followed(run: Program): Promise<number> {
@@ -84,29 +77,27 @@ Deno.test({
     ]);
     let master = await followed(run);
     await ask(port);
-    const end = new AbortController();
-    const clients = load({ hostname: "127.0.0.1", port }, 2, end.signal);
-    for (let turn = 0; turn < 2; turn++) {
-      Deno.kill(master, "SIGUSR2");
-      const next = Number(
-        await changedFile(scratch.join("pid"), `${master}\n`),
+    const { lost } = await underLoad({ port }, async ({ names }) => {
+      for (let turn = 0; turn < 2; turn++) {
+        Deno.kill(master, "SIGUSR2");
+        const next = Number(
+          await changedFile(scratch.join("pid"), `${master}\n`),
+        );
+        Deno.kill(master, "SIGQUIT");
+        assertEquals(await followed(run), next);
+        await ask(port);
+        master = next;
+      }
+      run.signal("SIGHUP");
+      await run.errors.next("generation 2: ready");
+      await run.errors.next(`generation 1: process ${master} ended with exit`);
+      await eventually(
+        "run follows nginx of generation 2",
+        () => run.errors.text.match(/goes on in its place/g)?.length === 4,
       );
-      Deno.kill(master, "SIGQUIT");
-      assertEquals(await followed(run), next);
-      await ask(port);
-      master = next;
-    }
-    run.signal("SIGHUP");
-    await run.errors.next("generation 2: ready");
-    await run.errors.next(`generation 1: process ${master} ended with exit`);
-    await eventually(
-      "run follows nginx of generation 2",
-      () => run.errors.text.match(/goes on in its place/g)?.length === 4,
-    );
-    end.abort();
-    const { losses, answers } = await clients;
-    assertEquals(losses, []);
-    assertEquals(answers.size >= 4, true, [...answers.keys()].join());
+      await eventually("answers of each nginx", () => names.size >= 4);
+    }, { kinds: [false] });
+    assertEquals(lost, []);
     run.signal("SIGTERM");
     const { code, errors } = await run.end();
     assertEquals(code, 0);
@@ -172,15 +163,10 @@ for (const [what, command] of LEFT) {
       ]);
       const left = (await run.output.next("left")).split(" ")[1]!;
       await run.errors.next("generation 2: started");
-      await eventually("the end of the child", async () => {
-        try {
-          await Deno.stat(`/proc/${left}`);
-          return false;
-        } catch (error) {
-          if (!(error instanceof Deno.errors.NotFound)) throw error;
-          return true;
-        }
-      });
+      await eventually(
+        "the end of the child",
+        () => hasEnded(Number(left)),
+      );
       run.signal("SIGTERM");
       await run.end();
       assertEquals(

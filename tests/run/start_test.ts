@@ -24,10 +24,7 @@ Deno.test({
     "the program gets its sockets, and LISTEN_PID and LISTEN_PIDFDID name it",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving({
-      name: "v1",
-      ready: "notify",
-    });
+    await using service = await Supervised.serving();
     const { pid, pgid, variables } = await service.ask();
     assertEquals(variables, expectedVariables(pid));
     assertEquals(pgid, pid);
@@ -38,10 +35,9 @@ Deno.test({
   name: "the program also gets variables that a shell would drop",
   ignore,
   fn: async () => {
-    await using service = await Supervised.serving(
-      { name: "v1", ready: "notify" },
-      { env: { "a.dotted.name": "spring" } },
-    );
+    await using service = await Supervised.serving(undefined, {
+      env: { "a.dotted.name": "spring" },
+    });
     const { pid, variables } = await service.ask();
     assertEquals(variables, {
       "a.dotted.name": "spring",

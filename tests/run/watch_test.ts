@@ -15,10 +15,10 @@ Deno.test({
     await using watched = await Scratch.make();
     const file = watched.join("app.py");
     await Deno.writeTextFile(file, "1");
-    await using service = await Supervised.serving(
-      { name: "v1", ready: "notify" },
-      { options: ["--ready", "notify", "--watch", file], permissions },
-    );
+    await using service = await Supervised.serving(undefined, {
+      options: ["--ready", "notify", "--watch", file],
+      permissions,
+    });
     await service.plan({ name: "v2", ready: "notify" });
     await Deno.writeTextFile(watched.join("other.py"), "2");
     await Deno.writeTextFile(file, "2");
@@ -39,10 +39,10 @@ Deno.test({
   fn: async () => {
     await using watched = await Scratch.make();
     await Deno.mkdir(watched.join("deep"));
-    await using service = await Supervised.serving(
-      { name: "v1", ready: "notify" },
-      { options: ["--ready", "notify", "--watch", watched.path], permissions },
-    );
+    await using service = await Supervised.serving(undefined, {
+      options: ["--ready", "notify", "--watch", watched.path],
+      permissions,
+    });
     await Deno.writeTextFile(watched.join("deep/new.py"), "2");
     await service.says(`reload: ${watched.join("deep/new.py")} has changed`);
     await service.says("generation 2: ready");
@@ -54,19 +54,19 @@ async function watching(
   watched: Scratch,
   path: string,
 ): Promise<Supervised> {
-  return await Supervised.serving(
-    { name: "v1", ready: "notify" },
-    {
-      options: ["--ready", "notify", "--watch", watched.join(path)],
-      permissions,
-    },
-  );
+  return await Supervised.serving(undefined, {
+    options: ["--ready", "notify", "--watch", watched.join(path)],
+    permissions,
+  });
 }
 
-/** Makes a change and waits for the one reload that follows. */
+/**
+ * Makes a change and waits for the one reload that follows. The steps of a change
+ * are synchronous: a pause between them would be two changes.
+ */
 async function oneReload(
   service: Supervised,
-  change: () => Promise<void>,
+  change: () => Promise<void> | void,
 ): Promise<void> {
   const reloads = () =>
     service.program.errors.text.match(/reload: /g)?.length ?? 0;
@@ -87,10 +87,10 @@ Deno.test({
     await Deno.mkdir(watched.join("dist"));
     await using service = await watching(watched, "dist");
     for (let turn = 0; turn < 3; turn++) {
-      await oneReload(service, async () => {
-        await Deno.remove(watched.join("dist"), { recursive: true });
-        await Deno.mkdir(watched.join("dist"));
-        await Deno.writeTextFile(watched.join("dist/a"), "");
+      await oneReload(service, () => {
+        Deno.removeSync(watched.join("dist"), { recursive: true });
+        Deno.mkdirSync(watched.join("dist"));
+        Deno.writeTextFileSync(watched.join("dist/a"), "");
       });
       await oneReload(
         service,
@@ -120,9 +120,9 @@ Deno.test({
       service,
       () => Deno.writeTextFile(watched.join("app/dist/main.py"), "3"),
     );
-    await oneReload(service, async () => {
-      await Deno.remove(watched.join("app/dist/main.py"));
-      await Deno.writeTextFile(watched.join("app/dist/main.py"), "4");
+    await oneReload(service, () => {
+      Deno.removeSync(watched.join("app/dist/main.py"));
+      Deno.writeTextFileSync(watched.join("app/dist/main.py"), "4");
     });
   },
 });
@@ -138,18 +138,18 @@ Deno.test({
     }
     await Deno.symlink("r1", watched.join("current"));
     await using service = await watching(watched, "current");
-    await oneReload(service, async () => {
-      await Deno.symlink("r2", watched.join("next"));
-      await Deno.rename(watched.join("next"), watched.join("current"));
+    await oneReload(service, () => {
+      Deno.symlinkSync("r2", watched.join("next"));
+      Deno.renameSync(watched.join("next"), watched.join("current"));
     });
     await Deno.writeTextFile(watched.join("r1/old"), "");
     await oneReload(
       service,
       () => Deno.writeTextFile(watched.join("r2/new"), ""),
     );
-    await oneReload(service, async () => {
-      await Deno.remove(watched.join("current"));
-      await Deno.symlink(watched.join("r3"), watched.join("current"));
+    await oneReload(service, () => {
+      Deno.removeSync(watched.join("current"));
+      Deno.symlinkSync(watched.join("r3"), watched.join("current"));
     });
     await oneReload(
       service,
@@ -169,12 +169,12 @@ Deno.test({
     }
     await Deno.symlink("r1", watched.join("current"));
     await using service = await watching(watched, "current/dist");
-    await oneReload(service, async () => {
-      await Deno.symlink("r2", watched.join("next"));
-      await Deno.rename(watched.join("next"), watched.join("current"));
+    await oneReload(service, () => {
+      Deno.symlinkSync("r2", watched.join("next"));
+      Deno.renameSync(watched.join("next"), watched.join("current"));
     });
-    await oneReload(service, async () => {
-      await Deno.rename(watched.join("r3/dist"), watched.join("r2/dist"));
+    await oneReload(service, () => {
+      Deno.renameSync(watched.join("r3/dist"), watched.join("r2/dist"));
     });
     await oneReload(
       service,
@@ -190,16 +190,13 @@ Deno.test({
   fn: async () => {
     await using watched = await Scratch.make();
     await Deno.mkdir(watched.join("dist"));
-    await using service = await Supervised.serving(
-      { name: "v1", ready: "notify" },
-      {
-        options: ["--ready", "notify", "--watch", watched.join("dist")],
-        permissions: [`--allow-read=${watched.path}`],
-      },
-    );
-    await oneReload(service, async () => {
-      await Deno.remove(watched.join("dist"));
-      await Deno.mkdir(watched.join("dist"));
+    await using service = await Supervised.serving(undefined, {
+      options: ["--ready", "notify", "--watch", watched.join("dist")],
+      permissions: [`--allow-read=${watched.path}`],
+    });
+    await oneReload(service, () => {
+      Deno.removeSync(watched.join("dist"));
+      Deno.mkdirSync(watched.join("dist"));
     });
     await oneReload(
       service,

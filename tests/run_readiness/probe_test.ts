@@ -49,11 +49,11 @@ for (const ready of ["tcp", "http:/"]) {
     ignore,
     fn: async () => {
       await using service = await Supervised.serving({ name: "v1" }, {
-        options: ["--ready", ready, "--ready-timeout", "1500ms"],
+        options: ["--ready", ready, "--ready-timeout", "3s"],
       });
       await service.reload({ name: "v2", hold: true });
       await service.says("another process has accepted the connections");
-      await service.says("generation 2: not ready within 1.5 s, killed");
+      await service.says("generation 2: not ready within 3 s, killed");
       await service.says("reload failed: generation 1 keeps serving");
       assertEquals((await service.ask()).name, "v1");
       await service.reload({ name: "v3" });
@@ -111,7 +111,7 @@ Deno.test({
   ignore,
   fn: async () => {
     await using service = await Supervised.serving({ name: "v1" }, {
-      options: [...HTTP, "--ready-timeout", "1500ms"],
+      options: [...HTTP, "--ready-timeout", "3s"],
     });
     await service.reload({ name: "v2", busy: true });
     const line = await service.says("GET /healthz");

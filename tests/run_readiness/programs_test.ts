@@ -68,7 +68,7 @@ Deno.test({
       "--ready",
       "http:/",
       "--ready-timeout",
-      "3s",
+      "6s",
       "127.0.0.1:0",
       "--",
       "gunicorn",

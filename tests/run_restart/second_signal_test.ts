@@ -1,17 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
+import { hasEnded } from "../support/process_life.ts";
 import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
 const ignore = await lacks(PYTHON);
-
-function isRunning(pid: number): boolean {
-  try {
-    return !Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
-  } catch {
-    return false;
-  }
-}
 
 for (const second of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) {
   Deno.test({
@@ -37,7 +30,7 @@ for (const second of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) {
       );
       await eventually(
         "both have ended",
-        () => !isRunning(pid) && !isRunning(child),
+        async () => await hasEnded(pid) && await hasEnded(child),
       );
     },
   });
@@ -58,6 +51,6 @@ Deno.test({
     await service.says("ended with exit code 0");
     service.program.signal("SIGTERM");
     await service.program.end();
-    await eventually("the child has ended", () => !isRunning(child));
+    await eventually("the child has ended", () => hasEnded(child));
   },
 });

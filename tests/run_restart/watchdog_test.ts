@@ -12,10 +12,9 @@ for (const ready of ["notify", "delay:1ms"]) {
       `--watchdog with --ready ${ready}: a program that stops sending WATCHDOG=1 is aborted and restarted`,
     ignore,
     fn: async () => {
-      await using service = await Supervised.serving(
-        { name: "v1", ready: "notify" },
-        { options: ["--ready", ready, "--watchdog", "2s"] },
-      );
+      await using service = await Supervised.serving(undefined, {
+        options: ["--ready", ready, "--watchdog", "2s"],
+      });
       const { variables, pid } = await service.ask("/alive");
       assertEquals(variables.WATCHDOG_USEC, "2000000");
       assertEquals(variables.WATCHDOG_PID, String(pid));

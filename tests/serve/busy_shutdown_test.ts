@@ -1,12 +1,13 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { acceptedConnections } from "../../client/binding/graceful_shutdown.ts";
+import { waitReady } from "../../ffi/files/readiness.ts";
 import {
   receive,
   send,
   streamSocket,
   tryConnect,
 } from "../../ffi/sockets/socket.ts";
-import { eventually } from "../support/eventually.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
 import { listeningTcp } from "../support/serve/sockets.ts";
 
 const REQUEST = new TextEncoder().encode(
@@ -32,6 +33,7 @@ for (const busy of [200, 1_200]) {
     const begin = performance.now();
     while (performance.now() - begin < busy);
     await shutdown;
+    assert(await waitReady(client.fd, "read", PATIENCE));
     const answer = new Uint8Array(4096);
     const length = receive(client.fd, answer);
     const text = new TextDecoder().decode(answer.subarray(0, length));

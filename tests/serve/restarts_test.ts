@@ -3,7 +3,7 @@ import { bind } from "../../client.ts";
 import { Daemon } from "../support/daemon.ts";
 import { Program } from "../support/program.ts";
 import { libcPath, treePath } from "../support/tree.ts";
-import { load } from "../support/serve/load.ts";
+import { underLoad, untilSeen } from "../support/serve/under_load.ts";
 
 const RESTARTS = 20;
 const CLIENTS = 16;
@@ -31,31 +31,25 @@ for (const persistent of [false, true]) {
     using web = await bind("127.0.0.1", 0, { sock: daemon.sock });
     const { port } = web.addr as Deno.NetAddr;
     let service = await serving(daemon, "service 0");
-    const stop = new AbortController();
-    const loaded = load(port, {
-      clients: CLIENTS,
-      persistent,
-      signal: stop.signal,
-    });
-    try {
-      for (let count = 1; count <= RESTARTS; count++) {
-        await using old = service;
-        service = await serving(daemon, `service ${count}`);
-        old.signal("SIGTERM");
-        const { code, errors } = await old.end();
-        assertEquals({ code, errors }, { code: 0, errors: "" });
-      }
-    } finally {
-      stop.abort();
-      await loaded;
-      await service[Symbol.asyncDispose]();
-    }
-    const { answered, names, lost, closedBetween } = await loaded;
+    const { answered, names, lost, closedBetween } = await underLoad(
+      { port },
+      async (seen) => {
+        for (let count = 1; count <= RESTARTS; count++) {
+          await using old = service;
+          service = await serving(daemon, `service ${count}`);
+          old.signal("SIGTERM");
+          const { code, errors } = await old.end();
+          assertEquals({ code, errors }, { code: 0, errors: "" });
+          await untilSeen(seen, new RegExp(`^service ${count}$`));
+        }
+      },
+      { clients: CLIENTS, kinds: [persistent] },
+    ).finally(() => service[Symbol.asyncDispose]());
     console.log(
       `${answered} requests answered by ${names.size} services, ${lost.length} lost, ${closedBetween} met a connection that HTTP lets a server close`,
     );
     assertEquals(lost, []);
-    assert(names.size > RESTARTS / 2);
+    assertEquals(names.size, RESTARTS + 1);
     // At most one for each connection and restart.
     assert(closedBetween <= (persistent ? RESTARTS * CLIENTS : 0));
   });

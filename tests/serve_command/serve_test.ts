@@ -1,9 +1,10 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ask, freePort } from "../support/activate/activated.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+import { ask } from "../support/activate/activated.ts";
 import { lacksFrameworks } from "../support/activate/frameworks.ts";
 import { Daemon } from "../support/daemon.ts";
-import { load } from "../support/serve/load.ts";
+import { OwnPort } from "../support/loopback.ts";
 import { selfSigned } from "../support/serve/certificate.ts";
+import { underLoad } from "../support/serve/under_load.ts";
 import { moduleOf, Served } from "../support/serve_command/served.ts";
 import { libcPath, treePath } from "../support/tree.ts";
 
@@ -71,26 +72,21 @@ Deno.test("a reload under load loses no request, and a broken module does not re
   await using served = await Served.ready(daemon, {
     files: { "main.ts": moduleOf("v1") },
   });
-  const stop = new AbortController();
-  const loads = [false, true].map((persistent) =>
-    load(served.port, { clients: 3, persistent, signal: stop.signal })
-  );
-  let generation = 1;
-  for (const [what, source, says] of BROKEN) {
-    generation++;
-    await served.reload(source);
-    await served.says("reload failed: generation 1 keeps serving");
-    assertMatch(served.program.errors.text, says, what);
-  }
-  await served.reload(moduleOf("v2"));
-  await served.says(`generation ${generation + 1}: ready`);
-  assertMatch(await served.says("generation 1: process"), /exit code 0$/);
-  assertMatch(await ask(served.port), /^v2 /);
-  stop.abort();
-  for (const { lost, names } of await Promise.all(loads)) {
-    assertEquals(lost, []);
-    assert(names.size > 1, [...names].join());
-  }
+  const { lost, names } = await underLoad(served, async () => {
+    let generation = 1;
+    for (const [what, source, says] of BROKEN) {
+      generation++;
+      await served.reload(source);
+      await served.says("reload failed: generation 1 keeps serving");
+      assertMatch(served.program.errors.text, says, what);
+    }
+    await served.reload(moduleOf("v2"));
+    await served.says(`generation ${generation + 1}: ready`);
+    assertMatch(await served.says("generation 1: process"), /exit code 0$/);
+    assertMatch(await ask(served.port), /^v2 /);
+  }, { clients: 3 });
+  assertEquals(lost, []);
+  assertEquals(names.size, 2, [...names].join());
 });
 
 Deno.test("--cert and --key serve HTTPS, with files that are read at each start", async () => {
@@ -117,6 +113,16 @@ Deno.test("--cert and --key serve HTTPS, with files that are read at each start"
   await served.says("generation 2: ready");
   await served.says("generation 1: process");
   assertMatch(await get(second.cert), /^v2 /);
+});
+
+Deno.test("only --cert and --key make serve use TLS, not the variables that it passes them by", async () => {
+  await using daemon = await Daemon.start();
+  await using served = await Served.ready(daemon, {
+    files: { "main.ts": moduleOf("v1") },
+    env: { MULTIBINDER_CERT: "/cert.pem", MULTIBINDER_KEY: "/key.pem" },
+  });
+  const answer = await fetch(`http://127.0.0.1:${served.port}/`);
+  assertMatch(await answer.text(), /^v1 /);
 });
 
 Deno.test("a UNIX socket is served", async () => {
@@ -168,7 +174,8 @@ Deno.test("a module at a URL is served", async () => {
 
 Deno.test("another server of the module listens by itself", async () => {
   await using daemon = await Daemon.start();
-  const port = freePort();
+  using own = OwnPort.take();
+  const { number: port } = own;
   await using served = await Served.ready(daemon, {
     files: {
       "main.ts": `
@@ -207,15 +214,12 @@ Deno.test({
       files: {},
       module: [treePath("examples/frameworks/hono_module.mjs")],
     });
-    const stop = new AbortController();
-    const { signal } = stop;
-    const clients = load(served.port, { clients: 4, persistent: true, signal });
-    served.program.signal("SIGHUP");
-    await served.says("generation 2: ready");
-    await served.says("generation 1: process");
-    assertMatch(await ask(served.port), /^hello from Hono \d+\n$/);
-    stop.abort();
-    const { lost, names } = await clients;
+    const { lost, names } = await underLoad(served, async () => {
+      served.program.signal("SIGHUP");
+      await served.says("generation 2: ready");
+      await served.says("generation 1: process");
+      assertMatch(await ask(served.port), /^hello from Hono \d+\n$/);
+    }, { clients: 4, kinds: [true] });
     assertEquals(lost, []);
     assertEquals(names.size, 2);
   },

@@ -61,18 +61,27 @@ for (const [name, address] of CASES) {
   );
 }
 
+/** A group of five sockets, of which holders have damaged some. */
+async function damagedGroup(
+  sock: string,
+  damaged: readonly number[],
+  name: string,
+): Promise<Group> {
+  const group = new Group(sock, ADDRESS);
+  await group.bindAll(5);
+  for (const shard of damaged) {
+    const params = { address: "127.0.0.1", port: 0, shard, shards: 5 };
+    await damage(sock, params, { name });
+  }
+  return group;
+}
+
 Deno.test(
   "two sockets that holders have shut down come back, and the group grows and shrinks",
   { ignore },
   async () => {
     await using daemon = await Daemon.start();
-    const { sock } = daemon;
-    using group = new Group(sock, ADDRESS);
-    await group.bindAll(5);
-    for (const shard of [1, 0]) {
-      const params = { address: "127.0.0.1", port: 0, shard, shards: 5 };
-      await damage(sock, params, { name: "shut down" });
-    }
+    using group = await damagedGroup(daemon.sock, [1, 0], "shut down");
     // Neither of the two has its place back, and the place of another is unknown.
     await group.bindAll(5);
     assertEven(await group.spread(200));
@@ -110,13 +119,7 @@ Deno.test(
   { ignore },
   async () => {
     await using daemon = await Daemon.start();
-    const { sock } = daemon;
-    using group = new Group(sock, ADDRESS);
-    await group.bindAll(5);
-    for (const shard of [3, 1]) {
-      const params = { address: "127.0.0.1", port: 0, shard, shards: 5 };
-      await damage(sock, params, { name: "move" });
-    }
+    using group = await damagedGroup(daemon.sock, [3, 1], "move");
     await group.bind(0, 3);
     // A client that meets an inactive socket tries again after a second.
     assertEquals((await group.spread(3)).slice(3), [0, 0]);

@@ -6,6 +6,7 @@
  */
 import { connect, type Session } from "../../client.ts";
 import type { Status } from "../../protocol.ts";
+import { eventually } from "./eventually.ts";
 import { Program } from "./program.ts";
 import { RawConnection } from "./raw_connection.ts";
 import { libcPath, Scratch, treePath } from "./tree.ts";
@@ -105,10 +106,29 @@ export class RunningDaemon implements AsyncDisposable {
     return connect({ sock: this.sock });
   }
 
-  /** Re-executes it and waits for the next generation. */
+  /** Re-executes it and waits for the next generation; throws if it stays. */
   async reexec(): Promise<void> {
+    let isOver = false;
+    const listening = this.listening().finally(() => isOver = true);
+    await Promise.race([listening, this.#upgrade(() => isOver)]);
+  }
+
+  /** Asks for an upgrade, again where the check of the new version was too slow. */
+  async #upgrade(isOver: () => boolean): Promise<void> {
+    const { errors } = this.program;
+    let seen = errors.count;
     this.program.signal("SIGUSR1");
-    await this.listening();
+    await eventually("the end of an upgrade", () => {
+      const abandoned = errors.after(seen)
+        .find((line) => line.includes("upgrade abandoned"));
+      if (isOver() || abandoned === undefined) return isOver();
+      if (!abandoned.includes("did not exit within")) {
+        throw new Error(abandoned);
+      }
+      seen = errors.count;
+      this.program.signal("SIGUSR1");
+      return false;
+    });
   }
 
   /** Its answer to `status`. */

@@ -5,17 +5,16 @@
  */
 import { isOlder } from "../../ffi/libc/deno_version.ts";
 import { eventually } from "./eventually.ts";
+import { childrenOf, stateOf, unlessEnded } from "./process_life.ts";
 
 /** A process's descriptors: what each number refers to, `socket:[123]`. */
 export async function descriptorsOf(pid: number): Promise<Map<number, string>> {
   const found = new Map<number, string>();
   for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
-    try {
-      found.set(Number(name), await Deno.readLink(`/proc/${pid}/fd/${name}`));
-    } catch (error) {
-      // Closed since the directory was read.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    const link = Deno.readLink(`/proc/${pid}/fd/${name}`);
+    // Closed since the directory was read.
+    const target = await unlessEnded(link, "");
+    if (target !== "") found.set(Number(name), target);
   }
   return found;
 }
@@ -62,16 +61,11 @@ export async function settledAs(pid: number, program: string): Promise<void> {
  * a SIGUSR1 that arrived a moment after its first answer.
  */
 export async function settledWithChildren(pid: number): Promise<void> {
-  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
-  const pids = [
-    String(pid),
-    ...children.split(" ").filter((one) => one !== ""),
-  ];
-  for (const each of pids) {
-    await eventually(`process ${each} sleeps`, async () => {
-      const stat = await Deno.readTextFile(`/proc/${each}/stat`);
-      return stat[stat.lastIndexOf(")") + 2] === "S";
-    });
+  for (const each of [pid, ...await childrenOf(pid)]) {
+    await eventually(
+      `process ${each} sleeps or has ended`,
+      async () => ["S", undefined].includes(await stateOf(each)),
+    );
   }
 }
 
@@ -81,15 +75,10 @@ export async function blockedSignals(
 ): Promise<Map<number, bigint>> {
   const found = new Map<number, bigint>();
   for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-    try {
-      const path = `/proc/${pid}/task/${name}/status`;
-      const status = await Deno.readTextFile(path);
-      const blocked = /^SigBlk:\s*([0-9a-f]+)$/m.exec(status)?.[1];
-      found.set(Number(name), BigInt(`0x${blocked}`));
-    } catch (error) {
-      // It has ended since the directory was read.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    const path = `/proc/${pid}/task/${name}/status`;
+    const status = await unlessEnded(Deno.readTextFile(path), "");
+    const blocked = /^SigBlk:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+    if (blocked !== undefined) found.set(Number(name), BigInt(`0x${blocked}`));
   }
   return found;
 }
@@ -125,16 +114,4 @@ export async function residentMemory(pid: number): Promise<number> {
   const kib = /^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1];
   if (kib === undefined) throw new Error(`no VmRSS in /proc/${pid}/status`);
   return Number(kib);
-}
-
-/** Stops a process with SIGSTOP, and waits until each of its threads has stopped. */
-export async function stopped(pid: number): Promise<void> {
-  Deno.kill(pid, "SIGSTOP");
-  await eventually("all threads have stopped", async () => {
-    for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-      const path = `/proc/${pid}/task/${name}/status`;
-      if (!/^State:\tT/m.test(await Deno.readTextFile(path))) return false;
-    }
-    return true;
-  });
 }

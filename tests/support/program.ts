@@ -5,7 +5,7 @@
  * @module
  */
 
-import { PATIENCE } from "./eventually.ts";
+import { eventually, PATIENCE } from "./eventually.ts";
 
 /** Rejects when `promise` has not settled within the tests' patience. */
 export async function within<T>(
@@ -64,6 +64,16 @@ export class Lines {
     return this.#seen.join("\n");
   }
 
+  /** The number of lines so far. */
+  get count(): number {
+    return this.#seen.length;
+  }
+
+  /** The lines after the first `count`. */
+  after(count: number): readonly string[] {
+    return this.#seen.slice(count);
+  }
+
   /** The next line that was not taken yet and holds `part`; takes up to it. */
   async next(part: string): Promise<string> {
     while (true) {
@@ -77,6 +87,17 @@ export class Lines {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
       await within(promise, () => `a line with "${part}" after:\n${this.text}`);
+    }
+  }
+
+  /** Waits until a line holds `part`, also one that was taken. */
+  async sees(part: string): Promise<void> {
+    while (!this.#seen.some((line) => line.includes(part))) {
+      if (this.#ended) throw new Error(`no line with "${part}":\n${this.text}`);
+      await eventually(
+        () => `a line with "${part}", but:\n${this.text}`,
+        () => this.#ended || this.#seen.some((line) => line.includes(part)),
+      );
     }
   }
 

@@ -94,10 +94,7 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
-    const { port } = tcpAddress(first);
-    const socket = socketOf(first);
-    first.close();
+    const { port, socket } = await service.held();
     await using queue = new Queue(port);
     await queue.grows(5);
     await service.systemctl("restart");

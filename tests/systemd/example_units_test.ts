@@ -3,21 +3,18 @@ import { bind } from "../../client.ts";
 import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
 import { PATIENCE } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
-import { treePath } from "../support/tree.ts";
 import {
   exampleUnits,
   privilegedAddress,
   USER,
   withPackages,
 } from "../support/systemd/example_units.ts";
+import { assertExposure, verified } from "../support/systemd/instance.ts";
 import { lacksSystemd, Machine } from "../support/systemd/machine.ts";
 import { Queue } from "../support/systemd/queue.ts";
 import { Service } from "../support/systemd/service.ts";
 
 const withSystemd = { ignore: await lacksSystemd() };
-
-/** Maximum exposure in `systemd-analyze security`, in tenths. */
-const THRESHOLD = "19";
 
 const CONTROL = "/run/multibinder/control.sock";
 
@@ -49,13 +46,7 @@ Deno.test(
     const isOld = await systemdVersion(machine) < 254;
     for (const name of ["multibinder.service", "multibinder.socket"]) {
       const path = `/etc/systemd/system/${name}`;
-      const { output, errors } = await machine.run(
-        "systemd-analyze",
-        "verify",
-        "--recursive-errors=no",
-        "--man=no",
-        path,
-      );
+      const { output, errors } = await verified(machine, path);
       const problems = errors.split("\n").filter((line) =>
         line !== "" && !(isOld && UNKNOWN.test(line))
       );
@@ -67,18 +58,7 @@ Deno.test(
 Deno.test({
   name: "systemd-analyze security gives multibinder.service at most 1.9",
   ignore: await lacks("systemd-analyze"),
-  fn: async () => {
-    const { code, stdout } = await new Deno.Command("systemd-analyze", {
-      args: [
-        "security",
-        "--offline=true",
-        `--threshold=${THRESHOLD}`,
-        "--no-pager",
-        treePath("examples/systemd/multibinder.service"),
-      ],
-    }).output();
-    assertEquals(code, 0, new TextDecoder().decode(stdout));
-  },
+  fn: () => assertExposure("systemd/multibinder.service", 19),
 });
 
 Deno.test(
@@ -141,10 +121,7 @@ Deno.test(
     assertEquals(started.code, 0, started.errors);
     const shown = await machine.run("stat", "--format=%U %G %a", CONTROL);
     assertEquals(shown.output, `${USER} ${USER} 660`);
-    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
-    const { port } = tcpAddress(first);
-    const socket = socketOf(first);
-    first.close();
+    const { port, socket } = await service.held();
     const { ino } = await Deno.lstat(sock);
     await using queue = new Queue(port);
     await queue.grows(3);

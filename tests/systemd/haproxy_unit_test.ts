@@ -4,19 +4,21 @@ import {
   assertMatch,
   assertNotEquals,
 } from "@std/assert";
-import { load } from "../../examples/demo/load.ts";
+import { underLoad, untilSeen } from "../support/serve/under_load.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
-import { within } from "../support/program.ts";
 import { treePath } from "../support/tree.ts";
 import {
   exampleUnit,
   exampleUnits,
-  privilegedAddress,
   withPackages,
 } from "../support/systemd/example_units.ts";
 import {
-  type CommandResult,
+  assertExposure,
+  assertVerified,
+  Instance,
+} from "../support/systemd/instance.ts";
+import {
   denoEnvironment,
   lacksSystemd,
   Machine,
@@ -27,9 +29,6 @@ const ignore = await lacks("haproxy") || await lacksSystemd();
 const TEMPLATE = "haproxy-multi@.service";
 const UNIT = "haproxy-multi@web.service";
 
-/** Maximum exposure in `systemd-analyze security`, in tenths. */
-const THRESHOLD = "27";
-
 async function units(): Promise<Record<string, string>> {
   return {
     ...await exampleUnits(),
@@ -38,55 +37,43 @@ async function units(): Promise<Record<string, string>> {
 }
 
 /** A machine with the files of the example. */
-class Instance implements AsyncDisposable {
-  private constructor(
-    readonly machine: Machine,
-    /** The directory that the unit has as /etc/haproxy. */
-    readonly folder: string,
-    /** The host that HAProxy listens on. */
-    readonly hostname: string,
-  ) {}
-
+class HaproxyInstance extends Instance {
   /** Boots a machine with the example's template as web.cfg.erb, on port 80. */
-  static async prepare(): Promise<Instance> {
+  static async prepare(): Promise<HaproxyInstance> {
     const machine = await Machine.start({ units: await units() });
-    try {
-      await withPackages(machine, "multibinder.service", TEMPLATE);
-      const folder = `${machine.shared}/haproxy`;
-      await Deno.mkdir(folder);
-      await machine.install({
-        [`${TEMPLATE}.d/machine.conf`]: [
-          "[Service]",
-          `BindPaths=${folder}:/etc/haproxy`,
-          // systemd reads it, and sees the host's /etc/haproxy.
-          `EnvironmentFile=-${folder}/%i.env`,
-          // The npm packages are in the host's cache.
-          denoEnvironment(),
-        ].join("\n"),
-      });
-      // HAProxy's chroot in Debian's package.
-      await machine.run("mkdir", "/var/lib/haproxy");
-      const hostname = privilegedAddress().split(":")[0]!;
-      const instance = new Instance(machine, folder, hostname);
-      await instance.write(await instance.example());
-      return instance;
-    } catch (error) {
-      await machine[Symbol.asyncDispose]();
-      throw error;
-    }
+    const instance = new HaproxyInstance(machine, UNIT);
+    const { folder } = instance;
+    return await instance.after(
+      () => withPackages(machine, "multibinder.service", TEMPLATE),
+      () => Deno.mkdir(folder),
+      () =>
+        machine.install({
+          [`${TEMPLATE}.d/machine.conf`]: [
+            "[Service]",
+            `BindPaths=${folder}:/etc/haproxy`,
+            // systemd reads it, and sees the host's /etc/haproxy.
+            `EnvironmentFile=-${folder}/%i.env`,
+            // The npm packages are in the host's cache.
+            denoEnvironment(),
+          ].join("\n"),
+        }),
+      async () => {
+        // HAProxy's chroot in Debian's package.
+        await machine.run("mkdir", "/var/lib/haproxy");
+        await instance.write(await instance.example());
+      },
+    );
   }
 
   /** Boots a machine and starts the unit. */
-  static async start(): Promise<Instance> {
-    const instance = await Instance.prepare();
-    try {
-      const { code, errors } = await instance.systemctl("start");
-      assertEquals(code, 0, errors + await instance.log());
-      return instance;
-    } catch (error) {
-      await instance[Symbol.asyncDispose]();
-      throw error;
-    }
+  static async start(): Promise<HaproxyInstance> {
+    const instance = await HaproxyInstance.prepare();
+    return await instance.after(() => instance.succeeds("start"));
+  }
+
+  /** The directory that the unit has as /etc/haproxy. */
+  get folder(): string {
+    return `${this.machine.shared}/haproxy`;
   }
 
   /** The example's template, with `text` as the response. */
@@ -103,82 +90,23 @@ class Instance implements AsyncDisposable {
     await Deno.writeTextFile(`${this.folder}/web.cfg.erb`, text);
   }
 
-  /** Runs `systemctl VERB` on the unit. */
-  systemctl(verb: string): Promise<CommandResult> {
-    return this.machine.systemctl(verb, UNIT);
-  }
-
-  /** Reloads the unit, which must succeed. */
-  async reload(): Promise<void> {
-    const { code, errors } = await this.systemctl("reload");
-    assertEquals(code, 0, errors + await this.log());
-  }
-
-  /** A property of the unit. */
-  property(name: string): Promise<string> {
-    return this.machine.property(UNIT, name);
-  }
-
   /** The serving HAProxy, from `systemctl status`. */
   async serving(): Promise<number> {
     const text = await this.property("StatusText");
     return Number(/^HAProxy (\d+) serves/.exec(text)?.[1]);
-  }
-
-  /** The output of the unit. */
-  log(): Promise<string> {
-    return this.machine.journal(UNIT);
-  }
-
-  /** Sends a request on a new connection. */
-  async ask(): Promise<string> {
-    const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-    try {
-      const url = `http://${this.hostname}/`;
-      return await (await within(fetch(url, { client }), "an answer")).text();
-    } finally {
-      client.close();
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.machine[Symbol.asyncDispose]();
   }
 }
 
 Deno.test({
   name: "systemd-analyze verify finds no problem in haproxy-multi@.service",
   ignore,
-  fn: async () => {
-    await using machine = await Machine.start({ units: await units() });
-    assertEquals(
-      await machine.run(
-        "systemd-analyze",
-        "verify",
-        "--recursive-errors=no",
-        "--man=no",
-        UNIT,
-      ),
-      { code: 0, output: "", errors: "" },
-    );
-  },
+  fn: async () => await assertVerified(await units(), UNIT),
 });
 
 Deno.test({
   name: "systemd-analyze security gives haproxy-multi@.service at most 2.7",
   ignore: await lacks("systemd-analyze"),
-  fn: async () => {
-    const { code, stdout } = await new Deno.Command("systemd-analyze", {
-      args: [
-        "security",
-        "--offline=true",
-        `--threshold=${THRESHOLD}`,
-        "--no-pager",
-        treePath(`examples/haproxy/${TEMPLATE}`),
-      ],
-    }).output();
-    assertEquals(code, 0, new TextDecoder().decode(stdout));
-  },
+  fn: () => assertExposure(`haproxy/${TEMPLATE}`, 27),
 });
 
 Deno.test({
@@ -186,7 +114,7 @@ Deno.test({
     "haproxy-multi@web serves port 80 as a user without capabilities and without the daemon's group",
   ignore,
   fn: async () => {
-    await using instance = await Instance.start();
+    await using instance = await HaproxyInstance.start();
     const { machine } = instance;
     assertEquals(await instance.ask(), "hello from haproxy\n");
     const pid = await instance.serving();
@@ -214,25 +142,19 @@ Deno.test({
     "systemctl reload returns when the next HAProxy serves, and loses no connection",
   ignore,
   fn: async () => {
-    await using instance = await Instance.start();
-    const end = new AbortController();
+    await using instance = await HaproxyInstance.start();
     const address = { hostname: instance.hostname, port: 80 };
-    const clients = load(address, 4, end.signal);
-    const seen = new Set([await instance.serving()]);
-    for (const text of ["second", "third", "fourth"]) {
-      await instance.write(await instance.example(text));
-      await instance.reload();
-      seen.add(await instance.serving());
-      await eventually(
-        `an answer of the ${text}`,
-        async () => await instance.ask() === `${text}\n`,
-      );
-    }
-    end.abort();
-    const { losses, answers } = await clients;
-    assertEquals(losses, []);
-    assertEquals(seen.size, 4, await instance.log());
-    assert(answers.size >= 3, [...answers.keys()].join());
+    const pids = new Set([await instance.serving()]);
+    const { lost } = await underLoad(address, async (seen) => {
+      for (const text of ["second", "third", "fourth"]) {
+        await instance.write(await instance.example(text));
+        await instance.succeeds("reload");
+        pids.add(await instance.serving());
+        await untilSeen(seen, new RegExp(`^${text}\n`));
+      }
+    }, { clients: 4, kinds: [false] });
+    assertEquals(lost, []);
+    assertEquals(pids.size, 4, await instance.log());
     assertEquals(await instance.property("NRestarts"), "0");
   },
 });
@@ -242,7 +164,7 @@ Deno.test({
     "a reload with an invalid template fails, shows the reason in the status, and changes nothing",
   ignore,
   fn: async () => {
-    await using instance = await Instance.start();
+    await using instance = await HaproxyInstance.start();
     const pid = await instance.serving();
     await instance.write("\n<%= nope %>\n");
     assertNotEquals((await instance.systemctl("reload")).code, 0);
@@ -256,7 +178,7 @@ Deno.test({
     assertEquals(await instance.ask(), "hello from haproxy\n");
 
     await instance.write(await instance.example("mended"));
-    await instance.reload();
+    await instance.succeeds("reload");
     const text = await instance.property("StatusText");
     assert(!text.includes("failed"), text);
     assertNotEquals(await instance.serving(), pid);
@@ -272,7 +194,7 @@ Deno.test({
     "a configuration that HAProxy rejects fails the reload and changes nothing",
   ignore,
   fn: async () => {
-    await using instance = await Instance.start();
+    await using instance = await HaproxyInstance.start();
     const before = await Deno.readTextFile(`${instance.folder}/web.cfg`);
     const pid = await instance.serving();
     const good = await instance.example();
@@ -294,7 +216,7 @@ Deno.test({
     "after kill -9 of HAProxy or of the wrapper, new connections are served",
   ignore,
   fn: async () => {
-    await using instance = await Instance.start();
+    await using instance = await HaproxyInstance.start();
     const { machine } = instance;
     const killed = await instance.serving();
     await machine.run("kill", "-KILL", String(killed));
@@ -320,7 +242,7 @@ Deno.test({
     "systemctl stop ends cleanly and leaves neither a process nor a pid file",
   ignore,
   fn: async () => {
-    await using instance = await Instance.start();
+    await using instance = await HaproxyInstance.start();
     const group = await instance.property("ControlGroup");
     assertEquals((await instance.systemctl("stop")).code, 0);
     const { machine } = instance;
@@ -336,7 +258,7 @@ Deno.test({
   name: "a unit with a .mb template and a variable, by its own .env file",
   ignore,
   fn: async () => {
-    await using instance = await Instance.prepare();
+    await using instance = await HaproxyInstance.prepare();
     const { folder } = instance;
     await Deno.rename(`${folder}/web.cfg.erb`, `${folder}/web.cfg.mb`);
     const text = await instance.example("<%= ENV['GREETING'] %>");
@@ -356,7 +278,7 @@ Deno.test({
     "haproxy-multi@web without root: the drop-in of docs/haproxy.md, and a reload",
   ignore,
   fn: async () => {
-    await using instance = await Instance.prepare();
+    await using instance = await HaproxyInstance.prepare();
     const { machine, folder } = instance;
     await machine.install({
       [`${TEMPLATE}.d/user.conf`]:
@@ -371,7 +293,7 @@ Deno.test({
     const status = await Deno.readTextFile(`/proc/${pid}/status`);
     assertMatch(status, new RegExp(`^Uid:\t${uid}\t`, "m"));
     await instance.write(await instance.example("second"));
-    await instance.reload();
+    await instance.succeeds("reload");
     await eventually(
       "an answer of the second",
       async () => await instance.ask() === "second\n",
@@ -384,7 +306,7 @@ Deno.test({
     "a template that names its user and group, with a master and a stats socket, reloads and stops under the unit",
   ignore,
   fn: async () => {
-    await using instance = await Instance.prepare();
+    await using instance = await HaproxyInstance.prepare();
     const { machine } = instance;
     const text = (await instance.example()).replace(
       /<% if[^]*<% } -%>\n/,
@@ -397,7 +319,7 @@ Deno.test({
     const group = await instance.property("ControlGroup");
     for (const answer of ["second", "third"]) {
       await instance.write(text.replace("hello from haproxy", answer));
-      await instance.reload();
+      await instance.succeeds("reload");
       await eventually(
         `an answer of the ${answer}`,
         async () => await instance.ask() === `${answer}\n`,

@@ -20,10 +20,7 @@ Deno.test(
   async () => {
     await using service = await Service.start();
     const { sock } = service;
-    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
-    const { port } = tcpAddress(first);
-    const socket = socketOf(first);
-    first.close();
+    const { port, socket } = await service.held();
     const control = (await Deno.lstat(sock)).ino;
     const pids = new Set([(await service.status()).pid]);
     for (let kill = 1; kill <= 20; kill++) {
@@ -90,23 +87,29 @@ Deno.test({
   },
 });
 
+/** Replaces the control socket, kills the daemon and binds again: the log. */
+async function logAfter(
+  replace: (sock: string) => Promise<void>,
+): Promise<string> {
+  await using service = await Service.start();
+  const { sock } = service;
+  const { socket } = await service.held();
+  await Deno.rename(sock, `${sock}.away`);
+  await replace(sock);
+  await service.kill();
+  using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
+  assertEquals(socketOf(web), socket);
+  await service.becomes("NFileDescriptorStore", "2");
+  return await service.machine.journal(service.unit);
+}
+
 Deno.test(
   "a control socket whose path was removed is replaced after kill -9, and the binds stay",
   withSystemd,
   async () => {
-    await using service = await Service.start();
-    const { sock } = service;
-    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
-    const socket = socketOf(first);
-    first.close();
-    await Deno.rename(sock, `${sock}.away`);
-    await service.kill();
-    using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
-    assertEquals(socketOf(web), socket);
-    const log = await service.machine.journal(service.unit);
+    const log = await logAfter(async () => {});
     const line = log.split("\n").find((each) => each.includes("ignored"));
     assert(line?.includes("was replaced"), log);
-    await service.becomes("NFileDescriptorStore", "2");
   },
 );
 
@@ -114,19 +117,11 @@ Deno.test(
   "a dead socket at the control socket's path is replaced after kill -9, and the binds stay",
   withSystemd,
   async () => {
-    await using service = await Service.start();
-    const { sock } = service;
-    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
-    const socket = socketOf(first);
-    first.close();
-    await Deno.rename(sock, `${sock}.away`);
-    const other = Deno.listen({ transport: "unix", path: `${sock}.other` });
-    await Deno.rename(`${sock}.other`, sock);
-    other.close();
-    await service.kill();
-    using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
-    assertEquals(socketOf(web), socket);
-    const log = await service.machine.journal(service.unit);
+    const log = await logAfter(async (sock) => {
+      const other = Deno.listen({ transport: "unix", path: `${sock}.other` });
+      await Deno.rename(`${sock}.other`, sock);
+      other.close();
+    });
     assert(log.includes("was replaced"), log);
     assert(log.includes("Removed existing control socket"), log);
   },

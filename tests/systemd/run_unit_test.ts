@@ -1,21 +1,23 @@
 import {
-  assert,
   assertEquals,
   assertMatch,
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { load } from "../../examples/demo/load.ts";
-import { ask } from "../support/activate/activated.ts";
+import { underLoad, untilSeen } from "../support/serve/under_load.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { moduleOf } from "../support/serve_command/served.ts";
 import {
   exampleUnit,
   exampleUnits,
-  privilegedAddress,
   withPackages,
 } from "../support/systemd/example_units.ts";
+import {
+  assertExposure,
+  assertVerified,
+  Instance,
+} from "../support/systemd/instance.ts";
 import { inside, lacksSystemd, Machine } from "../support/systemd/machine.ts";
 import { treePath } from "../support/tree.ts";
 
@@ -27,9 +29,6 @@ const UNIT = "multibinder-run@web.service";
 /** Instead of multibinder-run: /etc of a machine is read-only. */
 const USER = "www-data";
 
-/** Maximum exposure in `systemd-analyze security`, in tenths. */
-const THRESHOLD = "32";
-
 async function units(): Promise<Record<string, string>> {
   const text = await exampleUnit(`systemd/${TEMPLATE}`);
   return {
@@ -38,47 +37,28 @@ async function units(): Promise<Record<string, string>> {
   };
 }
 
-/** The unit with a module on port 80. `await using` stops the machine. */
-class Instance implements AsyncDisposable {
-  private constructor(
-    readonly machine: Machine,
-    /** The address that is served. */
-    readonly hostname: string,
-  ) {}
-
+/** The unit with a module on port 80. */
+class RunInstance extends Instance {
   /** Boots a machine. The unit is not started. */
-  static async prepare(): Promise<Instance> {
+  static async prepare(): Promise<RunInstance> {
     const machine = await Machine.start({ units: await units() });
-    const instance = new Instance(
-      machine,
-      privilegedAddress().split(":")[0]!,
+    const instance = new RunInstance(machine, UNIT);
+    return await instance.after(
+      () => withPackages(machine, "multibinder.service", TEMPLATE),
+      () =>
+        machine.install({
+          [`${TEMPLATE}.d/environment_file.conf`]:
+            `[Service]\nEnvironmentFile=\nEnvironmentFile=${machine.shared}/%i.env\n`,
+        }),
+      () => instance.configure({}),
+      () => instance.write(moduleOf("v1")),
     );
-    try {
-      await withPackages(machine, "multibinder.service", TEMPLATE);
-      await machine.install({
-        [`${TEMPLATE}.d/environment_file.conf`]:
-          `[Service]\nEnvironmentFile=\nEnvironmentFile=${machine.shared}/%i.env\n`,
-      });
-      await instance.configure({});
-      await instance.write(moduleOf("v1"));
-      return instance;
-    } catch (error) {
-      await instance[Symbol.asyncDispose]();
-      throw error;
-    }
   }
 
   /** Boots a machine and starts the unit. */
-  static async start(): Promise<Instance> {
-    const instance = await Instance.prepare();
-    try {
-      const { code, errors } = await instance.systemctl("start");
-      assertEquals(code, 0, errors + await instance.log());
-      return instance;
-    } catch (error) {
-      await instance[Symbol.asyncDispose]();
-      throw error;
-    }
+  static async start(): Promise<RunInstance> {
+    const instance = await RunInstance.prepare();
+    return await instance.after(() => instance.succeeds("start"));
   }
 
   /** Writes web.env. */
@@ -100,80 +80,25 @@ class Instance implements AsyncDisposable {
   async write(source: string): Promise<void> {
     await Deno.writeTextFile(`${this.machine.shared}/main.ts`, source);
   }
-
-  /** Runs `systemctl VERB` on the unit. */
-  systemctl(verb: string): ReturnType<Machine["systemctl"]> {
-    return this.machine.systemctl(verb, UNIT);
-  }
-
-  /** A property of the unit. */
-  property(name: string): Promise<string> {
-    return this.machine.property(UNIT, name);
-  }
-
-  /** The output of the unit. */
-  log(): Promise<string> {
-    return this.machine.journal(UNIT);
-  }
-
-  /** Waits until the log has a text. */
-  async logs(part: string): Promise<void> {
-    await eventually(
-      `"${part}" in the log`,
-      async () => (await this.log()).includes(part),
-    );
-  }
-
-  /** The answer to a request. */
-  ask(): Promise<string> {
-    return ask(80, this.hostname);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.machine[Symbol.asyncDispose]();
-  }
 }
 
 Deno.test(
   "systemd-analyze verify finds no problem in multibinder-run@.service",
   withSystemd,
-  async () => {
-    await using machine = await Machine.start({ units: await units() });
-    assertEquals(
-      await machine.run(
-        "systemd-analyze",
-        "verify",
-        "--recursive-errors=no",
-        "--man=no",
-        UNIT,
-      ),
-      { code: 0, output: "", errors: "" },
-    );
-  },
+  async () => await assertVerified(await units(), UNIT),
 );
 
 Deno.test({
   name: "systemd-analyze security gives multibinder-run@.service at most 3.2",
   ignore: await lacks("systemd-analyze"),
-  fn: async () => {
-    const { code, stdout } = await new Deno.Command("systemd-analyze", {
-      args: [
-        "security",
-        "--offline=true",
-        `--threshold=${THRESHOLD}`,
-        "--no-pager",
-        treePath(`examples/systemd/${TEMPLATE}`),
-      ],
-    }).output();
-    assertEquals(code, 0, new TextDecoder().decode(stdout));
-  },
+  fn: () => assertExposure(`systemd/${TEMPLATE}`, 32),
 });
 
 Deno.test(
   "multibinder-run@web serves port 80 as a user without capabilities, with the arguments and variables of web.env",
   withSystemd,
   async () => {
-    await using instance = await Instance.prepare();
+    await using instance = await RunInstance.prepare();
     const { machine } = instance;
     await instance.configure({ GREETING: "good morning" });
     await instance.write(`
@@ -182,8 +107,7 @@ Deno.test(
         /^CapEff:\\t0+$/m.test(status), Deno.env.get("WATCHDOG_USEC") ?? null];
       export default { fetch: () => Response.json(about) };
     `);
-    const { code, errors } = await instance.systemctl("start");
-    assertEquals(code, 0, errors + await instance.log());
+    await instance.succeeds("start");
     const { output: uid } = await machine.run("id", "-u", USER);
     assertEquals(
       JSON.parse(await instance.ask()),
@@ -202,7 +126,7 @@ Deno.test({
     "multibinder-run@web runs other programs: Node, Python, and a shell that starts one",
   ignore: withSystemd.ignore || await lacks("node") || await lacks("python3"),
   fn: async () => {
-    await using instance = await Instance.prepare();
+    await using instance = await RunInstance.prepare();
     const example = (path: string) => inside(treePath(`examples/${path}`));
     const python = `/usr/bin/python3 ${example("python/server.py")}`;
     const { output: node } = await instance.machine.run("which", "node");
@@ -217,15 +141,14 @@ Deno.test({
         COMMAND: command,
         OPTIONS: "--ready delay:100ms",
       });
-      const { code, errors } = await instance.systemctl("restart");
-      assertEquals(code, 0, errors + await instance.log());
+      await instance.succeeds("restart");
       const answer = await instance.ask();
-      assertEquals((await instance.systemctl("reload")).code, 0);
+      await instance.succeeds("reload");
       await eventually(
         "an answer of the next generation",
         async () => await instance.ask() !== answer,
       );
-      assertEquals((await instance.systemctl("stop")).code, 0);
+      await instance.succeeds("stop");
     }
   },
 });
@@ -234,29 +157,27 @@ Deno.test(
   "systemctl reload of multibinder-run@web loses no connection, and a module that is broken shows in the status",
   withSystemd,
   async () => {
-    await using instance = await Instance.start();
-    const end = new AbortController();
+    await using instance = await RunInstance.start();
     const address = { hostname: instance.hostname, port: 80 };
-    const clients = load(address, 4, end.signal);
-    await instance.write("export default {};");
-    assertEquals((await instance.systemctl("reload")).code, 0);
-    await instance.logs("generation 1 keeps serving");
-    await eventually("the failure in the status", async () => {
-      const text = await instance.property("StatusText");
-      return text.includes("the last reload failed");
-    });
-    assertMatch(await instance.ask(), /^v1 /);
-    for (const [name, generation] of [["v2", 3], ["v3", 4]] as const) {
-      await instance.write(moduleOf(name));
-      assertEquals((await instance.systemctl("reload")).code, 0);
-      await instance.logs(`generation ${generation}: ready`);
-    }
-    await instance.logs("generation 3: process");
-    assertMatch(await instance.ask(), /^v3 /);
-    end.abort();
-    const { losses, answers } = await clients;
-    assertEquals(losses, []);
-    assert(answers.size >= 3, [...answers.keys()].join());
+    const { lost } = await underLoad(address, async (seen) => {
+      await instance.write("export default {};");
+      await instance.succeeds("reload");
+      await instance.logs("generation 1 keeps serving");
+      await eventually("the failure in the status", async () => {
+        const text = await instance.property("StatusText");
+        return text.includes("the last reload failed");
+      });
+      assertMatch(await instance.ask(), /^v1 /);
+      for (const [name, generation] of [["v2", 3], ["v3", 4]] as const) {
+        await instance.write(moduleOf(name));
+        await instance.succeeds("reload");
+        await instance.logs(`generation ${generation}: ready`);
+        await untilSeen(seen, new RegExp(`^${name} `));
+      }
+      await instance.logs("generation 3: process");
+      assertMatch(await instance.ask(), /^v3 /);
+    }, { clients: 4, kinds: [false] });
+    assertEquals(lost, []);
     assertEquals(await instance.property("NRestarts"), "0");
   },
 );
@@ -265,7 +186,7 @@ Deno.test(
   "after kill -9 of the COMMAND or of run of multibinder-run@web connections are served, and stop leaves nothing",
   withSystemd,
   async () => {
-    await using instance = await Instance.start();
+    await using instance = await RunInstance.start();
     const { machine } = instance;
     const first = await instance.ask();
     const { code } = await machine.run("kill", "-KILL", first.split(" ")[1]!);
@@ -282,7 +203,7 @@ Deno.test(
     assertEquals(await instance.property("NRestarts"), "1");
 
     const group = await instance.property("ControlGroup");
-    assertEquals((await instance.systemctl("stop")).code, 0);
+    await instance.succeeds("stop");
     assertEquals(await instance.property("Result"), "success");
     const path = `/sys/fs/cgroup${group}`;
     assertEquals((await machine.run("test", "-e", path)).code, 1);
@@ -293,7 +214,7 @@ Deno.test(
   "an invalid web.env is in the log of multibinder-run@web and does not start it again and again",
   withSystemd,
   async () => {
-    await using instance = await Instance.prepare();
+    await using instance = await RunInstance.prepare();
     await instance.configure({ OPTIONS: "--nonsense" });
     assertNotEquals((await instance.systemctl("start")).code, 0);
     assertEquals(await instance.property("ActiveState"), "failed");

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { bind } from "../../client.ts";
-import { socketOf, tcpAddress } from "../support/binds/listening_socket.ts";
+import { socketOf } from "../support/binds/listening_socket.ts";
 import { PATIENCE } from "../support/eventually.ts";
 import { OwnPort } from "../support/loopback.ts";
 import { ask, requestText } from "../support/raw_connection.ts";
@@ -65,10 +65,7 @@ Deno.test(
     await using service = await activated();
     const { sock } = service;
     const { ino } = await Deno.lstat(sock);
-    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
-    const { port } = tcpAddress(first);
-    const socket = socketOf(first);
-    first.close();
+    const { port, socket } = await service.held();
     await using queue = new Queue(port);
     for (const _ of [1, 2, 3]) {
       await queue.grows(3);

@@ -65,9 +65,7 @@ Deno.test(
   async () => {
     await using service = await watchedDaemon();
     const { sock } = service;
-    const first = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
-    const socket = socketOf(first);
-    first.close();
+    const { socket } = await service.held();
     Deno.kill(await service.machine.mainPid(service.unit), "SIGSTOP");
     await service.becomes("NRestarts", "1");
     using again = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });

@@ -66,9 +66,9 @@ for (const { name, ignore, start, option } of KINDS) {
       await using control = new ControlLoad(sock, 3, "127.0.0.2", 0);
       await using service = new ServiceLoad(one, 3);
       const all = async (count: number) => {
-        await binds.binds(count);
-        await control.answers(count);
-        await service.connections(count);
+        await binds.times(count);
+        await control.times(count);
+        await service.times(count);
       };
       await all(20);
       await using daemon = await Daemon.start({

@@ -27,7 +27,7 @@ Deno.test(
       "[::1]:0",
       "udp://127.0.0.1:0",
       `unix:${daemon.scratch.join("held")}`,
-      "unix:@multibinder-broken-versions",
+      `unix:@multibinder-broken-versions-${daemon.pid}`,
     ];
     const sockets = async () => {
       const held = await bindAll(addresses, { sock: daemon.sock });
@@ -74,7 +74,7 @@ Deno.exit(0);
   try {
     await using load = new BindLoad(daemon.sock, 2);
     await daemon.failingUpgrade();
-    await load.binds(10);
+    await load.times(10);
     await load.stop();
     assertEquals((await daemon.status()).generation, 1);
     await daemon.source.repair();

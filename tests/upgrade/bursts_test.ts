@@ -15,9 +15,9 @@ Deno.test("300 SIGUSR1 in bursts fail no bind of eight clients and leak nothing"
     args: ["--log-level", "warn"],
   });
   await using load = new BindLoad(daemon.sock, 8);
-  await load.binds(100);
+  await load.times(100);
   await daemon.reexec();
-  await load.binds(100);
+  await load.times(100);
   const { generation } = await daemon.status();
   const memory = await residentMemory(daemon.pid);
   try {
@@ -27,7 +27,7 @@ Deno.test("300 SIGUSR1 in bursts fail no bind of eight clients and leak nothing"
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
       await daemon.listening();
-      await load.binds(50);
+      await load.times(50);
     }
   } catch (cause) {
     const { output, errors } = daemon.program;

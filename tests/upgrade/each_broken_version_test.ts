@@ -26,12 +26,12 @@ for (
           ...(change && { change }),
         });
         await using load = new BindLoad(daemon.sock, 2);
-        await load.binds(10);
+        await load.times(10);
         await failToUpgrade(daemon, load, version);
         await repair(daemon, version);
         await daemon.source.setVersion("99.0.0");
         await daemon.reexec();
-        await load.binds(10);
+        await load.times(10);
         const repaired = await daemon.status();
         assertEquals(repaired.pid, daemon.pid);
         assertEquals(repaired.generation, 2);

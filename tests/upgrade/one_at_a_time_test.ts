@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
-import { stateOf } from "../support/haproxy/child_watch.ts";
+import { hasEnded } from "../support/process_life.ts";
 import { descriptorsOf } from "../support/process_state.ts";
 import { libcPath } from "../support/tree.ts";
 import { BindLoad } from "../support/upgrade/bind_load.ts";
@@ -32,7 +32,7 @@ Deno.test("SIGUSR1 during a check starts no second check beside it", async () =>
   await using load = new BindLoad(daemon.sock, 2);
   for (let sent = 0; sent < 10; sent++) {
     daemon.program.signal("SIGUSR1");
-    await load.binds(2);
+    await load.times(2);
   }
   assertEquals(await daemon.hasChildren(1), checked);
   await load.stop();
@@ -84,7 +84,7 @@ Deno.test("a version that is deployed during a check is checked too", async () =
   await daemon.source.prepend("this is no program");
   daemon.program.signal("SIGUSR1");
   await using load = new BindLoad(daemon.sock, 2);
-  await load.binds(2);
+  await load.times(2);
   await load.stop();
   await Deno.writeTextFile(gate, "");
   await daemon.program.errors.next("upgrade abandoned");
@@ -105,7 +105,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     // It is killed; process 1 may not have reaped it yet.
     await eventually(
       "the end of the check",
-      async () => [undefined, "Z"].includes(await stateOf(checked!)),
+      () => hasEnded(checked!),
     );
   });
 }

@@ -4,9 +4,9 @@ import {
   Activated,
   type ActivatedOptions,
   ask,
-  freePort,
 } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
+import { OwnPort } from "../support/loopback.ts";
 import { Scratch } from "../support/tree.ts";
 import { denoOf, OTHERS, TOO_OLD } from "../support/versions/other_versions.ts";
 
@@ -27,7 +27,8 @@ async function serveOn(
   options: ActivatedOptions,
 ): Promise<string> {
   await using cache = await Scratch.make();
-  const port = freePort();
+  using own = OwnPort.take();
+  const { number: port } = own;
   await using service = await Activated.listening(source, {
     ...options,
     deno: denoOf(version),

@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../support/eventually.ts";
 import { Group } from "../support/workers/group.ts";
 
 Deno.test("a worker that crashes is replaced alone, and the next process serves its queue", async () => {
@@ -10,10 +9,7 @@ Deno.test("a worker that crashes is replaced alone, and the next process serves 
   Deno.kill(before.get("1")!, "SIGKILL");
   await group.says("worker 1: generation 2: started");
   const answers = group.askMany(port, 20);
-  await eventually(
-    "connections wait for worker 1",
-    async () => (await group.binds()).some(({ waiting = 0 }) => waiting > 0),
-  );
+  await group.untilQueued(1);
   await group.letGoOn();
   const processes = new Map(
     (await answers).map(({ worker, pid }) => [worker, pid]),

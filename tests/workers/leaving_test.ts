@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../support/eventually.ts";
+import { runs, stopped } from "../support/process_life.ts";
 import { type Answer, Group } from "../support/workers/group.ts";
 
 const REQUESTS = 20;
@@ -10,12 +10,9 @@ async function withQueue(
 ): Promise<{ pid: number; answers: Promise<Answer[]> }> {
   const port = await group.port();
   const pid = (await group.processes(port)).get("1")!;
-  Deno.kill(pid, "SIGSTOP");
+  await stopped(pid);
   const answers = group.askMany(port, REQUESTS);
-  await eventually(
-    "connections wait for worker 1",
-    async () => (await group.binds()).some(({ waiting = 0 }) => waiting > 0),
-  );
+  await group.untilQueued(1);
   return { pid, answers };
 }
 
@@ -86,7 +83,6 @@ Deno.test("a stop ends the workers that join and leave, too", async () => {
   group.program.signal("SIGTERM");
   await group.program.end();
   for (const pid of pids) {
-    const runs = await Deno.stat(`/proc/${pid}`).then(() => true, () => false);
-    assert(!runs, `process ${pid}`);
+    assert(!await runs(pid), `process ${pid}`);
   }
 });

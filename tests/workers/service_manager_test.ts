@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
 import { waitReady } from "../../ffi/files/readiness.ts";
 import { PATIENCE } from "../support/eventually.ts";
+import { runs } from "../support/process_life.ts";
 import { Scratch } from "../support/tree.ts";
 import { Group } from "../support/workers/group.ts";
 
@@ -34,10 +35,6 @@ Deno.test("run is ready when all workers are, ends a reload once, and ends all w
   assertEquals((await group.program.end()).code, 0);
   assertEquals((await notified(manager))[0], "STOPPING=1");
   for (const pid of processes.values()) {
-    assert(!await exists(`/proc/${pid}`), `process ${pid}`);
+    assert(!await runs(pid), `process ${pid}`);
   }
 });
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
-}

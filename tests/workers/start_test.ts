@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { ask } from "../support/activate/activated.ts";
 import { portOf, runClient, startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
 import { eventually } from "../support/eventually.ts";
@@ -14,7 +15,7 @@ Deno.test("each worker has its own socket of every TCP address, and they share t
     ...["run", "--workers", "2", "--ready", "delay:0s"],
     ...[
       "127.0.0.1:0",
-      "unix:@shared-by-workers",
+      `unix:@shared-by-workers-${Deno.pid}`,
       "127.0.0.2:0",
       "udp://127.0.0.1:0",
     ],
@@ -90,9 +91,7 @@ Deno.test("serve --workers 2 serves a module with two workers", async () => {
   const port = await portOf(daemon);
   const workers = new Set<string>();
   await eventually("both workers answer", async () => {
-    using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-    const answer = await fetch(`http://127.0.0.1:${port}/`, { client });
-    workers.add(await answer.text());
+    workers.add(await ask(port));
     return workers.size === 2;
   });
   serve.signal("SIGTERM");

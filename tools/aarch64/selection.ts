@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { LeftOut } from "../other_denos/left_out.ts";
+import type { LeftOut, Skipped } from "../other_denos/left_out.ts";
 
 /** Folders and files, from the tree's root. */
 export const SELECTED: readonly string[] = [
@@ -16,12 +16,33 @@ export const SELECTED: readonly string[] = [
   "tests/serve/adoption_test.ts",
 ];
 
+const MESSAGES =
+  "messages: JavaScript, the same on every processor; batches_test.ts sends them with descriptors";
+
+/** Files below {@linkcode SELECTED} whose subject does not depend on the processor. */
+export const SAME: Skipped = {
+  "tests/protocol/address_test.ts": MESSAGES,
+  "tests/protocol/all_or_nothing_test.ts": MESSAGES,
+  "tests/protocol/counters_test.ts": MESSAGES,
+  "tests/protocol/errors_test.ts": MESSAGES,
+  "tests/protocol/framing_test.ts": MESSAGES,
+  "tests/protocol/ids_test.ts": MESSAGES,
+  "tests/protocol/requests_test.ts": MESSAGES,
+  "tests/binds/identity_test.ts":
+    "which addresses are equal: JavaScript, the same on every processor",
+  "tests/binds/log_test.ts": "the format of the log",
+};
+
 const TCP_INFO = "qemu returns only four bytes of TCP_INFO";
 const SOCK_DIAG = "qemu does not support sock_diag(7)";
 const PEER_GROUPS = "qemu returns only four bytes of SO_PEERGROUPS";
 const SETTLED = "/proc shows the emulator's signal handlers, not those of Deno";
 const MASKS = "/proc shows the emulator's threads and signal masks";
 const SPAWN = "qemu reports an exec that fails as exit status 127";
+const BYTES =
+  "which bytes and texts a state holds: JavaScript; the other tests of the file re-execute a daemon";
+const BUSY =
+  "fifty clients beside an emulated check of the new version, which has 15 s";
 const QUANTITY =
   "many starts, which do not depend on the processor and take minutes";
 
@@ -48,12 +69,6 @@ export const LEFT_OUT: LeftOut = {
     "all of 65 supplementary groups are reported": PEER_GROUPS,
     "all of 1000 supplementary groups are reported": PEER_GROUPS,
   },
-  "tests/protocol/all_or_nothing_test.ts": {
-    "one address twice in a batch is one socket, and no socket when the batch fails":
-      SETTLED,
-    "a release in a batch that fails stays in effect": SETTLED,
-    "253 binds leave no socket when the last one fails": SETTLED,
-  },
   "tests/protocol/status_test.ts": {
     "status counts open descriptors as the kernel does": SETTLED,
   },
@@ -75,6 +90,28 @@ export const LEFT_OUT: LeftOut = {
   "tests/binds/succession_test.ts": {
     "after a service is killed, the next one accepts waiting connections":
       TCP_INFO,
+  },
+  "tests/reexec/clients_test.ts": {
+    "clients that connect during a re-exec wait and are answered": BUSY,
+    "a request that a re-exec interrupts at any byte is answered once": BYTES,
+    "a multi-byte character that a re-exec interrupts is read correctly": BYTES,
+    "a request that waits for a name during a re-exec is answered once": BYTES,
+    "a client that disconnects during a re-exec is dropped": BYTES,
+  },
+  "tests/reexec/inherited_state_test.ts": {
+    "MULTIBINDER_STATE=1 of another process is ignored": BYTES,
+    "MULTIBINDER_STATE= of another process is ignored": BYTES,
+    "MULTIBINDER_STATE=nonsense of another process is ignored": BYTES,
+    "MULTIBINDER_STATE=999999999:3 of another process is ignored": BYTES,
+    "a daemon with a state that is of another format exits with an error of one line":
+      BYTES,
+    "a daemon with a state that is not JSON exits with an error of one line":
+      BYTES,
+  },
+  "tests/reexec/reexec_test.ts": {
+    'the command line is the same after a re-exec: it\'s "quoted" $HOME.sock':
+      BYTES,
+    "the command line is the same after a re-exec: two words.sock": BYTES,
   },
   "tests/reexec/endurance_test.ts": {
     "thirty re-execs leak neither descriptors nor memory": QUANTITY,

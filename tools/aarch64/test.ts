@@ -14,7 +14,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { printLeftOut } from "../other_denos/left_out.ts";
+import { printLeftOut, without } from "../other_denos/left_out.ts";
 import { npmDeno } from "../other_denos/npm_deno.ts";
 import {
   endingSignal,
@@ -26,7 +26,7 @@ import {
 import { testFiles } from "../test/test_files.ts";
 import { CLibrary } from "./c_library.ts";
 import { Emulator } from "./emulator.ts";
-import { LEFT_OUT, SELECTED } from "./selection.ts";
+import { LEFT_OUT, SAME, SELECTED } from "./selection.ts";
 
 /** The newest that npm has for aarch64. */
 const VERSION = "2.9.5";
@@ -48,10 +48,9 @@ async function main(args: string[]): Promise<boolean> {
   const { jobs: wanted = "1", _: named } = parseArgs(args, {
     string: ["jobs", "_"],
   });
-  const files = await testFiles(
-    TREE,
-    named.length > 0 ? named.map(String) : SELECTED,
-  );
+  const files = named.length > 0
+    ? await testFiles(TREE, named.map(String))
+    : without(SAME, await testFiles(TREE, SELECTED));
   const jobs = Math.min(Number(wanted), files.length);
   if (!Number.isInteger(jobs) || jobs < 1) {
     throw new Error(`${files.length} files cannot be shared by ${wanted} jobs`);

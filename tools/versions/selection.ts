@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LeftOut } from "../other_denos/left_out.ts";
+import type { LeftOut, Skipped } from "../other_denos/left_out.ts";
 
 /** The oldest supported version, two between, and the newest. */
 export const VERSIONS = ["2.5.7", "2.7.14", "2.8.3", "2.9.6"] as const;
@@ -24,9 +24,40 @@ export const SELECTED: readonly string[] = [
   "tests/run",
   "tests/serve_command/serve_test.ts",
   "tests/activate/deno_servers_test.ts",
-  "tests/haproxy/reload_test.ts",
+  "tests/haproxy/library_test.ts",
+  "tests/haproxy/side_by_side_test.ts",
   "tests/versions",
 ];
+
+const LANGUAGE =
+  "no API of Deno: JavaScript that each version runs in the same way";
+const KERNEL =
+  "what the kernel does; other files here make the same calls through FFI";
+const SUPERVISOR =
+  "what the supervisor decides; other files here start, signal and end programs";
+
+/** Files below {@linkcode SELECTED} whose subject does not depend on Deno. */
+export const SAME: Skipped = {
+  "tests/protocol/address_test.ts": LANGUAGE,
+  "tests/protocol/all_or_nothing_test.ts": LANGUAGE,
+  "tests/protocol/counters_test.ts": LANGUAGE,
+  "tests/protocol/errors_test.ts": LANGUAGE,
+  "tests/protocol/framing_test.ts": LANGUAGE,
+  "tests/protocol/ids_test.ts": LANGUAGE,
+  "tests/binds/backlog_test.ts": KERNEL,
+  "tests/binds/identity_test.ts": LANGUAGE,
+  "tests/binds/log_test.ts": LANGUAGE,
+  "tests/serve/restarts_test.ts":
+    "forty restarts under load; serve_test.ts of serve_command reloads under load",
+  "tests/exec/bytes_test.ts":
+    "the environment, which the C library passes; only Deno 2.9 can have such arguments",
+  "tests/run/chdir_test.ts": KERNEL,
+  "tests/run/command_queue_test.ts": LANGUAGE,
+  "tests/run/draining_test.ts": SUPERVISOR,
+  "tests/run/init_test.ts": KERNEL,
+  "tests/run/restart_backoff_test.ts": LANGUAGE,
+  "tests/run/self_replacement_test.ts": SUPERVISOR,
+};
 
 /** A bug of Deno that makes a test fail. */
 interface Fault {

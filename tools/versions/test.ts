@@ -7,7 +7,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { printLeftOut } from "../other_denos/left_out.ts";
+import { printLeftOut, without } from "../other_denos/left_out.ts";
 import { type NpmDeno, npmDeno } from "../other_denos/npm_deno.ts";
 import {
   endingSignal,
@@ -18,7 +18,13 @@ import {
 } from "../other_denos/run_tests.ts";
 import { countsIn } from "../test/part.ts";
 import { testFiles } from "../test/test_files.ts";
-import { leftOutIn, SELECTED, UNSUPPORTED, VERSIONS } from "./selection.ts";
+import {
+  leftOutIn,
+  SAME,
+  SELECTED,
+  UNSUPPORTED,
+  VERSIONS,
+} from "./selection.ts";
 import { type VersionResult, writeTable } from "./table.ts";
 
 /** How many versions are tested in parallel. */
@@ -51,10 +57,9 @@ async function main(args: string[]): Promise<boolean> {
     boolean: ["save"],
     string: ["_"],
   });
-  const files = await testFiles(
-    TREE,
-    named.length > 0 ? named.map(String) : SELECTED,
-  );
+  const files = named.length > 0
+    ? await testFiles(TREE, named.map(String))
+    : without(SAME, await testFiles(TREE, SELECTED));
   // The rest of them is in `deno task test`, which this Deno runs.
   const ownFiles = save || named.length > 0
     ? files

@@ -1,6 +1,6 @@
 import { parseAddress } from "../../../address.ts";
 import {
-  EXECUTED_VARIABLE,
+  ownVariables,
   withstandSignals,
 } from "../../../ffi/processes/block_signals.ts";
 import {
@@ -96,9 +96,10 @@ async function fetchSockets(
 }
 
 /** Variables of `run` that are not for COMMAND. */
-const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
-  [...MANAGER_VARIABLES, EXECUTED_VARIABLE].map((name) => [name, undefined]),
-);
+function notPassed(): Readonly<Record<string, undefined>> {
+  const names = [...MANAGER_VARIABLES, ...ownVariables()];
+  return Object.fromEntries(names.map((name) => [name, undefined]));
+}
 
 /** The COMMAND of a worker. */
 function serviceWith(
@@ -113,7 +114,7 @@ function serviceWith(
     descriptors,
     environment: (changes) =>
       listenEnvironment(sockets, descriptors, {
-        ...NOT_PASSED,
+        ...notPassed(),
         ...variables,
         MULTIBINDER_WORKER: String(index),
         ...changes,

@@ -27,6 +27,8 @@ export interface ActivatedOptions {
   env?: Record<string, string>;
   /** Permission flags. Default: `-A`. */
   permissions?: readonly string[];
+  /** A program between `exec` and the program, such as `env ...`. Default: none. */
+  between?: readonly string[];
   /** The Deno that runs the program. Default: this one. */
   deno?: string;
 }
@@ -87,10 +89,15 @@ export class Activated implements AsyncDisposable {
 
 function commandOf(
   own: readonly string[],
-  { passed, from, daemon }: ActivatedOptions,
+  { passed, from, daemon, between = [] }: ActivatedOptions,
 ): readonly string[] {
   if (passed === undefined) return own;
-  const after = ["env", `MULTIBINDER_SOCK=${daemon?.sock ?? ""}`, ...own];
+  const after = [
+    "env",
+    `MULTIBINDER_SOCK=${daemon?.sock ?? ""}`,
+    ...between,
+    ...own,
+  ];
   return clientCommand([
     "exec",
     `--sock=${from!.sock}`,
@@ -109,25 +116,21 @@ export async function portAt(
   return (socket.addr as Deno.NetAddr).port;
 }
 
-/** Ports that the kernel does not choose for others (ip_local_port_range, ip(7)). */
-const [FIRST_PORT, PORT_COUNT] = [20_000, 10_000];
-
-/** A port that nobody listens on. */
-export function freePort(): number {
-  while (true) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORT_COUNT);
-    try {
-      Deno.listen({ hostname: "::", port }).close();
-      return port;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
-  }
-}
-
 /** The body of the answer to a request on a new connection. */
 export async function ask(port: number, host = "127.0.0.1"): Promise<string> {
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
   const answer = await fetch(`http://${host}:${port}/`, { client });
   return await answer.text();
+}
+
+/** Sends "hello" on a new connection: everything that comes back. */
+export async function echo(
+  address: Deno.ConnectOptions | Deno.UnixConnectOptions,
+): Promise<string> {
+  using connection = "path" in address
+    ? await Deno.connect(address)
+    : await Deno.connect(address);
+  await connection.write(new TextEncoder().encode("hello"));
+  await connection.closeWrite();
+  return await new Response(connection.readable).text();
 }

@@ -5,11 +5,11 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startClient } from "../client_program.ts";
-import type { Daemon } from "../daemon.ts";
+import { Daemon } from "../daemon.ts";
 import type { Program } from "../program.ts";
-import { load } from "../serve/load.ts";
+import { underLoad, untilSeen } from "../serve/under_load.ts";
 import { treePath } from "../tree.ts";
-import { ACTIVATE } from "./activated.ts";
+import { ACTIVATE, portAt } from "./activated.ts";
 
 /** The programs of examples/frameworks/. */
 export const FRAMEWORKS = ["hono", "express", "fastify", "koa"] as const;
@@ -98,34 +98,46 @@ const CLIENTS = 4;
  * Performs `reloads` under load: no request may be lost, and each answer is of one
  * of `frameworks`, of which all answer.
  */
-export async function underLoad(
+export async function reloadUnderLoad(
   port: number,
   frameworks: readonly Framework[],
   reloads: readonly (() => Promise<void>)[],
 ): Promise<void> {
-  const stop = new AbortController();
-  const { signal } = stop;
-  const loads = [false, true].map((persistent) =>
-    load(port, { clients: CLIENTS, persistent, signal })
+  const { lost, names, closedBetween } = await underLoad(
+    { port },
+    async (seen) => {
+      const all = Promise.all(
+        frameworks.map((each) =>
+          untilSeen(seen, new RegExp(`^hello from ${each} `, "i"))
+        ),
+      );
+      for (const reload of reloads) await reload();
+      await all;
+    },
+    { clients: CLIENTS },
   );
-  try {
-    for (const reload of reloads) await reload();
-  } finally {
-    stop.abort();
-    await Promise.all(loads);
-  }
-  const answering = new Set<string>();
-  for (const { lost, names, closedBetween } of await Promise.all(loads)) {
-    assertEquals(lost, []);
-    // At most one for each connection and reload.
-    assert(closedBetween <= CLIENTS * reloads.length, String(closedBetween));
-    assert(names.size > 1, [...names].join());
-    for (const name of names) {
-      answering.add(/^hello from (\w+) \d+$/m.exec(name)?.[1] ?? name);
-    }
-  }
+  assertEquals(lost, []);
+  // At most one for each connection and reload.
+  assert(closedBetween <= CLIENTS * reloads.length, String(closedBetween));
+  assert(names.size > frameworks.length, [...names].join());
+  const answering = Array.from(
+    names,
+    (name) => /^hello from (\w+) \d+$/m.exec(name)?.[1] ?? name,
+  );
   assertEquals(
-    [...answering].map((name) => name.toLowerCase()).sort(),
+    [...new Set(answering)].map((name) => name.toLowerCase()).sort(),
     frameworks.toSorted(),
   );
+}
+
+/** Starts a framework, and reloads it `count` times under load. */
+export async function timesUnderLoad(
+  framework: Framework,
+  count: number,
+): Promise<void> {
+  await using daemon = await Daemon.start();
+  const port = await portAt(daemon, ":0");
+  await using service = await RunningFramework.start(framework, daemon, port);
+  const reloads = Array.from({ length: count }, () => () => service.reload());
+  await reloadUnderLoad(port, [framework], reloads);
 }

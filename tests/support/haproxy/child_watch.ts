@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { childrenOf } from "./wrapped.ts";
+import { childrenOf, stateOf } from "../process_life.ts";
 
 /** How often to look at the children, in ms. */
 const INTERVAL = 50;
@@ -13,19 +13,6 @@ const INTERVAL = 50;
  * longer on a busy machine.
  */
 const ZOMBIE_LIMIT = 10_000;
-
-/** A process's state, a letter of proc_pid_stat(5); `undefined` for none. */
-export async function stateOf(pid: number): Promise<string | undefined> {
-  try {
-    const text = await Deno.readTextFile(`/proc/${pid}/stat`);
-    return text.slice(text.lastIndexOf(")") + 2)[0];
-  } catch (error) {
-    const isGone = error instanceof Deno.errors.NotFound ||
-      (error instanceof Error && "code" in error && error.code === "ESRCH");
-    if (isGone) return undefined;
-    throw error;
-  }
-}
 
 /** Records every child, and those that are not reaped. */
 export class ChildWatch implements AsyncDisposable {

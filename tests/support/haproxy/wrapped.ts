@@ -198,6 +198,13 @@ export class Wrapped implements AsyncDisposable {
     return answer.pid;
   }
 
+  /** Reloads until the template answers with `text`: the PID that does. */
+  async becomes(text: string, source = template(text)): Promise<number> {
+    await this.reload(source);
+    await this.says("is ready");
+    return await this.askFor(text);
+  }
+
   /** Sends half a request. */
   async beginRequest(): Promise<HalfRequest> {
     const connection = await Deno.connect({
@@ -230,31 +237,5 @@ export class Wrapped implements AsyncDisposable {
     await this.program[Symbol.asyncDispose]();
     await this.daemon[Symbol.asyncDispose]();
     await this.scratch[Symbol.asyncDispose]();
-  }
-}
-
-/** The children of a process, zombies included. */
-export async function childrenOf(pid: number): Promise<number[]> {
-  const lists: string[] = [];
-  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-    try {
-      lists.push(await Deno.readTextFile(`/proc/${pid}/task/${name}/children`));
-    } catch (error) {
-      // The thread has ended.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return lists.flatMap((list) => list.trim().split(" "))
-    .filter((each) => each !== "").map(Number);
-}
-
-/** Whether a process exists. */
-export async function runs(pid: number): Promise<boolean> {
-  try {
-    await Deno.stat(`/proc/${pid}`);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

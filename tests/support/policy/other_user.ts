@@ -39,6 +39,26 @@ export function becoming({ uid, gid, groups = [] }: User): string[] {
   ];
 }
 
+/** Starts a program of this folder as that user, with a cache that it may use. */
+export function startAs(
+  user: User,
+  cache: OpenScratch,
+  program: string,
+  ...args: readonly string[]
+): Deno.ChildProcess {
+  const path = treePath(`tests/support/policy/${program}`);
+  const deno = [Deno.execPath(), "run", "-A", path, ...args];
+  const [command, ...words] = [...becoming(user), ...deno];
+  return new Deno.Command(command!, {
+    args: words,
+    env: { NO_COLOR: "1", ...cache.env },
+    cwd: "/",
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+}
+
 /** The answer to one request. */
 export interface Received {
   readonly answer: Answer | Answer[];
@@ -63,22 +83,7 @@ export class OtherUser implements AsyncDisposable {
   /** Starts the process and waits until it has connected. */
   static async connect(sock: string, user: User): Promise<OtherUser> {
     const cache = await OpenScratch.make();
-    const [command, ...args] = [
-      ...becoming(user),
-      Deno.execPath(),
-      "run",
-      "-A",
-      treePath("tests/support/policy/other_user_program.ts"),
-      sock,
-    ];
-    const child = new Deno.Command(command!, {
-      args,
-      env: { NO_COLOR: "1", ...cache.env },
-      cwd: "/",
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
+    const child = startAs(user, cache, "other_user_program.ts", sock);
     const other = new OtherUser(child, cache);
     try {
       await other.#output.next("connected");

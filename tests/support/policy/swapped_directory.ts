@@ -7,9 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { PATIENCE } from "../eventually.ts";
 import { Lines, within } from "../program.ts";
-import { treePath } from "../tree.ts";
 import { OpenScratch } from "../unprivileged.ts";
-import { becoming, cannotBecomeOthers, WEB } from "./other_user.ts";
+import { cannotBecomeOthers, startAs, WEB } from "./other_user.ts";
 import { OBSERVER, PolicyDaemon } from "./policy_daemon.ts";
 
 /** The owner of `own`; root owns `outside`. */
@@ -80,23 +79,8 @@ class SwappedDirectory implements AsyncDisposable {
     );
     await server.reread();
     const cache = await OpenScratch.make();
-    const [command, ...args] = [
-      ...becoming(WEB),
-      Deno.execPath(),
-      "run",
-      "-A",
-      treePath("tests/support/policy/swapping_program.ts"),
-      `${own}/dir`,
-      `${own}/link`,
-    ];
-    const child = new Deno.Command(command!, {
-      args,
-      env: { NO_COLOR: "1", ...cache.env },
-      cwd: "/",
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
+    const paths = [`${own}/dir`, `${own}/link`];
+    const child = startAs(WEB, cache, "swapping_program.ts", ...paths);
     const swapped = new SwappedDirectory(own, outside, child, cache);
     const output = new Lines(child.stdout);
     try {

@@ -26,6 +26,9 @@ export interface Plan {
   unabortable?: boolean;
 }
 
+/** A service that says when it is ready. */
+const V1: Plan = { name: "v1", ready: "notify" };
+
 /** The answer to a request, with the process that gave it. */
 export interface Answer {
   name: string;
@@ -59,7 +62,7 @@ export class Supervised implements AsyncDisposable {
 
   /** Starts the service and does not wait. */
   static async start(
-    plan: Plan,
+    plan = V1,
     { options = ["--ready", "notify"], ...rest }: SupervisedOptions = {},
   ): Promise<Supervised> {
     await using stack = new AsyncDisposableStack();
@@ -88,7 +91,7 @@ export class Supervised implements AsyncDisposable {
 
   /** Starts one and waits until it serves. */
   static async serving(
-    plan: Plan,
+    plan = V1,
     options?: SupervisedOptions,
   ): Promise<Supervised> {
     const supervised = await Supervised.start(plan, options);

@@ -38,7 +38,7 @@ class Client implements Disposable {
         `GET / HTTP/1.1\r\nHost: load\r\nConnection: ${connection}\r\n\r\n`,
       ));
       while (true) {
-        const body = this.#take();
+        const body = this.#take(false);
         if (body !== undefined) return body;
         const bytes = new Uint8Array(4096);
         const length = await this.conn.read(bytes);
@@ -48,22 +48,24 @@ class Client implements Disposable {
     } catch (error) {
       if (this.#text !== "" || !isReset(error)) throw error;
     }
+    const last = this.#take(true);
     if (this.#text !== "") throw new Error(`cut short: ${this.#text}`);
-    return undefined;
+    return last;
   }
 
   /** Whether the server keeps the connection open. */
   keepsOpen = true;
 
-  #take(): string | undefined {
+  /** The body of the next response, if it is complete. */
+  #take(hasEnded: boolean): string | undefined {
     const end = this.#text.indexOf("\r\n\r\n");
     if (end === -1) return undefined;
     const head = this.#text.slice(0, end);
     const rest = this.#text.slice(end + 4);
     if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(head);
-    const body = bodyOf(head, rest);
+    const body = bodyOf(head, rest, hasEnded);
     if (body === undefined) return undefined;
-    this.keepsOpen = !/^connection: close$/im.test(head);
+    this.keepsOpen = !hasEnded && !/^connection: close$/im.test(head);
     this.#text = "";
     this.answers++;
     return body;
@@ -74,11 +76,21 @@ class Client implements Disposable {
   }
 }
 
-/** The body, of a known length or in chunks, once it is complete. */
-function bodyOf(head: string, rest: string): string | undefined {
+/**
+ * The body once it is complete: of a known length, in chunks, or up to the end of
+ * the connection.
+ */
+function bodyOf(
+  head: string,
+  rest: string,
+  hasEnded: boolean,
+): string | undefined {
   const length = /^content-length: (\d+)$/im.exec(head)?.[1];
   if (length !== undefined) {
     return rest.length >= Number(length) ? rest : undefined;
+  }
+  if (!/^transfer-encoding: chunked$/im.test(head)) {
+    return hasEnded ? rest : undefined;
   }
   if (!rest.endsWith("0\r\n\r\n")) return undefined;
   return rest.split("\r\n")[1];
@@ -100,7 +112,7 @@ export function nothingYet(): LoadResult {
  * connection: whatever serves by then has answered.
  */
 export async function load(
-  port: number,
+  address: Deno.ConnectOptions,
   options: { clients: number; persistent: boolean; signal: AbortSignal },
   result = nothingYet(),
 ): Promise<LoadResult> {
@@ -110,7 +122,7 @@ export async function load(
     do {
       isLast = signal.aborted;
       try {
-        await useConnection(port, persistent, signal, result);
+        await useConnection(address, persistent, signal, result);
       } catch (error) {
         result.lost.push(String(error));
       }
@@ -121,12 +133,12 @@ export async function load(
 
 /** Sends requests on one connection until it ends. */
 async function useConnection(
-  port: number,
+  address: Deno.ConnectOptions,
   persistent: boolean,
   signal: AbortSignal,
   result: LoadResult,
 ): Promise<void> {
-  using client = new Client(await Deno.connect({ port }));
+  using client = new Client(await Deno.connect(address));
   do {
     const body = await client.ask(persistent);
     if (body === undefined) {

@@ -8,6 +8,7 @@ import { bind, type Binding } from "../../../client.ts";
 import { acceptConnection, isListening } from "../../../ffi/sockets/socket.ts";
 import { Descriptor, setNonblocking } from "../../../ffi/files/descriptor.ts";
 import { tcpAddress, waitingAt } from "../binds/listening_socket.ts";
+import { eventually } from "../eventually.ts";
 
 /** The bindings of shards, by their numbers. `using` closes them. */
 export class Group implements Disposable {
@@ -67,12 +68,22 @@ export class Group implements Disposable {
     return this.#port!;
   }
 
-  /** Connects to the address. The connections stay open. */
+  /**
+   * Connects to the address, and waits until the queues have all connections: the
+   * last step of a handshake may follow the return of connect(2). The connections
+   * stay open.
+   */
   async connect(count: number, hostname = this.host): Promise<void> {
     const { port } = this;
+    const all = () => this.waiting().reduce((sum, each) => sum + each, 0);
+    const expected = all() + count;
     for (let done = 0; done < count; done++) {
       this.#clients.push(await Deno.connect({ hostname, port }));
     }
+    await eventually(
+      () => `${expected} connections in the queues: ${this.waiting()}`,
+      () => all() >= expected,
+    );
   }
 
   /** The lengths of the accept queues, by shard. */

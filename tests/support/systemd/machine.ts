@@ -9,6 +9,7 @@
  * @module
  */
 import { eventually } from "../eventually.ts";
+import { isEnd, runs } from "../process_life.ts";
 import { Lines, within } from "../program.ts";
 import { treePath } from "../tree.ts";
 
@@ -228,7 +229,7 @@ export class Machine implements AsyncDisposable {
           return Number(name);
         }
       } catch (error) {
-        if (!hasEnded(error)) throw error;
+        if (!isEnd(error)) throw error;
       }
     }
     return undefined;
@@ -241,7 +242,7 @@ export class Machine implements AsyncDisposable {
   async kill(unit: string): Promise<void> {
     const pid = await this.mainPid(unit);
     Deno.kill(pid, "SIGKILL");
-    await eventually(`the end of process ${pid}`, () => isGone(pid));
+    await eventually(`the end of process ${pid}`, async () => !await runs(pid));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -253,23 +254,6 @@ export class Machine implements AsyncDisposable {
     const log = await this.log.all();
     if (code !== 0) throw new Error(`a machine left something:\n${log}`);
   }
-}
-
-/** Whether a process does not exist, not even as a zombie. */
-async function isGone(pid: number): Promise<boolean> {
-  try {
-    await Deno.stat(`/proc/${pid}`);
-    return false;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return true;
-    throw error;
-  }
-}
-
-/** Whether reading /proc failed because the process has exited. */
-function hasEnded(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound ||
-    error instanceof Error && "code" in error && error.code === "ESRCH";
 }
 
 /**

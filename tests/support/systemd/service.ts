@@ -4,8 +4,9 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { connect } from "../../../client.ts";
+import { bind, connect } from "../../../client.ts";
 import type { Status } from "../../../protocol.ts";
+import { socketOf, tcpAddress } from "../binds/listening_socket.ts";
 import { daemonCommand } from "../daemon.ts";
 import { eventually, PATIENCE } from "../eventually.ts";
 import { treePath } from "../tree.ts";
@@ -86,6 +87,13 @@ export class Service implements AsyncDisposable {
   async status(): Promise<Status> {
     using session = await connect({ sock: this.sock, timeout: PATIENCE });
     return await session.status();
+  }
+
+  /** Binds port 0 of 127.0.0.1 and closes its copy: the port and the socket. */
+  async held(): Promise<{ port: number; socket: string }> {
+    const { sock } = this;
+    using web = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
+    return { port: tcpAddress(web).port, socket: socketOf(web) };
   }
 
   /** Waits for a generation. */

@@ -29,11 +29,11 @@ export async function failToUpgrade(
   const before = await daemon.status();
   const seen = daemon.program.errors.text.length;
   await version.break(daemon);
-  const [line] = await Promise.all([daemon.failingUpgrade(), load.binds(10)]);
+  const [line] = await Promise.all([daemon.failingUpgrade(), load.times(10)]);
   assertMatch(line, /upgrade abandoned/);
   const log = daemon.program.errors.text.slice(seen);
   assertMatch(log.split("abandoned")[1] ?? "", version.reason);
-  await load.binds(10);
+  await load.times(10);
   const after = await daemon.status();
   assertEquals(after.pid, before.pid);
   assertEquals(after.generation, before.generation);

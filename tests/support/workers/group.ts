@@ -147,6 +147,17 @@ export class Group implements AsyncDisposable {
     return await session.list();
   }
 
+  /** Waits until a connection waits in the queue of a worker. */
+  async untilQueued(worker: number): Promise<void> {
+    await eventually(
+      () => `a connection waits for worker ${worker}:\n${this.log}`,
+      async () =>
+        (await this.binds()).some(({ options, waiting = 0 }) =>
+          options.shard === worker && waiting > 0
+        ),
+    );
+  }
+
   /** Lets services of the version "held" begin to serve. */
   async letGoOn(): Promise<void> {
     await Deno.writeTextFile(this.scratch.join("plan.go_on"), "");
@@ -165,11 +176,11 @@ export class Group implements AsyncDisposable {
     return { worker, pid: Number(pid), version };
   }
 
-  /** The answers to requests on `count` new connections, at most 20 at a time. */
-  async askMany(port: number, count: number): Promise<Answer[]> {
+  /** The answers to requests on `count` new connections, `most` at a time. */
+  async askMany(port: number, count: number, most = 20): Promise<Answer[]> {
     const answers: Answer[] = [];
     while (answers.length < count) {
-      const batch = Math.min(20, count - answers.length);
+      const batch = Math.min(most, count - answers.length);
       answers.push(
         ...await Promise.all(
           Array.from({ length: batch }, () => this.ask(port)),

@@ -4,9 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { eventually } from "../eventually.ts";
-import { underLoad } from "../haproxy/under_load.ts";
 import type { LoadResult } from "../serve/load.ts";
+import { underLoad, untilSeen } from "../serve/under_load.ts";
 import type { Group } from "./group.ts";
 
 /** Performs `actions` one after another under load: no request may be lost. */
@@ -15,7 +14,7 @@ export async function losesNothing(
   actions: readonly ((seen: Readonly<LoadResult>) => Promise<void>)[],
 ): Promise<void> {
   const { lost, names } = await underLoad(
-    await group.port(),
+    { port: await group.port() },
     async (seen) => {
       for (const action of actions) await action(seen);
     },
@@ -28,14 +27,10 @@ export async function losesNothing(
 export async function growUnderLoad(
   group: Group,
   count: number,
-  { names }: Readonly<LoadResult>,
+  seen: Readonly<LoadResult>,
 ): Promise<void> {
   await group.grow(count);
-  const worker = count - 1;
-  await eventually(
-    () => `an answer of worker ${worker}:\n${group.log}`,
-    () => [...names].some((name) => name.startsWith(`${worker} `)),
-  );
+  await untilSeen(seen, new RegExp(`^${count - 1} `));
 }
 
 /** The same action several times. */
