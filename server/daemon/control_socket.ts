@@ -70,7 +70,6 @@ export class ControlSocket {
     path: string,
     file: FileIdentity | undefined,
   ) {
-    refuseDescriptors(descriptor.fd);
     this.descriptor = descriptor;
     this.path = path;
     this.file = file;
@@ -141,6 +140,7 @@ function bindAt(
   const socket = streamSocket({ family: "unix", path }, { nonblocking: true });
   let file: FileIdentity | undefined;
   try {
+    refuseDescriptors(socket.fd);
     file = bindFile(socket.fd, path, access);
     listenOn(socket.fd, BACKLOG);
     return { socket, file };

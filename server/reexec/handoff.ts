@@ -177,6 +177,8 @@ export function adoptState(
   setAllCloseOnExec();
   parts.log.addDropped(state.lost_log_lines ?? 0);
   const { fd, path, file } = state.control;
+  // A release before this one may have bound it.
+  refuseDescriptors(fd);
   const control = reachable(
     new ControlSocket(new Descriptor(fd), path, file),
   );
