@@ -7,6 +7,7 @@
 import { dirname } from "@std/path/posix/dirname";
 import type { HostAddress } from "../address.ts";
 import { Errno, OsError } from "../ffi/libc/errno.ts";
+import { statusOf } from "../ffi/files/file.ts";
 import { groupId } from "../ffi/processes/accounts.ts";
 import { BindTable } from "./sockets/bind_table.ts";
 import { restoreGroups } from "./sockets/restore_groups.ts";
@@ -62,7 +63,9 @@ export function start(
   { manager, printLine, prepare }: StartContext,
 ): Daemon {
   if (state !== undefined) {
-    return adoptState(state, parts, (daemon) => {
+    const reachable = (control: ControlSocket) =>
+      reachableControl(control, options, parts.log, manager);
+    return adoptState(state, parts, reachable, (daemon) => {
       prepare(daemon);
       // The store already has the binds of the previous generation.
       keepInStore(daemon, manager);
@@ -88,6 +91,46 @@ export function start(
     daemon?.close();
     control?.close();
     binds.close();
+    throw error;
+  }
+}
+
+/**
+ * The control socket of the previous generation, or a new one if nothing is at its
+ * path any more: no client could connect again.
+ */
+function reachableControl(
+  control: ControlSocket,
+  options: StartOptions,
+  log: Log,
+  manager: ServiceManager | undefined,
+): ControlSocket {
+  const { path, file } = control;
+  if (file === undefined || !isMissing(path)) return control;
+  try {
+    const access = accessOf({ ...options, ...groupOf(options) });
+    const created = ControlSocket.listen(path, access, () => {});
+    manager?.forget(controlStoreName(file));
+    manager?.store(controlStoreName(created.file!), created.descriptor.fd);
+    control.descriptor.close();
+    log.warn("control socket bound anew", { path });
+    return created;
+  } catch (error) {
+    const isExpected = error instanceof OsError ||
+      error instanceof ControlSocketError || error instanceof UsageError;
+    if (!isExpected) throw error;
+    const reason = error.message;
+    log.warn("control socket not bound anew", { path, reason });
+    return control;
+  }
+}
+
+/** A relative path may be in another directory by now. */
+function isMissing(path: string): boolean {
+  try {
+    return path.startsWith("/") && statusOf(path) === undefined;
+  } catch (error) {
+    if (error instanceof OsError) return false;
     throw error;
   }
 }

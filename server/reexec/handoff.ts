@@ -162,20 +162,26 @@ function clientState(connection: Connection): ClientState {
 }
 
 /**
- * Creates a daemon from the state of the previous generation. `prepare` is
- * called before the first client is answered.
+ * Creates a daemon from the state of the previous generation. `reachable` returns
+ * the control socket, or a new one instead. `prepare` is called before the first
+ * client is answered.
  *
  * @throws {OsError} if the state names a descriptor that is not open.
  */
 export function adoptState(
   state: State,
   parts: Pick<DaemonParts, "log" | "limits" | "policy">,
+  reachable: (control: ControlSocket) => ControlSocket,
   prepare: (daemon: Daemon) => void,
 ): Daemon {
   setAllCloseOnExec();
   parts.log.addDropped(state.lost_log_lines ?? 0);
   const { fd, path, file } = state.control;
-  const control = new ControlSocket(new Descriptor(fd), path, file);
+  // A release before this one may have bound it.
+  refuseDescriptors(fd);
+  const control = reachable(
+    new ControlSocket(new Descriptor(fd), path, file),
+  );
   const binds = new BindTable();
   for (const bind of state.binds) binds.add(adoptBind(bind));
   restoreGroups(binds, knownGroups(state, binds));

@@ -19,6 +19,7 @@ import {
   passedDescriptors,
 } from "../../ffi/systemd/listen_fds.ts";
 import type { ServiceManager } from "../../ffi/systemd/service_manager.ts";
+import { refuseDescriptors } from "../../ffi/sockets/descriptor_passing.ts";
 import {
   boundDevice,
   getOption,
@@ -127,6 +128,7 @@ function adoptControl(
     }
   }
   setNonblocking(descriptor.fd, true);
+  refuseDescriptors(descriptor.fd);
   return new ControlSocket(descriptor, path, file);
 }
 

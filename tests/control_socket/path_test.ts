@@ -222,3 +222,28 @@ Deno.test("a relative path starts at the working directory of the daemon", async
   assertEquals((await program.end()).code, 0);
   await assertRejects(() => Deno.lstat(sock), Deno.errors.NotFound);
 });
+
+Deno.test("a control socket whose path was removed is bound anew by a re-exec, and its clients stay connected", async () => {
+  await using daemon = await Daemon.start({ args: ["--mode", "0640"] });
+  using session = await daemon.session();
+  using _held = await session.bind("127.0.0.1", 0);
+  await Deno.remove(daemon.sock);
+  await daemon.reexec();
+  await daemon.program.errors.next("control socket bound anew");
+  assertEquals((await Deno.lstat(daemon.sock)).mode! & 0o777, 0o640);
+  assertEquals((await daemon.status()).binds, 1);
+  assertEquals((await session.status()).generation, 2);
+  assertEquals((await daemon.stop()).code, 0);
+  await assertRejects(() => Deno.lstat(daemon.sock), Deno.errors.NotFound);
+});
+
+Deno.test("a file that has replaced the control socket's path is left alone by a re-exec", async () => {
+  await using daemon = await Daemon.start();
+  using session = await daemon.session();
+  await Deno.remove(daemon.sock);
+  await Deno.writeTextFile(daemon.sock, "other");
+  await daemon.reexec();
+  assertEquals((await session.status()).generation, 2);
+  assertEquals((await daemon.stop()).code, 0);
+  assertEquals(await Deno.readTextFile(daemon.sock), "other");
+});
