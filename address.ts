@@ -80,6 +80,18 @@ const HOST =
 const EXAMPLES =
   "expected 127.0.0.1:8000, [::1]:8000, name:8000, :8000, tcp://..., udp://..., unix:/path, seqpacket:/path, unixgram:/path or unix:@name";
 
+/** The address that was probably meant: `:8000` for `8000`. */
+function nearAddress(text: string): string | undefined {
+  if (text.startsWith("/")) return `unix:${text}`;
+  if (/^\d{1,5}$/.test(text)) return `:${text}`;
+  const [, scheme = "", rest = ""] =
+    /^(?:(https?|tcp|udp):)?\/{0,2}(.*?)\/?$/s.exec(text) ?? [];
+  // An IPv6 address without brackets.
+  const place = rest.replace(/^([\da-f:]*:[\da-f:]*):(\d{1,5})$/i, "[$1]:$2");
+  const near = scheme === "udp" ? `udp://${place}` : place;
+  return HOST.test(near) ? near : undefined;
+}
+
 /**
  * Parse an address.
  *
@@ -98,8 +110,10 @@ export function parseAddress(text: string): Address {
   if (path !== null) return { kind: path[1] as PathKind, path: path[2]! };
   const parts = HOST.exec(text);
   if (parts === null) {
+    const meant = nearAddress(text);
+    const remedy = meant === undefined ? EXAMPLES : `did you mean ${meant}?`;
     throw new AddressError(
-      `invalid address ${JSON.stringify(text)}: ${EXAMPLES}`,
+      `invalid address ${JSON.stringify(text)}: ${remedy}`,
     );
   }
   const kind = (parts[1] ?? "tcp") as InternetKind;

@@ -36,6 +36,7 @@ export function unknownName(
   name: string,
   known: readonly string[],
 ): string {
+  if (name === "") return `unknown ${what} ""`;
   const near = known.map((each) => ({ each, far: distance(name, each) }))
     .filter(({ each, far }) => far <= Math.min(2, each.length / 2))
     .sort((one, other) => one.far - other.far)[0];
@@ -54,8 +55,10 @@ export function unknownOption(
   known: readonly string[],
 ): string {
   const [name = ""] = argument.split("=");
-  const written = known.map((each) =>
-    each.length === 1 ? `-${each}` : `--${each}`
-  );
+  const letter = name.slice(1).toLowerCase();
+  const written = known
+    // Every letter is near to every other one.
+    .filter((each) => each.length > 1 || each.toLowerCase() === letter)
+    .map((each) => each.length === 1 ? `-${each}` : `--${each}`);
   return unknownName("option", name, written);
 }

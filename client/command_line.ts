@@ -33,6 +33,7 @@ import { runCommand } from "./command/start/run.ts";
 import { serveCommand } from "./command/start/serve.ts";
 import { setListenPidCommand } from "./command/start/set_listen_pid.ts";
 import { statusCommand } from "./command/status.ts";
+import { readOptions } from "./command/options/options.ts";
 import { UsageError } from "./command/options/usage_error.ts";
 import { BindError, TimeoutError } from "./session/errors.ts";
 import { NoControlSocketError } from "./session/socket_path.ts";
@@ -190,7 +191,9 @@ export async function main(
   const command = commands.find(({ name }) => name === args[at]);
   const program = `${programName()}${command ? ` ${command.name}` : ""}`;
   try {
-    if (command === undefined) return withoutCommand(args, at, presentation);
+    if (command === undefined) {
+      return await withoutCommand(args, at, presentation);
+    }
     const parsed = command.parse([
       ...args.slice(0, at),
       ...args.slice(at + 1),
@@ -210,29 +213,45 @@ export async function main(
 }
 
 /** There is no `bind`: a socket ends with the program that got it. */
-function unknownCommand(name: string, presentation: Presentation): string {
-  const known = commandsOf(presentation).map((command) => command.name);
+function unknownCommand(
+  name: string,
+  presentation: Presentation,
+  further: readonly string[],
+): string {
+  const own = commandsOf(presentation).map((command) => command.name);
+  const known = [...further, ...own];
   return name === "bind"
     ? `unknown command bind: \`${programName()} exec ADDR -- COMMAND\` passes a socket to COMMAND, and run supervises it`
     : unknownName("command", name, known);
 }
 
-function withoutCommand(
+async function withoutCommand(
   args: readonly string[],
   at: number,
   presentation: Presentation,
-): number {
+): Promise<number> {
   const options = args.slice(0, at);
   const has = (...names: string[]) =>
     names.some((each) => options.includes(each));
   if (has("-h", "--help")) printLines(usageOf(presentation));
   else if (has("-V", "--version")) printLines(VERSION);
-  else {
-    throw new UsageError(
-      args[at] === undefined
-        ? "the command is missing"
-        : unknownCommand(args[at], presentation),
-    );
+  else if (args[at] !== undefined) {
+    const usages = await presentation.furtherUsages();
+    const names = Object.keys(usages);
+    const [, usage] = Object.entries(usages).find(([name]) =>
+      name === args[at]
+    ) ?? [];
+    if (usage === undefined) {
+      throw new UsageError(unknownCommand(args[at], presentation, names));
+    }
+    if (!args.includes("--help")) {
+      throw new UsageError(`${args[at]} has to be the first argument`);
+    }
+    printLines(usage);
+  } else {
+    // Its message names an unknown option.
+    readOptions(args);
+    throw new UsageError("the command is missing");
   }
   return 0;
 }

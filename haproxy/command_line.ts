@@ -11,7 +11,7 @@ import { TimeoutError } from "../client/session/errors.ts";
 import { ProtocolError } from "../exchange.ts";
 import type { ConnectOptions } from "../client/session/options.ts";
 import { UnsupportedPlatformError } from "../ffi/libc/abi.ts";
-import { blockSigusr1 } from "../ffi/processes/block_signals.ts";
+import { withstandSignals } from "../ffi/processes/block_signals.ts";
 import type { Ending } from "../ffi/processes/child_process.ts";
 import {
   OutputError,
@@ -143,7 +143,7 @@ function read(args: readonly string[]): Parsed {
   const shell = one("completions");
   if (shell !== undefined) return { completions: readShell(shell) };
   const [command, ...rest] = args.slice(at);
-  if (command === undefined) throw new UsageError("HAPROXY is missing");
+  if (!command) throw new UsageError("HAPROXY is missing");
   const haproxy = readHaproxyArguments(rest);
   if (haproxy.purpose !== "print" && configsOf(haproxy).length === 0) {
     throw new UsageError("the configuration is missing: -f FILE.cfg.erb");
@@ -240,7 +240,6 @@ async function print(program: Program): Promise<number> {
 async function serve(
   { program, connect, limits }: CommandLine,
 ): Promise<number> {
-  blockSigusr1();
   using manager = ServiceManager.fromEnvironment((reason) =>
     report(`cannot notify the service manager: ${reason}`)
   );
@@ -275,6 +274,8 @@ async function run(commandLine: CommandLine): Promise<number> {
   const { program, writeOnly } = commandLine;
   const { purpose } = program.arguments;
   if (purpose === "print") return await print(program);
+  // It starts this program again, before a line is reported.
+  if (!writeOnly && purpose !== "check") withstandSignals();
   if (!configsOf(program.arguments).some(isTemplate)) {
     report("no configuration is a template (.erb, .mb): nothing is rendered");
   }

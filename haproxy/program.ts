@@ -2,7 +2,7 @@ import {
   FIRST_LISTEN_FD,
   LISTEN_VARIABLES,
 } from "../ffi/systemd/listen_fds.ts";
-import { EXECUTED_VARIABLE } from "../ffi/processes/block_signals.ts";
+import { ownVariables } from "../ffi/processes/block_signals.ts";
 import { MANAGER_VARIABLES } from "../ffi/systemd/service_manager.ts";
 import type { Configuration } from "./configuration/configuration.ts";
 import type { HaproxyArguments } from "./haproxy_arguments.ts";
@@ -15,16 +15,19 @@ export interface Program {
 }
 
 /** Variables that describe this process only. */
-const NOT_FOR_CHILDREN: ReadonlySet<string> = new Set([
-  ...LISTEN_VARIABLES,
-  ...MANAGER_VARIABLES,
-  EXECUTED_VARIABLE,
-]);
+function notForChildren(): ReadonlySet<string> {
+  return new Set([
+    ...LISTEN_VARIABLES,
+    ...MANAGER_VARIABLES,
+    ...ownVariables(),
+  ]);
+}
 
 /** The environment of HAProxy. */
 export function environmentOf({ env }: Program): string[] {
+  const excluded = notForChildren();
   return Object.entries(env)
-    .filter(([name]) => !NOT_FOR_CHILDREN.has(name))
+    .filter(([name]) => !excluded.has(name))
     .map(([name, value]) => `${name}=${value}`);
 }
 

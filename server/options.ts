@@ -10,6 +10,12 @@ import { parseDuration } from "../duration.ts";
 import { VERSION } from "../version.ts";
 import type { StartOptions } from "./start.ts";
 import { type PolicyCheck, readPolicyCheck } from "./policy_check/options.ts";
+import {
+  joinNegativeNumbers,
+  type OptionNames,
+  repeatedOption,
+  valueOfFlag,
+} from "../given_options.ts";
 import { unknownOption } from "../unknown_name.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -75,6 +81,20 @@ const VALUES = [
 ] as const;
 const CHECK_VALUES = ["check-policy", "as"] as const;
 
+const NAMES: OptionNames = {
+  values: [...VALUES, ...CHECK_VALUES],
+  flags: FLAGS,
+};
+
+/** @throws {UsageError} */
+function checkWords(args: readonly string[]): void {
+  const problem = valueOfFlag(args, NAMES);
+  if (problem !== undefined) throw new UsageError(problem);
+  const repeated = repeatedOption(args, NAMES);
+  if (repeated === undefined) return;
+  throw new UsageError(`${repeated} is given twice`);
+}
+
 /**
  * Reads the daemon's command line.
  *
@@ -85,21 +105,31 @@ export function readCommandLine(
   args: readonly string[],
   program: string,
 ): Command {
-  const options = parseArgs(withTakeoverValue(args), {
+  checkWords(args);
+  const words = joinNegativeNumbers(withTakeoverValue(args), NAMES);
+  const options = parseArgs(words, {
     boolean: FLAGS,
     string: ["_", ...VALUES, ...CHECK_VALUES],
     unknown: (argument, option) => {
       if (option !== undefined) {
-        const known = [...VALUES, ...CHECK_VALUES, ...FLAGS];
+        const known = [...NAMES.values, ...FLAGS];
         throw new UsageError(unknownOption(argument, known));
       }
     },
   });
   if (options.help || options.h) return { show: usageOf(program) };
   if (options.version || options.V) return { show: VERSION };
+  for (const name of [...VALUES, ...CHECK_VALUES]) {
+    // The value of --takeover is optional.
+    if (options[name] !== "" || name === "takeover") continue;
+    throw new UsageError(`the value of --${name} is missing`);
+  }
   const shell = oneOf("completions", options.completions, SHELLS);
   if (shell !== undefined) return { completions: shell };
   const operands = options._.map(String);
+  if (operands.length === 1 && operands[0] === "help") {
+    return { show: usageOf(program) };
+  }
   const { "check-policy": file, as } = options;
   if (file !== undefined || as !== undefined) {
     const other = VALUES.find((name) => options[name] !== undefined);
@@ -108,38 +138,43 @@ export function readCommandLine(
     }
     return { policyCheck: readPolicyCheck({ file, as, operands }) };
   }
-  const [path, ...rest] = operands;
+  return { start: { ...readStartOptions(options), path: readPath(operands) } };
+}
+
+type Values = Readonly<Partial<Record<typeof VALUES[number], string>>>;
+
+/** The options of a daemon. A value is invalid before the path is missing. */
+function readStartOptions(options: Values): Omit<StartOptions, "path"> {
+  return {
+    takeover: readTakeover(options.takeover),
+    mode: readMode(options.mode),
+    group: options.group,
+    policyPath: options.policy,
+    maxClients: readCount("max-clients", options["max-clients"]),
+    maxClientsPerUser: readCount(
+      "max-clients-per-user",
+      options["max-clients-per-user"],
+    ),
+    maxBinds: readCount("max-binds", options["max-binds"]),
+    requestTimeout: readTimeout(options["request-timeout"]),
+    logLevel: oneOf("log-level", options["log-level"], [
+      "debug",
+      "info",
+      "warn",
+      "error",
+    ]),
+    logFormat: oneOf("log-format", options["log-format"], ["text", "json"]),
+  };
+}
+
+function readPath([path, more]: readonly string[]): string {
   if (path === undefined || path === "") {
     throw new UsageError("missing path of the control socket");
   }
-  if (rest.length > 0) {
-    throw new UsageError(`unexpected argument ${rest[0]}: expected one path`);
+  if (more !== undefined) {
+    throw new UsageError(`unexpected argument ${more}: expected one path`);
   }
-  const { group } = options;
-  if (group === "") throw new UsageError("--group: missing name");
-  return {
-    start: {
-      path,
-      takeover: readTakeover(options.takeover),
-      mode: readMode(options.mode),
-      group,
-      policyPath: readPolicyPath(options.policy),
-      maxClients: readCount("max-clients", options["max-clients"]),
-      maxClientsPerUser: readCount(
-        "max-clients-per-user",
-        options["max-clients-per-user"],
-      ),
-      maxBinds: readCount("max-binds", options["max-binds"]),
-      requestTimeout: readTimeout(options["request-timeout"]),
-      logLevel: oneOf("log-level", options["log-level"], [
-        "debug",
-        "info",
-        "warn",
-        "error",
-      ]),
-      logFormat: oneOf("log-format", options["log-format"], ["text", "json"]),
-    },
-  };
+  return path;
 }
 
 /**
@@ -191,11 +226,6 @@ function readMode(text: string | undefined): number | undefined {
     );
   }
   return parseInt(text, 8);
-}
-
-function readPolicyPath(text: string | undefined): string | undefined {
-  if (text === "") throw new UsageError("--policy: missing file");
-  return text;
 }
 
 function readCount(

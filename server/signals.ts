@@ -7,7 +7,7 @@
 import { blockInEveryThread } from "../ffi/processes/block_signals.ts";
 import { ignoreSignal } from "../ffi/processes/default_signals.ts";
 import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
-import { signalNumber } from "../ffi/processes/signal_numbers.ts";
+import { ignoredSignals } from "./reexec/ignored_signals.ts";
 
 /** The signals that the daemon acts on. */
 export const SIGNALS: readonly MaskedSignal[] = [
@@ -19,13 +19,12 @@ export const SIGNALS: readonly MaskedSignal[] = [
 
 /**
  * Blocks the signals in every thread. The first generation executes itself once
- * to do so; later generations inherit the mask. SIGXFSZ is ignored: a write over
- * RLIMIT_FSIZE, such as a line of the log, would end the daemon.
+ * to do so; later generations inherit the mask. Ignores others.
  *
  * @throws {OsError} if this program cannot be executed.
  * @throws {UnsupportedPlatformError} if the mask does not survive the exec.
  */
 export function blockSignals(): void {
-  ignoreSignal(signalNumber("SIGXFSZ"));
+  for (const signal of ignoredSignals()) ignoreSignal(signal);
   blockInEveryThread(SIGNALS);
 }

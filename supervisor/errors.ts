@@ -1,9 +1,18 @@
 import type { Ending } from "../ffi/processes/child_process.ts";
+import { statusOf } from "../ffi/files/file.ts";
 import { Errno, OsError } from "../ffi/libc/errno.ts";
 
 /** Exit statuses of shells and of env(1) for a command that cannot be started. */
 const NOT_FOUND = 127;
 const NOT_EXECUTABLE = 126;
+
+function exists(path: string): boolean {
+  try {
+    return statusOf(path) !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** The command cannot be started. */
 export class StartError extends Error {
@@ -18,6 +27,10 @@ export class StartError extends Error {
       ? `--chdir: ${cause.message}`
       : cause.errno === Errno.ENOENT && !command.includes("/")
       ? "there is no such program in PATH"
+      : cause.errno === Errno.ENOENT && exists(command)
+      ? "the interpreter in its first line (#!) does not exist"
+      : cause.errno === Errno.EACCES
+      ? `${cause.message}: is it a file that may be executed (chmod +x)?`
       : cause.message;
     super(`cannot start ${command}: ${reason}`, { cause });
     this.status = cause.errno === Errno.ENOENT ? NOT_FOUND : NOT_EXECUTABLE;

@@ -48,12 +48,15 @@ export interface ReadinessEvents {
 /** The longest wait for a message, in ms; it ends when the program does. */
 const FOREVER = 0x7fffffff;
 
+/** More messages than the queue has room for (512, net.unix.max_dgram_qlen). */
+const ALL_MESSAGES = 1024;
+
 /**
- * Messages in one turn of the event loop: more than the queue has room for (512,
- * net.unix.max_dgram_qlen with systemd). A sender that never pauses must not stop
- * the loop.
+ * Messages in one turn of the event loop, and the pause after so many, in ms: a
+ * sender that never pauses must not stop the loop, nor keep a processor busy.
  */
-const MOST_MESSAGES = 1024;
+const MOST_MESSAGES = 128;
+const PAUSE = 10;
 
 /**
  * Receives the messages of a program (sd_notify(3)) until it ends. The messages
@@ -63,8 +66,8 @@ const MOST_MESSAGES = 1024;
 export class Readiness implements Disposable {
   readonly #notify: NotifySocket | undefined;
   readonly #uid: number | undefined;
-  /** Takes the messages that have arrived, until it ends. */
-  #takeAll = () => {};
+  /** Takes messages that have arrived, until it ends; says how many. */
+  #takeUpTo: (most: number) => number = () => 0;
   readonly #when: ReadyWhen;
   readonly #timeout: number;
   readonly #ended = new AbortController();
@@ -91,7 +94,7 @@ export class Readiness implements Disposable {
 
   /** The program's NOTIFY_SOCKET. */
   get notifySocket(): string | undefined {
-    return this.#notify?.socket.name;
+    return this.#notify?.name;
   }
 
   /**
@@ -143,22 +146,24 @@ export class Readiness implements Disposable {
     this.#isReceiving = true;
     const { socket } = notify;
     const { signal } = this.#ended;
-    this.#takeAll = () => {
-      for (let count = 0; count < MOST_MESSAGES; count++) {
+    this.#takeUpTo = (most) => {
+      for (let count = 0; count < most; count++) {
         const message = signal.aborted ? undefined : socket.receive();
-        if (message === undefined) return;
+        if (message === undefined) return count;
         if (this.#isFrom(message.sender, pid)) this.#take(message, events);
       }
+      return most;
     };
     while (!signal.aborted) {
       await waitReady(socket.fd, "read", FOREVER, signal);
-      this.#takeAll();
+      if (this.#takeUpTo(MOST_MESSAGES) < MOST_MESSAGES) continue;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   }
 
   /** Takes the messages that have arrived and were not handled yet. */
   receive(): void {
-    this.#takeAll();
+    this.#takeUpTo(ALL_MESSAGES);
   }
 
   #take({ assignments }: Notification, events: ReadinessEvents): void {

@@ -1,11 +1,16 @@
 import { FIRST_LISTEN_FD } from "../ffi/systemd/listen_fds.ts";
 import { OsError } from "../ffi/libc/errno.ts";
-import { checkExecutable, realPath } from "../ffi/files/file.ts";
+import { realPath } from "../ffi/files/file.ts";
 import { commandPath } from "../ffi/processes/child_process.ts";
 import { Child, type EndedProcess } from "./child.ts";
 import { StartError } from "./errors.ts";
 import { receiverLaunch } from "./listen_pid.ts";
-import { asUser, type ServiceUser, userVariables } from "./service_user.ts";
+import {
+  asUser,
+  checkExecutableBy,
+  type ServiceUser,
+  userVariables,
+} from "./service_user.ts";
 
 /** A program that can be started any number of times. */
 export interface Service {
@@ -60,7 +65,10 @@ export function startService(
       [0, launch.input],
       ...descriptors.map((fd, index) => [FIRST_LISTEN_FD + index, fd] as const),
     ]),
-    launcher: (path) => asUser(user, launch.execution(path)),
+    launcher: (path) => {
+      checkExecutableBy(user, path);
+      return asUser(user, launch.execution(path));
+    },
     onSignalDenied,
     successor,
   });
@@ -74,13 +82,16 @@ export function startService(
  * @throws {StartError} if it does not exist or cannot be executed.
  */
 export function checkService(
-  { command: [name = ""], directory }: Pick<Service, "command" | "directory">,
+  { command: [name = ""], directory, user }: Pick<
+    Service,
+    "command" | "directory" | "user"
+  >,
 ): void {
   StartError.during(name, () => {
     const resolved = directory === undefined
       ? undefined
       : resolveDirectory(directory);
-    checkExecutable(commandPath(name, resolved));
+    checkExecutableBy(user, commandPath(name, resolved));
   });
 }
 

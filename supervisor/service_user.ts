@@ -1,5 +1,7 @@
 import type { UserAccount } from "../ffi/processes/accounts.ts";
-import { isExecutable } from "../ffi/files/file.ts";
+import { checkExecutable, isExecutable } from "../ffi/files/file.ts";
+import { withRightsOf } from "../ffi/files/file_rights.ts";
+import { Errno, OsError } from "../ffi/libc/errno.ts";
 import type { Execution } from "./child.ts";
 
 /** The user that a program runs as. */
@@ -45,6 +47,29 @@ export function asUser(
       ...args,
     ],
   };
+}
+
+/**
+ * Passes when a program may be executed by a user, which root may know nothing about:
+ * a Deno in the home directory of root, for example, may not.
+ *
+ * @throws {OsError} EACCES
+ */
+export function checkExecutableBy(
+  user: ServiceUser | undefined,
+  path: string,
+): void {
+  checkExecutable(path);
+  if (user === undefined) return;
+  try {
+    withRightsOf(user, () => checkExecutable(path));
+  } catch (error) {
+    // Other errors are those of setpriv(1) then.
+    const isDenied = error instanceof OsError && error.errno === Errno.EACCES;
+    if (!isDenied) return;
+    const name = user.name ?? user.uid;
+    throw new OsError("access", Errno.EACCES, `${path} as user ${name}`);
+  }
 }
 
 /** The variables that systemd's User= sets (systemd.exec(5)). */

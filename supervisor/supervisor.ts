@@ -6,6 +6,7 @@ import { CommandQueue } from "./command_queue.ts";
 import { messageOf, StoppedError } from "./errors.ts";
 import type { Report } from "./report.ts";
 import { Leaving } from "./workers/leaving.ts";
+import { NewestStatus } from "./workers/newest_status.ts";
 import type { WorkerSockets } from "./workers/worker_sockets.ts";
 import { Worker, type WorkerOptions } from "./workers/worker.ts";
 
@@ -14,6 +15,9 @@ export const MAX_WORKERS = MAX_SHARDS;
 
 /** How long to wait for the end of processes that were killed, in ms. */
 const KILL_PATIENCE = 1_000;
+
+/** The least time between two STATUS= of a worker that are passed on, in ms. */
+const STATUS_INTERVAL = 250;
 
 /**
  * Keeps the workers of a service running, replaces them without a gap, and adds
@@ -24,6 +28,10 @@ export class Supervisor {
   readonly #options: WorkerOptions;
   readonly #report: Report;
   readonly #manager: ServiceManager | undefined;
+  /** What the only worker says about itself. */
+  readonly #status = new NewestStatus(STATUS_INTERVAL, (text) => {
+    if (this.#isSingle) this.#manager?.status(text);
+  });
   /** The start, reloads and changes of the number of workers. */
   readonly #commands = new CommandQueue();
   /** The workers that get new connections. */
@@ -64,9 +72,7 @@ export class Supervisor {
       (line) => this.#reportOf(index, line),
       {
         changed: () => this.#announce(),
-        status: (text) => {
-          if (this.#isSingle) this.#manager?.status(text);
-        },
+        status: (text) => this.#status.set(text),
         gaveUp: (ending) => {
           this.#ending ??= ending;
           this.stop();
@@ -94,6 +100,7 @@ export class Supervisor {
    * @throws {StartError} when they cannot be started the first time.
    */
   async run(): Promise<Ending> {
+    using _status = this.#status;
     await this.#commands.add("start", (signal) => this.#start(signal));
     return await this.#finished.promise;
   }
@@ -137,6 +144,7 @@ export class Supervisor {
    */
   reload(): Promise<void> {
     return this.#commands.add("reload", async () => {
+      this.#status.drop();
       this.#manager?.reloading();
       this.#isReloading = true;
       let note = "; the last reload failed";
@@ -282,6 +290,7 @@ export class Supervisor {
   /** Ends all workers, with `signal` instead of the usual one if given. */
   stop(signal?: Deno.Signal): void {
     if (!this.#isStopping) {
+      this.#status.drop();
       this.#manager?.stopping();
       this.#isStopping = true;
       for (const leaving of this.#leaving) leaving.cancel();
@@ -311,6 +320,7 @@ export class Supervisor {
   /** Tells the service manager how many workers serve. */
   #announce(note = ""): void {
     if (this.#isReloading || this.#isStopping) return;
+    this.#status.drop();
     const count = this.#workers
       .filter((worker) => worker.isServing || worker.isWaiting).length;
     const status = this.#isSingle

@@ -13,6 +13,7 @@ import { type ListenAddress, listenAddress, shown } from "./listen_address.ts";
 import { replaceInDeno } from "./replace_in_deno.ts";
 import { rehearseAdoption } from "./rehearse_adoption.ts";
 import { reportNotShared } from "./report.ts";
+import { takeServeAddress } from "./serve_address.ts";
 import { sharedSocket } from "./shared_sockets.ts";
 
 /** What the options of `Deno.serve` and `Deno.listen` have in common, and more. */
@@ -69,25 +70,39 @@ function addressOf(options: Options, defaultPort?: number) {
   return listenAddress(hostname ?? "0.0.0.0", port ?? defaultPort, path);
 }
 
+/** The options for the shared socket. Those of a class may be accessors. */
+function serveOptions(given: Options): ServeOptions {
+  const { hostname: _h, port: _p, path: _u, transport: _t, ...more } = given;
+  const { handler: _, onListen: _l, ...options } = more;
+  const { onError, cert, key, signal } = given;
+  return {
+    ...options,
+    onError,
+    cert,
+    key,
+    // Deno does not look whether the signal has aborted already.
+    signal: signal?.aborted ? undefined : signal,
+  };
+}
+
 function serveShared([first, second]: unknown[]): Deno.HttpServer | undefined {
   const given = isOptions(first) ? first : {};
-  const { hostname: _h, port: _p, path: _u, transport: _t, ...more } = given;
-  const { handler: own, onListen, ...options } = more;
-  const handler = [first, second, own].find((each) =>
+  const handler = [first, second, given.handler].find((each) =>
     typeof each === "function"
   ) as ServeHandler | undefined;
   // A vsock(7) address, which has no shared socket.
   if (handler === undefined || "cid" in given) return undefined;
+  const moved = takeServeAddress();
+  if (moved === "own") return undefined;
   const server = onShared(
-    addressOf(given, 8000),
-    (binding) => binding.serve(handler, options),
+    moved ?? addressOf(given, 8000),
+    (binding) => binding.serve(handler, serveOptions(given)),
   );
   if (server === undefined) return undefined;
   const forget = drainOnSigterm(() => server.shutdown());
   server.finished.then(forget, forget);
-  const onListening = onListen ??
-    ((addr) => printAddress(addr, given.cert !== undefined));
-  onListening(server.addr);
+  if (given.onListen) given.onListen(server.addr);
+  else printAddress(server.addr, given.cert !== undefined);
   return server;
 }
 

@@ -17,13 +17,21 @@ const CHECK_INTERVAL = 100;
  *
  * Responses of `node:http` are like those of `Binding.serve`: the last ones have
  * `Connection: close`, and connections that were upgraded are not waited for. A
- * server of another protocol is drained when all its connections have ended.
+ * server of another protocol is drained when all its connections have ended; a
+ * session of `node:http2` ends after the requests under way.
  */
 export function drainOf(
   server: net.Server,
   addr: Deno.Addr,
 ): () => Promise<void> {
-  if (!isHttp(server)) return () => stopAccepting(server);
+  if (!isHttp(server)) {
+    const sessions = new Http2Sessions(server);
+    return () => {
+      const end = stopAccepting(server);
+      sessions.close();
+      return end;
+    };
+  }
   const responses = new HttpResponses(server, addr);
   return () => responses.drain();
 }
@@ -40,6 +48,35 @@ async function stopAccepting(server: net.Server): Promise<void> {
   // The method of http.Server would also close idle connections at once.
   net.Server.prototype.close.call(server);
   await promise;
+}
+
+/** How long a connection without a session yet may take for its requests, in ms. */
+const LATE_SESSION = 1000;
+
+/** What the sessions of `node:http2` have in common, on Node's class of servers. */
+interface Session {
+  close(): void;
+  once(event: "close", listener: () => void): unknown;
+}
+
+/** The sessions of a server of `node:http2`; no other server has sessions. */
+class Http2Sessions {
+  readonly #sessions = new Set<Session>();
+  #isClosing = false;
+
+  constructor(server: net.Server) {
+    server.on("session", (session: Session) => {
+      this.#sessions.add(session);
+      session.once("close", () => this.#sessions.delete(session));
+      if (this.#isClosing) setTimeout(() => session.close(), LATE_SESSION);
+    });
+  }
+
+  /** Sends GOAWAY: each session ends after its requests (RFC 9113, 6.8). */
+  close(): void {
+    this.#isClosing = true;
+    for (const session of this.#sessions) session.close();
+  }
 }
 
 /** The responses under way of a server of `node:http` or `node:https`. */

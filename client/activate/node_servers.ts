@@ -62,7 +62,17 @@ function listenShared(
     ...(typeof callback === "function" ? [callback] : []),
   );
   server.once("close", drainOnSigterm(drainOf(server, binding.addr)));
+  if (address !== undefined && "path" in address) {
+    reportPath(server, address.path);
+  }
   return server;
+}
+
+/** For a descriptor of a UNIX socket `address()` returns null. */
+function reportPath(server: net.Server, path: string): void {
+  const { address } = server;
+  server.address = () => server.listening ? path : null;
+  server.once("close", () => server.address = address);
 }
 
 function requireFdOption(): void {
@@ -72,6 +82,13 @@ function requireFdOption(): void {
   );
 }
 
+/** Node does not read `path` if `port` is given, too. */
+function withOnePlace(options: ListenOptions): ListenOptions {
+  const { host, port, path, signal } = options;
+  const hasPort = typeof port === "number" || typeof port === "string";
+  return { host, port, ...(!hasPort && { path }), ...(signal && { signal }) };
+}
+
 /**
  * The options in the arguments of `listen`: `(options)`, `(port, host, backlog)` or
  * `(path, backlog)`, and a callback. Without `port` and `path` if the arguments have
@@ -79,7 +96,9 @@ function requireFdOption(): void {
  */
 function optionsOf([first, second]: readonly unknown[]): ListenOptions {
   if (typeof first === "object" && first !== null) {
-    return OTHER_HANDLES.some((name) => name in first) ? {} : first;
+    return OTHER_HANDLES.some((name) => name in first)
+      ? {}
+      : withOnePlace(first);
   }
   if (typeof first === "string" && !(Number(first) >= 0)) {
     return { path: first };

@@ -6,6 +6,7 @@
  */
 import { OsError } from "../../ffi/libc/errno.ts";
 import { environmentVariable } from "../../ffi/processes/process.ts";
+import { InheritedSocketsError } from "../../ffi/systemd/listen_fds.ts";
 import { ErrorCode } from "../../protocol.ts";
 import type { Binding } from "../binding/binding.ts";
 import { inherited } from "../binding/inherited.ts";
@@ -45,17 +46,52 @@ export function sharedSocket(
   try {
     const wanted = socketAddresses(address);
     const passed = passedSocket(wanted);
-    if (passed === undefined && !hasDaemon()) return undefined;
+    if (passed === undefined && !hasDaemon()) {
+      const other = otherAddressPassed(address);
+      if (other !== undefined) throw new Error(other);
+      return undefined;
+    }
     check();
     return passed ?? daemonSocket(wanted);
   } catch (error) {
-    reportNotShared(shown(address), error);
+    const other = error instanceof BindError
+      ? otherAddressPassed(address)
+      : undefined;
+    reportNotShared(shown(address), other ?? error);
     return undefined;
   }
 }
 
+/** What to do if the passed socket has the port of `address` and another host. */
+function otherAddressPassed(address: ListenAddress): string | undefined {
+  if ("path" in address) return undefined;
+  const { port } = address;
+  const other = passedSockets().map(({ addr }) => addr).find((addr) =>
+    addr.transport === "tcp" && addr.port === port
+  ) as Deno.NetAddr | undefined;
+  if (other === undefined) return undefined;
+  return `the passed socket is ${shown({ host: other.hostname, port })}: pass ${
+    shown(address)
+  } instead, or let the program listen on that address`;
+}
+
+/**
+ * The sockets that were passed. Node, and so npx, closes the descriptors of its
+ * children: the daemon hands out the same sockets, those of a first worker.
+ */
+function passedSockets(): Binding[] {
+  try {
+    return inherited();
+  } catch (error) {
+    const worker = environmentVariable("MULTIBINDER_WORKER") ?? "0";
+    const canAsk = hasDaemon() && worker === "0";
+    if (error instanceof InheritedSocketsError && canAsk) return [];
+    throw error;
+  }
+}
+
 function passedSocket(wanted: readonly ListenAddress[]): Binding | undefined {
-  const passed = inherited();
+  const passed = passedSockets();
   return wanted
     .map((each) => passed.find(({ addr }) => isAt(addr, each)))
     .find((binding) => binding !== undefined);

@@ -5,6 +5,7 @@ import {
   type Steps,
 } from "../../ffi/sockets/adopt.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
+import { unsetEnvironmentVariable } from "../../ffi/processes/process.ts";
 import { closeConnectionsWhile, Draining } from "./graceful_shutdown.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
@@ -32,6 +33,9 @@ export interface ServeOptions {
   /** Private key in PEM. */
   key?: string;
 }
+
+/** Deno's own: where its first server listens instead of at the given address. */
+export const SERVE_ADDRESS_VARIABLE = "DENO_SERVE_ADDRESS";
 
 /** A server of Deno.serve that reports the address of the shared socket. */
 class SharedServer implements Deno.HttpServer {
@@ -150,6 +154,8 @@ export function serve(
   const stop = new AbortController();
   const draining = new Draining(addr, options.cert !== undefined);
   const served = closeConnectionsWhile(draining, withAddress(handler, addr));
+  // It would move the temporary listener.
+  unsetEnvironmentVariable(SERVE_ADDRESS_VARIABLE);
   const adopted = openOnSocket(
     fd,
     (place) => denoServe(place, served, stop.signal, options),

@@ -49,7 +49,8 @@ export async function occupiedBy(error: unknown): Promise<string | undefined> {
   }
 }
 
-function isInUse(cause: Error): boolean {
+/** Whether the daemon could not bind because another socket has the address. */
+export function isInUse(cause: unknown): boolean {
   if (!(cause instanceof BindError)) return false;
   const data = cause.data as { code?: unknown } | null | undefined;
   return data?.code === "EADDRINUSE";

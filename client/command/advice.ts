@@ -79,6 +79,12 @@ const BY_CODE: Readonly<Record<number, string>> = {
     "the daemon does not have this method: upgrade it",
 };
 
+/** A relative path: the daemon has another working directory. */
+function relativePath({ message }: BindError): string | undefined {
+  const [, path] = /: path (.*) is not absolute$/s.exec(message) ?? [];
+  return path && `write the whole path: unix:$PWD/${path.replace(/^\.\//, "")}`;
+}
+
 /** Which rule to change, and how to try the change. */
 function denied({ message }: BindError): string {
   const [, method, address, uid] =
@@ -109,9 +115,11 @@ function isNoDaemon(error: unknown): error is OsError {
 /** What to do if a command that has the option `--timeout` has waited in vain. */
 export function adviceForTimeout(error: unknown): string | undefined {
   const cause = error instanceof FetchError ? error.cause : error;
-  return cause instanceof TimeoutError
-    ? "start the daemon, name another control socket with --sock or MULTIBINDER_SOCK, or wait longer with --timeout"
-    : undefined;
+  if (!(cause instanceof TimeoutError)) return undefined;
+  const [, path] = /: connect (.*): [^:]*; is the daemon running\?$/s
+    .exec(cause.message) ?? [];
+  const start = path === undefined ? "" : ` (\`${daemonHint(path)}\`)`;
+  return `start the daemon${start}, name another control socket with --sock or MULTIBINDER_SOCK, or wait longer with --timeout`;
 }
 
 /**
@@ -131,7 +139,7 @@ export function adviceFor(
     if (error.code === ErrorCode.NO_SUCH_BIND) {
       return `\`${commandHint("list")}\` shows the binds`;
     }
-    return BY_CODE[error.code] ??
+    return BY_CODE[error.code] ?? relativePath(error) ??
       adviceForErrno(String(data?.code), placeOf(error, requested), message);
   }
   if (isNoDaemon(error)) {

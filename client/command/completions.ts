@@ -32,7 +32,10 @@ export function completionsCommand(
       const [name, more] = operands;
       const shell = SHELLS.find((each) => each === name);
       if (shell === undefined || more !== undefined) {
-        throw new UsageError(`expected one of ${SHELLS.join(", ")}`);
+        const what = name === undefined
+          ? "the shell is missing"
+          : `invalid shell ${operands.join(" ")}`;
+        throw new UsageError(`${what}: expected one of ${SHELLS.join(", ")}`);
       }
       return {
         run: async () => {

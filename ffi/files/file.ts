@@ -86,17 +86,23 @@ export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
 }
 
 /**
- * access(2): passes when the file may be executed.
+ * access(2): passes when the file may be executed, with the rights that execve(2)
+ * goes by.
  *
  * @throws {OsError} ENOENT, EACCES, ENOTDIR.
  */
 export function checkExecutable(path: string): void {
-  check(libc().access(losslessCString(path), abi.X_OK), "access", path);
+  check(tryExecutable(path), "access", path);
 }
 
 /** Whether a file exists and may be executed (access(2)). */
 export function isExecutable(path: string): boolean {
-  return libc().access(losslessCString(path), abi.X_OK) === 0;
+  return tryExecutable(path) === 0;
+}
+
+function tryExecutable(path: string): number {
+  const { AT_FDCWD, X_OK, AT_EACCESS } = abi;
+  return libc().faccessat(AT_FDCWD, losslessCString(path), X_OK, AT_EACCESS);
 }
 
 /** chmod(2). */

@@ -141,8 +141,13 @@ const SYMBOLS = {
     parameters: ["i32", /* fd */ "usize", /* op */ "buffer" /* argp */],
     result: "i32",
   },
-  access: {
-    parameters: ["buffer", /* pathname */ "i32" /* mode */],
+  faccessat: {
+    parameters: [
+      "i32", /* dirfd */
+      "buffer", /* pathname */
+      "i32", /* mode */
+      "i32", /* flags */
+    ],
     result: "i32",
   },
   open: {
@@ -206,8 +211,6 @@ const SYMBOLS = {
     parameters: ["buffer", /* oldpath */ "buffer" /* newpath */],
     result: "i32",
   },
-  mkdtemp: { parameters: ["usize" /* template */], result: "usize" },
-  rmdir: { parameters: ["buffer" /* pathname */], result: "i32" },
   unlink: { parameters: ["buffer" /* pathname */], result: "i32" },
   chdir: { parameters: ["buffer" /* path */], result: "i32" },
   umask: { parameters: ["u32" /* mask */], result: "u32" },

@@ -7,6 +7,7 @@
 import { abi } from "../libc/abi.ts";
 import { losslessCString } from "../libc/c_string.ts";
 import { Descriptor, isCloseOnExec } from "../files/descriptor.ts";
+import { isExecutable } from "../files/file.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { stopIgnoring } from "./default_signals.ts";
@@ -265,7 +266,7 @@ export function commandPath(command: string, directory?: string): string {
   if (command.includes("/")) return from(command);
   const found = candidates(command).filter((path) => path.includes("/"))
     .map(from)
-    .find((path) => libc().access(losslessCString(path), abi.X_OK) === 0);
+    .find(isExecutable);
   if (found === undefined) {
     throw new OsError("posix_spawn", Errno.ENOENT, command);
   }

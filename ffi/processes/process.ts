@@ -199,11 +199,19 @@ export function changeDirectory(path: string): void {
   check(libc().chdir(cString(path)), "chdir", path);
 }
 
-/** The limit of open descriptors (RLIMIT_NOFILE, getrlimit(2)). */
+/** The soft limit that the kernel gives to the first process (INR_OPEN_CUR). */
+const USUAL_LIMIT = 1024;
+
+/**
+ * The limit of open descriptors (RLIMIT_NOFILE, getrlimit(2)). Where a filter of
+ * seccomp(2) refuses to tell it, it is the usual one.
+ */
 export function descriptorLimit(): { soft: number; hard: number } {
   const layout = abi.layouts.rlimit;
   const bytes = new Uint8Array(layout.size);
-  check(libc().getrlimit(abi.RLIMIT_NOFILE, bytes), "getrlimit");
+  if (libc().getrlimit(abi.RLIMIT_NOFILE, bytes) === -1) {
+    return { soft: USUAL_LIMIT, hard: USUAL_LIMIT };
+  }
   const view = viewOf(bytes);
   return {
     soft: Number(view.getBigUint64(layout.rlim_cur, true)),

@@ -8,6 +8,7 @@ import { abi } from "../libc/abi.ts";
 import { Errno, lastErrno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { NativeMemory, viewOf } from "../libc/memory.ts";
+import { setOption } from "./socket.ts";
 
 const { msghdr, iovec, cmsghdr } = abi.layouts;
 
@@ -122,6 +123,27 @@ export function sendDescriptors(
     const errno = lastErrno();
     if (errno === Errno.EAGAIN) return -1;
     if (errno !== Errno.EINTR) throw new OsError("sendmsg", errno);
+  }
+}
+
+/**
+ * Has the kernel refuse descriptors that a peer sends to this UNIX socket: its
+ * sendmsg(2) fails with EPERM. Accepted connections inherit this.
+ *
+ * A descriptor that nobody receives is closed by recv(2) and by close(2), and that
+ * can block for ever: a TCP socket with SO_LINGER waits until its peer takes what
+ * was sent (socket(7)). Before Linux 6.16 the kernel has no SO_PASSRIGHTS, and this
+ * does nothing.
+ *
+ * @throws {OsError} EBADF, ENOTSOCK, EOPNOTSUPP for another family.
+ */
+export function refuseDescriptors(fd: number): void {
+  try {
+    setOption(fd, abi.SOL_SOCKET, abi.SO_PASSRIGHTS, 0, "SO_PASSRIGHTS");
+  } catch (error) {
+    const isUnknown = error instanceof OsError &&
+      error.errno === Errno.ENOPROTOOPT;
+    if (!isUnknown) throw error;
   }
 }
 

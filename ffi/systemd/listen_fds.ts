@@ -76,6 +76,9 @@ export class InheritedSocketsError extends Error {
   override readonly name = "InheritedSocketsError";
 }
 
+/** The most descriptors that a process can have by default (fs.nr_open, proc(5)). */
+const MOST = 2 ** 20;
+
 /** A descriptor that was passed. */
 export interface PassedDescriptor {
   /** Close-on-exec. The caller owns it. */
@@ -97,6 +100,8 @@ export interface PassedOptions {
  * descriptors are not the sockets that `exec`, `run` or `spawn` has passed.
  * @throws {InheritedSocketsError} if the variables name no process, and a
  * descriptor is not a socket that a server can use.
+ * @throws {InheritedSocketsError} if `exec`, `run` or `spawn` has passed a socket
+ * that a program in between has closed or replaced.
  * @throws {OsError} EBADF when an announced descriptor is not open.
  */
 export function passedDescriptors(
@@ -109,7 +114,7 @@ export function passedDescriptors(
   if (clear) LISTEN_VARIABLES.forEach(unsetEnvironmentVariable);
   if (announced === undefined) return [];
   const count = /^\d+$/.test(announced) ? Number(announced) : NaN;
-  if (!Number.isSafeInteger(count)) {
+  if (!(count <= MOST)) {
     throw new TypeError(
       `LISTEN_FDS is not a number of descriptors: ${announced}`,
     );
@@ -119,9 +124,8 @@ export function passedDescriptors(
     (_, index) => FIRST_LISTEN_FD + index,
   );
   if (receiver === "unknown") requireSockets(descriptors);
-  else if (receiver !== "this process") {
-    requireInodes(descriptors, inodes, receiver.named);
-  }
+  else if (receiver === "this process") requireKept(descriptors, inodes);
+  else requireInodes(descriptors, inodes, receiver.named);
   return descriptors.map((fd, index) => {
     setCloseOnExec(fd, true);
     return { fd, name: names[index] || "unknown" };
@@ -147,6 +151,21 @@ function requireSockets(descriptors: readonly number[]): void {
   if (missing === undefined) return;
   throw new InheritedSocketsError(
     `LISTEN_FDS announces ${descriptors.length} sockets, but descriptor ${missing} of process ${processId()} is not a listening socket: without LISTEN_PID the process that they were passed to is unknown`,
+  );
+}
+
+/** The inodes may be those of an earlier service manager, and the sockets others. */
+function requireKept(
+  descriptors: readonly number[],
+  inodes: readonly string[] = [],
+): void {
+  if (inodes.length !== descriptors.length) return;
+  const lost = descriptors.find((fd, index) =>
+    !isSocket(fd, inodes[index]!) && !isServing(fd)
+  );
+  if (lost === undefined) return;
+  throw new InheritedSocketsError(
+    `descriptor ${lost} of process ${processId()} is not the socket that LISTEN_FDS announces: a program between has closed or replaced it`,
   );
 }
 

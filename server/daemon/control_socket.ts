@@ -7,6 +7,7 @@ import {
   withDirectoryLock,
 } from "../../ffi/files/file.ts";
 import { processId } from "../../ffi/processes/process.ts";
+import { refuseDescriptors } from "../../ffi/sockets/descriptor_passing.ts";
 import { listenOn, streamSocket } from "../../ffi/sockets/socket.ts";
 import {
   bindFile,
@@ -65,6 +66,7 @@ export class ControlSocket {
     path: string,
     file: FileIdentity | undefined,
   ) {
+    refuseDescriptors(descriptor.fd);
     this.descriptor = descriptor;
     this.path = path;
     this.file = file;

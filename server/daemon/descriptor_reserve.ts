@@ -18,25 +18,14 @@ const LARGEST_PART = 5 / 16;
 /** Descriptors that a daemon needs beside those that Deno has opened at its start. */
 const LEAST = 32;
 
-let firstReserved: number | undefined;
-
-function readFirstReserved(): number {
-  const { soft } = descriptorLimit();
-  return soft - Math.min(RESERVE, Math.floor(soft * LARGEST_PART));
-}
-
 /**
  * Whether a new descriptor is one of the reserve. The kernel assigns the lowest
- * free number: if that is a high one, all lower ones are in use.
- *
- * @throws {OsError} if the limit cannot be read.
+ * free number: if that is a high one, all lower ones are in use. The limit is read
+ * each time, because it can change (prlimit(1)).
  */
 export function isReserved(fd: number): boolean {
-  firstReserved ??= readFirstReserved();
-  if (fd < firstReserved) return false;
-  // The limit can have been raised since (prlimit(1)).
-  firstReserved = readFirstReserved();
-  return fd >= firstReserved;
+  const { soft } = descriptorLimit();
+  return fd >= soft - Math.min(RESERVE, Math.floor(soft * LARGEST_PART));
 }
 
 /** The error of a call for which only the reserve is left. */

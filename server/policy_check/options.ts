@@ -54,7 +54,6 @@ export function readPolicyCheck(
   if (file === undefined) {
     throw new UsageError("--as needs --check-policy FILE");
   }
-  if (file === "") throw new UsageError("--check-policy: missing file");
   if (as !== undefined) return { path: file, trial: readTrial(as, operands) };
   const [operand] = operands;
   if (operand === undefined) return { path: file };

@@ -13,6 +13,7 @@ import { writeFile } from "../../ffi/files/file.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { signalGroup } from "../../ffi/processes/process_group.ts";
 import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
+import { ignoredSignals } from "./ignored_signals.ts";
 import type { NextProgram } from "./next_program.ts";
 
 /** How a program ended, and the end of what it wrote. */
@@ -50,8 +51,8 @@ export async function runToEnd(
     ...program,
     descriptors: new Map(theirs.map(({ fd }, number) => [number, fd])),
     ownGroup: true,
-    // The daemon ignores it, so the next generation will.
-    ignored: [signalNumber("SIGXFSZ")],
+    // As the next generation will.
+    ignored: ignoredSignals(),
   });
   for (const end of theirs) end.close();
   const ended = new AbortController();

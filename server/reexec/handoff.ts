@@ -5,6 +5,7 @@
  */
 import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { Descriptor } from "../../ffi/files/descriptor.ts";
+import { refuseDescriptors } from "../../ffi/sockets/descriptor_passing.ts";
 import { setAllCloseOnExec } from "../../ffi/processes/process.ts";
 import { DEFAULT_BACKLOG, hasBacklog } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
@@ -249,6 +250,8 @@ function adoptClient(
   { fd, ended, received, in_flight, unsent }: ClientState,
   socketOf: (fd: number) => SharedDescriptor,
 ): Connection {
+  // A release before this one may have accepted it.
+  refuseDescriptors(fd);
   const connection = new Connection(new Descriptor(fd));
   connection.ended = ended;
   connection.framing.append(Uint8Array.fromBase64(received));

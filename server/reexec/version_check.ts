@@ -11,7 +11,11 @@ import type { Ending } from "../../ffi/processes/child_process.ts";
 import { environmentVariable } from "../../ffi/processes/process.ts";
 import { signalName } from "../../ffi/processes/signal_numbers.ts";
 import { type CheckedProgram, runToEnd } from "./checked_program.ts";
-import { CHECK_VARIABLE, nextProgram } from "./next_program.ts";
+import {
+  CHECK_VARIABLE,
+  type NextProgram,
+  nextProgram,
+} from "./next_program.ts";
 import { decodeState } from "./state.ts";
 
 /**
@@ -50,7 +54,7 @@ export async function checkNewVersion(
   abort: AbortSignal,
 ): Promise<string | undefined> {
   const timeout = AbortSignal.timeout(CHECK_TIMEOUT);
-  const program = nextProgram(CHECK_VARIABLE, "1");
+  const program = withoutTelemetry(nextProgram(CHECK_VARIABLE, "1"));
   let checked: CheckedProgram;
   try {
     const either = AbortSignal.any([timeout, abort]);
@@ -69,6 +73,16 @@ export async function checkNewVersion(
     : ` in ${program.directory}, because the working directory is gone`;
   const end = formatEnd(timeout, ending);
   return `the new version ${end}${where}: ${errors || output || "no output"}`;
+}
+
+/**
+ * With OTEL_DENO=true Deno exits only once a collector has taken what the program
+ * has printed, or after OTEL_EXPORTER_OTLP_TIMEOUT (10 s).
+ */
+function withoutTelemetry(program: NextProgram): NextProgram {
+  const environment = program.environment
+    .filter((entry) => !entry.startsWith("OTEL_DENO="));
+  return { ...program, environment };
 }
 
 /** Deno colours an uncaught error even if standard error is a pipe. */

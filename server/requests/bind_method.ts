@@ -26,7 +26,7 @@ import { type Bind, type BindTable, newBind } from "../sockets/bind_table.ts";
 import type { Counters } from "../log/counters.ts";
 import { refuseReserve } from "../daemon/descriptor_reserve.ts";
 import type { Limits } from "../daemon/limits.ts";
-import { addHolder } from "../sockets/holders.ts";
+import { addHolder, usedShards } from "../sockets/holders.ts";
 import { heal, healInPlace, unblock } from "../sockets/heal.ts";
 import {
   boundSocket,
@@ -50,6 +50,14 @@ export interface BindContext {
   readonly log: Log;
 }
 
+/** How many sockets of a group get new connections. */
+interface ShardsChange {
+  /** Before the request; undefined without a group. */
+  readonly before?: number;
+  /** Fewer than before, because no process has the others any more. */
+  readonly used?: number;
+}
+
 /** A socket for an answer that is not sent yet. */
 export interface Grant {
   readonly bind: Bind;
@@ -57,8 +65,7 @@ export interface Grant {
   readonly socket: SharedDescriptor;
   /** Whether it was bound for this request. */
   readonly isNew: boolean;
-  /** What the group of the address had before. */
-  readonly shardsBefore: number | undefined;
+  readonly change: ShardsChange;
   /** Credentials of the client. */
   readonly peer: Peer;
   /** The rule that allowed it. */
@@ -93,24 +100,24 @@ export function grantBind(
     const held = binds.get(candidate.identity);
     if (held === undefined) continue;
     const rule = allow(candidate);
-    return inGroup(candidate.address, shards, context, (shardsBefore) => {
+    return inGroup(candidate.address, shards, context, (group) => {
       heal(held, context, { options, access });
       change(held, options, access);
       unblock(held, context);
       const socket = held.socket;
-      return { bind: held, socket, isNew: false, shardsBefore, peer, rule };
+      return { bind: held, socket, isNew: false, change: group, peer, rule };
     });
   }
   return firstOf(candidates, (candidate) => {
     const rule = allow(candidate);
     if (candidate.error !== undefined) throw candidate.error;
     refuseTooMany(context);
-    return inGroup(candidate.address, shards, context, (shardsBefore) => {
+    return inGroup(candidate.address, shards, context, (group) => {
       const bind = create(candidate.address, options, access, binds);
       binds.add(bind);
       reportIpv4Only(bind, context);
       const { socket } = bind;
-      return { bind, socket, isNew: true, shardsBefore, peer, rule };
+      return { bind, socket, isNew: true, change: group, peer, rule };
     });
   });
 }
@@ -139,9 +146,8 @@ function grantHeld(
     applyGroup(held.address, binds, context.log);
   }
   const socket = held.socket.retain();
-  const shardsBefore = undefined;
   const { peer } = client;
-  return { bind: held, socket, isNew: false, shardsBefore, peer, rule };
+  return { bind: held, socket, isNew: false, change: {}, peer, rule };
 }
 
 /**
@@ -153,14 +159,13 @@ function inGroup(
   address: Address,
   shards: number | undefined,
   { binds, log }: BindContext,
-  grant: (shardsBefore: number | undefined) => Grant,
+  grant: (change: ShardsChange) => Grant,
 ): Grant {
   const group = groupFor(address, shards, binds);
   const before = group?.shards;
   let granted: Grant | undefined;
   try {
-    if (group !== undefined && shards !== undefined) group.shards = shards;
-    granted = grant(before);
+    granted = grant(changeShards(group, address, shards, binds));
     group?.apply();
     granted.socket.retain();
     return granted;
@@ -171,6 +176,25 @@ function inGroup(
     if (error instanceof OsError) throw bindError(error);
     throw error;
   }
+}
+
+/** Takes effect with {@linkcode ShardGroup.apply}. */
+function changeShards(
+  group: ShardGroup | undefined,
+  address: Address,
+  shards: number | undefined,
+  binds: BindTable,
+): ShardsChange {
+  if (group === undefined || !hasHost(address)) return {};
+  const before = group.shards;
+  if (shards !== undefined) {
+    group.shards = shards;
+    return { before };
+  }
+  const used = usedShards(address, before, binds);
+  if (used === before) return { before };
+  group.shards = used;
+  return { before, used };
 }
 
 function groupFor(
@@ -292,13 +316,20 @@ function change(bind: Bind, options: WireOptions, access: FileAccess): void {
 
 /** Counts and logs a socket that is handed over. */
 export function handOver(
-  { bind, isNew, peer, rule }: Grant,
+  { bind, isNew, change, peer, rule }: Grant,
   { log }: BindContext,
 ): void {
   const { pid, uid, gid } = peer;
   bind.handedOut++;
   bind.lastPeer = { pid, uid, gid, at: Date.now() };
   addHolder(bind, pid);
+  if (change.used !== undefined) {
+    log.warn("unused shards get no new connections", {
+      ...addressFields(bind.address),
+      shards: change.used,
+      before: change.before,
+    });
+  }
   if (log.level > LogLevels.INFO) return;
   log.info("bind granted", {
     ...addressFields(bind.address),
@@ -313,15 +344,15 @@ export function handOver(
 
 /** Reverts a grant. A socket that was bound for it is released. */
 export function undoBind(
-  { bind, socket, isNew, shardsBefore }: Grant,
+  { bind, socket, isNew, change: { before } }: Grant,
   binds: BindTable,
   log: Log,
 ): void {
   const { address } = bind;
   socket.release();
   if (isNew && binds.get(bind.identity) === bind) binds.release(bind);
-  if (!hasHost(address) || shardsBefore === undefined) return;
+  if (!hasHost(address) || before === undefined) return;
   const group = binds.groups.of(address);
-  if (group !== undefined) group.shards = shardsBefore;
+  if (group !== undefined) group.shards = before;
   regroup(address, binds, log);
 }

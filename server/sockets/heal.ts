@@ -21,12 +21,13 @@ import type { Log } from "../log/log.ts";
 import { damagedError, RequestError } from "../requests/request_error.ts";
 import { type Bind, type BindTable, isShard } from "./bind_table.ts";
 import { mayBeHeld } from "./holders.ts";
-import { listenIfQueued } from "./listening_socket.ts";
+import { listenIfQueued, setV6only } from "./listening_socket.ts";
 import { type Asked, bindAnew } from "./bind_anew.ts";
 import {
   type Damage,
   damageOf,
   hasLockedFilter,
+  hasOwnV6only,
   isFilterLocked,
   isInPlace,
 } from "./socket_damage.ts";
@@ -189,12 +190,14 @@ function isHealed(bind: Bind, context: HealContext): boolean {
 }
 
 function restore(
-  { device }: HostAddress,
+  address: HostAddress,
   fd: number,
   name: NonNullable<Bind["name"]>,
 ): void {
+  const { device } = address;
   disconnect(fd);
   clearError(fd);
+  if (!hasOwnV6only(fd, address, name)) setV6only(fd, address.v6only);
   bindIfUnbound(fd, name);
   if (boundDevice(fd) !== device) bindToDevice(fd, device ?? "");
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { canonicalIdentity, type HostAddress } from "../../address.ts";
 import { isRunning } from "../../ffi/processes/process.ts";
-import type { Bind } from "./bind_table.ts";
+import type { Bind, BindTable } from "./bind_table.ts";
 
 /** How many processes are remembered for each socket. */
 const MOST = 16;
@@ -27,4 +28,20 @@ export function addHolder(bind: Bind, pid: number): void {
  */
 export function mayBeHeld({ holders }: Bind): boolean {
   return holders.length === 0 || holders.some(isRunning);
+}
+
+/**
+ * How many of the first `shards` sockets of a group a process may still use: all up
+ * to the last one that may be held, and socket 0, which is about to be handed out.
+ */
+export function usedShards(
+  address: HostAddress,
+  shards: number,
+  binds: BindTable,
+): number {
+  for (let shard = shards - 1; shard > 0; shard--) {
+    const bind = binds.get(canonicalIdentity({ ...address, shard }));
+    if (bind !== undefined && mayBeHeld(bind)) return shard + 1;
+  }
+  return 1;
 }

@@ -94,11 +94,7 @@ function internetSocket(
     // With SO_REUSEADDR a TCP port can be bound while connections of its last
     // owner are in TIME_WAIT. A UDP port would be shared with other sockets.
     if (kind === "tcp" || sharesAddress) setReuseAddress(socket.fd, true);
-    if (family === "ipv6") {
-      const { IPPROTO_IPV6, IPV6_V6ONLY } = abi;
-      const value = v6only ? 1 : 0;
-      setOption(socket.fd, IPPROTO_IPV6, IPV6_V6ONLY, value, "IPV6_V6ONLY");
-    }
+    if (family === "ipv6") setV6only(socket.fd, v6only);
     setSocketOptions(socket.fd, family, options);
     if (device !== undefined) bindToDevice(socket.fd, device);
     prepare?.(socket.fd);
@@ -128,6 +124,12 @@ function unboundSocket(address: HostAddress): [Descriptor, InternetAddress] {
 
 function everyIpv4({ port }: InternetAddress): InternetAddress {
   return { family: "ipv4", host: "0.0.0.0", port };
+}
+
+/** Sets or clears IPV6_V6ONLY (ipv6(7)) of a socket that has no port. */
+export function setV6only(fd: number, on: boolean): void {
+  const { IPPROTO_IPV6, IPV6_V6ONLY } = abi;
+  setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, on ? 1 : 0, "IPV6_V6ONLY");
 }
 
 /** Sets or clears SO_REUSEADDR (socket(7)). */

@@ -5,9 +5,14 @@
  * @module
  */
 import { hasHost, type HostAddress, type PathAddress } from "../../address.ts";
+import { abi } from "../../ffi/libc/abi.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { sameFile, statusOf } from "../../ffi/files/file.ts";
-import { boundDevice, isListening } from "../../ffi/sockets/socket.ts";
+import {
+  boundDevice,
+  getOption,
+  isListening,
+} from "../../ffi/sockets/socket.ts";
 import {
   detachFilter,
   isBoundTo,
@@ -16,12 +21,14 @@ import {
   locksFilter,
 } from "../../ffi/sockets/socket_state.ts";
 import type { Bind } from "./bind_table.ts";
+import { familyOf } from "./listening_socket.ts";
 
 /** Why a held socket cannot be handed out. */
 export type Damage =
   | "it does not listen"
   | "it is bound to another address"
   | "it is bound to another device"
+  | "it has another IPV6_V6ONLY"
   | "it is connected"
   | "it is shut down"
   | "its path was removed or replaced"
@@ -41,10 +48,11 @@ export function damageOf(bind: Bind): Damage | undefined {
 }
 
 function hostDamage(
-  { kind, device }: HostAddress,
+  address: HostAddress,
   fd: number,
   name: Bind["name"],
 ): Damage | undefined {
+  const { kind, device } = address;
   if (kind === "tcp") {
     if (!isListening(fd)) return "it does not listen";
   } else {
@@ -55,7 +63,23 @@ function hostDamage(
     return "it is bound to another address";
   }
   if (!isOnDevice(fd, device)) return "it is bound to another device";
+  if (name !== undefined && !hasOwnV6only(fd, address, name)) {
+    return "it has another IPV6_V6ONLY";
+  }
   return undefined;
+}
+
+/**
+ * Whether a socket of every IPv6 address serves IPv4 as it was bound to. A holder
+ * can change that while the socket has no port (ipv6(7)).
+ */
+export function hasOwnV6only(
+  fd: number,
+  { host, v6only }: HostAddress,
+  name: NonNullable<Bind["name"]>,
+): boolean {
+  if (host !== "::" || familyOf(name) !== "ipv6") return true;
+  return (getOption(fd, abi.IPPROTO_IPV6, abi.IPV6_V6ONLY) === 1) === v6only;
 }
 
 /** Unknown where the kernel or a sandbox does not report the device. */

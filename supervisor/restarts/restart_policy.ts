@@ -60,6 +60,7 @@ export class RestartPolicy {
     if (wasReady && lifetime >= STABLE) this.reset();
     const failed = this.#restarts;
     if (failed >= maxRestarts) {
+      if (failed === 0) return "--max-restarts 0";
       const what = failed === 1 ? "1 restart has" : `${failed} restarts have`;
       return `${what} failed (--max-restarts)`;
     }

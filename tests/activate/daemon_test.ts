@@ -89,3 +89,41 @@ Deno.test("without sockets and a daemon nothing changes", async () => {
   const { signal, errors } = await service.program.end();
   assertEquals({ signal, errors }, { signal: "SIGTERM", errors: "" });
 });
+
+/** Closes the socket, whose LISTEN_PID names another process: as npx does. */
+const AS_NPX = ["sh", "-c", 'exec 3<&-; LISTEN_PID=1 exec "$@"', "npx"];
+
+Deno.test("a program that npx starts gets the socket of its address from the daemon", async () => {
+  await using daemon = await Daemon.start();
+  using own = OwnPort.take();
+  const { number: port } = own;
+  await using service = await Activated.listening(
+    `Deno.serve({ hostname: "127.0.0.1", port: ${port},
+       onListen: () => console.log("listening") }, () => new Response("hello"));`,
+    { passed: `127.0.0.1:${port}`, from: daemon, daemon, between: AS_NPX },
+  );
+  assertEquals(await ask(port), "hello");
+  assertEquals(service.errors, "");
+});
+
+Deno.test("a second worker that npx starts does not get the queue of the first one", async () => {
+  await using daemon = await Daemon.start();
+  using own = OwnPort.take();
+  const { number: port } = own;
+  await using service = await Activated.start(
+    `Deno.serve({ hostname: "127.0.0.1", port: ${port} }, () => new Response("hello"));`,
+    {
+      passed: `127.0.0.1:${port}`,
+      from: daemon,
+      daemon,
+      between: AS_NPX,
+      env: { MULTIBINDER_WORKER: "1" },
+    },
+  );
+  const { code, errors } = await service.program.end();
+  assertEquals(code, 1);
+  assertMatch(
+    errors,
+    /is not shared: LISTEN_FDS announces sockets for another/,
+  );
+});

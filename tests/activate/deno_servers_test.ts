@@ -135,3 +135,78 @@ Deno.test("an error of the program's options is that of Deno", async () => {
   );
   assertMatch(errors, /error: Uncaught/);
 });
+
+/** Calls that work without the module. They get a passed socket at 127.0.0.1. */
+const OTHER_CALLS: Readonly<Record<string, string>> = {
+  "options with accessors": `
+    class Options {
+      hostname = "127.0.0.1";
+      get port() { return port; }
+      get handler() { return hello; }
+      onListen(addr) { console.log("listening", addr.port === this.port); }
+    }
+    Deno.serve(new Options());`,
+  "a signal that has aborted, which Deno ignores": `
+    const signal = AbortSignal.abort();
+    Deno.serve({ hostname: "127.0.0.1", port, signal, onListen }, hello);`,
+};
+
+for (const [what, call] of Object.entries(OTHER_CALLS)) {
+  Deno.test(`Deno.serve uses a passed socket: ${what}`, async () => {
+    await using daemon = await Daemon.start();
+    const port = await portAt(daemon, "127.0.0.1:0");
+    await using service = await Activated.listening(
+      `
+        const port = Number(Deno.args[0]);
+        const hello = () => new Response("hello");
+        const onListen = (addr) => console.log("listening", addr.port === port);
+        ${call}
+      `,
+      { passed: "127.0.0.1:0", from: daemon, args: [String(port)] },
+    );
+    assertEquals(await ask(port), "hello");
+    assertEquals(service.program.output.text, "listening true");
+    assertEquals(service.errors, "");
+  });
+}
+
+Deno.test("DENO_SERVE_ADDRESS moves the first server to a passed socket, and no other", async () => {
+  await using daemon = await Daemon.start();
+  const port = await portAt(daemon, "127.0.0.1:0");
+  await using service = await Activated.listening(
+    `
+      Deno.serve({ port: 1, onListen: () => {} }, () => new Response("hello"));
+      const { addr } = Deno.serve({ port: 0, onListen: () => {} }, () => new Response("other"));
+      console.log("listening", addr.port);
+    `,
+    {
+      passed: "127.0.0.1:0",
+      from: daemon,
+      env: { DENO_SERVE_ADDRESS: `tcp:127.0.0.1:${port}` },
+    },
+  );
+  const other = Number(/\d+$/.exec(service.program.output.text)?.[0]);
+  assertEquals(await ask(port), "hello");
+  assertEquals(await ask(other), "other");
+  assertEquals(service.errors, "");
+});
+
+for (const asksDaemon of [true, false]) {
+  Deno.test(`a passed socket at the same port of another host is named${asksDaemon ? " when the daemon refuses the address" : ""}`, async () => {
+    await using daemon = await Daemon.start();
+    const port = await portAt(daemon, "127.0.0.1:0");
+    await using service = await Activated.start(
+      `Deno.serve({ port: ${port} }, () => new Response("hello"));`,
+      {
+        passed: "127.0.0.1:0",
+        from: daemon,
+        ...(asksDaemon && { daemon }),
+      },
+    );
+    const { errors } = await service.program.end();
+    assertEquals(
+      errors.split("\n")[0],
+      `multibinder-activate: 0.0.0.0:${port} is not shared: the passed socket is 127.0.0.1:${port}: pass 0.0.0.0:${port} instead, or let the program listen on that address`,
+    );
+  });
+}

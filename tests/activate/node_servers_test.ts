@@ -18,6 +18,7 @@ const CALLS = [
   "listen(String(port), '0.0.0.0', 511, listening)",
   "listen({ port, host: '::', signal: new AbortController().signal }, listening)",
   "listen({ port }).on('listening', listening)",
+  "listen({ port, path: '/nonexistent/web.sock' }, listening)",
 ];
 
 for (const call of CALLS) {
@@ -118,4 +119,19 @@ Deno.test("a server that already listens gets Node's error", async () => {
     { passed: ":0", from: daemon, args: [String(port)] },
   );
   assertMatch(service.program.output.text, /ERR_SERVER_ALREADY_LISTEN/);
+});
+
+Deno.test("address() of a node:http server on a passed UNIX socket is its path, as Node reports it", async () => {
+  await using daemon = await Daemon.start();
+  const path = daemon.scratch.join("web.sock");
+  await using service = await Activated.listening(
+    `${IMPORTS}
+     const server = http.createServer(hello).listen(Deno.args[0], () => {
+       console.log("listening", server.address());
+       server.close(() => console.log("closed", server.address()));
+     });`,
+    { passed: `unix:${path}`, from: daemon, args: [path] },
+  );
+  await service.program.output.next("closed null");
+  assertEquals(service.program.output.text, `listening ${path}\nclosed null`);
 });

@@ -1,3 +1,4 @@
+import http2 from "node:http2";
 import { assertEquals, assertMatch } from "@std/assert";
 import { Activated, ask, portAt } from "../support/activate/activated.ts";
 import { Daemon } from "../support/daemon.ts";
@@ -245,4 +246,34 @@ Deno.test("a listener for SIGTERM does not keep a program running", async () => 
   );
   await using program = service;
   assertEquals((await program.program.end()).code, 0);
+});
+
+Deno.test("node:http2: SIGTERM ends an open session after its requests, and the program with exit code 0", async () => {
+  await using daemon = await Daemon.start();
+  const { port, path, service } = await serving(
+    daemon,
+    `import http2 from "node:http2";
+     http2.createServer(respond).listen(port, '127.0.0.1', listening);`,
+  );
+  await using program = service;
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  const ended = Promise.withResolvers<void>();
+  session.once("close", ended.resolve);
+  const request = session.request({ ":path": "/" });
+  const text = new Promise<string>((resolve, reject) => {
+    let body = "";
+    request.on("data", (bytes) => body += bytes);
+    request.on("end", () => resolve(body));
+    request.on("error", reject);
+  });
+  request.end();
+  await program.program.output.next("request");
+  const goaway = new Promise((resolve) => session.once("goaway", resolve));
+  program.program.signal("SIGTERM");
+  await goaway;
+  await Deno.writeTextFile(path, "");
+  assertEquals(await text, "hello");
+  await ended.promise;
+  const { code, errors } = await program.program.end();
+  assertEquals({ code, errors }, { code: 0, errors: "" });
 });

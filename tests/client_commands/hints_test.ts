@@ -58,7 +58,7 @@ const OPTIONS: [what: string, args: string[], errors: RegExp][] = [
   [
     "--timeout",
     ["exec", "--timeout", "10ms", "--sock", "/nonexistent", ":0", "--", "true"],
-    /\n {2}start the daemon, .* or wait longer with --timeout$/,
+    /\n {2}start the daemon .*, or wait longer with --timeout$/,
   ],
   [
     "--allow-net",
@@ -92,4 +92,23 @@ Deno.test("a control socket in a missing directory is an error that says how to 
     errors,
     /^multibinder-server: cannot listen on .*: create its directory \(`mkdir -p .*\/none`\)$/,
   );
+});
+
+Deno.test("after a wait in vain the hint has the command line that starts the daemon", async () => {
+  await using scratch = await Scratch.make();
+  const sock = scratch.join("control.sock");
+  const args = ["exec", "--sock", sock, "--timeout=50ms", ":0", "--", "true"];
+  const { code, errors } = await runClient(undefined, args);
+  assertEquals(code, 1);
+  const hint =
+    `start the daemon (\`multibinder-server ${sock}\`), name another`;
+  assertEquals(errors.includes(`\n  ${hint}`), true, errors);
+});
+
+Deno.test("a relative path of a UNIX socket: the hint has the path to write in a shell", async () => {
+  await using daemon = await Daemon.start();
+  const args = ["exec", "unix:./web.sock", "--", "true"];
+  const { code, errors } = await runClient(daemon, args);
+  assertEquals(code, 1);
+  assertMatch(errors, /\n {2}write the whole path: unix:\$PWD\/web\.sock$/);
 });

@@ -51,6 +51,7 @@ Deno.test(
     for (const command of ["server", "exec"]) {
       const usage = `Usage: multibinder ${command} [`;
       assertStringIncludes(await output([command, "-h"]), usage);
+      assertStringIncludes(await output(["help", command]), usage);
     }
   },
 );
@@ -61,6 +62,18 @@ const WRONG: [what: string, args: string[], says: string, help: string][] = [
     "an unknown command",
     ["bind"],
     "multibinder: unknown command bind",
+    'see "multibinder --help"',
+  ],
+  [
+    "a misspelt server",
+    ["sever"],
+    "multibinder: unknown command sever: did you mean server?",
+    'see "multibinder --help"',
+  ],
+  [
+    "an option before server",
+    ["--sock", "a", "server", "b"],
+    "multibinder: server has to be the first argument",
     'see "multibinder --help"',
   ],
   [

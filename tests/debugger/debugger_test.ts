@@ -89,6 +89,19 @@ Deno.test("SIGUSR1 opens no debugger in list --watch", async () => {
   assertNoDebugger(end);
 });
 
+Deno.test("SIGUSR1 opens no debugger in metrics --listen", async () => {
+  await using daemon = await Daemon.start();
+  const args = ["metrics", "--listen", "127.0.0.1:0"];
+  await using program = startClient(daemon, args, {
+    permissions: ["--allow-net=127.0.0.1"],
+  });
+  await withstands(program, () => program.errors.next("metrics on"));
+  program.signal("SIGTERM");
+  const end = await program.end();
+  assertEquals(end.code, 0);
+  assertNoDebugger(end);
+});
+
 Deno.test({
   name: "SIGUSR1 opens no debugger in the HAProxy wrapper",
   ignore: await lacks("haproxy"),

@@ -1,19 +1,16 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Daemon } from "../support/daemon.ts";
 import { assertReexecutes } from "../support/environments/daemon.ts";
+import { refusing } from "../support/environments/refused_call.ts";
 import { HeldSockets } from "../support/environments/held_sockets.ts";
 import { eventually } from "../support/eventually.ts";
 import { FaultyProcess } from "../support/failing_system_calls/faulty_process.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { PYTHON } from "../support/run/supervised.ts";
 import { RawConnection } from "../support/raw_connection.ts";
-import { treePath } from "../support/tree.ts";
 import { asUnprivileged, OpenScratch } from "../support/unprivileged.ts";
 
-const WITHOUT_MEMFD = [
-  PYTHON,
-  treePath("tests/support/programs/refuse_memfd.py"),
-];
+const WITHOUT_MEMFD = refusing("memfd_create");
 
 const withPython = { ignore: await lacks(PYTHON) };
 const withPrlimit = { ignore: await lacks("prlimit") };
@@ -115,5 +112,16 @@ Deno.test(
     await assertReexecutes(daemon);
     assertEquals((await Deno.stat(log)).size, 0);
     assertEquals((await daemon.stop()).code, 0);
+  },
+);
+
+Deno.test(
+  "a daemon whose getrlimit(2) is refused starts and re-executes",
+  withPython,
+  async () => {
+    const under = refusing("prlimit64");
+    await using daemon = await Daemon.start({ under });
+    await assertReexecutes(daemon);
+    assertEquals((await daemon.status()).descriptors.limit, 1024);
   },
 );

@@ -440,7 +440,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a command line without a template starts HAProxy, with a message",
+  name: "a command line without a template starts HAProxy, with one message",
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
@@ -453,7 +453,9 @@ Deno.test({
     await program.errors.next("nothing is rendered");
     await program.errors.next("is ready");
     program.signal("SIGTERM");
-    assertEquals((await program.end()).code, 0);
+    const { code, errors } = await program.end();
+    assertEquals(code, 0);
+    assertEquals(errors.split("nothing is rendered").length, 2, errors);
   },
 });
 

@@ -70,6 +70,36 @@ Deno.test("through a program that closes the sockets inherited() throws and name
   );
 });
 
+for (
+  const [act, redirection] of [["closes", "3<&-"], ["replaces", "3</dev/null"]]
+) {
+  Deno.test(`inherited() throws if a program that becomes this one ${act} a socket`, async () => {
+    await using daemon = await Daemon.start();
+    await using program = startClient(daemon, [
+      "exec",
+      "127.0.0.1:0",
+      "--",
+      ...["sh", "-c", `exec "$@" ${redirection}`, "sh", ...REPORT],
+    ]);
+    const { code, errors } = await program.end();
+    assertEquals(code, 1);
+    assertMatch(errors, /descriptor 3 of process \d+ is not the socket/);
+  });
+}
+
+Deno.test("a number of descriptors that no process can have is an error that names LISTEN_FDS", async () => {
+  await using daemon = await Daemon.start();
+  await using program = startClient(daemon, [
+    "exec",
+    "127.0.0.1:0",
+    "--",
+    ...["env", "LISTEN_FDS=99999999999", ...REPORT],
+  ]);
+  const { code, errors } = await program.end();
+  assertEquals(code, 1);
+  assertMatch(errors, /LISTEN_FDS is not a number of descriptors: 9+/);
+});
+
 Deno.test("through a program that puts other sockets in their place inherited() throws", async () => {
   await using daemon = await Daemon.start();
   await using program = startClient(daemon, [

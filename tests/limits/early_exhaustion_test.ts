@@ -54,6 +54,26 @@ for (const limit of [128, 256]) {
 }
 
 Deno.test(
+  "a daemon whose limit of descriptors is lowered while it serves keeps its reserve",
+  { ignore },
+  async () => {
+    await using daemon = await Daemon.start(limitedTo(1024));
+    using client = RawConnection.open(daemon.sock);
+    await statusOf(client);
+    const { success } = await new Deno.Command("prlimit", {
+      args: [`--pid=${daemon.pid}`, "--nofile=160:"],
+    }).output();
+    assert(success);
+    using _flood = new Connections(daemon.sock, CLIENTS);
+    await settled(daemon.pid);
+    const { limit, open } = (await statusOf(client)).descriptors;
+    assertEquals(limit, 160);
+    assert(limit - open >= 32, `${open} open`);
+    await daemon.reexec();
+  },
+);
+
+Deno.test(
   "binds leave descriptors for an upgrade",
   { ignore },
   async () => {

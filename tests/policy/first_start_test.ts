@@ -77,6 +77,6 @@ Deno.test("--policy without a file is a usage error", async () => {
   const sock = scratch.join("control.sock");
   const started = Daemon.start({ sock, args: ["--policy="] });
   const error = await assertRejects(() => started, Error);
-  assertStringIncludes(error.message, "--policy: missing file");
+  assertStringIncludes(error.message, "the value of --policy is missing");
   await assertRejects(() => Deno.lstat(sock), Deno.errors.NotFound);
 });

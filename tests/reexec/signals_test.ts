@@ -115,3 +115,17 @@ Deno.test("every thread of the daemon blocks SIGUSR1, before and after Deno inst
     assertEquals((await daemon.status()).generation, generation + 1);
   }
 });
+
+Deno.test("SIGUSR2, SIGTTOU and SIGXFSZ have no effect on the daemon, in any generation", async () => {
+  await using daemon = await Daemon.start();
+  using session = await daemon.session();
+  using _held = await session.bind("127.0.0.1", 0);
+  for (const generation of [1, 2]) {
+    for (const signal of ["SIGUSR2", "SIGTTOU", "SIGXFSZ"] as const) {
+      daemon.program.signal(signal);
+      assertEquals((await session.status()).generation, generation);
+    }
+    await daemon.reexec();
+  }
+  assertEquals((await session.status()).binds, 1);
+});

@@ -100,3 +100,9 @@ Deno.test("a program that was not ready after a minute has failed", () => {
   assertEquals(policy.refusal(end), undefined);
   assertEquals(policy.refusal(end), "1 restart has failed (--max-restarts)");
 });
+
+Deno.test("--max-restarts 0: the first end is the last, and the reason names the option", () => {
+  const policy = new RestartPolicy({ restart: "always", maxRestarts: 0 });
+  const end = { ending: CRASH, lifetime: 1, wasReady: false };
+  assertEquals(policy.refusal(end), "--max-restarts 0");
+});

@@ -123,6 +123,42 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "--user: a program that the user may not execute, or not get to, is an error at once",
+  ignore,
+  fn: async () => {
+    await using scratch = await OpenScratch.make();
+    await using daemon = await Daemon.start();
+    const deno = scratch.join("deno");
+    await Deno.copyFile(Deno.execPath(), deno);
+    await Deno.chmod(deno, 0o744);
+    const home = scratch.join("home");
+    await Deno.mkdir(home, { mode: 0o700 });
+    await Deno.symlink("/bin/sleep", `${home}/sleep`);
+    const options = ["--user", "4711:4711", "--sock", daemon.sock];
+    for (
+      const [program, ...args] of [
+        [deno, "serve", ...options, "127.0.0.1:0", "main.ts"],
+        [`${home}/sleep`, "run", ...options, "127.0.0.1:0"],
+        [`${home}/sleep`, "run", "--on-demand", ...options, "127.0.0.1:0"],
+      ] as const
+    ) {
+      const command = args[0] === "serve" ? [] : ["--", program, "600"];
+      const { code, errors } = await runClient(
+        undefined,
+        [...args, ...command],
+        { deno },
+      );
+      assertEquals(code, 126);
+      assertStringIncludes(
+        errors,
+        `cannot start ${program}: access ${program} as user 4711: Permission denied (EACCES)`,
+      );
+    }
+  },
+});
+
+Deno.test({
   name: "--user needs root",
   ignore,
   fn: async () => {

@@ -64,7 +64,7 @@ Deno.test("serve --help names the options of run", async () => {
   }
 });
 
-Deno.test("an option of serve among the arguments of the module is reported", async () => {
+Deno.test("an option of serve among the arguments of the module is reported once", async () => {
   await using daemon = await Daemon.start();
   await using served = await Served.start(daemon, {
     files: { "main.ts": "export default { fetch: () => new Response() };" },
@@ -74,7 +74,11 @@ Deno.test("an option of serve among the arguments of the module is reported", as
     await served.says("--watch"),
     "multibinder-client serve: --watch is an argument of MODULE: options of serve go before it",
   );
-  await served.says("generation 1: ready");
+  const lines: string[] = [];
+  do lines.push(await served.says("multibinder-client serve:")); while (
+    !lines.at(-1)!.endsWith("generation 1: ready")
+  );
+  assertEquals(lines.filter((line) => line.includes("--watch")), []);
 });
 
 Deno.test("a permission that is missing is named, and so is a certificate that cannot be read", async () => {

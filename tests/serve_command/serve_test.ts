@@ -115,6 +115,16 @@ Deno.test("--cert and --key serve HTTPS, with files that are read at each start"
   assertMatch(await get(second.cert), /^v2 /);
 });
 
+Deno.test("only --cert and --key make serve use TLS, not the variables that it passes them by", async () => {
+  await using daemon = await Daemon.start();
+  await using served = await Served.ready(daemon, {
+    files: { "main.ts": moduleOf("v1") },
+    env: { MULTIBINDER_CERT: "/cert.pem", MULTIBINDER_KEY: "/key.pem" },
+  });
+  const answer = await fetch(`http://127.0.0.1:${served.port}/`);
+  assertMatch(await answer.text(), /^v1 /);
+});
+
 Deno.test("a UNIX socket is served", async () => {
   await using daemon = await Daemon.start();
   await using served = await Served.ready(daemon, {

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { bind } from "../../client.ts";
 import { eventually } from "../support/eventually.ts";
 import { Group } from "../support/workers/group.ts";
 
@@ -47,3 +48,21 @@ for (const workers of [1, undefined]) {
     assertEquals([...new Set(after.map(({ worker }) => worker))], ["0"]);
   });
 }
+
+Deno.test("a program that binds the address beside run changes nothing, and after run has ended it gets every connection", async () => {
+  await using group = await Group.start({ workers: 3 });
+  const { sock } = group.daemon;
+  using _beside = await bind("127.0.0.1:0", { sock });
+  const shards = async () => (await group.binds())[0]?.options.shards;
+  assertEquals(await shards(), 3);
+  group.program.signal("SIGTERM");
+  await group.program.end();
+  using web = await bind("127.0.0.1:0", { sock });
+  assertEquals(await shards(), 1);
+  await using _server = web.serve(() => new Response("plain plain plain"));
+  const answers = await group.askMany(await group.port(), REQUESTS);
+  assertEquals(
+    answers.map(({ version }) => version),
+    Array(REQUESTS).fill("plain"),
+  );
+});

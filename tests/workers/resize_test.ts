@@ -1,4 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { Daemon } from "../support/daemon.ts";
+import { OwnPort } from "../support/loopback.ts";
 import { Group } from "../support/workers/group.ts";
 import { growUnderLoad, losesNothing } from "../support/workers/reloads.ts";
 
@@ -63,4 +65,22 @@ Deno.test("without a daemon no worker is added or removed, and the log says so",
   group.program.signal("SIGTTOU");
   assertMatch(await group.says("no worker removed"), /daemon/);
   assertEquals(await group.processes(port), before);
+});
+
+Deno.test("with a daemon that was started anew no worker is added or removed, and the log says what to do", async () => {
+  using port = OwnPort.take();
+  await using group = await Group.start({
+    workers: 2,
+    address: `127.0.0.1:${port.number}`,
+  });
+  const before = await group.processes(port.number);
+  await group.daemon.stop();
+  await using _anew = await Daemon.start({ sock: group.daemon.sock });
+  const remedy =
+    /EADDRINUSE.*: this daemon does not have the sockets of run.*: end run and start it again$/;
+  group.program.signal("SIGTTIN");
+  assertMatch(await group.says("no worker added"), remedy);
+  group.program.signal("SIGTTOU");
+  assertMatch(await group.says("no worker removed"), remedy);
+  assertEquals(await group.processes(port.number), before);
 });

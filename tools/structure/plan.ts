@@ -20,6 +20,7 @@ export const PLAN: Plan = {
       "duration.ts",
       "version.ts",
       "unknown_name.ts",
+      "given_options.ts",
     ],
     ["completions/", "ffi/"],
   ],
@@ -203,6 +204,7 @@ export const PLAN: Plan = {
     "server/policy_check/": ["check_policy.ts", "options.ts"],
     "server/reexec/": [
       "handoff.ts",
+      "ignored_signals.ts",
       "inherited_state.ts",
       "state.ts",
       "upgrade.ts",
@@ -261,6 +263,11 @@ export const PLAN: Plan = {
     "supervisor/probe/": ["connection_probe.ts", "held_sockets.ts"],
     "supervisor/restarts/": ["restart_policy.ts", "watchdog.ts"],
     "supervisor/watch/": ["watch_paths.ts"],
-    "supervisor/workers/": ["leaving.ts", "worker.ts", "worker_sockets.ts"],
+    "supervisor/workers/": [
+      "leaving.ts",
+      "newest_status.ts",
+      "worker.ts",
+      "worker_sockets.ts",
+    ],
   },
 };

@@ -4,7 +4,7 @@ import {
   OutputError,
   printErrors,
 } from "../../../ffi/files/standard_streams.ts";
-import { blockSigusr1 } from "../../../ffi/processes/block_signals.ts";
+import { withstandSignals } from "../../../ffi/processes/block_signals.ts";
 import { ProtocolError } from "../../../exchange.ts";
 import type { CallOptions } from "../../session/options.ts";
 import { connect, type Session } from "../../session/session.ts";
@@ -37,7 +37,7 @@ const STANDARD_OUTPUT = 1;
 export async function watch(
   { sock, interval, render }: Watch,
 ): Promise<number> {
-  blockSigusr1();
+  withstandSignals();
   const path = socketPath(sock);
   const stop = new AbortController();
   const { signal } = stop;

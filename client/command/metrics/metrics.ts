@@ -1,3 +1,4 @@
+import { withstandSignals } from "../../../ffi/processes/block_signals.ts";
 import {
   type Address,
   formatAddress,
@@ -57,6 +58,7 @@ async function serve(
   sock: string | undefined,
   address: HostAddress,
 ): Promise<number> {
+  withstandSignals();
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => stop.abort());

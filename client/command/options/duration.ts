@@ -2,15 +2,32 @@ import { parseDuration } from "../../../duration.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
- * Reads the value of an option as a duration in ms.
+ * Reads the value of an option as a duration in ms. `text` may be a part of `value`.
  *
  * @throws {UsageError} if the duration is invalid.
  */
-export function readDuration(option: string, text: string): number {
+export function readDuration(
+  option: string,
+  text: string,
+  value = text,
+): number {
   const duration = parseDuration(text);
   if (duration !== undefined) return duration;
   throw new UsageError(
-    `invalid --${option} ${text}: expected a duration such as 500ms, 2s or 1m`,
+    `invalid --${option} ${value}: expected a duration such as 500ms, 2s or 1m`,
+  );
+}
+
+/**
+ * Reads the value of an option as a duration in ms that is not 0.
+ *
+ * @throws {UsageError} if the duration is invalid.
+ */
+export function readPositiveDuration(option: string, text: string): number {
+  const duration = readDuration(option, text);
+  if (duration > 0) return duration;
+  throw new UsageError(
+    `invalid --${option} ${text}: expected a duration above 0`,
   );
 }
 

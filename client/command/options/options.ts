@@ -1,5 +1,6 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { unknownOption } from "../../../unknown_name.ts";
+import { joinNegativeNumbers, valueOfFlag } from "../../../given_options.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The options of a command, beside `-h`, `-V` and `--sock`. */
@@ -42,7 +43,11 @@ export function readOptions(
   const valued = [...values, "sock"];
   const named = [...valued, ...optional];
   const booleans = [...flags, "help", "h", "version", "V"];
-  const read: Record<string, unknown> = parseArgs(args, {
+  const names = { values: named, flags: booleans };
+  const problem = valueOfFlag(args, names);
+  if (problem !== undefined) throw new UsageError(problem);
+  const words = joinNegativeNumbers(args, names);
+  const read: Record<string, unknown> = parseArgs(words, {
     boolean: booleans,
     string: ["_", ...named],
     collect: named,

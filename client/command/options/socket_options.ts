@@ -30,7 +30,9 @@ export function readSocketOptions(
 ): CommandSocketOptions {
   const [backlog, mode, owner, group] = SOCKET_OPTIONS.map(one);
   if (backlog !== undefined && !/^\d{1,9}$/.test(backlog)) {
-    throw new UsageError(`invalid --backlog ${backlog}: expected a number`);
+    throw new UsageError(
+      `invalid --backlog ${backlog}: expected a number from 0 to 999999999`,
+    );
   }
   if (mode !== undefined && !/^0?[0-7]{3}$/.test(mode)) {
     throw new UsageError(

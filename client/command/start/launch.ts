@@ -85,12 +85,29 @@ export function readLaunch(
   addresses: readonly string[],
   command: readonly string[],
 ): Launch {
-  const sockets = addresses.map(readSocket);
+  const sockets = addresses.map((operand, index) => {
+    // Only a word that is not an address can be a COMMAND without `--` before it.
+    if (index === 0 || command.length > 0 || operand.includes(":")) {
+      return readSocket(operand);
+    }
+    throw new UsageError(
+      `${operand} is not an address: write COMMAND after --, as in "${
+        addresses[0]
+      } -- ${operand}"`,
+    );
+  });
   if (sockets.length === 0) {
     throw new UsageError("an address is missing, such as 127.0.0.1:8000");
   }
   if (command.length === 0) {
     throw new UsageError("the command is missing: write it after --");
+  }
+  const [program = ""] = command;
+  if (program === "") throw new UsageError("the command after -- is empty");
+  if (program.startsWith("-")) {
+    throw new UsageError(
+      `expected the command after --, got ${program}: options go before --`,
+    );
   }
   return {
     sockets,

@@ -2,7 +2,7 @@ import { waitReady } from "../../../ffi/files/readiness.ts";
 import { SignalDescriptor } from "../../../ffi/processes/signal_descriptor.ts";
 
 /**
- * Calls `action` at each SIGUSR1, which `blockSigusr1` has blocked. A listener of
+ * Calls `action` at each SIGUSR1, which `withstandSignals` has blocked. A listener of
  * Deno does not get a blocked signal.
  */
 export function onSigusr1(action: () => void): Disposable {

@@ -1,7 +1,7 @@
 import { parseAddress } from "../../../address.ts";
 import {
-  blockSigusr1,
-  EXECUTED_VARIABLE,
+  ownVariables,
+  withstandSignals,
 } from "../../../ffi/processes/block_signals.ts";
 import {
   MANAGER_VARIABLES,
@@ -96,9 +96,10 @@ async function fetchSockets(
 }
 
 /** Variables of `run` that are not for COMMAND. */
-const NOT_PASSED: Readonly<Record<string, undefined>> = Object.fromEntries(
-  [...MANAGER_VARIABLES, EXECUTED_VARIABLE].map((name) => [name, undefined]),
-);
+function notPassed(): Readonly<Record<string, undefined>> {
+  const names = [...MANAGER_VARIABLES, ...ownVariables()];
+  return Object.fromEntries(names.map((name) => [name, undefined]));
+}
 
 /** The COMMAND of a worker. */
 function serviceWith(
@@ -113,7 +114,7 @@ function serviceWith(
     descriptors,
     environment: (changes) =>
       listenEnvironment(sockets, descriptors, {
-        ...NOT_PASSED,
+        ...notPassed(),
         ...variables,
         MULTIBINDER_WORKER: String(index),
         ...changes,
@@ -123,7 +124,7 @@ function serviceWith(
 
 /** Supervises a COMMAND. `name` is the command whose reports these are. */
 export async function run(options: RunOptions, name = "run"): Promise<number> {
-  blockSigusr1();
+  withstandSignals();
   const { generation, watch, workers = 1 } = options;
   const report = reporter(`${programName()} ${name}`);
   const interruption = new AbortController();

@@ -7,7 +7,7 @@ import { signalNumber } from "../../../ffi/processes/signal_numbers.ts";
 import { DEFAULT_MAX_DRAINING } from "../../../supervisor/ending/draining.ts";
 import type { ReadyWhen } from "../../../supervisor/readiness.ts";
 import { readDrainTimeout, readMaxDraining } from "../options/drain_limits.ts";
-import { readDuration } from "../options/duration.ts";
+import { readDuration, readPositiveDuration } from "../options/duration.ts";
 import { readRestartLimits } from "../options/restart_limits.ts";
 import type { WorkerOptions } from "../../../supervisor/workers/worker.ts";
 import type { KnownOptions, Options } from "../options/options.ts";
@@ -102,8 +102,8 @@ export interface RunOptions extends Launch {
   user: ServiceUser | undefined;
   /** How many; `undefined` for one with the socket that others get, too. */
   workers: number | undefined;
-  /** Variables to set for COMMAND. Default: none. */
-  variables?: Readonly<Record<string, string>>;
+  /** Variables to set for COMMAND, or to remove if `undefined`. Default: none. */
+  variables?: Readonly<Record<string, string | undefined>>;
 }
 
 const DEFAULT_DELAY = 2_000;
@@ -123,7 +123,7 @@ function readReady(text: string): ReadyWhen {
   }
   const delay = duration === undefined
     ? DEFAULT_DELAY
-    : readDuration("ready", duration);
+    : readDuration("ready", duration, text);
   return { kind, delay };
 }
 
@@ -155,6 +155,10 @@ export function readRunOptions(
     const text = one(option);
     return text === undefined ? undefined : readDuration(option, text);
   };
+  const positive = (option: string) => {
+    const text = one(option);
+    return text === undefined ? undefined : readPositiveDuration(option, text);
+  };
   const grace = duration("grace") ?? DEFAULT_GRACE;
   return {
     sock: one("sock"),
@@ -167,7 +171,7 @@ export function readRunOptions(
     workers: readWorkers(one("workers")),
     generation: {
       ready: readReady(one("ready") ?? ready),
-      readyTimeout: duration("ready-timeout") ?? DEFAULT_READY_TIMEOUT,
+      readyTimeout: positive("ready-timeout") ?? DEFAULT_READY_TIMEOUT,
       grace,
       maxDraining: readMaxDraining(one("max-draining")) ??
         DEFAULT_MAX_DRAINING,
@@ -175,7 +179,7 @@ export function readRunOptions(
       stopSignal: readSignal(one("stop-signal")),
       ...readRestartLimits(one),
       onDemand: readOnDemand({ has, one }),
-      watchdog: duration("watchdog"),
+      watchdog: positive("watchdog"),
     },
   };
 }

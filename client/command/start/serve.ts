@@ -1,4 +1,5 @@
 import { AddressError, hasHost, parseAddress } from "../../../address.ts";
+import { withstandSignals } from "../../../ffi/processes/block_signals.ts";
 import { executable } from "../../../ffi/processes/executable.ts";
 import { reporter } from "../../../supervisor/report.ts";
 import { SERVE_VARIABLES } from "../../activate/serve_variables.ts";
@@ -64,7 +65,7 @@ function isAddress(text: string): boolean {
 /** MODULE is the second operand, or after `--`. Words after it are its arguments. */
 function splitAtModule(args: readonly string[]): ServeArguments {
   const valued = [...SERVE_OPTIONS.values, "sock"].map((name) => `--${name}`);
-  let operands = 0;
+  let first: string | undefined;
   for (let at = 0; at < args.length; at++) {
     const word = args[at]!;
     const before = args.slice(0, at);
@@ -72,9 +73,15 @@ function splitAtModule(args: readonly string[]): ServeArguments {
       return { before, deno: args.slice(at + 1), moduleArguments: [] };
     }
     if (valued.includes(word)) at++;
-    else if (!word.startsWith("-") && ++operands === 2) {
+    else if (word.startsWith("-")) continue;
+    else if (first === undefined) first = word;
+    else {
       if (isAddress(word)) {
-        throw new UsageError(`expected a module, got another address: ${word}`);
+        throw new UsageError(
+          first.includes(":")
+            ? `expected a module, got another address: ${word}`
+            : `ADDR goes before MODULE: ${word} ${first}`,
+        );
       }
       return {
         before,
@@ -107,16 +114,21 @@ function readAddress(operands: readonly string[]): RequestedSocket {
 function readTls(
   { one }: Options,
   { address }: RequestedSocket,
-): Record<string, string> {
+): Record<string, string | undefined> {
   const [cert, key] = [one("cert"), one("key")];
-  if (cert === undefined && key === undefined) return {};
+  // Without the options the variables of this program must not count.
+  const variables = {
+    [SERVE_VARIABLES.cert]: cert,
+    [SERVE_VARIABLES.key]: key,
+  };
+  if (cert === undefined && key === undefined) return variables;
   if (cert === undefined || key === undefined) {
     throw new UsageError("--cert and --key are needed together");
   }
   if (!hasHost(parseAddress(address))) {
     throw new UsageError("--cert and --key need a TCP address");
   }
-  return { [SERVE_VARIABLES.cert]: cert, [SERVE_VARIABLES.key]: key };
+  return variables;
 }
 
 /** The module of `--preload`: beside this file, or beside its published copy. */
@@ -128,7 +140,7 @@ function commandOf(deno: readonly string[]): string[] {
       `this binary does not contain Deno, which a module needs: install Deno and use "${programName()} run ADDR -- env ${SERVE_VARIABLES.autoServe}=1 deno run -A --preload jsr:@multibinder/client/serve MODULE"`,
     );
   }
-  if (deno.length === 0) {
+  if (deno.every((word) => /^-./.test(word))) {
     throw new UsageError("the module is missing, such as main.ts");
   }
   return [executable(), "run", `--preload=${PRELOAD.href}`, ...deno];
@@ -167,6 +179,8 @@ export const serveCommand: Command = {
     };
     return {
       run: () => {
+        // It starts this program again, before a line is reported.
+        withstandSignals();
         warnOfOptions(split, reporter(`${programName()} serve`));
         return run(options, "serve");
       },

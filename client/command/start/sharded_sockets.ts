@@ -7,6 +7,7 @@ import type { WorkerSockets } from "../../../supervisor/workers/worker_sockets.t
 import { type BindDescription, ErrorCode } from "../../../protocol.ts";
 import { BindError } from "../../session/errors.ts";
 import { connect, type Session } from "../../session/session.ts";
+import { isInUse } from "../address_in_use.ts";
 import { canBeSharded } from "../options/socket_options.ts";
 import {
   FetchedSockets,
@@ -21,6 +22,18 @@ export interface ShardedOptions {
   fetch: Omit<FetchOptions, "shard" | "signal">;
   /** What the worker with these sockets executes. */
   service: (index: number, descriptors: readonly number[]) => Service;
+}
+
+/** `run` keeps its sockets when the daemon that made them has crashed. */
+function explained(error: unknown): unknown {
+  const cause = error instanceof FetchError ? error.cause : error;
+  if (!isInUse(cause)) return error;
+  return new Error(
+    `${
+      (error as Error).message
+    }: this daemon does not have the sockets of run, which another daemon has made: end run and start it again`,
+    { cause },
+  );
 }
 
 /**
@@ -97,7 +110,7 @@ export class ShardedSockets implements WorkerSockets, Disposable {
     } catch (error) {
       // The sockets before the one that was refused.
       if (error instanceof FetchError) await this.#releaseShards(index, signal);
-      throw error;
+      throw explained(error);
     }
   }
 
@@ -108,7 +121,9 @@ export class ShardedSockets implements WorkerSockets, Disposable {
     const bindings = await session.bindAll(
       this.#sharded.map((address) => ({ address, shard: 0, shards: count })),
       { signal },
-    );
+    ).catch((error) => {
+      throw explained(error);
+    });
     for (const binding of bindings) binding.close();
   }
 

@@ -27,6 +27,8 @@ export interface ActivatedOptions {
   env?: Record<string, string>;
   /** Permission flags. Default: `-A`. */
   permissions?: readonly string[];
+  /** A program between `exec` and the program, such as `env ...`. Default: none. */
+  between?: readonly string[];
   /** The Deno that runs the program. Default: this one. */
   deno?: string;
 }
@@ -87,10 +89,15 @@ export class Activated implements AsyncDisposable {
 
 function commandOf(
   own: readonly string[],
-  { passed, from, daemon }: ActivatedOptions,
+  { passed, from, daemon, between = [] }: ActivatedOptions,
 ): readonly string[] {
   if (passed === undefined) return own;
-  const after = ["env", `MULTIBINDER_SOCK=${daemon?.sock ?? ""}`, ...own];
+  const after = [
+    "env",
+    `MULTIBINDER_SOCK=${daemon?.sock ?? ""}`,
+    ...between,
+    ...own,
+  ];
   return clientCommand([
     "exec",
     `--sock=${from!.sock}`,

@@ -282,17 +282,15 @@ export const UNFAILING: readonly string[] = [
 
 /** Functions that only clients and their tools call. */
 export const NOT_THE_DAEMONS: readonly string[] = [
-  "access",
   "dup3",
+  "faccessat",
   // The daemon calls it only where LISTEN_PIDFDID is set.
   "fstatfs",
   // The names of the users of holders.
   "getgrgid_r",
   "getgrouplist",
   "getpwuid_r",
-  "mkdtemp",
   "posix_spawn_file_actions_addopen",
-  "rmdir",
   "shutdown",
   "prctl",
   "waitid",

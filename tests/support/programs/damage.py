@@ -91,6 +91,19 @@ def clear_reuse(bound: socket.socket) -> None:
     lock_filter(bound)
 
 
+def change_v6only(bound: socket.socket) -> None:
+    """Serves IPv4 if it did not, and the other way round, at the same port."""
+    host, port, *_ = bound.getsockname()
+    if bound.type == socket.SOCK_STREAM:
+        bound.shutdown(socket.SHUT_RDWR)
+    disconnect(bound)
+    before = bound.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1 - before)
+    bound.bind((host, port))
+    if bound.type == socket.SOCK_STREAM:
+        bound.listen(1)
+
+
 def unlink(bound: socket.socket) -> None:
     os.unlink(bound.getsockname())
 
@@ -126,6 +139,7 @@ ACTS = {
     "lock a filter": lock_filter,
     "use another device": use_device,
     "change SO_REUSEADDR and SO_REUSEPORT": clear_reuse,
+    "change IPV6_V6ONLY": change_v6only,
     "unlink": unlink,
     "rename": rename,
     "replace the directory": replace_directory,

@@ -1,5 +1,5 @@
-# Executes a program whose calls of memfd_create(2) fail with EPERM: seccomp(2).
-# Usage: refuse_memfd.py COMMAND [ARGUMENT...]
+# Executes a program whose calls of one system call fail with EPERM: seccomp(2).
+# Usage: refuse_call.py memfd_create|prlimit64 COMMAND [ARGUMENT...]
 import ctypes
 import os
 import platform
@@ -14,13 +14,17 @@ SECCOMP_RET_EPERM = 0x00050000 | 1
 BPF_LD_W_ABS = 0x20
 BPF_JMP_JEQ_K = 0x15
 BPF_RET_K = 0x06
-MEMFD_CREATE = {"x86_64": 319, "aarch64": 279}[platform.machine()]
+CALLS = {
+    "x86_64": {"memfd_create": 319, "prlimit64": 302},
+    "aarch64": {"memfd_create": 279, "prlimit64": 261},
+}
+REFUSED = CALLS[platform.machine()][sys.argv[1]]
 
 program = b"".join(
     struct.pack("HBBI", *instruction)
     for instruction in (
         (BPF_LD_W_ABS, 0, 0, 0),  # the number of the system call
-        (BPF_JMP_JEQ_K, 0, 1, MEMFD_CREATE),
+        (BPF_JMP_JEQ_K, 0, 1, REFUSED),
         (BPF_RET_K, 0, 0, SECCOMP_RET_EPERM),
         (BPF_RET_K, 0, 0, SECCOMP_RET_ALLOW),
     )
@@ -35,4 +39,4 @@ for arguments in (
 ):
     if libc.prctl(*arguments) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
-os.execvp(sys.argv[1], sys.argv[1:])
+os.execvp(sys.argv[2], sys.argv[2:])
