@@ -4,7 +4,7 @@ import type { Child, EndedProcess } from "./child.ts";
 import type { DrainingProcess } from "./ending/draining.ts";
 import { Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./service.ts";
-import { findSuccessor } from "./successor.ts";
+import { findBackground, findSuccessor } from "./successor.ts";
 import { Watchdog } from "./restarts/watchdog.ts";
 
 /** How long after SIGTERM a generation is killed, in ms. */
@@ -36,6 +36,19 @@ export interface GenerationEvents {
   ended(ending: Ending): void;
   /** Something that the operator should know. */
   notice(text: string): void;
+}
+
+/** A program that goes to the background is started again and again. */
+function reportBackground(
+  before: EndedProcess,
+  sockets: readonly number[],
+  notice: (line: string) => void,
+): void {
+  const pid = findBackground(before, sockets);
+  if (pid === undefined) return;
+  notice(
+    `process ${pid} is in the background with a socket: start COMMAND in the foreground`,
+  );
 }
 
 /** One start of a service, from its start to its end. */
@@ -91,6 +104,7 @@ export class Generation implements DrainingProcess {
         const next = findSuccessor(before, descriptors, this.#announced);
         this.#announced = undefined;
         if (next !== undefined) events.replaced(before, next);
+        else reportBackground(before, descriptors, events.notice);
         return next;
       },
     );

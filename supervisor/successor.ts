@@ -1,6 +1,8 @@
 import { statusOfDescriptor } from "../ffi/files/file.ts";
 import { processId } from "../ffi/processes/process.ts";
+import type { Ending } from "../ffi/processes/child_process.ts";
 import {
+  type ProcessStatus,
   processStatus,
   runningProcesses,
 } from "../ffi/processes/process_group.ts";
@@ -28,12 +30,38 @@ export function findSuccessor(
     const status = processStatus(announced);
     if (status?.isRunning && isAdopted(status)) return announced;
   }
-  if (!("code" in ending) || ending.code !== 0) return undefined;
+  if (!hasSucceeded(ending)) return undefined;
+  const isSame = (each: ProcessStatus) =>
+    each.hasExecuted && each.name === name;
+  return newestHolder(sockets, isSame)?.pid;
+}
+
+/**
+ * The newest process that a program with exit code 0 has left in the background
+ * with one of its sockets: a daemon, which has a process group of its own.
+ */
+export function findBackground(
+  { pid, ending }: EndedProcess,
+  sockets: readonly number[],
+): number | undefined {
+  if (!hasSucceeded(ending)) return undefined;
+  return newestHolder(sockets, ({ group }) => group !== pid)?.pid;
+}
+
+function hasSucceeded(ending: Ending): boolean {
+  return "code" in ending && ending.code === 0;
+}
+
+/** The newest orphan of this kind that has one of the sockets. */
+function newestHolder(
+  sockets: readonly number[],
+  isSuch: (process: ProcessStatus) => boolean,
+): ProcessStatus | undefined {
   const links = sockets.map((fd) => `socket:[${statusOfDescriptor(fd).inode}]`);
   return runningProcesses()
-    .filter((each) => isAdopted(each) && each.hasExecuted && each.name === name)
+    .filter((each) => isAdopted(each) && isSuch(each))
     .filter(({ pid }) => holdsOneOf(pid, links) === "yes")
-    .sort((one, other) => other.started - one.started)[0]?.pid;
+    .sort((one, other) => other.started - one.started)[0];
 }
 
 /** Whether it is a child of this process that it has not started. */

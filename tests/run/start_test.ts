@@ -92,8 +92,10 @@ for (
       String(command),
     ]);
     assertEquals(code, expected);
+    // On a busy machine a line about the wait for the daemon comes before.
+    const last = errors.split("\n").at(-1)!;
     assert(
-      errors.startsWith(`multibinder-client run: cannot start ${command}: `),
+      last.startsWith(`multibinder-client run: cannot start ${command}: `),
       errors,
     );
   });
