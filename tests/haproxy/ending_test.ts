@@ -8,7 +8,7 @@ import {
 import { NotificationSocket } from "../../ffi/systemd/notification_socket.ts";
 import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
-import { runs, stopped } from "../support/process_life.ts";
+import { hasEnded, runs, stopped } from "../support/process_life.ts";
 import { descriptorsOf } from "../support/process_state.ts";
 import { Scratch } from "../support/tree.ts";
 import { notified } from "../support/haproxy/notified.ts";
@@ -70,7 +70,7 @@ Deno.test({
     await haproxy.beginRequest();
     haproxy.program.signal("SIGTERM");
     await haproxy.program.end();
-    assert(!await runs(worker));
+    await eventually("the end of the worker", () => hasEnded(worker));
   },
 });
 

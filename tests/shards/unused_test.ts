@@ -8,7 +8,7 @@ import {
   MINIMAL_FLAGS,
   type RunningDaemon,
 } from "../support/daemon.ts";
-import { PATIENCE } from "../support/eventually.ts";
+import { eventually, PATIENCE } from "../support/eventually.ts";
 import { Program } from "../support/program.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
 import { granted } from "../support/socket_kinds/raw_bind.ts";
@@ -52,11 +52,21 @@ async function groupOf(
 class Clients implements Disposable {
   readonly #open: Deno.TcpConn[] = [];
 
+  constructor(readonly sock: string) {}
+
+  /** Connects, and waits until the queues have all: see support/shards/group.ts. */
   async connect(binding: Binding, count: number): Promise<void> {
+    const waiting = async () =>
+      (await groupOf(this.sock)).waiting.reduce((sum, each) => sum + each, 0);
+    const expected = await waiting() + count;
     const { hostname, port } = tcpAddress(binding);
     for (let done = 0; done < count; done++) {
       this.#open.push(await Deno.connect({ hostname, port }));
     }
+    await eventually(
+      `${expected} connections in the queues`,
+      async () => await waiting() >= expected,
+    );
   }
 
   [Symbol.dispose](): void {
@@ -68,7 +78,7 @@ Deno.test("a plain bind gets every new connection once the programs with the sha
   await using daemon = await Daemon.start();
   const { sock } = daemon;
   await using holder = await holderOf(daemon, 0, 1, 2, 3);
-  using clients = new Clients();
+  using clients = new Clients(sock);
   {
     using beside = await bind(ADDRESS, { sock });
     assertEquals((await groupOf(sock)).shards, 4);
