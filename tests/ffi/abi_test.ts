@@ -19,6 +19,8 @@ const OF_NO_HEADER: Readonly<Record<string, string>> = {
   // In <linux/magic.h> from Linux 6.9 on.
   PID_FS_MAGIC: "../inherited/inherited_test.ts: an inode of the kernel's own",
   SCM_MAX_FD: "descriptor_passing_test.ts: 253 pass, 254 do not",
+  // In <asm-generic/socket.h> from Linux 6.16 on.
+  SO_PASSRIGHTS: "../bad_clients/sent_descriptors_test.ts: EPERM for a client",
   libc: "paths; the last tests of this file, and every test that calls libc",
 };
 
