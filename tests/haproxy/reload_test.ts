@@ -12,6 +12,7 @@ import {
   openKinds,
 } from "../support/open_descriptors.ts";
 import { childrenOf, runs, stopped } from "../support/process_life.ts";
+import { settledWithChildren } from "../support/process_state.ts";
 import { Scratch } from "../support/tree.ts";
 import { template, Wrapped } from "../support/haproxy/wrapped.ts";
 
@@ -195,6 +196,7 @@ for (const global of ["daemon", "master-worker", "daemon\n  master-worker"]) {
     fn: async () => {
       await using haproxy = await Wrapped.serving(template("v1", { global }));
       const { pid: first } = await haproxy.ask();
+      await settledWithChildren(haproxy.program.pid);
       await haproxy.reload(template("v2", { global }));
       await haproxy.says("is ready");
       await eventually(

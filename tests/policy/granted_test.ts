@@ -112,7 +112,8 @@ Deno.test(
     const host = loopbackHost();
     await using server = await PolicyDaemon.start(
       [{ name: "web", user: 1500, addresses: [`${host}:*`] }, OBSERVER],
-      { args: ["--mode", "0660", "--group", "1600"] },
+      {},
+      ["--mode", "0660", "--group", "1600"],
     );
     const { gid, mode } = await Deno.lstat(server.sock);
     assertEquals([gid, mode! & 0o777], [1600, 0o660]);

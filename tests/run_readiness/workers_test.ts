@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { eventually } from "../support/eventually.ts";
 import { lacks } from "../support/foreign_program.ts";
 import { PYTHON, Supervised } from "../support/run/supervised.ts";
 
@@ -20,6 +21,16 @@ Deno.test({
     for (let worker = 0; worker < 4; worker++) {
       await service.says(`worker ${worker}: generation 2: ready`);
     }
+    // An old process accepts until it has ended.
+    await eventually(
+      () => `the end of generation 1:\n${service.program.errors.text}`,
+      () =>
+        [0, 1, 2, 3].every((worker) =>
+          service.program.errors.text.includes(
+            `worker ${worker}: generation 1: process`,
+          )
+        ),
+    );
     assertEquals((await service.ask()).name, "v2");
   },
 });

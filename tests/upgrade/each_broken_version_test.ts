@@ -1,7 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { lacks } from "../support/foreign_program.ts";
 import { BindLoad } from "../support/upgrade/bind_load.ts";
-import { BROKEN, HANGING, repair } from "../support/upgrade/broken_versions.ts";
+import {
+  BROKEN,
+  HANGING,
+  repair,
+  TOO_FEW_DESCRIPTORS,
+} from "../support/upgrade/broken_versions.ts";
 import { CopiedDaemon } from "../support/upgrade/copied_daemon.ts";
 import {
   failToUpgrade,
@@ -43,3 +48,17 @@ for (
     );
   }
 }
+
+Deno.test(
+  "an upgrade for which too few descriptors are left is abandoned, and one with enough succeeds",
+  withPrlimit,
+  async () => {
+    await using daemon = await CopiedDaemon.start({
+      args: ["--log-level", "warn"],
+    });
+    await failToUpgrade(daemon, undefined, TOO_FEW_DESCRIPTORS);
+    await repair(daemon, TOO_FEW_DESCRIPTORS);
+    await daemon.reexec();
+    assertEquals((await daemon.status()).generation, 2);
+  },
+);

@@ -48,7 +48,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "tests/shards/load_long_test.ts":
     "twenty growths and twenty shrinkings under load",
   "tests/upgrade/each_broken_version_test.ts":
-    "32 broken versions, each with a daemon of its own",
+    "31 broken versions, each with a daemon of its own",
   "tests/run_restart/watchdog_kill_test.ts":
     "a program that ignores SIGABRT for five seconds",
   "tests/upgrade/bursts_test.ts": "three hundred signals, thirty generations",

@@ -33,10 +33,11 @@ export class PolicyDaemon implements AsyncDisposable {
     readonly policyPath: string,
   ) {}
 
-  /** Starts a daemon with these rules. */
+  /** Starts a daemon with these rules. Default `access`: everybody may connect. */
   static async start(
     rules: readonly RuleText[],
     { args = [], ...options }: Omit<DaemonOptions, "sock"> = {},
+    access: readonly string[] = ["--mode", "0666"],
   ): Promise<PolicyDaemon> {
     const open = await OpenScratch.make();
     try {
@@ -45,7 +46,7 @@ export class PolicyDaemon implements AsyncDisposable {
       const daemon = await Daemon.start({
         ...options,
         sock: open.join("control.sock"),
-        args: ["--policy", policyPath, "--mode", "0666", ...args],
+        args: ["--policy", policyPath, ...access, ...args],
       });
       return new PolicyDaemon(open, daemon, policyPath);
     } catch (error) {

@@ -301,18 +301,21 @@ const LACKS_RESOURCES: readonly BrokenVersion[] = [
     reason: /was killed by SIG|exited with status 1: .*allocation failed/,
     undo: (daemon) => limit(daemon, "as", "unlimited"),
   },
-  {
-    kind: "gets too few descriptors",
-    break: async (daemon) => {
-      // One less than Deno needs: 5/16 of this limit are reserved, and the rest is
-      // enough to serve a few clients.
-      const { descriptors, clients } = await daemon.status();
-      await limit(daemon, "nofile", descriptors.open - clients + 31);
-    },
-    reason: /Deno needs 32 descriptors to start, and the limit is \d+/,
-    undo: (daemon) => limit(daemon, "nofile", 1024),
-  },
 ];
+
+/**
+ * A limit that leaves too few descriptors for Deno. The reserve is a part of it, so
+ * the rest is enough for single clients only.
+ */
+export const TOO_FEW_DESCRIPTORS: BrokenVersion = {
+  kind: "gets too few descriptors",
+  break: async (daemon) => {
+    const { descriptors, clients } = await daemon.status();
+    await limit(daemon, "nofile", descriptors.open - clients + 28);
+  },
+  reason: /Deno needs 32 descriptors to start, and the limit is \d+/,
+  undo: (daemon) => limit(daemon, "nofile", 1024),
+};
 
 /** Broken versions that fail at once. */
 export const BROKEN: readonly BrokenVersion[] = [
