@@ -8,6 +8,7 @@ import { Descriptor } from "../../ffi/files/descriptor.ts";
 import {
   type Received,
   receiveDescriptors,
+  sendDescriptors,
 } from "../../ffi/sockets/descriptor_passing.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { libc } from "../../ffi/libc/libc.ts";
@@ -105,6 +106,26 @@ export class RawConnection implements Disposable {
       else rest = rest.subarray(sent);
     }
     return true;
+  }
+
+  /**
+   * Sends everything with descriptors, or without them where the kernel refuses
+   * them (SO_PASSRIGHTS); false when the daemon has disconnected.
+   */
+  async sendDescriptors(
+    data: Uint8Array<ArrayBuffer>,
+    descriptors: readonly number[],
+  ): Promise<boolean> {
+    let sent: number;
+    try {
+      sent = sendDescriptors(this.fd, data, descriptors);
+    } catch (error) {
+      if (!(error instanceof OsError)) throw error;
+      if (error.errno === Errno.EPIPE) return false;
+      if (error.errno !== Errno.EPERM) throw error;
+      sent = 0;
+    }
+    return await this.send(data.subarray(Math.max(sent, 0)));
   }
 
   /** Shuts down the sending direction. */

@@ -4,7 +4,6 @@
  * @module
  */
 import { abi } from "../../../ffi/libc/abi.ts";
-import { sendDescriptors } from "../../../ffi/sockets/descriptor_passing.ts";
 import { check } from "../../../ffi/libc/errno.ts";
 import { libc } from "../../../ffi/libc/libc.ts";
 import { waitReady } from "../../../ffi/files/readiness.ts";
@@ -147,12 +146,11 @@ export const BAD_CLIENTS: readonly Act[] = [
     const filling = actor.random.of(["x", "[", "\\"]);
     await connection.send(`{"a":"${filling.repeat(MAX_REQUEST)}`);
   }),
-  gone("sends descriptors that nobody wants", (connection, actor) => {
+  gone("sends descriptors that nobody wants", async (connection, actor) => {
     const text = actor.random.of([requests(actor, 1), half(actor), " "]);
     const ours = Array<number>(actor.random.of([1, 20, 253]))
       .fill(connection.fd);
-    sendDescriptors(connection.fd, encoder.encode(text), ours);
-    return Promise.resolve();
+    await connection.sendDescriptors(encoder.encode(text), ours);
   }),
   gone(
     "sends requests and never reads, until it is dropped",
