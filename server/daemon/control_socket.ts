@@ -15,12 +15,9 @@ import {
   removeIfStill,
 } from "../sockets/socket_file.ts";
 
-/**
- * The kernel caps it at net.core.somaxconn (listen(2)). A user who connects and
- * disconnects in a loop keeps the accept queue full, and a new client waits for all
- * of it: 20 ms instead of 80 ms with 4096. Beyond it connect(2) waits.
- */
-const BACKLOG = 1024;
+// The kernel caps it at net.core.somaxconn (listen(2)). Beyond it connect(2) fails
+// with EAGAIN in programs that do not block, such as Deno's.
+const BACKLOG = 4096;
 
 /** Permissions of the control socket. */
 export interface ControlAccess {

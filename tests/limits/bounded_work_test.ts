@@ -2,9 +2,6 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Answer, ErrorCode } from "../../protocol.ts";
 import { Counters } from "../../server/log/counters.ts";
 import { MAX_ANSWER, replyTo } from "../../server/requests/answers.ts";
-import { Errno } from "../../ffi/libc/errno.ts";
-import { streamSocket, tryConnect } from "../../ffi/sockets/socket.ts";
-import type { UnixAddress } from "../../ffi/sockets/socket_address.ts";
 import { Daemon } from "../support/daemon.ts";
 import { stopped } from "../support/process_life.ts";
 import { RawConnection, requestText } from "../support/raw_connection.ts";
@@ -156,23 +153,4 @@ Deno.test("an answer that would be too long is an error that says so", () => {
   assertEquals(released?.result, true);
   assertEquals(listed?.error?.code, ErrorCode.LIMIT_REACHED);
   assertStringIncludes(listed?.error?.message ?? "", String(MAX_ANSWER));
-});
-
-Deno.test("a new client waits for at most 1025 others to be accepted", async () => {
-  await using daemon = await Daemon.start();
-  await stopped(daemon.pid);
-  using connections = new DisposableStack();
-  const address: UnixAddress = { family: "unix", path: daemon.sock };
-  let waiting = 0;
-  for (; waiting < 4096; waiting++) {
-    const socket = streamSocket(address, { nonblocking: true });
-    connections.use(socket);
-    const errno = tryConnect(socket.fd, address);
-    if (errno === Errno.EAGAIN) break;
-    assertEquals(errno, 0);
-  }
-  // The kernel admits one more than the backlog.
-  assert(waiting <= 1025, `${waiting} clients`);
-  daemon.program.signal("SIGCONT");
-  assertEquals((await daemon.status()).pid, daemon.pid);
 });
