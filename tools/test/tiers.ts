@@ -16,6 +16,10 @@ export const LONG: Readonly<Record<string, string>> = {
   "tests/exec/bytes_test.ts": "every pair of bytes",
   "tests/socket_kinds/occupied_paths_test.ts":
     "each kind of file at each kind of path",
+  "tests/socket_kinds/serving_test.ts":
+    "each way to serve on each kind of socket",
+  "tests/recipes/foreign_examples_test.ts":
+    "three reloads of each example, with two seconds for each to get ready",
   "tests/policy/denied_spellings_test.ts": "each spelling of an address",
   "tests/limits/early_exhaustion_test.ts":
     "300 clients at the start of three generations, twice",
