@@ -202,20 +202,22 @@ export function changeDirectory(path: string): void {
 /** The soft limit that the kernel gives to the first process (INR_OPEN_CUR). */
 const USUAL_LIMIT = 1024;
 
+// One buffer: the daemon reads its limit for each client.
+const { rlimit } = abi.layouts;
+const limit = new Uint8Array(rlimit.size);
+const limitView = viewOf(limit);
+
 /**
  * The limit of open descriptors (RLIMIT_NOFILE, getrlimit(2)). Where a filter of
  * seccomp(2) refuses to tell it, it is the usual one.
  */
 export function descriptorLimit(): { soft: number; hard: number } {
-  const layout = abi.layouts.rlimit;
-  const bytes = new Uint8Array(layout.size);
-  if (libc().getrlimit(abi.RLIMIT_NOFILE, bytes) === -1) {
+  if (libc().getrlimit(abi.RLIMIT_NOFILE, limit) === -1) {
     return { soft: USUAL_LIMIT, hard: USUAL_LIMIT };
   }
-  const view = viewOf(bytes);
   return {
-    soft: Number(view.getBigUint64(layout.rlim_cur, true)),
-    hard: Number(view.getBigUint64(layout.rlim_max, true)),
+    soft: Number(limitView.getBigUint64(rlimit.rlim_cur, true)),
+    hard: Number(limitView.getBigUint64(rlimit.rlim_max, true)),
   };
 }
 
@@ -223,11 +225,10 @@ export function descriptorLimit(): { soft: number; hard: number } {
 export function raiseDescriptorLimit(): void {
   const { soft, hard } = descriptorLimit();
   if (soft === hard) return;
-  const layout = abi.layouts.rlimit;
-  const bytes = new Uint8Array(layout.size);
+  const bytes = new Uint8Array(rlimit.size);
   const view = viewOf(bytes);
-  view.setBigUint64(layout.rlim_cur, BigInt(hard), true);
-  view.setBigUint64(layout.rlim_max, BigInt(hard), true);
+  view.setBigUint64(rlimit.rlim_cur, BigInt(hard), true);
+  view.setBigUint64(rlimit.rlim_max, BigInt(hard), true);
   check(libc().setrlimit(abi.RLIMIT_NOFILE, bytes), "setrlimit");
 }
 
