@@ -7,7 +7,7 @@
 import { blockInEveryThread } from "../ffi/processes/block_signals.ts";
 import { ignoreSignal } from "../ffi/processes/default_signals.ts";
 import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
-import { ignoredSignals } from "./reexec/ignored_signals.ts";
+import { signalNumber } from "../ffi/processes/signal_numbers.ts";
 
 /** The signals that the daemon acts on. */
 export const SIGNALS: readonly MaskedSignal[] = [
@@ -18,6 +18,13 @@ export const SIGNALS: readonly MaskedSignal[] = [
 ];
 
 /**
+ * Signals that would end or stop the daemon. SIGXFSZ: a write over RLIMIT_FSIZE,
+ * such as a line of the log. SIGUSR2: what reloads `run` and the HAProxy wrapper.
+ * SIGTTOU: a line on a terminal with `stty tostop`, of a daemon in the background.
+ */
+const IGNORED = ["SIGXFSZ", "SIGUSR2", "SIGTTOU"] as const;
+
+/**
  * Blocks the signals in every thread. The first generation executes itself once
  * to do so; later generations inherit the mask. Ignores others.
  *
@@ -25,6 +32,6 @@ export const SIGNALS: readonly MaskedSignal[] = [
  * @throws {UnsupportedPlatformError} if the mask does not survive the exec.
  */
 export function blockSignals(): void {
-  for (const signal of ignoredSignals()) ignoreSignal(signal);
+  for (const signal of IGNORED) ignoreSignal(signalNumber(signal));
   blockInEveryThread(SIGNALS);
 }

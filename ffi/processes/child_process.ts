@@ -11,7 +11,7 @@ import { isExecutable } from "../files/file.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { stopIgnoring } from "./default_signals.ts";
-import { removeSignal, signalSet } from "./signal_mask.ts";
+import { signalSet } from "./signal_mask.ts";
 import { signalNumber } from "./signal_numbers.ts";
 import { NativeMemory } from "../libc/memory.ts";
 import { waitReady } from "../files/readiness.ts";
@@ -37,8 +37,11 @@ export interface ChildPlan {
   descriptors: ReadonlyMap<number, number | string>;
   /** Whether it leads a new process group. Default: false. */
   ownGroup?: boolean;
-  /** Numbers of signals that it ignores if this process does. Default: none. */
-  ignored?: readonly number[];
+  /**
+   * Whether it blocks and ignores the signals that this process does, as after an
+   * exec. Default: false, it blocks and ignores none.
+   */
+  inheritsSignals?: boolean;
 }
 
 function must(errno: number, what: string, subject?: string): void {
@@ -104,20 +107,20 @@ class FileActions implements Disposable {
   }
 }
 
-/** posix_spawnattr_t: no signal blocked, others than `ignored` at their default. */
+/** posix_spawnattr_t: the signals and the process group of a child. */
 class Attributes implements Disposable {
   readonly #memory = new NativeMemory(OPAQUE);
 
-  constructor({ ownGroup = false, ignored = [] }: ChildPlan) {
+  constructor({ ownGroup = false, inheritsSignals = false }: ChildPlan) {
     const { address } = this.#memory;
     must(libc().posix_spawnattr_init(address), "posix_spawn");
     const set = signalSet([]);
     must(libc().posix_spawnattr_setsigmask(address, set), "posix_spawn");
     check(libc().sigfillset(set), "sigfillset");
-    for (const signal of ignored) removeSignal(set, signal);
     must(libc().posix_spawnattr_setsigdefault(address, set), "posix_spawn");
+    const noSignals = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF;
     // The default process group 0 means a new group.
-    const flags = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF |
+    const flags = (inheritsSignals ? 0 : noSignals) |
       (ownGroup ? abi.POSIX_SPAWN_SETPGROUP : 0);
     must(libc().posix_spawnattr_setflags(address, flags), "posix_spawn");
   }

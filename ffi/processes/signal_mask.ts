@@ -29,15 +29,6 @@ export function signalSet(
   return set;
 }
 
-/** Removes a signal from a sigset_t. */
-export function removeSignal(
-  set: Uint8Array<ArrayBuffer>,
-  signal: number,
-): void {
-  const bit = signal - 1;
-  set[bit >> 3]! &= ~(1 << (bit & 7));
-}
-
 /** Changes the mask and returns the previous one. */
 function change(
   how: number,

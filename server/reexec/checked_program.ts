@@ -13,7 +13,6 @@ import { writeFile } from "../../ffi/files/file.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { signalGroup } from "../../ffi/processes/process_group.ts";
 import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
-import { ignoredSignals } from "./ignored_signals.ts";
 import type { NextProgram } from "./next_program.ts";
 
 /** How a program ended, and the end of what it wrote. */
@@ -51,8 +50,9 @@ export async function runToEnd(
     ...program,
     descriptors: new Map(theirs.map(({ fd }, number) => [number, fd])),
     ownGroup: true,
-    // As the next generation will.
-    ignored: ignoredSignals(),
+    // As the next generation will. A signal for every process of the service
+    // (systemctl kill) or of the name (pkill) would end the check.
+    inheritsSignals: true,
   });
   for (const end of theirs) end.close();
   const ended = new AbortController();

@@ -44,6 +44,21 @@ Deno.test("SIGUSR1 during a check starts no second check beside it", async () =>
   assertEquals(count(output, "Respawning..."), 1);
 });
 
+Deno.test("signals for every process of the service do not end the check", async () => {
+  await using daemon = await CopiedDaemon.start();
+  const gate = daemon.scratch.join("gate");
+  await daemon.source.prepend(waitingFor(gate));
+  daemon.program.signal("SIGUSR1");
+  // From here on the child can receive what systemctl kill or pkill sends.
+  const [checked] = await daemon.hasChildren(1);
+  for (const signal of ["SIGUSR1", "SIGUSR2", "SIGHUP"] as const) {
+    Deno.kill(checked!, signal);
+  }
+  await Deno.writeTextFile(gate, "");
+  await daemon.listening();
+  assertEquals((await daemon.status()).generation, 2);
+});
+
 /** How likely the kernel ends a process if memory is short. */
 async function scoreOf(pid: number): Promise<number> {
   return Number(await Deno.readTextFile(`/proc/${pid}/oom_score_adj`));

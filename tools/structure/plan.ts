@@ -204,7 +204,6 @@ export const PLAN: Plan = {
     "server/policy_check/": ["check_policy.ts", "options.ts"],
     "server/reexec/": [
       "handoff.ts",
-      "ignored_signals.ts",
       "inherited_state.ts",
       "state.ts",
       "upgrade.ts",
