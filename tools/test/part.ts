@@ -21,6 +21,8 @@ export interface Result {
   ignored: number;
   /** A line for each test that failed, with its file. */
   failures: string[];
+  /** Their errors, the beginning. */
+  errors: string;
 }
 
 /** A part that takes longer hangs: ten times what the longest takes, in min. */
@@ -79,7 +81,9 @@ export class RunningPart {
       const summary = counts.summaries === 0 ? " and without a summary" : "";
       failures.push(name + " " + how + summary);
     }
-    return { name, output: this.#output, seconds, failures, ...counts };
+    const output = this.#output;
+    const errors = errorsIn(output);
+    return { name, output, seconds, failures, errors, ...counts };
   }
 
   /** Ends it and every process of its group. */
@@ -115,7 +119,16 @@ export function countsIn(output: string) {
 }
 
 /** The lines of the lists that `deno test` heads with FAILURES. */
-export function failuresIn(output: string): string[] {
+function failuresIn(output: string): string[] {
   return [...output.matchAll(/^ FAILURES \n\n((?:.+\n)+)/gm)]
     .flatMap(([, lines = ""]) => lines.trimEnd().split("\n"));
+}
+
+/** How much of the errors of a part is repeated, in characters. */
+const MAX_ERRORS = 2_000;
+
+/** What `deno test` heads with ERRORS. */
+function errorsIn(output: string): string {
+  return [...output.matchAll(/^ ERRORS \n\n([^]*?)\n FAILURES $/gm)]
+    .map(([, errors = ""]) => errors.slice(0, MAX_ERRORS)).join("");
 }

@@ -170,7 +170,12 @@ function summarize(results: readonly Result[], seconds: number): boolean {
     ...result.failures,
     ...skippedAgainstTheRules(result),
   ]);
-  if (failures.length > 0) console.log(`FAILURES\n\n${failures.join("\n")}\n`);
+  if (failures.length > 0) {
+    // Again, because whoever keeps a long output often keeps its end only.
+    const errors = results.map((result) => result.errors).join("");
+    console.log(`ERRORS\n\n${errors}`);
+    console.log(`FAILURES\n\n${failures.join("\n")}\n`);
+  }
   const ignored = sum("ignored");
   console.log(
     `${failures.length === 0 ? "ok" : "FAILED"} | ${sum("passed")} passed | ` +
