@@ -10,7 +10,7 @@ import { Errno, OsError } from "../ffi/libc/errno.ts";
 import { statusOf } from "../ffi/files/file.ts";
 import { groupId } from "../ffi/processes/accounts.ts";
 import { BindTable } from "./sockets/bind_table.ts";
-import { restoreGroups } from "./sockets/restore_groups.ts";
+import { restoreGroups } from "./sockets/shards/restore_groups.ts";
 import { healAll, healAllInPlace } from "./sockets/heal.ts";
 import { ControlSocket, ControlSocketError } from "./daemon/control_socket.ts";
 import type { Daemon, DaemonParts } from "./daemon/daemon.ts";

@@ -10,8 +10,12 @@ import { setAllCloseOnExec } from "../../ffi/processes/process.ts";
 import { DEFAULT_BACKLOG, hasBacklog } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
 import { type Bind, BindTable, isShard } from "../sockets/bind_table.ts";
-import { type KnownGroup, restoreGroups } from "../sockets/restore_groups.ts";
-import { groupKeyOf, isHeld } from "../sockets/shard_group.ts";
+import {
+  type KnownGroup,
+  restoreGroups,
+} from "../sockets/shards/restore_groups.ts";
+import { groupKeyOf } from "../sockets/shards/shard_groups.ts";
+import { isHeld } from "../sockets/shards/shard_places.ts";
 import { Connection, idsOf } from "../daemon/connection.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";

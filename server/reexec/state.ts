@@ -7,7 +7,7 @@ import {
   type RequestId,
   type WireOptions,
 } from "../../protocol.ts";
-import type { ReleasedShard } from "../sockets/shard_group.ts";
+import type { ReleasedShard } from "../sockets/shards/shard_places.ts";
 import type { LastPeer } from "../sockets/bind_table.ts";
 
 /**

@@ -37,7 +37,7 @@ import {
 import { addressFields } from "../log/address_fields.ts";
 import type { Log } from "../log/log.ts";
 import { bindError, noSuchBind, RequestError } from "./request_error.ts";
-import type { ShardGroup } from "../sockets/shard_group.ts";
+import type { ShardGroup } from "../sockets/shards/shard_group.ts";
 import type { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 
 /** The parts of the daemon that `bind` and `release` use. */

@@ -6,7 +6,7 @@ import {
 } from "../../ffi/sockets/accept_queue.ts";
 import type { BindDescription } from "../../protocol.ts";
 import { type Bind, type BindTable, isShard } from "../sockets/bind_table.ts";
-import type { ShardGroups } from "../sockets/shard_group.ts";
+import type { ShardGroups } from "../sockets/shards/shard_groups.ts";
 import { familyOf, portOf } from "../sockets/listening_socket.ts";
 
 /** Performs `list`: describes every held socket, in the order of their binds. */

@@ -10,12 +10,9 @@ import type { Peer } from "../../ffi/sockets/socket.ts";
 import type { WireOptions } from "../../protocol.ts";
 import type { BoundSocket, Predecessor } from "./listening_socket.ts";
 import { removeSocketFile } from "./unix_socket.ts";
-import {
-  groupKeyOf,
-  type Shard,
-  type ShardGroup,
-  ShardGroups,
-} from "./shard_group.ts";
+import type { ShardGroup } from "./shards/shard_group.ts";
+import { groupKeyOf, ShardGroups } from "./shards/shard_groups.ts";
+import type { Shard } from "./shards/shard_places.ts";
 import { SharedDescriptor } from "./shared_descriptor.ts";
 
 /** The client to which a socket was last handed over. */

@@ -15,7 +15,7 @@ import {
 } from "../../ffi/sockets/socket.ts";
 import { decodeSocketAddress } from "../../ffi/sockets/socket_address.ts";
 import { clearError, disconnect } from "../../ffi/sockets/socket_state.ts";
-import type { Shard } from "./shard_group.ts";
+import type { Shard } from "./shards/shard_places.ts";
 import { addressFields } from "../log/address_fields.ts";
 import type { Log } from "../log/log.ts";
 import { damagedError, RequestError } from "../requests/request_error.ts";

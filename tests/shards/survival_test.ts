@@ -117,7 +117,7 @@ Deno.test("a takeover keeps a group, its order and who gets connections", async 
 
 Deno.test("where the order is not known each active socket gets connections, and the others none", async () => {
   await using old = await olderDaemon((source) =>
-    source.edit("server/sockets/shard_note.ts", "setModeOf(", "void (")
+    source.edit("server/sockets/shards/shard_note.ts", "setModeOf(", "void (")
   );
   using group = await disorderedGroup(old as CopiedDaemon);
   const { sock } = old;

@@ -226,10 +226,14 @@ export const PLAN: Plan = {
       "holders.ts",
       "listening_socket.ts",
       "path_rights.ts",
-      "restore_groups.ts",
-      "shard_group.ts",
       "shared_descriptor.ts",
       "socket_file.ts",
+    ],
+    "server/sockets/shards/": [
+      "restore_groups.ts",
+      "shard_group.ts",
+      "shard_groups.ts",
+      "shard_places.ts",
     ],
     "server/takeover/": [
       "ruby_environment.ts",

@@ -9,9 +9,9 @@
  *
  * @module
  */
-import { setModeOf, statusOfDescriptor } from "../../ffi/files/file.ts";
-import { OsError } from "../../ffi/libc/errno.ts";
-import { MAX_SHARDS } from "../../protocol.ts";
+import { setModeOf, statusOfDescriptor } from "../../../ffi/files/file.ts";
+import { OsError } from "../../../ffi/libc/errno.ts";
+import { MAX_SHARDS } from "../../../protocol.ts";
 
 /** What is known about a socket's group. */
 export interface ShardNote {

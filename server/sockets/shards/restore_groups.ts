@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { type Bind, type BindTable, isShard } from "./bind_table.ts";
-import { groupKeyOf, type Places, type Shard } from "./shard_group.ts";
+import { type Bind, type BindTable, isShard } from "../bind_table.ts";
+import { groupKeyOf } from "./shard_groups.ts";
 import { readNote } from "./shard_note.ts";
+import type { Places, Shard } from "./shard_places.ts";
 
 /** What the other process knew about a group. */
 export interface KnownGroup {

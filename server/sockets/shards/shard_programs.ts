@@ -4,14 +4,14 @@
  *
  * @module
  */
-import type { InternetKind } from "../../address.ts";
+import type { InternetKind } from "../../../address.ts";
 import {
   Code,
   type Instruction,
   NETWORK_HEADER,
   NO_PLACE,
   RANDOM,
-} from "../../ffi/sockets/classic_bpf.ts";
+} from "../../../ffi/sockets/classic_bpf.ts";
 
 /** Return values of a filter. */
 const DROP = 0;
