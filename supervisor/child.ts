@@ -8,6 +8,7 @@ import {
 import { OsError } from "../ffi/libc/errno.ts";
 import { checkExecutable } from "../ffi/files/file.ts";
 import { processStatus, signalGroup } from "../ffi/processes/process_group.ts";
+import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
 import { signalNumber } from "../ffi/processes/signal_numbers.ts";
 import { endProcessGroup } from "./ending/end_process_group.ts";
 import { StartError } from "./errors.ts";
@@ -32,6 +33,8 @@ export interface ChildOptions {
   environment: readonly string[];
   /** By its number in the child. Numbers from 0 to 2 default to ours. */
   descriptors: ReadonlyMap<number, number | string>;
+  /** Signals that it blocks. Default: none. */
+  blockedSignals?: readonly MaskedSignal[];
   /** Starts the program, given its path, through another one. Default: none. */
   launcher?: (path: string) => Execution;
   /**
@@ -65,7 +68,7 @@ export function isAwaited(pid: number): boolean {
 
 /**
  * A child without descriptors other than the given ones, with every signal at
- * its default, and in its own process group, so that a signal which a terminal
+ * its default and none blocked but the given ones, and in its own process group, so that a signal which a terminal
  * sends to our group does not reach it.
  */
 export class Child {
@@ -90,6 +93,7 @@ export class Child {
   constructor(options: ChildOptions) {
     const { command, args, environment, descriptors, launcher, directory } =
       options;
+    const { blockedSignals = [] } = options;
     this.#onSignalDenied = options.onSignalDenied;
     this.#successor = options.successor ?? (() => undefined);
     this.directory = directory;
@@ -101,6 +105,7 @@ export class Child {
         ...execution,
         environment,
         descriptors,
+        blockedSignals,
         ...(directory !== undefined && { directory }),
         ownGroup: true,
       });

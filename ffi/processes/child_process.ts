@@ -11,7 +11,7 @@ import { isExecutable } from "../files/file.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { stopIgnoring } from "./default_signals.ts";
-import { signalSet } from "./signal_mask.ts";
+import { type MaskedSignal, signalSet } from "./signal_mask.ts";
 import { signalNumber } from "./signal_numbers.ts";
 import { NativeMemory } from "../libc/memory.ts";
 import { waitReady } from "../files/readiness.ts";
@@ -42,6 +42,8 @@ export interface ChildPlan {
    * exec. Default: false, it blocks and ignores none.
    */
   inheritsSignals?: boolean;
+  /** Signals that it blocks, unless it inherits those of this process. Default: none. */
+  blockedSignals?: readonly MaskedSignal[];
 }
 
 function must(errno: number, what: string, subject?: string): void {
@@ -111,10 +113,13 @@ class FileActions implements Disposable {
 class Attributes implements Disposable {
   readonly #memory = new NativeMemory(OPAQUE);
 
-  constructor({ ownGroup = false, inheritsSignals = false }: ChildPlan) {
+  constructor(
+    { ownGroup = false, inheritsSignals = false, blockedSignals = [] }:
+      ChildPlan,
+  ) {
     const { address } = this.#memory;
     must(libc().posix_spawnattr_init(address), "posix_spawn");
-    const set = signalSet([]);
+    const set = signalSet(blockedSignals);
     must(libc().posix_spawnattr_setsigmask(address, set), "posix_spawn");
     check(libc().sigfillset(set), "sigfillset");
     must(libc().posix_spawnattr_setsigdefault(address, set), "posix_spawn");

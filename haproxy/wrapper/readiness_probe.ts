@@ -17,6 +17,7 @@
  */
 import type { Ending } from "../../ffi/processes/child_process.ts";
 import { waitReady } from "../../ffi/files/readiness.ts";
+import type { MaskedSignal } from "../../ffi/processes/signal_mask.ts";
 import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
 import { socketPair } from "../../ffi/sockets/socket_pair.ts";
 import { Child } from "../../supervisor/child.ts";
@@ -25,7 +26,13 @@ import { Child } from "../../supervisor/child.ts";
  * Writes a line once it ignores the signals, then waits for the end of its
  * input, which also comes when this program ends for any reason.
  */
-const SCRIPT = "trap '' TTOU TTIN; echo; read -r _";
+const SCRIPT = "trap '' HUP USR2 TTOU TTIN; echo; read -r _";
+
+/**
+ * What reloads the wrapper, and `systemctl kill` sends to every process of the
+ * service: the probe would end before it ignores them.
+ */
+const RELOAD_SIGNALS: readonly MaskedSignal[] = ["SIGHUP", "SIGUSR2"];
 
 const SHELL = "/bin/sh";
 
@@ -52,10 +59,7 @@ export class ReadinessProbe {
   private constructor(child: Child, closeInput: () => void) {
     this.pid = child.pid;
     this.#closeInput = closeInput;
-    this.result = child.ended.then((ending) => {
-      closeInput();
-      return this.#resultOf(ending);
-    });
+    this.result = child.ended.then((ending) => this.#resultOf(ending));
   }
 
   #resultOf(ending: Ending): ProbeResult {
@@ -81,10 +85,13 @@ export class ReadinessProbe {
           [1, its.fd],
           [2, "/dev/null"],
         ]),
+        blockedSignals: RELOAD_SIGNALS,
         // It keeps our user, and is never sent a signal from here.
         onSignalDenied: () => {},
       });
       const probe = new ReadinessProbe(child, () => ours.close());
+      // So that its end also ends the wait.
+      its.close();
       await waitReady(ours.fd, "read", START_TIMEOUT);
       return probe;
     } catch (error) {

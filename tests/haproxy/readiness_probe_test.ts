@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { ReadinessProbe } from "../../haproxy/wrapper/readiness_probe.ts";
 import { withoutLeak } from "../support/descriptor_leak.ts";
 import { eventually } from "../support/eventually.ts";
-import { runs } from "../support/process_life.ts";
+import { childrenOf, runs } from "../support/process_life.ts";
 import { Program } from "../support/program.ts";
 import { treePath } from "../support/tree.ts";
 
@@ -26,9 +26,37 @@ Deno.test("a probe that gets no SIGUSR1 says not ready, and the signals that pau
 });
 
 Deno.test("a probe that another program kills says unknown", async () => {
-  const probe = await ReadinessProbe.start();
-  Deno.kill(probe.pid, "SIGKILL");
-  assertEquals(await probe.result, "unknown");
+  await withoutLeak(async () => {
+    const probe = await ReadinessProbe.start();
+    Deno.kill(probe.pid, "SIGKILL");
+    assertEquals(await probe.result, "unknown");
+    assertEquals(await probe.end(), "unknown");
+  });
+});
+
+Deno.test("a probe withstands the signals for a reload, from its start on", async () => {
+  await withoutLeak(async () => {
+    for (let turn = 0; turn < 5; turn++) {
+      // It has started, and not run yet.
+      const starting = ReadinessProbe.start();
+      const [pid] = await childrenOf(Deno.pid);
+      Deno.kill(pid!, "SIGHUP");
+      Deno.kill(pid!, "SIGUSR2");
+      const probe = await starting;
+      assertEquals(probe.pid, pid);
+      assertEquals(await probe.end(), "not ready");
+    }
+  });
+});
+
+Deno.test("a probe that is killed while it starts says unknown", async () => {
+  await withoutLeak(async () => {
+    const starting = ReadinessProbe.start();
+    const [pid] = await childrenOf(Deno.pid);
+    Deno.kill(pid!, "SIGKILL");
+    const probe = await starting;
+    assertEquals(await probe.end(), "unknown");
+  });
 });
 
 Deno.test("a probe ends with the program that started it", async () => {
