@@ -156,8 +156,10 @@ async function setUp(
   const prepare = (daemon: Daemon) => {
     daemon.authorization.rejection = initial?.rejection;
     daemon.drain(output);
-    const act = signalActions(daemon, manager, printLine);
-    daemon.watch(signals.fd, () => act(signals.take()));
+    daemon.watch(
+      signals.fd,
+      signalActions(daemon, manager, printLine, signals),
+    );
     sendAliveFrom(daemon, manager);
   };
   const daemon = start(options, state, parts, {
@@ -196,17 +198,18 @@ function signalActions(
   daemon: Daemon,
   manager: ServiceManager | undefined,
   printLine: (line: string) => void,
-): (signal: MaskedSignal | undefined) => void {
+  signals: SignalDescriptor,
+): () => void {
   const upgrade = new Upgrade(daemon, {
     began: () => {
       printLine("Respawning...");
       manager?.reloading();
     },
+    checked: () => takeAll(),
     replacing: () => manager?.alive(),
     abandoned: () => manager?.ready(statusText(daemon)),
   });
-  return (signal) => {
-    if (signal === undefined) return;
+  const act = (signal: MaskedSignal) => {
     if (signal === "SIGUSR1") upgrade.request();
     else if (signal === "SIGHUP") rereadPolicy(daemon);
     else {
@@ -216,6 +219,10 @@ function signalActions(
       daemon.stop();
     }
   };
+  const takeAll = () => {
+    for (let signal; (signal = signals.take()) !== undefined;) act(signal);
+  };
+  return takeAll;
 }
 
 /** The last line of the log, unless the stop fails. */

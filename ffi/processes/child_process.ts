@@ -38,11 +38,11 @@ export interface ChildPlan {
   /** Whether it leads a new process group. Default: false. */
   ownGroup?: boolean;
   /**
-   * Whether it blocks and ignores the signals that this process does, as after an
-   * exec. Default: false, it blocks and ignores none.
+   * Whether it ignores the signals that this process does, as after an exec.
+   * Default: false, it ignores none.
    */
-  inheritsSignals?: boolean;
-  /** Signals that it blocks, unless it inherits those of this process. Default: none. */
+  inheritsIgnored?: boolean;
+  /** Signals that it blocks. Default: none. */
   blockedSignals?: readonly MaskedSignal[];
 }
 
@@ -114,7 +114,7 @@ class Attributes implements Disposable {
   readonly #memory = new NativeMemory(OPAQUE);
 
   constructor(
-    { ownGroup = false, inheritsSignals = false, blockedSignals = [] }:
+    { ownGroup = false, inheritsIgnored = false, blockedSignals = [] }:
       ChildPlan,
   ) {
     const { address } = this.#memory;
@@ -123,9 +123,9 @@ class Attributes implements Disposable {
     must(libc().posix_spawnattr_setsigmask(address, set), "posix_spawn");
     check(libc().sigfillset(set), "sigfillset");
     must(libc().posix_spawnattr_setsigdefault(address, set), "posix_spawn");
-    const noSignals = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF;
     // The default process group 0 means a new group.
-    const flags = (inheritsSignals ? 0 : noSignals) |
+    const flags = abi.POSIX_SPAWN_SETSIGMASK |
+      (inheritsIgnored ? 0 : abi.POSIX_SPAWN_SETSIGDEF) |
       (ownGroup ? abi.POSIX_SPAWN_SETPGROUP : 0);
     must(libc().posix_spawnattr_setflags(address, flags), "posix_spawn");
   }

@@ -50,9 +50,12 @@ export async function runToEnd(
     ...program,
     descriptors: new Map(theirs.map(({ fd }, number) => [number, fd])),
     ownGroup: true,
-    // As the next generation will. A signal for every process of the service
-    // (systemctl kill) or of the name (pkill) would end the check.
-    inheritsSignals: true,
+    // As the next generation will.
+    inheritsIgnored: true,
+    // A signal for every process of the service (systemctl kill) or of the name
+    // (pkill) would end the check. SIGTERM ends it: systemd waits for the check of
+    // a daemon that was killed before it starts the next one.
+    blockedSignals: ["SIGHUP", "SIGUSR1"],
   });
   for (const end of theirs) end.close();
   const ended = new AbortController();

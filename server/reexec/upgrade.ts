@@ -12,6 +12,8 @@ import { checkNewVersion } from "./version_check.ts";
 export interface UpgradeObserver {
   /** An upgrade begins. */
   began(): void;
+  /** A check has ended: signals that arrived before its end count before it. */
+  checked(): void;
   /** The next generation is about to be executed. */
   replacing(): void;
   /** An upgrade failed: this generation continues to serve. */
@@ -66,6 +68,8 @@ export class Upgrade {
     while (this.#isRequested && !signal.aborted) {
       this.#isRequested = false;
       const failure = shortageOfDescriptors() ?? await this.#check();
+      // A stop that also ended the check is not a failed check.
+      this.#observer.checked();
       // A request during the check may be for a corrected version.
       if (failure !== undefined && !signal.aborted && !this.#isRequested) {
         return failure;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
-import { hasEnded } from "../support/process_life.ts";
+import { hasEnded, killed, stopped } from "../support/process_life.ts";
 import { descriptorsOf } from "../support/process_state.ts";
 import { libcPath } from "../support/tree.ts";
 import { BindLoad } from "../support/upgrade/bind_load.ts";
@@ -57,6 +57,36 @@ Deno.test("signals for every process of the service do not end the check", async
   await Deno.writeTextFile(gate, "");
   await daemon.listening();
   assertEquals((await daemon.status()).generation, 2);
+});
+
+Deno.test("SIGTERM ends the check of a daemon that was killed: systemd waits for it before it starts the next daemon", async () => {
+  await using daemon = await CopiedDaemon.start();
+  const gate = daemon.scratch.join("gate");
+  await daemon.source.prepend(waitingFor(gate));
+  daemon.program.signal("SIGUSR1");
+  const [checked] = await daemon.hasChildren(1);
+  try {
+    await killed(daemon.pid);
+    Deno.kill(checked!, "SIGTERM");
+    await eventually("the end of the check", () => hasEnded(checked!));
+  } finally {
+    await Deno.writeTextFile(gate, "");
+  }
+});
+
+Deno.test("SIGTERM for every process of the service during a check is a stop, not a failed check", async () => {
+  await using daemon = await CopiedDaemon.start();
+  await daemon.source.prepend(waitingFor(daemon.scratch.join("gate")));
+  daemon.program.signal("SIGUSR1");
+  const [checked] = await daemon.hasChildren(1);
+  // It learns of both at the same time, in an order that differs from run to run.
+  await stopped(daemon.pid);
+  daemon.program.signal("SIGTERM");
+  await killed(checked!);
+  daemon.program.signal("SIGCONT");
+  const { code, errors } = await daemon.program.end();
+  assertEquals(code, 0, errors);
+  assert(!errors.includes("abandoned"), errors);
 });
 
 /** How likely the kernel ends a process if memory is short. */
