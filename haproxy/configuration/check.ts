@@ -22,7 +22,7 @@ export interface CheckResult {
 /** A line with an error: `[ALERT] (4711) : parsing ...`. */
 const ALERT = /^\[ALERT\](?:[^:\n]*\(\d+\)\s*:)?\s*(.+)$/m;
 
-/** HAProxy rejects a configuration. */
+/** HAProxy rejects a configuration, or is ended before it has checked it. */
 export class RejectedError extends Error {
   /** `RejectedError`. */
   override readonly name = "RejectedError";
@@ -42,6 +42,15 @@ export class RejectedError extends Error {
   static from(ending: Ending, output: string): RejectedError {
     const reason = output === "" ? " and gives no reason" : `:\n${output}`;
     const how = formatEnding(ending);
+    if ("signal" in ending) {
+      const what =
+        `HAProxy was ended by ${how} while it checked the configuration`;
+      return new RejectedError(
+        ending,
+        output === "" ? what : what + reason,
+        what,
+      );
+    }
     const what = "HAProxy rejects the configuration";
     const first = ALERT.exec(output)?.[1] ?? `${how}, no reason given`;
     return new RejectedError(

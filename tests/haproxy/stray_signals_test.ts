@@ -45,3 +45,28 @@ Deno.test({
     assertEquals(left.map(({ name }) => name), ["haproxy"]);
   },
 });
+
+Deno.test({
+  name:
+    "a check that another program kills is reported as killed, not as a rejected configuration",
+  ignore,
+  fn: async () => {
+    await using scratch = await Scratch.make();
+    const command = scratch.join("haproxy");
+    const killed = scratch.join("killed");
+    await Deno.writeTextFile(
+      command,
+      `#!/bin/sh\nrm ${killed} 2>/dev/null && kill -s KILL $$\nexec haproxy "$@"\n`,
+    );
+    await Deno.chmod(command, 0o755);
+    await using haproxy = await Wrapped.serving(template("v1"), [], {
+      command,
+    });
+    await Deno.writeTextFile(killed, "");
+    await haproxy.reload(template("v2"));
+    await haproxy.says(
+      "reload failed: HAProxy was ended by SIGKILL while it checked the configuration",
+    );
+    await haproxy.becomes("v3");
+  },
+});
