@@ -78,6 +78,15 @@ export class HaproxyProcess implements DrainingProcess {
   }
 
   /**
+   * Sends the signal to drain again, which HAProxy ignores while it drains. A master
+   * that is reloading itself, because `systemctl kill` has sent it SIGHUP too,
+   * loses the signal.
+   */
+  repeatDrain(): void {
+    if (this.isDraining) this.#child.signal("SIGUSR1");
+  }
+
+  /**
    * Makes it accept connections again. A new HAProxy that cannot bind a port
    * sends SIGTTOU, which pauses the listeners of the old one, and does not undo
    * it when it is killed.

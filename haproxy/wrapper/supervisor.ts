@@ -348,6 +348,7 @@ export class Supervisor {
 
   #passTrial(): void {
     this.#configurations.keep();
+    for (const each of this.#processes.keys()) each.repeatDrain();
     this.#state.enter("serving");
   }
 

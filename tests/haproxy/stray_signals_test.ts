@@ -70,3 +70,30 @@ Deno.test({
     await haproxy.becomes("v3");
   },
 });
+
+/**
+ * Behaves as a master of HAProxy that is reloading itself when it is told to drain:
+ * loses the first SIGUSR1.
+ */
+const LOSES_FIRST_DRAIN = `#!/bin/sh
+case " $* " in *" -c "*) exit 0 ;; esac
+lost=
+trap '[ -n "$lost" ] && exit 0; lost=1' USR1
+trap 'exit 0' TERM
+while [ "$1" != -sf ]; do shift; done
+shift
+kill -s USR1 "$@"
+while :; do sleep 0.1; done
+`;
+
+Deno.test("a HAProxy that loses the signal to drain gets it again", async () => {
+  await using scratch = await Scratch.make();
+  const command = scratch.join("haproxy");
+  await Deno.writeTextFile(command, LOSES_FIRST_DRAIN);
+  await Deno.chmod(command, 0o755);
+  await using haproxy = await Wrapped.serving(template("v1"), [], { command });
+  haproxy.program.signal("SIGHUP");
+  const line = await haproxy.says("is ready; still draining: ");
+  const old = line.slice(line.lastIndexOf(" ") + 1);
+  await haproxy.says(`HAProxy ${old} ended with exit code 0`);
+});
