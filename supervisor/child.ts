@@ -8,7 +8,6 @@ import {
 import { OsError } from "../ffi/libc/errno.ts";
 import { checkExecutable } from "../ffi/files/file.ts";
 import { processStatus, signalGroup } from "../ffi/processes/process_group.ts";
-import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
 import { signalNumber } from "../ffi/processes/signal_numbers.ts";
 import { endProcessGroup } from "./ending/end_process_group.ts";
 import { StartError } from "./errors.ts";
@@ -34,7 +33,7 @@ export interface ChildOptions {
   /** By its number in the child. Numbers from 0 to 2 default to ours. */
   descriptors: ReadonlyMap<number, number | string>;
   /** Signals that it blocks. Default: none. */
-  blockedSignals?: readonly MaskedSignal[];
+  blocked?: readonly Deno.Signal[];
   /** Starts the program, given its path, through another one. Default: none. */
   launcher?: (path: string) => Execution;
   /**
@@ -93,7 +92,7 @@ export class Child {
   constructor(options: ChildOptions) {
     const { command, args, environment, descriptors, launcher, directory } =
       options;
-    const { blockedSignals = [] } = options;
+    const { blocked = [] } = options;
     this.#onSignalDenied = options.onSignalDenied;
     this.#successor = options.successor ?? (() => undefined);
     this.directory = directory;
@@ -105,7 +104,7 @@ export class Child {
         ...execution,
         environment,
         descriptors,
-        blockedSignals,
+        blocked,
         ...(directory !== undefined && { directory }),
         ownGroup: true,
       });

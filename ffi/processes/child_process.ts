@@ -11,7 +11,7 @@ import { isExecutable } from "../files/file.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { stopIgnoring } from "./default_signals.ts";
-import { type MaskedSignal, signalSet } from "./signal_mask.ts";
+import { signalSet } from "./signal_mask.ts";
 import { signalNumber } from "./signal_numbers.ts";
 import { NativeMemory } from "../libc/memory.ts";
 import { waitReady } from "../files/readiness.ts";
@@ -37,13 +37,8 @@ export interface ChildPlan {
   descriptors: ReadonlyMap<number, number | string>;
   /** Whether it leads a new process group. Default: false. */
   ownGroup?: boolean;
-  /**
-   * Whether it ignores the signals that this process does, as after an exec.
-   * Default: false, it ignores none.
-   */
-  inheritsIgnored?: boolean;
-  /** Signals that it blocks. Default: none. */
-  blockedSignals?: readonly MaskedSignal[];
+  /** The signals that it blocks. It ignores none. Default: none. */
+  blocked?: readonly Deno.Signal[];
 }
 
 function must(errno: number, what: string, subject?: string): void {
@@ -113,19 +108,15 @@ class FileActions implements Disposable {
 class Attributes implements Disposable {
   readonly #memory = new NativeMemory(OPAQUE);
 
-  constructor(
-    { ownGroup = false, inheritsIgnored = false, blockedSignals = [] }:
-      ChildPlan,
-  ) {
+  constructor({ ownGroup = false, blocked = [] }: ChildPlan) {
     const { address } = this.#memory;
     must(libc().posix_spawnattr_init(address), "posix_spawn");
-    const set = signalSet(blockedSignals);
+    const set = signalSet(blocked);
     must(libc().posix_spawnattr_setsigmask(address, set), "posix_spawn");
     check(libc().sigfillset(set), "sigfillset");
     must(libc().posix_spawnattr_setsigdefault(address, set), "posix_spawn");
     // The default process group 0 means a new group.
-    const flags = abi.POSIX_SPAWN_SETSIGMASK |
-      (inheritsIgnored ? 0 : abi.POSIX_SPAWN_SETSIGDEF) |
+    const flags = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF |
       (ownGroup ? abi.POSIX_SPAWN_SETPGROUP : 0);
     must(libc().posix_spawnattr_setflags(address, flags), "posix_spawn");
   }

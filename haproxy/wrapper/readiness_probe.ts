@@ -17,7 +17,6 @@
  */
 import type { Ending } from "../../ffi/processes/child_process.ts";
 import { waitReady } from "../../ffi/files/readiness.ts";
-import type { MaskedSignal } from "../../ffi/processes/signal_mask.ts";
 import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
 import { socketPair } from "../../ffi/sockets/socket_pair.ts";
 import { Child } from "../../supervisor/child.ts";
@@ -32,7 +31,7 @@ const SCRIPT = "trap '' HUP USR2 TTOU TTIN; echo; read -r _";
  * What reloads the wrapper, and `systemctl kill` sends to every process of the
  * service: the probe would end before it ignores them.
  */
-const RELOAD_SIGNALS: readonly MaskedSignal[] = ["SIGHUP", "SIGUSR2"];
+const RELOAD_SIGNALS: readonly Deno.Signal[] = ["SIGHUP", "SIGUSR2"];
 
 const SHELL = "/bin/sh";
 
@@ -85,7 +84,7 @@ export class ReadinessProbe {
           [1, its.fd],
           [2, "/dev/null"],
         ]),
-        blockedSignals: RELOAD_SIGNALS,
+        blocked: RELOAD_SIGNALS,
         // It keeps our user, and is never sent a signal from here.
         onSignalDenied: () => {},
       });
