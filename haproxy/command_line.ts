@@ -6,7 +6,7 @@ import {
 } from "../client/command/options/drain_limits.ts";
 import { readDuration } from "../client/command/options/duration.ts";
 import { readOptions } from "../client/command/options/options.ts";
-import { UsageError } from "../client/command/options/usage_error.ts";
+import { oneOf, UsageError } from "../given_options.ts";
 import { TimeoutError } from "../client/session/errors.ts";
 import { ProtocolError } from "../exchange.ts";
 import type { ConnectOptions } from "../client/session/options.ts";
@@ -125,14 +125,6 @@ type Parsed =
   | { completions: Shell }
   | CommandLine;
 
-function readShell(text: string): Shell {
-  const shell = SHELLS.find((each) => each === text);
-  if (shell !== undefined) return shell;
-  throw new UsageError(
-    `invalid --completions ${text}: expected one of ${SHELLS.join(", ")}`,
-  );
-}
-
 function read(args: readonly string[]): Parsed {
   const at = commandAt(args);
   const { show, has, one } = readOptions(args.slice(0, at), {
@@ -140,8 +132,8 @@ function read(args: readonly string[]): Parsed {
     flags: FLAGS,
   });
   if (show !== undefined) return { show };
-  const shell = one("completions");
-  if (shell !== undefined) return { completions: readShell(shell) };
+  const shell = oneOf("completions", one("completions"), SHELLS);
+  if (shell !== undefined) return { completions: shell };
   const [command, ...rest] = args.slice(at);
   if (!command) throw new UsageError("HAPROXY is missing");
   const haproxy = readHaproxyArguments(rest);

@@ -78,7 +78,6 @@ export const PLAN: Plan = {
       "restart_limits.ts",
       "service_user.ts",
       "socket_options.ts",
-      "usage_error.ts",
       "workers.ts",
     ],
     "client/command/start/": [
@@ -185,7 +184,7 @@ export const PLAN: Plan = {
       "template_error.ts",
     ],
     "haproxy/wrapper/": ["supervisor.ts", "limits.ts"],
-    "server/": ["command_line.ts", "options.ts", "serve.ts", "usage_error.ts"],
+    "server/": ["command_line.ts", "options.ts", "serve.ts"],
     "server/daemon/": [
       "connection.ts",
       "control_socket.ts",

@@ -12,7 +12,7 @@ import { askDaemon } from "../ask_daemon.ts";
 import type { Command } from "../command.ts";
 import { listing } from "../list/listing.ts";
 import { readOptions } from "../options/options.ts";
-import { UsageError } from "../options/usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 import { exposition } from "./exposition.ts";
 import { serveMetrics } from "./metrics_server.ts";
 

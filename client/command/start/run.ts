@@ -20,7 +20,7 @@ import { listenEnvironment } from "./listen_environment.ts";
 import { onSigusr1 } from "./on_sigusr1.ts";
 import { ShardedSockets } from "./sharded_sockets.ts";
 import { readOptions } from "../options/options.ts";
-import { UsageError } from "../options/usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 import { programName } from "../program_name.ts";
 import {
   readRunOptions,
