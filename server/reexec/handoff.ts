@@ -203,7 +203,7 @@ export function adoptState(
   const socketOf = socketsByNumber(binds);
   // Each answer owns its sockets before the first one is sent and gives them up.
   const clients = state.clients.map((client) => adoptClient(client, socketOf));
-  for (const client of clients) daemon.adopt(client);
+  for (const client of clients) daemon.clients.add(client);
   healAll(daemon);
   return daemon;
 }

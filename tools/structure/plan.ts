@@ -101,7 +101,6 @@ export const PLAN: Plan = {
     ],
     "ffi/files/": [
       "descriptor.ts",
-      "directory.ts",
       "file.ts",
       "file_rights.ts",
       "nonblocking_writer.ts",
@@ -123,10 +122,8 @@ export const PLAN: Plan = {
     ],
     "ffi/processes/": [
       "accounts.ts",
-
       "block_signals.ts",
       "child_process.ts",
-      "default_signals.ts",
       "exec.ts",
       "executable.ts",
       "orphans.ts",
