@@ -5,7 +5,6 @@
  */
 import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { Descriptor } from "../../ffi/files/descriptor.ts";
-import { refuseDescriptors } from "../../ffi/sockets/descriptor_passing.ts";
 import { setAllCloseOnExec } from "../../ffi/processes/process.ts";
 import { DEFAULT_BACKLOG, hasBacklog } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
@@ -16,7 +15,7 @@ import {
 } from "../sockets/shards/restore_groups.ts";
 import { groupKeyOf } from "../sockets/shards/shard_groups.ts";
 import { isHeld } from "../sockets/shards/shard_places.ts";
-import { Connection, idsOf } from "../daemon/connection.ts";
+import { Connection } from "../daemon/connection.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
 import { executeWith } from "./inherited_state.ts";
@@ -159,8 +158,6 @@ function clientState(connection: Connection): ClientState {
     unsent: queued.map((outgoing) => ({
       bytes: outgoing.bytes.toBase64(),
       descriptors: outgoing.sockets.map(({ fd }) => fd),
-      // Older releases do not read the ids from the bytes.
-      ...(outgoing.sockets.length > 0 && { ids: idsOf(outgoing) }),
     })),
   };
 }
@@ -181,8 +178,6 @@ export function adoptState(
   setAllCloseOnExec();
   parts.log.addDropped(state.lost_log_lines ?? 0);
   const { fd, path, file } = state.control;
-  // A release before this one may have bound it.
-  refuseDescriptors(fd);
   const control = reachable(
     new ControlSocket(new Descriptor(fd), path, file),
   );
@@ -260,8 +255,6 @@ function adoptClient(
   { fd, ended, received, in_flight, unsent }: ClientState,
   socketOf: (fd: number) => SharedDescriptor,
 ): Connection {
-  // A release before this one may have accepted it.
-  refuseDescriptors(fd);
   const connection = new Connection(new Descriptor(fd));
   connection.ended = ended;
   connection.framing.append(Uint8Array.fromBase64(received));
