@@ -131,6 +131,7 @@ export const PLAN: Plan = {
       "process_group.ts",
       "signal_action.ts",
       "signal_descriptor.ts",
+      "signal_listeners.ts",
       "signal_mask.ts",
       "signal_numbers.ts",
     ],
