@@ -19,7 +19,7 @@ import { Connection } from "../daemon/connection.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
 import { executeWith } from "./inherited_state.ts";
-import { nameOf, portOf } from "../sockets/listening_socket.ts";
+import { nameOf } from "../sockets/listening_socket.ts";
 import { healAll } from "../sockets/heal.ts";
 import { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import type {
@@ -82,9 +82,7 @@ function bindRecord(bind: Bind): BindRecord {
       ? {
         host: address.host,
         port: address.port,
-        bound_port: address.port === 0 && bind.name !== undefined
-          ? portOf(bind.name)
-          : undefined,
+        bound_port: address.port === 0 ? bind.name?.port : undefined,
         v6only: address.v6only ? undefined : false,
         device: address.device,
         shard: address.shard,
