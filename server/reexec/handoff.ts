@@ -56,9 +56,7 @@ export function stateOf(daemon: Daemon): StateRecord {
     control: {
       fd: control.descriptor.fd,
       path: control.path,
-      ...(control.file && {
-        file: { device: control.file.device, inode: control.file.inode },
-      }),
+      file: control.file,
     },
     binds: Array.from(binds, bindRecord),
     clients: Array.from(clients, clientState),
@@ -89,7 +87,7 @@ function bindRecord(bind: Bind): BindRecord {
       }
       : {
         path: address.path,
-        file: file && { device: file.device, inode: file.inode },
+        file,
       }),
     backlog: backlog === DEFAULT_BACKLOG || !hasBacklog(kind)
       ? undefined
