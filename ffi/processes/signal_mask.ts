@@ -20,7 +20,7 @@ export type MaskedSignal =
 
 /** A sigset_t of these signals: signal 1 is the lowest bit of the first byte. */
 export function signalSet(
-  signals: readonly MaskedSignal[],
+  signals: readonly Deno.Signal[],
 ): Uint8Array<ArrayBuffer> {
   const set = new Uint8Array(abi.layouts.sigset_t.size);
   for (const signal of signals) {
