@@ -37,11 +37,8 @@ export interface ChildPlan {
   descriptors: ReadonlyMap<number, number | string>;
   /** Whether it leads a new process group. Default: false. */
   ownGroup?: boolean;
-  /**
-   * Whether it blocks and ignores the signals that this process does, as after an
-   * exec. Default: false, it blocks and ignores none.
-   */
-  inheritsSignals?: boolean;
+  /** The signals that it blocks. It ignores none. Default: none. */
+  blocked?: readonly Deno.Signal[];
 }
 
 function must(errno: number, what: string, subject?: string): void {
@@ -111,16 +108,15 @@ class FileActions implements Disposable {
 class Attributes implements Disposable {
   readonly #memory = new NativeMemory(OPAQUE);
 
-  constructor({ ownGroup = false, inheritsSignals = false }: ChildPlan) {
+  constructor({ ownGroup = false, blocked = [] }: ChildPlan) {
     const { address } = this.#memory;
     must(libc().posix_spawnattr_init(address), "posix_spawn");
-    const set = signalSet([]);
+    const set = signalSet(blocked);
     must(libc().posix_spawnattr_setsigmask(address, set), "posix_spawn");
     check(libc().sigfillset(set), "sigfillset");
     must(libc().posix_spawnattr_setsigdefault(address, set), "posix_spawn");
-    const noSignals = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF;
     // The default process group 0 means a new group.
-    const flags = (inheritsSignals ? 0 : noSignals) |
+    const flags = abi.POSIX_SPAWN_SETSIGMASK | abi.POSIX_SPAWN_SETSIGDEF |
       (ownGroup ? abi.POSIX_SPAWN_SETPGROUP : 0);
     must(libc().posix_spawnattr_setflags(address, flags), "posix_spawn");
   }

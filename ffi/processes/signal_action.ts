@@ -6,6 +6,7 @@
 import { abi } from "../libc/abi.ts";
 import { check } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
+import { signalNumber } from "./signal_numbers.ts";
 import { viewOf } from "../libc/memory.ts";
 
 const layout = abi.layouts.sigaction;
@@ -49,5 +50,5 @@ export function ignoreSigusr1(): void {
   Deno.removeSignalListener("SIGUSR1", listener);
   const ignore = new Uint8Array(layout.size);
   viewOf(ignore).setBigUint64(layout.sa_handler, BigInt(abi.SIG_IGN), true);
-  setAction(abi.SIGUSR1, ignore);
+  setAction(signalNumber("SIGUSR1"), ignore);
 }

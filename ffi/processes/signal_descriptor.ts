@@ -11,6 +11,7 @@ import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 import { type MaskedSignal, signalSet } from "./signal_mask.ts";
+import { signalNumber } from "./signal_numbers.ts";
 
 const layout = abi.layouts.signalfd_siginfo;
 
@@ -47,7 +48,7 @@ export class SignalDescriptor implements Disposable {
       throw new OsError("read", errno, "signalfd");
     }
     const number = viewOf(this.#info).getUint32(layout.ssi_signo, true);
-    return this.#signals.find((signal) => abi[signal] === number);
+    return this.#signals.find((signal) => signalNumber(signal) === number);
   }
 
   /** Closes the descriptor; the signals stay blocked. */

@@ -8,6 +8,7 @@
 import { abi } from "../libc/abi.ts";
 import { OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
+import { signalNumber } from "./signal_numbers.ts";
 
 /** Signals that can be blocked here. */
 export type MaskedSignal =
@@ -19,11 +20,11 @@ export type MaskedSignal =
 
 /** A sigset_t of these signals: signal 1 is the lowest bit of the first byte. */
 export function signalSet(
-  signals: readonly MaskedSignal[],
+  signals: readonly Deno.Signal[],
 ): Uint8Array<ArrayBuffer> {
   const set = new Uint8Array(abi.layouts.sigset_t.size);
   for (const signal of signals) {
-    const bit = abi[signal] - 1;
+    const bit = signalNumber(signal) - 1;
     set[bit >> 3]! |= 1 << (bit & 7);
   }
   return set;
@@ -44,7 +45,7 @@ function change(
 export function areBlocked(signals: readonly MaskedSignal[]): boolean {
   const mask = change(abi.SIG_BLOCK, []);
   return signals.every((signal) => {
-    const bit = abi[signal] - 1;
+    const bit = signalNumber(signal) - 1;
     return (mask[bit >> 3]! & (1 << (bit & 7))) !== 0;
   });
 }

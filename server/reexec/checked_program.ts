@@ -22,6 +22,18 @@ export interface CheckedProgram {
   readonly errors: string;
 }
 
+/**
+ * Signals that do not end the daemon: for every process of the service (systemctl kill)
+ * or of a name (pkill) they must not end the check either.
+ */
+const HARMLESS = [
+  "SIGHUP",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGTTOU",
+  "SIGXFSZ",
+] as const;
+
 /** The end of the output that is kept, in bytes. */
 const MAX_OUTPUT = 4_000;
 
@@ -50,9 +62,7 @@ export async function runToEnd(
     ...program,
     descriptors: new Map(theirs.map(({ fd }, number) => [number, fd])),
     ownGroup: true,
-    // As the next generation will. A signal for every process of the service
-    // (systemctl kill) or of the name (pkill) would end the check.
-    inheritsSignals: true,
+    blocked: HARMLESS,
   });
   for (const end of theirs) end.close();
   const ended = new AbortController();

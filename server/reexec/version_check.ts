@@ -25,7 +25,7 @@ import { decodeState } from "./state.ts";
 const PASSED = "multibinder check passed";
 
 /** Time that a new version has to load and to read the state, in ms. */
-const CHECK_TIMEOUT = 15_000;
+const CHECK_TIMEOUT = 60_000;
 
 /** Whether this process is a new version that is being checked. */
 export function isCheck(): boolean {

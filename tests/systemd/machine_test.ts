@@ -13,6 +13,7 @@ import {
   lacksSystemd,
   Machine,
 } from "../support/systemd/machine.ts";
+import { Service } from "../support/systemd/service.ts";
 import { hostState, tracesOf } from "../support/systemd/traces.ts";
 
 const noMachine = await lacksSystemd();
@@ -166,10 +167,7 @@ ${directives}
       using before = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
       const pid = await machine.mainPid(unit);
       await systemctl(machine, "kill", "-s", "USR1", unit);
-      await eventually("the next generation", async () => {
-        using session = await connect({ sock, timeout: PATIENCE });
-        return (await session.status()).generation === 2;
-      });
+      await Service.in(machine, sock).generation(2);
       using after = await bind("127.0.0.1", 0, { sock, timeout: PATIENCE });
       assertEquals(after.addr, before.addr);
       assertEquals(await machine.mainPid(unit), pid);

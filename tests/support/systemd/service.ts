@@ -98,9 +98,10 @@ export class Service implements AsyncDisposable {
 
   /** Waits for a generation. */
   async generation(number: number): Promise<void> {
+    let status: Status | undefined;
     await eventually(
-      `generation ${number}`,
-      async () => (await this.status()).generation === number,
+      () => `generation ${number}: ${JSON.stringify(status)}`,
+      async () => (status = await this.status()).generation === number,
     );
   }
 

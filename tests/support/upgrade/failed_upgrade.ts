@@ -15,7 +15,7 @@ const CHECK_TIMEOUT = 5_000;
 export function shortTimeout(source: SourceCopy): Promise<void> {
   return source.edit(
     "server/reexec/version_check.ts",
-    "CHECK_TIMEOUT = 15_000",
+    "CHECK_TIMEOUT = 60_000",
     `CHECK_TIMEOUT = ${CHECK_TIMEOUT}`,
   );
 }
