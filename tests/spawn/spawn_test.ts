@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Binding, OsError, spawn, type SpawnedChild } from "../../client.ts";
+import {
+  type Binding,
+  OsError,
+  spawn,
+  type SpawnedChild,
+} from "../../client.ts";
 import { withoutLeak } from "../support/descriptor_leak.ts";
 import { descriptorsOf, settledAs } from "../support/process_state.ts";
 import { Program, within } from "../support/program.ts";
