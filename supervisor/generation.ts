@@ -4,7 +4,11 @@ import type { Child, EndedProcess } from "./child.ts";
 import type { DrainingProcess } from "./ending/draining.ts";
 import { Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./service.ts";
-import { findBackground, findSuccessor } from "./successor.ts";
+import {
+  AnnouncedProcesses,
+  findBackground,
+  findSuccessor,
+} from "./successor.ts";
 import { Watchdog } from "./restarts/watchdog.ts";
 
 /** How long after SIGTERM a generation is killed, in ms. */
@@ -61,8 +65,7 @@ export class Generation implements DrainingProcess {
   readonly gone: Promise<void>;
   readonly #child: Child;
   readonly #options: GenerationOptions;
-  /** The process that goes on when its process ends, as announced by MAINPID=. */
-  #announced: number | undefined;
+  readonly #announced = new AnnouncedProcesses();
   #watchdog: Watchdog | undefined;
   #isAskedToEnd = false;
   #killTimer: ReturnType<typeof setTimeout> | undefined;
@@ -99,10 +102,8 @@ export class Generation implements DrainingProcess {
       events.notice,
       (before) => {
         if (this.#isAskedToEnd) return undefined;
-        // It may have sent MAINPID= just before its end.
-        readiness.receive();
-        const next = findSuccessor(before, descriptors, this.#announced);
-        this.#announced = undefined;
+        const next = this.#announced.next(() => readiness.receive()) ??
+          findSuccessor(before, descriptors);
         if (next !== undefined) events.replaced(before, next);
         else reportBackground(before, descriptors, events.notice);
         return next;
@@ -134,7 +135,7 @@ export class Generation implements DrainingProcess {
         );
       },
       status: events.status,
-      mainProcess: (pid) => this.#announced = pid,
+      mainProcess: (pid) => this.#announced.add(pid),
     });
     this.ended = this.#end(readiness, (ending) => {
       events.ended(ending);
@@ -185,6 +186,14 @@ export class Generation implements DrainingProcess {
   /** Sends it a signal, if it still runs. */
   signal(signal: Deno.Signal): void {
     this.#child.signal(signal);
+  }
+
+  /**
+   * Sends it a signal that does not ask it to end, once it is ready: a program that
+   * starts may not handle the signal yet, which would end it.
+   */
+  async signalWhenReady(signal: Deno.Signal): Promise<void> {
+    if (await this.startup === "ready") this.signal(signal);
   }
 
   /** Asks it to end, for as long as it needs. */

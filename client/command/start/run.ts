@@ -42,9 +42,9 @@ ${RUN_OPTIONS_USAGE}
   -V, --version        print the version
 
 SIGTERM, SIGINT and SIGQUIT stop COMMAND and then end run. A second one kills
-COMMAND at once. SIGUSR1 is sent on to COMMAND. A COMMAND that crashes is restarted
-at once; if it keeps crashing, it is restarted after pauses of 0.25, 0.5, 1, ... up
-to 30 s.
+COMMAND at once. SIGUSR1 is sent on to COMMAND, once it is ready. A COMMAND that
+crashes is restarted at once; if it keeps crashing, it is restarted after pauses of
+0.25, 0.5, 1, ... up to 30 s.
 
 Exit status: that of COMMAND; 1 no sockets, 2 invalid command line, 126 COMMAND
 cannot be executed, 127 COMMAND does not exist.`;
