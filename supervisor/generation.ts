@@ -4,11 +4,7 @@ import type { Child, EndedProcess } from "./child.ts";
 import type { DrainingProcess } from "./ending/draining.ts";
 import { Readiness, type ReadyWhen } from "./readiness.ts";
 import { type Service, startService } from "./service.ts";
-import {
-  AnnouncedProcesses,
-  findBackground,
-  findSuccessor,
-} from "./successor.ts";
+import { findBackground, findSuccessor } from "./successor.ts";
 import { Watchdog } from "./restarts/watchdog.ts";
 
 /** How long after SIGTERM a generation is killed, in ms. */
@@ -65,7 +61,8 @@ export class Generation implements DrainingProcess {
   readonly gone: Promise<void>;
   readonly #child: Child;
   readonly #options: GenerationOptions;
-  readonly #announced = new AnnouncedProcesses();
+  /** The process that goes on when its process ends, as announced by MAINPID=. */
+  #announced: number | undefined;
   #watchdog: Watchdog | undefined;
   #isAskedToEnd = false;
   #killTimer: ReturnType<typeof setTimeout> | undefined;
@@ -102,8 +99,10 @@ export class Generation implements DrainingProcess {
       events.notice,
       (before) => {
         if (this.#isAskedToEnd) return undefined;
-        const next = this.#announced.next(() => readiness.receive()) ??
-          findSuccessor(before, descriptors);
+        // It may have sent MAINPID= just before its end.
+        readiness.receive();
+        const next = findSuccessor(before, descriptors, this.#announced);
+        this.#announced = undefined;
         if (next !== undefined) events.replaced(before, next);
         else reportBackground(before, descriptors, events.notice);
         return next;
@@ -135,7 +134,7 @@ export class Generation implements DrainingProcess {
         );
       },
       status: events.status,
-      mainProcess: (pid) => this.#announced.add(pid),
+      mainProcess: (pid) => this.#announced = pid,
     });
     this.ended = this.#end(readiness, (ending) => {
       events.ended(ending);

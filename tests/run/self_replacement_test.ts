@@ -1,4 +1,4 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { ask } from "../support/activate/activated.ts";
 import { portOf, startClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";
@@ -136,85 +136,6 @@ Deno.test({
     await run.errors.next("generation 2: ready");
     run.signal("SIGTERM");
     assertEquals((await run.end()).signal, "SIGTERM");
-  },
-});
-
-/** Ends when its successor has announced another one. That successor ends by SIGUSR2. */
-const TWICE = `import os, signal, socket
-def notify(message):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.connect(os.environ["NOTIFY_SOCKET"])
-        manager.send(message.encode())
-announced, announce = os.pipe()
-child = os.fork()
-if child:
-    notify(f"READY=1\\nMAINPID={child}")
-    os.read(announced, 1)
-    os._exit(0)
-last = os.fork()
-if last:
-    notify(f"MAINPID={last}")
-    os.write(announce, b"1")
-    signal.sigwait([signal.SIGUSR2])
-    os._exit(0)
-print("last", os.getpid(), flush=True)
-signal.pause()
-`;
-
-Deno.test({
-  name:
-    "a successor that announces its own successor before it ends is followed, and then that one",
-  ignore: await lacks(PYTHON),
-  fn: async () => {
-    await using daemon = await Daemon.start();
-    await using run = startClient(daemon, [
-      ...["run", "--ready", "notify", "127.0.0.1:0"],
-      ...["--", "env", "--block-signal=USR2", PYTHON, "-c", TWICE],
-    ]);
-    const last = Number((await run.output.next("last ")).split(" ")[1]);
-    const child = await followed(run);
-    assertNotEquals(child, last);
-    Deno.kill(child, "SIGUSR2");
-    assertEquals(await followed(run), last);
-    run.signal("SIGTERM");
-    const { signal, errors } = await run.end();
-    assertEquals(signal, "SIGTERM");
-    assertEquals(errors.match(/started env/g)?.length, 1, errors);
-  },
-});
-
-/** Replaces itself by a fork, twenty times in a row without a pause. */
-const CHAIN = `import os, signal, socket
-def notify(message):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.connect(os.environ["NOTIFY_SOCKET"])
-        manager.send(message.encode())
-notify("READY=1")
-for _ in range(20):
-    child = os.fork()
-    if child:
-        notify(f"MAINPID={child}")
-        os._exit(0)
-print("last", os.getpid(), flush=True)
-signal.pause()
-`;
-
-Deno.test({
-  name:
-    "a program that replaces itself faster than run sees the ends is followed to the last process",
-  ignore: await lacks(PYTHON),
-  fn: async () => {
-    await using daemon = await Daemon.start();
-    await using run = startClient(daemon, [
-      ...["run", "--ready", "notify", "127.0.0.1:0"],
-      ...["--", PYTHON, "-c", CHAIN],
-    ]);
-    const last = (await run.output.next("last ")).split(" ")[1];
-    await run.errors.next(`process ${last} goes on in its place`);
-    run.signal("SIGTERM");
-    const { signal, errors } = await run.end();
-    assertEquals(signal, "SIGTERM");
-    assertEquals(errors.match(/started/g)?.length, 1, errors);
   },
 });
 
