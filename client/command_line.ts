@@ -34,7 +34,7 @@ import { serveCommand } from "./command/start/serve.ts";
 import { setListenPidCommand } from "./command/start/set_listen_pid.ts";
 import { statusCommand } from "./command/status.ts";
 import { readOptions } from "./command/options/options.ts";
-import { UsageError } from "./command/options/usage_error.ts";
+import { UsageError } from "../given_options.ts";
 import { BindError, TimeoutError } from "./session/errors.ts";
 import { NoControlSocketError } from "./session/socket_path.ts";
 

@@ -6,7 +6,7 @@ import {
 } from "../client/command/options/drain_limits.ts";
 import { readDuration } from "../client/command/options/duration.ts";
 import { readOptions } from "../client/command/options/options.ts";
-import { UsageError } from "../client/command/options/usage_error.ts";
+import { oneOf, UsageError } from "../given_options.ts";
 import { TimeoutError } from "../client/session/errors.ts";
 import { ProtocolError } from "../exchange.ts";
 import type { ConnectOptions } from "../client/session/options.ts";
@@ -23,6 +23,7 @@ import { MissingPermissionError } from "../ffi/libc/libc.ts";
 import { initialEnvironment } from "../ffi/processes/process.ts";
 import { ServiceManager } from "../ffi/systemd/service_manager.ts";
 import { signalNumber } from "../ffi/processes/signal_numbers.ts";
+import { onSignals } from "../ffi/processes/signal_listeners.ts";
 import { SocketAddressError } from "../ffi/sockets/socket_address.ts";
 import { Child } from "../supervisor/child.ts";
 import {
@@ -125,14 +126,6 @@ type Parsed =
   | { completions: Shell }
   | CommandLine;
 
-function readShell(text: string): Shell {
-  const shell = SHELLS.find((each) => each === text);
-  if (shell !== undefined) return shell;
-  throw new UsageError(
-    `invalid --completions ${text}: expected one of ${SHELLS.join(", ")}`,
-  );
-}
-
 function read(args: readonly string[]): Parsed {
   const at = commandAt(args);
   const { show, has, one } = readOptions(args.slice(0, at), {
@@ -140,8 +133,8 @@ function read(args: readonly string[]): Parsed {
     flags: FLAGS,
   });
   if (show !== undefined) return { show };
-  const shell = one("completions");
-  if (shell !== undefined) return { completions: readShell(shell) };
+  const shell = oneOf("completions", one("completions"), SHELLS);
+  if (shell !== undefined) return { completions: shell };
   const [command, ...rest] = args.slice(at);
   if (!command) throw new UsageError("HAPROXY is missing");
   const haproxy = readHaproxyArguments(rest);
@@ -152,14 +145,9 @@ function read(args: readonly string[]): Parsed {
     const text = one(option);
     return text === undefined ? undefined : readDuration(option, text);
   };
-  const sock = one("sock");
-  const timeout = duration("timeout");
   return {
     program: { command, arguments: haproxy, env: ownEnvironment() },
-    connect: {
-      ...(sock !== undefined && { sock }),
-      ...(timeout !== undefined && { timeout }),
-    },
+    connect: { sock: one("sock"), timeout: duration("timeout") },
     limits: limitsWith({
       readyTimeout: duration("ready-timeout"),
       grace: duration("grace"),
@@ -180,26 +168,13 @@ class Interrupted extends Error {
   }
 }
 
-function listen(
-  signals: readonly Deno.Signal[],
-  listener: (signal: Deno.Signal) => void,
-): Disposable {
-  const stack = new DisposableStack();
-  for (const signal of signals) {
-    const onSignal = () => listener(signal);
-    Deno.addSignalListener(signal, onSignal);
-    stack.defer(() => Deno.removeSignalListener(signal, onSignal));
-  }
-  return stack;
-}
-
 /** Renders, checks unless it only writes, and writes. */
 async function renderFiles(
   { program, connect, writeOnly }: CommandLine,
 ): Promise<number> {
   const interrupted = new AbortController();
   const { signal } = interrupted;
-  using _listening = listen(
+  using _listening = onSignals(
     ["SIGTERM", "SIGINT"],
     (name) => interrupted.abort(new Interrupted(name)),
   );
@@ -253,12 +228,12 @@ async function serve(
   );
   let interrupted: Interrupted | undefined;
   using _reaping = reapOrphansAsInit();
-  using _reloads = listen(["SIGHUP", "SIGUSR2"], (signal) => {
+  using _reloads = onSignals(["SIGHUP", "SIGUSR2"], (signal) => {
     report(`reload: ${signal}`);
     // The supervisor reports why a reload fails.
     supervisor.reload().catch(() => {});
   });
-  using _ends = listen(["SIGTERM", "SIGINT"], (signal) => {
+  using _ends = onSignals(["SIGTERM", "SIGINT"], (signal) => {
     interrupted ??= new Interrupted(signal);
     supervisor.stop();
   });

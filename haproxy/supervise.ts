@@ -111,10 +111,7 @@ export async function supervise(
   const { sock, timeout } = rest;
   const supervisor = new Supervisor(
     { command, arguments: haproxy, env: env ?? Deno.env.toObject() },
-    {
-      ...(sock !== undefined && { sock }),
-      ...(timeout !== undefined && { timeout }),
-    },
+    { sock, timeout },
     limitsWith(rest),
     rest.report ?? report,
     undefined,

@@ -44,7 +44,7 @@ import {
 import { StateError } from "./reexec/state.ts";
 import { TakeoverError } from "./takeover/takeover_client.ts";
 import { Upgrade } from "./reexec/upgrade.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../given_options.ts";
 import { isCheck, runCheck } from "./reexec/version_check.ts";
 
 const STANDARD_OUTPUT = 1;

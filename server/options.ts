@@ -1,4 +1,3 @@
-import { parseArgs } from "@std/cli/parse-args";
 import {
   AddressError,
   formatAddress,
@@ -11,13 +10,11 @@ import { VERSION } from "../version.ts";
 import type { StartOptions } from "./start.ts";
 import { type PolicyCheck, readPolicyCheck } from "./policy_check/options.ts";
 import {
-  joinNegativeNumbers,
-  type OptionNames,
-  repeatedOption,
-  valueOfFlag,
+  oneOf,
+  type Options,
+  readGivenOptions,
+  UsageError,
 } from "../given_options.ts";
-import { unknownOption } from "../unknown_name.ts";
-import { UsageError } from "./usage_error.ts";
 
 /** The text of `--help`. */
 export function usageOf(program: string): string {
@@ -65,12 +62,10 @@ export type Command =
   | { completions: Shell }
   | { start: StartOptions };
 
-const FLAGS = ["help", "h", "version", "V"] as const;
 const VALUES = [
   "mode",
   "group",
   "policy",
-  "takeover",
   "max-clients",
   "max-clients-per-user",
   "max-binds",
@@ -78,22 +73,11 @@ const VALUES = [
   "log-level",
   "log-format",
   "completions",
-] as const;
-const CHECK_VALUES = ["check-policy", "as"] as const;
-
-const NAMES: OptionNames = {
-  values: [...VALUES, ...CHECK_VALUES],
-  flags: FLAGS,
-};
-
-/** @throws {UsageError} */
-function checkWords(args: readonly string[]): void {
-  const problem = valueOfFlag(args, NAMES);
-  if (problem !== undefined) throw new UsageError(problem);
-  const repeated = repeatedOption(args, NAMES);
-  if (repeated === undefined) return;
-  throw new UsageError(`${repeated} is given twice`);
-}
+];
+const OPTIONAL = ["takeover"];
+const CHECK_VALUES = ["check-policy", "as"];
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+const FORMATS = ["text", "json"] as const;
 
 /**
  * Reads the daemon's command line.
@@ -105,65 +89,45 @@ export function readCommandLine(
   args: readonly string[],
   program: string,
 ): Command {
-  checkWords(args);
-  const words = joinNegativeNumbers(withTakeoverValue(args), NAMES);
-  const options = parseArgs(words, {
-    boolean: FLAGS,
-    string: ["_", ...VALUES, ...CHECK_VALUES],
-    unknown: (argument, option) => {
-      if (option !== undefined) {
-        const known = [...NAMES.values, ...FLAGS];
-        throw new UsageError(unknownOption(argument, known));
-      }
-    },
+  const { operands, show, one } = readGivenOptions(withTakeoverValue(args), {
+    values: [...VALUES, ...CHECK_VALUES],
+    optional: OPTIONAL,
   });
-  if (options.help || options.h) return { show: usageOf(program) };
-  if (options.version || options.V) return { show: VERSION };
-  for (const name of [...VALUES, ...CHECK_VALUES]) {
-    // The value of --takeover is optional.
-    if (options[name] !== "" || name === "takeover") continue;
-    throw new UsageError(`the value of --${name} is missing`);
+  if (show !== undefined) {
+    return { show: show === "help" ? usageOf(program) : VERSION };
   }
-  const shell = oneOf("completions", options.completions, SHELLS);
+  const shell = oneOf("completions", one("completions"), SHELLS);
   if (shell !== undefined) return { completions: shell };
-  const operands = options._.map(String);
   if (operands.length === 1 && operands[0] === "help") {
     return { show: usageOf(program) };
   }
-  const { "check-policy": file, as } = options;
+  const [file, as] = CHECK_VALUES.map(one);
   if (file !== undefined || as !== undefined) {
-    const other = VALUES.find((name) => options[name] !== undefined);
+    const other = [...VALUES, ...OPTIONAL].find((name) =>
+      one(name) !== undefined
+    );
     if (other !== undefined) {
       throw new UsageError(`--${other} does not apply to --check-policy`);
     }
     return { policyCheck: readPolicyCheck({ file, as, operands }) };
   }
-  return { start: { ...readStartOptions(options), path: readPath(operands) } };
+  return { start: { ...readStartOptions(one), path: readPath(operands) } };
 }
 
-type Values = Readonly<Partial<Record<typeof VALUES[number], string>>>;
-
 /** The options of a daemon. A value is invalid before the path is missing. */
-function readStartOptions(options: Values): Omit<StartOptions, "path"> {
+function readStartOptions(one: Options["one"]): Omit<StartOptions, "path"> {
+  const count = (option: string) => readCount(option, one(option));
   return {
-    takeover: readTakeover(options.takeover),
-    mode: readMode(options.mode),
-    group: options.group,
-    policyPath: options.policy,
-    maxClients: readCount("max-clients", options["max-clients"]),
-    maxClientsPerUser: readCount(
-      "max-clients-per-user",
-      options["max-clients-per-user"],
-    ),
-    maxBinds: readCount("max-binds", options["max-binds"]),
-    requestTimeout: readTimeout(options["request-timeout"]),
-    logLevel: oneOf("log-level", options["log-level"], [
-      "debug",
-      "info",
-      "warn",
-      "error",
-    ]),
-    logFormat: oneOf("log-format", options["log-format"], ["text", "json"]),
+    takeover: readTakeover(one("takeover")),
+    mode: readMode(one("mode")),
+    group: one("group"),
+    policyPath: one("policy"),
+    maxClients: count("max-clients"),
+    maxClientsPerUser: count("max-clients-per-user"),
+    maxBinds: count("max-binds"),
+    requestTimeout: readTimeout(one("request-timeout")),
+    logLevel: oneOf("log-level", one("log-level"), LEVELS),
+    logFormat: oneOf("log-format", one("log-format"), FORMATS),
   };
 }
 
@@ -250,19 +214,4 @@ function readTimeout(text: string | undefined): number | undefined {
     );
   }
   return timeout;
-}
-
-function oneOf<T extends string>(
-  option: string,
-  value: string | undefined,
-  choices: readonly [T, ...T[]],
-): T | undefined {
-  if (value === undefined) return undefined;
-  const found = choices.find((choice) => choice === value);
-  if (found === undefined) {
-    throw new UsageError(
-      `invalid --${option} ${value}: expected one of ${choices.join(", ")}`,
-    );
-  }
-  return found;
 }

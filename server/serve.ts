@@ -4,7 +4,7 @@ import { BindTable } from "./sockets/bind_table.ts";
 import { type ControlAccess, ControlSocket } from "./daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "./daemon/daemon.ts";
 import { requireDescriptors } from "./daemon/descriptor_reserve.ts";
-import { DEFAULT_LIMITS, type Limits, userLimit } from "./daemon/limits.ts";
+import { type Limits, userLimit } from "./daemon/limits.ts";
 import {
   createLog,
   type Log,
@@ -122,19 +122,22 @@ export function logOf({ logLevel, logFormat }: ServerOptions): Log {
 export function limitsOf(
   { maxClients, maxClientsPerUser, maxBinds, requestTimeout }: ServerOptions,
 ): Limits {
-  const clients = maxClients ?? DEFAULT_LIMITS.clients;
+  const clients = maxClients ?? Infinity;
   return {
     clients,
     ...userLimit(maxClientsPerUser, clients),
-    binds: maxBinds ?? DEFAULT_LIMITS.binds,
+    binds: maxBinds ?? Infinity,
     requestTimeout: timeoutOf(requestTimeout),
   };
 }
 
+/** In ms. */
+const DEFAULT_REQUEST_TIMEOUT = 30_000;
+
 /** The longest delay that setTimeout takes, in ms. */
 const MAX_DELAY = 0x7fffffff;
 
-function timeoutOf(given: number = DEFAULT_LIMITS.requestTimeout): number {
+function timeoutOf(given = DEFAULT_REQUEST_TIMEOUT): number {
   return given === 0 || given > MAX_DELAY ? Infinity : given;
 }
 

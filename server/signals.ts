@@ -5,7 +5,7 @@
  * @module
  */
 import { blockInEveryThread } from "../ffi/processes/block_signals.ts";
-import { ignoreSignal } from "../ffi/processes/default_signals.ts";
+import { ignoreSignal } from "../ffi/processes/signal_action.ts";
 import type { MaskedSignal } from "../ffi/processes/signal_mask.ts";
 import { signalNumber } from "../ffi/processes/signal_numbers.ts";
 

@@ -16,7 +16,7 @@ import { ControlSocket, ControlSocketError } from "./daemon/control_socket.ts";
 import type { Daemon, DaemonParts } from "./daemon/daemon.ts";
 import { adoptState } from "./reexec/handoff.ts";
 import type { Log } from "./log/log.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../given_options.ts";
 import { adoptRubyBinds } from "./takeover/ruby_environment.ts";
 import { accessOf, firstGeneration, type ServerOptions } from "./serve.ts";
 import type { State } from "./reexec/state.ts";

@@ -187,6 +187,14 @@ export class Generation implements DrainingProcess {
     this.#child.signal(signal);
   }
 
+  /**
+   * Sends it a signal that does not ask it to end, once it is ready: a program that
+   * starts may not handle the signal yet, which would end it.
+   */
+  async signalWhenReady(signal: Deno.Signal): Promise<void> {
+    if (await this.startup === "ready") this.signal(signal);
+  }
+
   /** Asks it to end, for as long as it needs. */
   drain(): void {
     this.#askToEnd();

@@ -128,7 +128,7 @@ export class Supervisor {
     }
   }
 
-  /** Sends a signal to the generations that were not asked to end. */
+  /** Sends a signal to the generations that serve, and to others once they do. */
   signal(signal: Deno.Signal): void {
     for (const worker of this.#workers) worker.signal(signal);
   }

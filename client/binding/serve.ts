@@ -152,6 +152,7 @@ export function serve(
   }
   options.signal?.throwIfAborted();
   const stop = new AbortController();
+  ignoreClosedServer(stop.signal);
   const draining = new Draining(addr, options.cert !== undefined);
   const served = closeConnectionsWhile(draining, withAddress(handler, addr));
   // It would move the temporary listener.
@@ -162,8 +163,6 @@ export function serve(
     (server) => server.shutdown(),
     steps,
   );
-  // If the signal aborts after the server has ended, Deno throws an uncatchable
-  // BadResource: remove the listener.
   const { signal } = options;
   const abort = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
@@ -172,4 +171,29 @@ export function serve(
   const server = new SharedServer(adopted, addr, draining, stop.signal);
   options.onListen?.(addr);
   return server;
+}
+
+/**
+ * If a signal aborts after Deno has closed its server, which is some turns of the
+ * event loop before `finished` resolves, the listener of Deno throws BadResource: an
+ * uncaught error of the whole program. Wraps the listeners that are added from now
+ * on.
+ */
+function ignoreClosedServer(signal: AbortSignal): void {
+  const add = signal.addEventListener.bind(signal);
+  signal.addEventListener = (
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ) => {
+    const wrapped = (event: Event) => {
+      try {
+        if (typeof listener === "function") listener.call(signal, event);
+        else listener.handleEvent(event);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BadResource)) throw error;
+      }
+    };
+    add(type, wrapped, options);
+  };
 }

@@ -79,9 +79,14 @@ export class SpawnedChild implements AsyncDisposable {
   #hasEnded = false;
 
   /** See {@linkcode spawn}. */
-  constructor(pid: number) {
+  constructor(pid: number, signal?: AbortSignal) {
     this.pid = pid;
-    const end = () => this.#hasEnded = true;
+    const kill = () => this.kill();
+    const end = () => {
+      this.#hasEnded = true;
+      signal?.removeEventListener("abort", kill);
+    };
+    signal?.addEventListener("abort", kill, { once: true });
     this.status = childEnding(pid, { reaped: end }).then(statusOf);
     this.status.then(end, end);
   }
@@ -238,7 +243,7 @@ export function spawn(
   const argv = names === undefined
     ? [command, ...args]
     : ["/bin/sh", "-c", SET_LISTEN_PID, "sh", path, ...args];
-  const child = new SpawnedChild(startChild({
+  const pid = startChild({
     path: names === undefined ? path : "/bin/sh",
     argv,
     environment: environmentOf(
@@ -250,14 +255,6 @@ export function spawn(
     ),
     ...(cwd !== undefined && { directory: cwd }),
     descriptors,
-  }));
-  if (signal !== undefined) killOnAbort(child, signal);
-  return child;
-}
-
-function killOnAbort(child: SpawnedChild, signal: AbortSignal): void {
-  const kill = () => child.kill();
-  signal.addEventListener("abort", kill, { once: true });
-  const removeListener = () => signal.removeEventListener("abort", kill);
-  child.status.then(removeListener, removeListener);
+  });
+  return new SpawnedChild(pid, signal);
 }

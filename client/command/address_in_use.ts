@@ -58,10 +58,7 @@ export function isInUse(cause: unknown): boolean {
 
 async function statusOfDaemon(): Promise<{ pid: number }> {
   const sock = givenSocket();
-  using session = await connectToRunning({
-    timeout: TIMEOUT,
-    ...(sock !== undefined && { sock }),
-  });
+  using session = await connectToRunning({ timeout: TIMEOUT, sock });
   return await session.status();
 }
 

@@ -2,7 +2,7 @@ import type { ProgramUsage } from "../../completions/grammar.ts";
 import { SHELLS } from "../../completions/shells.ts";
 import type { Command } from "./command.ts";
 import { readOptions } from "./options/options.ts";
-import { UsageError } from "./options/usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 import { printLines } from "../../ffi/files/standard_streams.ts";
 
 const USAGE = `Usage: multibinder-client completions [options] bash|zsh|fish

@@ -14,7 +14,7 @@ import { programName } from "./program_name.ts";
 import { shownAddress } from "./shown_address.ts";
 import { readAddress } from "./options/address.ts";
 import { readOptions } from "./options/options.ts";
-import { UsageError } from "./options/usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 
 const USAGE = `Usage: multibinder-client release [options] ADDR
 

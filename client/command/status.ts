@@ -3,7 +3,7 @@ import { askDaemon } from "./ask_daemon.ts";
 import type { Command } from "./command.ts";
 import { readOptions } from "./options/options.ts";
 import { statusLines } from "./status_lines.ts";
-import { UsageError } from "./options/usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 
 const USAGE = `Usage: multibinder-client status [--json] [--sock PATH]
 

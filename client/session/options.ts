@@ -173,5 +173,5 @@ const DEFAULT_TIMEOUT = 10_000;
 
 /** The limits of a call. */
 export function limitsOf({ timeout, signal }: CallOptions): Limits {
-  return { timeout: timeout ?? DEFAULT_TIMEOUT, ...(signal && { signal }) };
+  return { timeout: timeout ?? DEFAULT_TIMEOUT, signal };
 }

@@ -105,11 +105,6 @@ function tryExecutable(path: string): number {
   return libc().faccessat(AT_FDCWD, losslessCString(path), X_OK, AT_EACCESS);
 }
 
-/** chmod(2). */
-export function changeMode(path: string, mode: number): void {
-  check(libc().chmod(cString(path), mode), "chmod", path);
-}
-
 /** unlink(2). */
 export function unlink(path: string): void {
   check(libc().unlink(cString(path)), "unlink", path);

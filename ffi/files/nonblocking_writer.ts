@@ -7,7 +7,7 @@
  */
 import { abi } from "../libc/abi.ts";
 import { cString } from "../libc/c_string.ts";
-import { Errno, lastErrno, OsError } from "../libc/errno.ts";
+import { OsError, withoutWaiting } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { Descriptor } from "./descriptor.ts";
 import { statusOfDescriptor } from "./file.ts";
@@ -43,13 +43,7 @@ export class NonblockingWriter {
    */
   write(bytes: Uint8Array<ArrayBuffer>): number {
     if (!this.#isReady()) return -1;
-    while (true) {
-      const count = this.#write(bytes);
-      if (count >= 0) return count;
-      const errno = lastErrno();
-      if (errno === Errno.EAGAIN) return -1;
-      if (errno !== Errno.EINTR) throw new OsError("write", errno);
-    }
+    return withoutWaiting("write", () => this.#write(bytes));
   }
 
   /** A stream that could not be opened again: a ready pipe takes PIPE_BUF bytes. */
@@ -58,14 +52,14 @@ export class NonblockingWriter {
       waitReadySync(this.#shared, "write", 0);
   }
 
-  #write(bytes: Uint8Array<ArrayBuffer>): number {
+  #write(bytes: Uint8Array<ArrayBuffer>): bigint {
     if (this.#kind === "socket") {
       const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
       const length = BigInt(bytes.length);
-      return Number(libc().send(this.#shared, bytes, length, flags));
+      return libc().send(this.#shared, bytes, length, flags);
     }
     const some = bytes.subarray(0, abi.PIPE_BUF);
-    return Number(libc().write(this.fd, some, BigInt(some.length)));
+    return libc().write(this.fd, some, BigInt(some.length));
   }
 }
 

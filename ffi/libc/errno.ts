@@ -97,6 +97,25 @@ export function check(
   return number;
 }
 
+/**
+ * Makes a call that does not wait, again if a signal interrupts it. Returns its
+ * result, or -1 if it would have to wait (EAGAIN).
+ *
+ * @throws {OsError} for any other error.
+ */
+export function withoutWaiting(
+  syscall: string,
+  call: () => number | bigint,
+): number {
+  while (true) {
+    const result = Number(call());
+    if (result !== -1) return result;
+    const errno = lastErrno();
+    if (errno === Errno.EAGAIN) return -1;
+    if (errno !== Errno.EINTR) throw new OsError(syscall, errno);
+  }
+}
+
 /** errno(3) numbers that callers compare with. */
 export const Errno = {
   EPERM: 1,

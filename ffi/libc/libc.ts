@@ -508,16 +508,6 @@ const SYMBOLS = {
     ],
     result: "i32",
   },
-  getgrgid_r: {
-    parameters: [
-      "u32", /* gid */
-      "usize", /* grp */
-      "usize", /* buffer */
-      "usize", /* bufsize */
-      "usize", /* result */
-    ],
-    result: "i32",
-  },
 
   // Native memory
   malloc: { parameters: ["usize" /* size */], result: "usize" },

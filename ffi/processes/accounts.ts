@@ -18,52 +18,22 @@ import { bytesAt, NativeMemory, viewOf } from "../libc/memory.ts";
  * @throws {OsError} when the lookup fails.
  */
 export function userId(name: string): number | undefined {
-  if (!isName(name)) return numberIn(name);
-  using text = NativeMemory.of(cString(name));
-  const { getpwnam_r } = libc();
-  return search(
-    { database: USERS, syscall: "getpwnam_r", subject: name },
-    ({ struct, texts, room, result }) =>
-      getpwnam_r(text.address, struct, texts, room, result),
-  )?.id;
+  return idOf(name, USERS, "getpwnam_r");
 }
 
 /** Look up a group's number (getgrnam_r(3)), like {@linkcode userId}. */
 export function groupId(name: string): number | undefined {
-  if (!isName(name)) return numberIn(name);
-  using text = NativeMemory.of(cString(name));
-  const { getgrnam_r } = libc();
-  return search(
-    { database: GROUPS, syscall: "getgrnam_r", subject: name },
-    ({ struct, texts, room, result }) =>
-      getgrnam_r(text.address, struct, texts, room, result),
-  )?.id;
+  return idOf(name, GROUPS, "getgrnam_r");
 }
 
 /** Same as {@linkcode userId}, on another thread. */
-export async function lookUpUser(name: string): Promise<number | undefined> {
-  if (!isName(name)) return numberIn(name);
-  using text = NativeMemory.of(cString(name));
-  const { getpwnam_r_on_thread } = libc();
-  const found = await searchOnThread(
-    { database: USERS, syscall: "getpwnam_r", subject: name },
-    ({ struct, texts, room, result }) =>
-      getpwnam_r_on_thread(text.address, struct, texts, room, result),
-  );
-  return found?.id;
+export function lookUpUser(name: string): Promise<number | undefined> {
+  return idOnThread(name, USERS, "getpwnam_r");
 }
 
 /** Same as {@linkcode groupId}, on another thread. */
-export async function lookUpGroup(name: string): Promise<number | undefined> {
-  if (!isName(name)) return numberIn(name);
-  using text = NativeMemory.of(cString(name));
-  const { getgrnam_r_on_thread } = libc();
-  const found = await searchOnThread(
-    { database: GROUPS, syscall: "getgrnam_r", subject: name },
-    ({ struct, texts, room, result }) =>
-      getgrnam_r_on_thread(text.address, struct, texts, room, result),
-  );
-  return found?.id;
+export function lookUpGroup(name: string): Promise<number | undefined> {
+  return idOnThread(name, GROUPS, "getgrnam_r");
 }
 
 /**
@@ -74,16 +44,6 @@ export async function lookUpGroup(name: string): Promise<number | undefined> {
  */
 export function userName(uid: number): string | undefined {
   return userOf(uid)?.name;
-}
-
-/** Look up a group's name (getgrgid_r(3)), like {@linkcode userName}. */
-export function groupName(gid: number): string | undefined {
-  const { getgrgid_r } = libc();
-  return search(
-    { database: GROUPS, syscall: "getgrgid_r", subject: `${gid}` },
-    ({ struct, texts, room, result }) =>
-      getgrgid_r(gid, struct, texts, room, result),
-  )?.name;
 }
 
 /**
@@ -144,6 +104,37 @@ export function groupsOf(name: string, gid: number): number[] {
     );
     if (found !== -1) return [...groups.subarray(0, found)];
   }
+}
+
+function idOf(
+  name: string,
+  database: Database,
+  syscall: "getpwnam_r" | "getgrnam_r",
+): number | undefined {
+  if (!isName(name)) return numberIn(name);
+  using text = NativeMemory.of(cString(name));
+  const call = libc()[syscall];
+  return search(
+    { database, syscall, subject: name },
+    ({ struct, texts, room, result }) =>
+      call(text.address, struct, texts, room, result),
+  )?.id;
+}
+
+async function idOnThread(
+  name: string,
+  database: Database,
+  syscall: "getpwnam_r" | "getgrnam_r",
+): Promise<number | undefined> {
+  if (!isName(name)) return numberIn(name);
+  using text = NativeMemory.of(cString(name));
+  const call = libc()[`${syscall}_on_thread`];
+  const found = await searchOnThread(
+    { database, syscall, subject: name },
+    ({ struct, texts, room, result }) =>
+      call(text.address, struct, texts, room, result),
+  );
+  return found?.id;
 }
 
 function userOf(uid: number): Account | undefined {

@@ -5,7 +5,6 @@
  */
 import { UnsupportedPlatformError } from "../libc/abi.ts";
 import { OsError } from "../libc/errno.ts";
-import { ignoreSignal } from "./default_signals.ts";
 import { executable } from "./executable.ts";
 import {
   commandLine,
@@ -15,7 +14,7 @@ import {
   setEnvironmentVariable,
   unsetEnvironmentVariable,
 } from "./process.ts";
-import { ignoreSigusr1 } from "./signal_action.ts";
+import { ignoreSignal, ignoreSigusr1 } from "./signal_action.ts";
 import { signalNumber } from "./signal_numbers.ts";
 import { areBlocked, blockSignals, type MaskedSignal } from "./signal_mask.ts";
 

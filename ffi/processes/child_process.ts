@@ -10,7 +10,7 @@ import { Descriptor, isCloseOnExec } from "../files/descriptor.ts";
 import { isExecutable } from "../files/file.ts";
 import { check, Errno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
-import { stopIgnoring } from "./default_signals.ts";
+import { stopIgnoring } from "./signal_action.ts";
 import { signalSet } from "./signal_mask.ts";
 import { signalNumber } from "./signal_numbers.ts";
 import { NativeMemory } from "../libc/memory.ts";
@@ -184,9 +184,6 @@ export function startChild(plan: ChildPlan): number {
   return pid[0]!;
 }
 
-/** siginfo_t has 128 bytes. */
-const SIGINFO = 128;
-
 /** How a child ended: an exit code, or the number of a signal. */
 export type Ending = { code: number } | { signal: number };
 
@@ -222,7 +219,7 @@ export async function childEnding(
   observer: EndObserver = {},
 ): Promise<Ending> {
   using process = processDescriptor(pid);
-  using info = new NativeMemory(SIGINFO);
+  using info = new NativeMemory(abi.layouts.siginfo_t.size);
   const options = abi.WEXITED | abi.WNOWAIT;
   while (true) {
     if (process !== undefined) await waitReady(process.fd, "read", FOREVER);

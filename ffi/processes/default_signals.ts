@@ -1,14 +1,13 @@
 /**
  * Resets signals to the state that a new program expects: none blocked, none
- * ignored. An exec resets only handlers (signal(7)). Also ignores one.
+ * ignored. An exec resets only handlers (signal(7)).
  *
  * @module
  */
 import { abi } from "../libc/abi.ts";
 import { OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
-import { viewOf } from "../libc/memory.ts";
-import { setAction } from "./signal_action.ts";
+import { setAction, setDefaultDisposition } from "./signal_action.ts";
 import { signalSet } from "./signal_mask.ts";
 import { signalNumber } from "./signal_numbers.ts";
 
@@ -34,37 +33,6 @@ function setMask(mask: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const errno = libc().pthread_sigmask(abi.SIG_SETMASK, mask, before);
   if (errno !== 0) throw new OsError("pthread_sigmask", errno);
   return before;
-}
-
-/**
- * Sets a signal to its default action (SIG_DFL) and returns the previous
- * action.
- */
-export function setDefaultDisposition(
-  signal: number,
-): Uint8Array<ArrayBuffer> {
-  return setAction(signal, new Uint8Array(abi.layouts.sigaction.size));
-}
-
-/** Ignores a signal (SIG_IGN), also across an exec. */
-export function ignoreSignal(signal: number): void {
-  const { sigaction } = abi.layouts;
-  const action = new Uint8Array(sigaction.size);
-  const handler = BigInt(abi.SIG_IGN);
-  viewOf(action).setBigUint64(sigaction.sa_handler, handler, true);
-  setAction(signal, action);
-}
-
-/** Whether a signal is ignored. */
-function isIgnored(action: Uint8Array<ArrayBuffer>): boolean {
-  const { sa_handler } = abi.layouts.sigaction;
-  return viewOf(action).getBigUint64(sa_handler, true) === BigInt(abi.SIG_IGN);
-}
-
-/** Sets a signal that is ignored to its default action. */
-export function stopIgnoring(signal: number): void {
-  const before = setDefaultDisposition(signal);
-  if (!isIgnored(before)) setAction(signal, before);
 }
 
 /**

@@ -6,8 +6,8 @@
 import { abi } from "../libc/abi.ts";
 import { check } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
-import { signalNumber } from "./signal_numbers.ts";
 import { viewOf } from "../libc/memory.ts";
+import { signalNumber } from "./signal_numbers.ts";
 
 const layout = abi.layouts.sigaction;
 
@@ -19,6 +19,35 @@ export function setAction(
   const before = new Uint8Array(layout.size);
   check(libc().sigaction(signal, action, before), "sigaction");
   return before;
+}
+
+/**
+ * Sets a signal to its default action (SIG_DFL) and returns the previous
+ * action.
+ */
+export function setDefaultDisposition(
+  signal: number,
+): Uint8Array<ArrayBuffer> {
+  return setAction(signal, new Uint8Array(layout.size));
+}
+
+/** Ignores a signal (SIG_IGN), also across an exec. */
+export function ignoreSignal(signal: number): void {
+  const action = new Uint8Array(layout.size);
+  viewOf(action).setBigUint64(layout.sa_handler, BigInt(abi.SIG_IGN), true);
+  setAction(signal, action);
+}
+
+/** Whether a signal is ignored. */
+function isIgnored(action: Uint8Array<ArrayBuffer>): boolean {
+  const handler = viewOf(action).getBigUint64(layout.sa_handler, true);
+  return handler === BigInt(abi.SIG_IGN);
+}
+
+/** Sets a signal that is ignored to its default action. */
+export function stopIgnoring(signal: number): void {
+  const before = setDefaultDisposition(signal);
+  if (!isIgnored(before)) setAction(signal, before);
 }
 
 /**
@@ -48,7 +77,5 @@ export function ignoreSigusr1(): void {
   const listener = () => {};
   Deno.addSignalListener("SIGUSR1", listener);
   Deno.removeSignalListener("SIGUSR1", listener);
-  const ignore = new Uint8Array(layout.size);
-  viewOf(ignore).setBigUint64(layout.sa_handler, BigInt(abi.SIG_IGN), true);
-  setAction(signalNumber("SIGUSR1"), ignore);
+  ignoreSignal(signalNumber("SIGUSR1"));
 }

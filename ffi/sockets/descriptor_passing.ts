@@ -5,7 +5,7 @@
  * @module
  */
 import { abi } from "../libc/abi.ts";
-import { Errno, lastErrno, OsError } from "../libc/errno.ts";
+import { Errno, OsError, withoutWaiting } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { NativeMemory, viewOf } from "../libc/memory.ts";
 import { setOption } from "./socket.ts";
@@ -116,14 +116,11 @@ export function sendDescriptors(
   const data = dataAt(count);
   mirror.set(length === bytes.length ? bytes : bytes.subarray(0, length), data);
   native.write(mirror, data + length);
-  while (true) {
-    const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
-    const sent = Number(libc().sendmsg(fd, native.address, flags));
-    if (sent !== -1) return sent;
-    const errno = lastErrno();
-    if (errno === Errno.EAGAIN) return -1;
-    if (errno !== Errno.EINTR) throw new OsError("sendmsg", errno);
-  }
+  const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
+  return withoutWaiting(
+    "sendmsg",
+    () => libc().sendmsg(fd, native.address, flags),
+  );
 }
 
 /**
@@ -189,15 +186,12 @@ export function receiveDescriptors(fd: number): Received | undefined {
   message.setDataLength(message.capacity);
   message.setRoom(abi.SCM_MAX_FD);
   native.write(mirror, CONTROL_AT);
-  let length: number;
-  while (true) {
-    const flags = abi.MSG_DONTWAIT | abi.MSG_CMSG_CLOEXEC;
-    length = Number(libc().recvmsg(fd, native.address, flags));
-    if (length !== -1) break;
-    const errno = lastErrno();
-    if (errno === Errno.EAGAIN) return undefined;
-    if (errno !== Errno.EINTR) throw new OsError("recvmsg", errno);
-  }
+  const flags = abi.MSG_DONTWAIT | abi.MSG_CMSG_CLOEXEC;
+  const length = withoutWaiting(
+    "recvmsg",
+    () => libc().recvmsg(fd, native.address, flags),
+  );
+  if (length === -1) return undefined;
   const data = dataAt(abi.SCM_MAX_FD);
   native.read(mirror, 0, data + length);
   return {

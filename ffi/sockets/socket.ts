@@ -7,7 +7,13 @@
 import { abi } from "../libc/abi.ts";
 import { cString } from "../libc/c_string.ts";
 import { Descriptor } from "../files/descriptor.ts";
-import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
+import {
+  check,
+  Errno,
+  lastErrno,
+  OsError,
+  withoutWaiting,
+} from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { viewOf } from "../libc/memory.ts";
 import {
@@ -248,15 +254,11 @@ export function peerOf(fd: number): Peer {
  * @throws {OsError} ECONNRESET and the like.
  */
 export function receive(fd: number, into: Uint8Array<ArrayBuffer>): number {
-  while (true) {
-    const received = Number(
-      libc().recv(fd, into, BigInt(into.length), abi.MSG_DONTWAIT),
-    );
-    if (received !== -1) return received;
-    const errno = lastErrno();
-    if (errno === Errno.EAGAIN) return -1;
-    if (errno !== Errno.EINTR) throw new OsError("recv", errno);
-  }
+  const length = BigInt(into.length);
+  return withoutWaiting(
+    "recv",
+    () => libc().recv(fd, into, length, abi.MSG_DONTWAIT),
+  );
 }
 
 /**
@@ -266,18 +268,7 @@ export function receive(fd: number, into: Uint8Array<ArrayBuffer>): number {
  * @throws {OsError} EPIPE and the like.
  */
 export function send(fd: number, bytes: Uint8Array<ArrayBuffer>): number {
-  while (true) {
-    const sent = Number(
-      libc().send(
-        fd,
-        bytes,
-        BigInt(bytes.length),
-        abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL,
-      ),
-    );
-    if (sent !== -1) return sent;
-    const errno = lastErrno();
-    if (errno === Errno.EAGAIN) return -1;
-    if (errno !== Errno.EINTR) throw new OsError("send", errno);
-  }
+  const length = BigInt(bytes.length);
+  const flags = abi.MSG_DONTWAIT | abi.MSG_NOSIGNAL;
+  return withoutWaiting("send", () => libc().send(fd, bytes, length, flags));
 }

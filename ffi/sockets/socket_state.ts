@@ -9,44 +9,45 @@ import { check, Errno, lastErrno, OsError } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { NativeMemory, viewOf } from "../libc/memory.ts";
 import { getOption } from "./socket.ts";
+import { domainOf, hostBytes, type InternetAddress } from "./socket_address.ts";
 
 const { sockaddr_in, sockaddr_in6, pollfd } = abi.layouts;
 
 /** A sockaddr_storage. */
 const name = new Uint8Array(128);
+const nameView = viewOf(name);
 const nameLength = new Uint32Array(1);
 const nameLengthBytes = new Uint8Array(nameLength.buffer);
+
+/** The bytes of hosts: to encode one takes longer than to ask the kernel. */
+const hosts = new Map<string, Uint8Array<ArrayBuffer>>();
+const MOST_HOSTS = 1_000;
+
+function bytesOf(address: InternetAddress): Uint8Array<ArrayBuffer> {
+  const known = hosts.get(address.host);
+  if (known !== undefined) return known;
+  if (hosts.size >= MOST_HOSTS) hosts.clear();
+  const bytes = hostBytes(address);
+  hosts.set(address.host, bytes);
+  return bytes;
+}
 
 /**
  * Whether an IPv4 or IPv6 socket is bound to this address and port
  * (getsockname(2)).
  *
- * @param expected a sockaddr, from `encodeSocketAddress`
  * @throws {OsError} EBADF, ENOBUFS.
  */
-export function isBoundTo(
-  fd: number,
-  expected: Uint8Array<ArrayBuffer>,
-): boolean {
+export function isBoundTo(fd: number, expected: InternetAddress): boolean {
   nameLength[0] = name.length;
   check(libc().getsockname(fd, name, nameLengthBytes), "getsockname");
-  const isIpv6 = expected[0] === abi.AF_INET6;
-  const host = isIpv6 ? sockaddr_in6.sin6_addr : sockaddr_in.sin_addr;
+  const { family, port } = expected;
   // The family and the port have the same place in both.
-  return equals(expected, 0, sockaddr_in.sin_addr) &&
-    equals(expected, host, host + (isIpv6 ? 16 : 4));
-}
-
-/** Compares a part of `name`. */
-function equals(
-  expected: Uint8Array<ArrayBuffer>,
-  start: number,
-  end: number,
-): boolean {
-  for (let at = start; at < end; at++) {
-    if (name[at] !== expected[at]) return false;
-  }
-  return true;
+  const { sin_family, sin_port, sin_addr } = sockaddr_in;
+  if (nameView.getUint16(sin_family, true) !== domainOf(family)) return false;
+  if (nameView.getUint16(sin_port, false) !== port) return false;
+  const at = family === "ipv6" ? sockaddr_in6.sin6_addr : sin_addr;
+  return bytesOf(expected).every((byte, index) => byte === name[at + index]);
 }
 
 /**

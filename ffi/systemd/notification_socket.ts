@@ -6,7 +6,7 @@
  */
 import { abi } from "../libc/abi.ts";
 import type { Descriptor } from "../files/descriptor.ts";
-import { Errno, lastErrno, OsError } from "../libc/errno.ts";
+import { withoutWaiting } from "../libc/errno.ts";
 import { libc } from "../libc/libc.ts";
 import { NativeMemory, viewOf } from "../libc/memory.ts";
 import {
@@ -79,16 +79,12 @@ export class NotificationSocket implements Disposable {
     view.setBigUint64(msghdr.size + iovec.iov_base, at(DATA_AT), true);
     view.setBigUint64(msghdr.size + iovec.iov_len, BigInt(CAPACITY), true);
     this.#native.write(this.#message, CONTROL_AT);
-    while (true) {
-      const flags = abi.MSG_DONTWAIT | abi.MSG_CMSG_CLOEXEC;
-      const length = Number(
-        libc().recvmsg(this.fd, this.#native.address, flags),
-      );
-      if (length !== -1) return this.#read(length);
-      const errno = lastErrno();
-      if (errno === Errno.EAGAIN) return undefined;
-      if (errno !== Errno.EINTR) throw new OsError("recvmsg", errno);
-    }
+    const flags = abi.MSG_DONTWAIT | abi.MSG_CMSG_CLOEXEC;
+    const length = withoutWaiting(
+      "recvmsg",
+      () => libc().recvmsg(this.fd, this.#native.address, flags),
+    );
+    return length === -1 ? undefined : this.#read(length);
   }
 
   #read(length: number): Notification {

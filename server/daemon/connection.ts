@@ -13,7 +13,6 @@ import {
   ErrorCode,
   Framing,
   MAX_REQUEST,
-  type RequestId,
 } from "../../protocol.ts";
 import type { Client } from "../policy/authorization.ts";
 import { isOutOfDescriptors, RequestError } from "../requests/request_error.ts";
@@ -270,26 +269,18 @@ function release(outgoing: Outgoing): void {
   outgoing.sockets = [];
 }
 
-/** The id of the answered request, or the ids of a batch. */
-export function idsOf(
-  { bytes }: Pick<Outgoing, "bytes">,
-): RequestId | RequestId[] {
-  // Descriptors are sent with the first byte, so no byte is sent yet.
-  const message = decodeMessage(bytes) as Answer | Answer[];
-  return Array.isArray(message)
-    ? message.map(({ id }) => id ?? null)
-    : message.id ?? null;
-}
-
 /** The error that replaces an answer if its descriptors cannot be sent. */
-function refusalOf(outgoing: Outgoing): Uint8Array<ArrayBuffer> {
+function refusalOf({ bytes }: Outgoing): Uint8Array<ArrayBuffer> {
   const error = new RequestError(
     ErrorCode.NO_DESCRIPTORS,
     "No descriptors left: too many are in flight to clients",
   );
-  const answerOf = (id: RequestId) => errorAnswer(id, error);
-  const ids = idsOf(outgoing);
-  return encodeMessage(Array.isArray(ids) ? ids.map(answerOf) : answerOf(ids));
+  const refuse = ({ id }: Answer) => errorAnswer(id ?? null, error);
+  // Descriptors are sent with the first byte, so no byte is sent yet.
+  const message = decodeMessage(bytes) as Answer | Answer[];
+  return encodeMessage(
+    Array.isArray(message) ? message.map(refuse) : refuse(message),
+  );
 }
 
 /** Whether an error means that the client has disconnected. */

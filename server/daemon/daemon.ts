@@ -13,7 +13,6 @@ import type { RequestContext } from "../requests/perform.ts";
 import { statusMethod } from "../requests/status_method.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Clients } from "./clients.ts";
-import type { Connection } from "./connection.ts";
 import { openEarly } from "./descriptor_reserve.ts";
 import { EventLoop, type Heartbeat } from "./event_loop.ts";
 
@@ -106,11 +105,6 @@ export class Daemon implements RequestContext, Disposable {
       authorization: this.authorization,
       log: log.missing(),
     });
-  }
-
-  /** Serves a client of the previous generation. */
-  adopt(connection: Connection): void {
-    this.clients.add(connection);
   }
 
   /** Serves until {@linkcode Daemon.stop}, then closes everything. */

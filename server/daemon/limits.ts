@@ -14,15 +14,6 @@ export interface Limits {
   readonly requestTimeout: number;
 }
 
-/** Limits of a daemon without options; {@linkcode userLimit} is that of users. */
-export const DEFAULT_LIMITS: Limits = {
-  clients: Infinity,
-  clientsPerUser: Infinity,
-  unlimitedUsers: new Set(),
-  binds: Infinity,
-  requestTimeout: 30_000,
-};
-
 /** The default maximum of clients of one user. */
 const CLIENTS_PER_USER = 1_000;
 

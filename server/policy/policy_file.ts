@@ -8,7 +8,6 @@ import { OsError } from "../../ffi/libc/errno.ts";
 import { readFile } from "../../ffi/files/file.ts";
 import { isBindOption, type Method, METHODS } from "../../protocol.ts";
 import { type AddressMatcher, addressPattern } from "./address_pattern.ts";
-import { type IdRange, IdRanges } from "./id_ranges.ts";
 import {
   type Located,
   type Place,
@@ -19,7 +18,7 @@ import {
 import { PatternError } from "./pattern_error.ts";
 import { type Effect, type Policy, PolicyError } from "./policy.ts";
 import { Problems } from "./problems.ts";
-import { type Rule, RuleList } from "./rule.ts";
+import { type IdRange, type Rule, RuleList } from "./rule.ts";
 
 const WITH_ADDRESS: readonly Method[] = ["bind", "release"];
 /**
@@ -145,13 +144,11 @@ function readAccounts(
   kind: "user" | "group",
   numberOf: (name: string) => number | undefined,
   problems: Problems,
-): IdRanges {
+): IdRange[] {
   const accounts = value.type === "array"
     ? nonEmptyItemsOf(value, kind)
     : [value];
-  return new IdRanges(
-    problems.each(accounts, (each) => readAccount(each, kind, numberOf)),
-  );
+  return problems.each(accounts, (each) => readAccount(each, kind, numberOf));
 }
 
 function readAccount(

@@ -1,6 +1,5 @@
 import { type Address, hasHost } from "../../address.ts";
 import type { AddressMatcher } from "./address_pattern.ts";
-import type { IdRanges } from "./id_ranges.ts";
 import type { Place } from "./located_json.ts";
 import type {
   AccessRequest,
@@ -10,6 +9,12 @@ import type {
   Policy,
 } from "./policy.ts";
 
+/** A range of user or group ids, both ends included. */
+export interface IdRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** A rule; an undefined field matches everything. */
 export interface Rule {
   /** For the log and errors. */
@@ -17,8 +22,8 @@ export interface Rule {
   /** Where it begins in the policy file. */
   readonly place: Place;
   readonly effect: Effect;
-  readonly users: IdRanges | undefined;
-  readonly groups: IdRanges | undefined;
+  readonly users: readonly IdRange[] | undefined;
+  readonly groups: readonly IdRange[] | undefined;
   readonly methods: ReadonlySet<string>;
   /** Matchers for the effect of the rule. */
   readonly addresses: readonly AddressMatcher[] | undefined;
@@ -73,8 +78,8 @@ function matches(
 ): boolean {
   const { method, address } = request;
   if (!rule.methods.has(method)) return false;
-  if (rule.users !== undefined && !rule.users.has(client.uid)) return false;
-  if (rule.groups !== undefined && !isMember(client, rule.groups)) return false;
+  if (rule.users && !contains(rule.users, client.uid)) return false;
+  if (rule.groups && !isMember(client, rule.groups)) return false;
   if (method !== "bind" && method !== "release") return true;
   if (!matchesAddress(rule, address)) return false;
   return method !== "bind" || rule.effect === "deny" ||
@@ -83,9 +88,13 @@ function matches(
 
 function isMember(
   { gid, groups }: ClientCredentials,
-  members: IdRanges,
+  members: readonly IdRange[],
 ): boolean {
-  return members.has(gid) || groups.some((group) => members.has(group));
+  return [gid, ...groups].some((group) => contains(members, group));
+}
+
+function contains(ranges: readonly IdRange[], id: number): boolean {
+  return ranges.some(({ from, to }) => id >= from && id <= to);
 }
 
 function matchesAddress(

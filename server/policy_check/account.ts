@@ -7,7 +7,7 @@ import {
 } from "../../ffi/processes/accounts.ts";
 import { processId } from "../../ffi/processes/process.ts";
 import type { Client } from "../policy/authorization.ts";
-import { UsageError } from "../usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 import type { Trial } from "./options.ts";
 
 /**

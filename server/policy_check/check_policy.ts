@@ -22,7 +22,7 @@ import { resolveNames } from "../requests/perform.ts";
 import { readRequest } from "../requests/read_request.ts";
 import type { Call } from "../requests/pending_request.ts";
 import { RequestError } from "../requests/request_error.ts";
-import { UsageError } from "../usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 import { clientOf } from "./account.ts";
 import type { PolicyCheck, Trial } from "./options.ts";
 

@@ -8,7 +8,7 @@ import {
   METHODS,
 } from "../../protocol.ts";
 import { unknownName } from "../../unknown_name.ts";
-import { UsageError } from "../usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 
 /** A request that is tried on a policy. */
 export interface Trial {

@@ -5,7 +5,6 @@
  */
 import { type Address, canonicalIdentity, hasHost } from "../../address.ts";
 import { Descriptor } from "../../ffi/files/descriptor.ts";
-import { refuseDescriptors } from "../../ffi/sockets/descriptor_passing.ts";
 import { setAllCloseOnExec } from "../../ffi/processes/process.ts";
 import { DEFAULT_BACKLOG, hasBacklog } from "../../protocol.ts";
 import { VERSION } from "../../version.ts";
@@ -16,11 +15,11 @@ import {
 } from "../sockets/shards/restore_groups.ts";
 import { groupKeyOf } from "../sockets/shards/shard_groups.ts";
 import { isHeld } from "../sockets/shards/shard_places.ts";
-import { Connection, idsOf } from "../daemon/connection.ts";
+import { Connection } from "../daemon/connection.ts";
 import { ControlSocket } from "../daemon/control_socket.ts";
 import { Daemon, type DaemonParts } from "../daemon/daemon.ts";
 import { executeWith } from "./inherited_state.ts";
-import { nameOf, portOf } from "../sockets/listening_socket.ts";
+import { nameOf } from "../sockets/listening_socket.ts";
 import { healAll } from "../sockets/heal.ts";
 import { SharedDescriptor } from "../sockets/shared_descriptor.ts";
 import type {
@@ -57,9 +56,7 @@ export function stateOf(daemon: Daemon): StateRecord {
     control: {
       fd: control.descriptor.fd,
       path: control.path,
-      ...(control.file && {
-        file: { device: control.file.device, inode: control.file.inode },
-      }),
+      file: control.file,
     },
     binds: Array.from(binds, bindRecord),
     clients: Array.from(clients, clientState),
@@ -83,16 +80,14 @@ function bindRecord(bind: Bind): BindRecord {
       ? {
         host: address.host,
         port: address.port,
-        bound_port: address.port === 0 && bind.name !== undefined
-          ? portOf(bind.name)
-          : undefined,
+        bound_port: address.port === 0 ? bind.name?.port : undefined,
         v6only: address.v6only ? undefined : false,
         device: address.device,
         shard: address.shard,
       }
       : {
         path: address.path,
-        file: file && { device: file.device, inode: file.inode },
+        file,
       }),
     backlog: backlog === DEFAULT_BACKLOG || !hasBacklog(kind)
       ? undefined
@@ -159,8 +154,6 @@ function clientState(connection: Connection): ClientState {
     unsent: queued.map((outgoing) => ({
       bytes: outgoing.bytes.toBase64(),
       descriptors: outgoing.sockets.map(({ fd }) => fd),
-      // Older releases do not read the ids from the bytes.
-      ...(outgoing.sockets.length > 0 && { ids: idsOf(outgoing) }),
     })),
   };
 }
@@ -181,8 +174,6 @@ export function adoptState(
   setAllCloseOnExec();
   parts.log.addDropped(state.lost_log_lines ?? 0);
   const { fd, path, file } = state.control;
-  // A release before this one may have bound it.
-  refuseDescriptors(fd);
   const control = reachable(
     new ControlSocket(new Descriptor(fd), path, file),
   );
@@ -203,7 +194,7 @@ export function adoptState(
   const socketOf = socketsByNumber(binds);
   // Each answer owns its sockets before the first one is sent and gives them up.
   const clients = state.clients.map((client) => adoptClient(client, socketOf));
-  for (const client of clients) daemon.adopt(client);
+  for (const client of clients) daemon.clients.add(client);
   healAll(daemon);
   return daemon;
 }
@@ -260,8 +251,6 @@ function adoptClient(
   { fd, ended, received, in_flight, unsent }: ClientState,
   socketOf: (fd: number) => SharedDescriptor,
 ): Connection {
-  // A release before this one may have accepted it.
-  refuseDescriptors(fd);
   const connection = new Connection(new Descriptor(fd));
   connection.ended = ended;
   connection.framing.append(Uint8Array.fromBase64(received));

@@ -4,7 +4,6 @@ import {
   decodeMessage,
   DEFAULT_BACKLOG,
   encodeMessage,
-  type RequestId,
   type WireOptions,
 } from "../../protocol.ts";
 import type { ReleasedShard } from "../sockets/shards/shard_places.ts";
@@ -115,16 +114,7 @@ export interface ClientState {
    */
   in_flight?: number | undefined;
   /** Unsent answers, in base64, with their descriptors. */
-  unsent: {
-    bytes: string;
-    descriptors: number[];
-    /**
-     * Ids of the answered requests.
-     *
-     * @default null
-     */
-    ids?: RequestId | RequestId[] | undefined;
-  }[];
+  unsent: { bytes: string; descriptors: number[] }[];
 }
 
 /** A state that this release cannot read. */

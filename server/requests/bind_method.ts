@@ -28,12 +28,7 @@ import { refuseReserve } from "../daemon/descriptor_reserve.ts";
 import type { Limits } from "../daemon/limits.ts";
 import { addHolder, usedShards } from "../sockets/holders.ts";
 import { heal, healInPlace, unblock } from "../sockets/heal.ts";
-import {
-  boundSocket,
-  changeSocket,
-  familyOf,
-  portOf,
-} from "../sockets/listening_socket.ts";
+import { boundSocket, changeSocket } from "../sockets/listening_socket.ts";
 import { addressFields } from "../log/address_fields.ts";
 import type { Log } from "../log/log.ts";
 import { bindError, noSuchBind, RequestError } from "./request_error.ts";
@@ -273,10 +268,10 @@ function refuseTooMany({ binds, limits, counters }: BindContext): void {
 /** IPv6 is switched off, so `:PORT` has become an IPv4 socket. */
 function reportIpv4Only({ address, name }: Bind, { log }: BindContext): void {
   if (!hasHost(address) || name === undefined) return;
-  if (!address.host.includes(":") || familyOf(name) === "ipv6") return;
+  if (!address.host.includes(":") || name.family === "ipv6") return;
   log.warn("IPv6 is switched off, bound to IPv4 only", {
     address: formatAddress(address),
-    bound: formatAddress({ ...address, host: "0.0.0.0", port: portOf(name) }),
+    bound: formatAddress({ ...address, host: "0.0.0.0", port: name.port }),
   });
 }
 

@@ -7,7 +7,6 @@ import {
 import type { BindDescription } from "../../protocol.ts";
 import { type Bind, type BindTable, isShard } from "../sockets/bind_table.ts";
 import type { ShardGroups } from "../sockets/shards/shard_groups.ts";
-import { familyOf, portOf } from "../sockets/listening_socket.ts";
 
 /** Performs `list`: describes every held socket, in the order of their binds. */
 export function listMethod(binds: BindTable): BindDescription[] {
@@ -51,10 +50,10 @@ function describe(
  */
 function boundTo({ address, name }: Bind): Pick<BindDescription, "bound"> {
   if (!hasHost(address) || name === undefined) return {};
-  const isOther = address.host.includes(":") && familyOf(name) === "ipv4";
+  const isOther = address.host.includes(":") && name.family === "ipv4";
   if (address.port !== 0 && !isOther) return {};
   const host = isOther ? "0.0.0.0" : address.host;
-  return { bound: formatAddress({ ...address, host, port: portOf(name) }) };
+  return { bound: formatAddress({ ...address, host, port: name.port }) };
 }
 
 function addressOptions(

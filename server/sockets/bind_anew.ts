@@ -8,7 +8,7 @@ import type { FileAccess } from "../../ffi/files/file.ts";
 import { Errno, OsError } from "../../ffi/libc/errno.ts";
 import { groupId, userId } from "../../ffi/processes/accounts.ts";
 import { tryConnect } from "../../ffi/sockets/socket.ts";
-import { decodeSocketAddress } from "../../ffi/sockets/socket_address.ts";
+import type { InternetAddress } from "../../ffi/sockets/socket_address.ts";
 import { disconnect, isBoundTo } from "../../ffi/sockets/socket_state.ts";
 import type { WireOptions } from "../../protocol.ts";
 import { bindError } from "../requests/request_error.ts";
@@ -16,7 +16,6 @@ import type { Bind, BindTable } from "./bind_table.ts";
 import {
   type BoundSocket,
   boundSocket,
-  portOf,
   type Predecessor,
   setReuseAddress,
 } from "./listening_socket.ts";
@@ -71,7 +70,7 @@ function boundToHost(bind: Bind, among: Predecessor): BoundSocket {
   }
   if (address.kind === "tcp") makeWay(fd);
   try {
-    return boundSocket(address, options, {}, { ...among, port: portOf(name) });
+    return boundSocket(address, options, {}, { ...among, port: name.port });
   } catch (error) {
     const isTaken = error instanceof OsError &&
       error.errno === Errno.EADDRINUSE;
@@ -93,17 +92,17 @@ function makeWay(fd: number): void {
  */
 function boundBeside(
   { address, options, socket: { fd } }: Bind,
-  name: NonNullable<Bind["name"]>,
+  name: InternetAddress,
   among: Predecessor,
 ): BoundSocket {
   setReuseAddress(fd, true);
   try {
     const made = boundSocket(address, options, {}, {
       ...among,
-      port: portOf(name),
+      port: name.port,
       sharesAddress: true,
     });
-    tryConnect(fd, decodeSocketAddress(name)!);
+    tryConnect(fd, name);
     return made;
   } finally {
     setReuseAddress(fd, false);

@@ -1,3 +1,4 @@
+import type { InternetAddress } from "../../ffi/sockets/socket_address.ts";
 import {
   type Address,
   canonicalIdentity,
@@ -34,8 +35,8 @@ export interface Bind {
   socket: SharedDescriptor;
   /** The file of a bind to a path. */
   file: FileIdentity | undefined;
-  /** The sockaddr of a bind to a host, with the port that the kernel chose. */
-  name: Uint8Array<ArrayBuffer> | undefined;
+  /** Where a bind to a host is bound, with the port that the kernel chose. */
+  name: InternetAddress | undefined;
   /** As last requested; the kernel may use smaller values. */
   options: WireOptions;
   /** When it was bound, in ms since 1970. */

@@ -13,7 +13,7 @@ import {
   boundDevice,
   listenOn,
 } from "../../ffi/sockets/socket.ts";
-import { decodeSocketAddress } from "../../ffi/sockets/socket_address.ts";
+import type { InternetAddress } from "../../ffi/sockets/socket_address.ts";
 import { clearError, disconnect } from "../../ffi/sockets/socket_state.ts";
 import type { Shard } from "./shards/shard_places.ts";
 import { addressFields } from "../log/address_fields.ts";
@@ -192,7 +192,7 @@ function isHealed(bind: Bind, context: HealContext): boolean {
 function restore(
   address: HostAddress,
   fd: number,
-  name: NonNullable<Bind["name"]>,
+  name: InternetAddress,
 ): void {
   const { device } = address;
   disconnect(fd);
@@ -206,9 +206,9 @@ function restore(
  * A port that the kernel chose is lost when a UDP socket is disconnected or a TCP
  * socket is shut down, and getsockname(2) may still report it.
  */
-function bindIfUnbound(fd: number, name: NonNullable<Bind["name"]>): void {
+function bindIfUnbound(fd: number, name: InternetAddress): void {
   try {
-    bindSocket(fd, decodeSocketAddress(name)!);
+    bindSocket(fd, name);
   } catch (error) {
     const isBound = error instanceof OsError && error.errno === Errno.EINVAL;
     if (!isBound) throw error;

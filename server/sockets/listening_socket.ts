@@ -24,7 +24,6 @@ import {
 } from "../../ffi/sockets/socket.ts";
 import {
   canonicalHost,
-  encodeSocketAddress,
   type InternetAddress,
   localAddress,
 } from "../../ffi/sockets/socket_address.ts";
@@ -50,8 +49,8 @@ export interface BoundSocket {
   readonly socket: Descriptor;
   /** The file of a socket that is bound to a path. */
   readonly file?: FileIdentity | undefined;
-  /** The sockaddr of a socket that is bound to a host. */
-  readonly name?: Uint8Array<ArrayBuffer> | undefined;
+  /** Where a socket is bound that has a host. */
+  readonly name?: InternetAddress | undefined;
 }
 
 /** The socket that a new one replaces. */
@@ -138,20 +137,16 @@ export function setReuseAddress(fd: number, on: boolean): void {
   setOption(fd, SOL_SOCKET, SO_REUSEADDR, on ? 1 : 0, "SO_REUSEADDR");
 }
 
-/** The sockaddr of an address, with the port that the kernel chose for port 0. */
-function boundName(
-  fd: number,
-  target: InternetAddress,
-): Uint8Array<ArrayBuffer> {
-  if (target.port !== 0) return encodeSocketAddress(target);
+/** An address, with the port that the kernel chose for port 0. */
+function boundName(fd: number, target: InternetAddress): InternetAddress {
+  if (target.port !== 0) return target;
   const bound = localAddress(fd);
-  const port = bound.family === "unix" ? 0 : bound.port;
-  return encodeSocketAddress({ ...target, port });
+  return { ...target, port: bound.family === "unix" ? 0 : bound.port };
 }
 
 /**
- * The sockaddr that a socket of this address was bound to, whatever its holders
- * have done to it since.
+ * Where a socket of this address was bound, whatever its holders have done to it
+ * since.
  *
  * @param port the port that the kernel chose for port 0, if it is known
  */
@@ -159,7 +154,7 @@ export function nameOf(
   address: HostAddress,
   fd: number,
   port: number | undefined,
-): Uint8Array<ArrayBuffer> {
+): InternetAddress {
   const target = numericTarget(address);
   const isIpv4 = target.host === "::" && !address.v6only &&
     getOption(fd, abi.SOL_SOCKET, abi.SO_DOMAIN) === abi.AF_INET;
@@ -210,22 +205,12 @@ function numericTarget(address: HostAddress): InternetAddress {
   return { ...numeric, port: address.port };
 }
 
-/** The port of a sockaddr of {@linkcode BoundSocket.name}. */
-export function portOf(name: Uint8Array<ArrayBuffer>): number {
-  return name[2]! * 256 + name[3]!;
-}
-
-/** The family of a sockaddr of {@linkcode BoundSocket.name}. */
-export function familyOf(name: Uint8Array<ArrayBuffer>): "ipv4" | "ipv6" {
-  return name[0] === abi.AF_INET6 ? "ipv6" : "ipv4";
-}
-
 /** A bound socket whose options can change. */
 interface Changeable {
   readonly address: Address;
   readonly socket: { readonly fd: number };
   readonly file: FileIdentity | undefined;
-  readonly name: Uint8Array<ArrayBuffer> | undefined;
+  readonly name: InternetAddress | undefined;
 }
 
 /**
@@ -239,8 +224,7 @@ export function changeSocket(
   changed: WireOptions,
   { mode, uid, gid }: FileAccess,
 ): void {
-  const family = name === undefined ? "unix" : familyOf(name);
-  setSocketOptions(socket.fd, family, changed);
+  setSocketOptions(socket.fd, name?.family ?? "unix", changed);
   if (changed.backlog !== undefined) listenOn(socket.fd, changed.backlog);
   const ofFile = changed.mode ?? changed.owner ?? changed.group;
   if (hasHost(address) || ofFile === undefined) return;

@@ -21,7 +21,7 @@ import {
   locksFilter,
 } from "../../ffi/sockets/socket_state.ts";
 import type { Bind } from "./bind_table.ts";
-import { familyOf } from "./listening_socket.ts";
+import type { InternetAddress } from "../../ffi/sockets/socket_address.ts";
 
 /** Why a held socket cannot be handed out. */
 export type Damage =
@@ -76,9 +76,9 @@ function hostDamage(
 export function hasOwnV6only(
   fd: number,
   { host, v6only }: HostAddress,
-  name: NonNullable<Bind["name"]>,
+  name: InternetAddress,
 ): boolean {
-  if (host !== "::" || familyOf(name) !== "ipv6") return true;
+  if (host !== "::" || name.family !== "ipv6") return true;
   return (getOption(fd, abi.IPPROTO_IPV6, abi.IPV6_V6ONLY) === 1) === v6only;
 }
 

@@ -38,7 +38,6 @@ import {
 } from "../../protocol.ts";
 import { socketInode } from "../../ffi/sockets/accept_queue.ts";
 import { readBindOptions } from "../sockets/bind_options.ts";
-import { canonicalPath } from "../sockets/socket_file.ts";
 import type { LastPeer } from "../sockets/bind_table.ts";
 
 /** A socket to ask for. */
@@ -91,8 +90,6 @@ const NO_SERVER: ReadonlySet<number> = new Set([
 export class TakeoverClient implements Disposable {
   readonly #socket: Descriptor;
   readonly #path: string;
-  /** Whether the server has the param `held`; older releases do not. */
-  #knowsHeld = true;
 
   private constructor(socket: Descriptor, path: string) {
     this.#socket = socket;
@@ -142,40 +139,14 @@ export class TakeoverClient implements Disposable {
   take(wanted: WantedBind): TakenBind | MissedBind {
     const { params, listed } = wanted;
     if (listed === undefined) return this.#receive(wanted, params);
-    if (!this.#knowsHeld) return this.#takeFromOlder(wanted);
     try {
       return this.#receive(wanted, { ...params, held: true });
     } catch (error) {
-      const code = error instanceof RefusedError ? error.code : undefined;
-      if (code === ErrorCode.NO_SUCH_BIND) {
-        return missed(params, "it is not held any more");
-      }
-      if (code !== ErrorCode.INVALID_PARAMS) throw error;
-      this.#knowsHeld = false;
-      return this.#takeFromOlder(wanted);
+      const isMissed = error instanceof RefusedError &&
+        error.code === ErrorCode.NO_SUCH_BIND;
+      if (!isMissed) throw error;
+      return missed(params, "it is not held any more");
     }
-  }
-
-  /**
-   * A server without the param `held` creates a socket if a path leads to another
-   * place than before: then it has to release that socket.
-   */
-  #takeFromOlder(wanted: WantedBind): TakenBind | MissedBind {
-    const { params, listed } = wanted;
-    const { path } = params;
-    if (path?.startsWith("/") && canonicalPathOf(path) !== path) {
-      return missed(params, "its path has a link");
-    }
-    const taken = this.#receive(wanted, { ...params, ...optionsIn(listed) });
-    if (
-      listed === undefined || !("socket" in taken) ||
-      socketInode(taken.socket.fd) === listed.inode
-    ) return taken;
-    taken.socket.close();
-    closeAll(
-      this.#ask({ method: "release", params: [params] }).descriptors,
-    );
-    return missed(params, "it is not held any more");
   }
 
   #receive(
@@ -263,16 +234,6 @@ export class TakeoverClient implements Disposable {
 
 function missed(params: BindParams, reason: string): MissedBind {
   return { address: addressOf(params), reason };
-}
-
-/** The path with links resolved; undefined if a directory cannot be reached. */
-function canonicalPathOf(path: string): string | undefined {
-  try {
-    return canonicalPath(path);
-  } catch (error) {
-    if (!(error instanceof OsError)) throw error;
-    return undefined;
-  }
 }
 
 /** Whether a UNIX socket has this path. One with a host is healed otherwise. */

@@ -1,5 +1,5 @@
 import { type Ending, sendSignal } from "../../ffi/processes/child_process.ts";
-import { setDefaultDisposition } from "../../ffi/processes/default_signals.ts";
+import { setDefaultDisposition } from "../../ffi/processes/signal_action.ts";
 import { processId } from "../../ffi/processes/process.ts";
 import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
 

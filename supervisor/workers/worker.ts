@@ -157,10 +157,13 @@ export class Worker {
     });
   }
 
-  /** Sends a signal to the generations that were not asked to end. */
+  /**
+   * Sends a signal to the generations that were not asked to end, once they are
+   * ready.
+   */
   signal(signal: Deno.Signal): void {
-    this.#serving?.signal(signal);
-    this.#starting?.signal(signal);
+    this.#serving?.signalWhenReady(signal);
+    this.#starting?.signalWhenReady(signal);
   }
 
   /** Ends all generations, with `signal` instead of the usual one if given. */

@@ -4,7 +4,7 @@ import {
   formatAge,
   readDuration,
 } from "../../client/command/options/duration.ts";
-import { UsageError } from "../../client/command/options/usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 import { formatDuration } from "../../duration.ts";
 
 Deno.test("columns are aligned with their headings, numbers to the right", () => {

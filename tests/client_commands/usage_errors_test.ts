@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import type { Command } from "../../client/command/command.ts";
 import { completionsCommand } from "../../client/command/completions.ts";
 import { listCommand } from "../../client/command/list/list.ts";
-import { UsageError } from "../../client/command/options/usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 import { execCommand } from "../../client/command/start/exec.ts";
 import { runCommand } from "../../client/command/start/run.ts";
 import { serveCommand } from "../../client/command/start/serve.ts";

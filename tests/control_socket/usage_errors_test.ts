@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { readCommandLine, usageOf } from "../../server/options.ts";
-import { UsageError } from "../../server/usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 
 /** Words of a command line, separated by spaces, and the whole message. */
 const WRONG: readonly [words: string, message: string][] = [

@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   groupId,
-  groupName,
   lookUpGroup,
   lookUpUser,
   userId,
@@ -19,10 +18,10 @@ const DATABASES: [
   file: string,
   id: Lookup,
   onThread: LookupOnThread,
-  name: (id: number) => string | undefined,
+  name: ((id: number) => string | undefined) | undefined,
 ][] = [
   ["user", "/etc/passwd", userId, lookUpUser, userName],
-  ["group", "/etc/group", groupId, lookUpGroup, groupName],
+  ["group", "/etc/group", groupId, lookUpGroup, undefined],
 ];
 
 /** The names and numbers in a file such as /etc/passwd, without duplicates. */
@@ -38,13 +37,13 @@ async function entriesOf(file: string): Promise<[string, number][]> {
 }
 
 for (const [kind, file, id, onThread, name] of DATABASES) {
-  Deno.test(`every ${kind} of ${file} has its number and its name`, async () => {
+  Deno.test(`every ${kind} of ${file} has its number, and a user its name`, async () => {
     const entries = await entriesOf(file);
     assert(entries.length > 0);
     for (const [known, number] of entries) {
       assertEquals(id(known), number);
       assertEquals(await onThread(known), number);
-      assertEquals(name(number), known);
+      if (name !== undefined) assertEquals(name(number), known);
     }
   });
 
@@ -54,7 +53,7 @@ for (const [kind, file, id, onThread, name] of DATABASES) {
       assertEquals(id(each), undefined);
       assertEquals(await onThread(each), undefined);
     }
-    assertEquals(name(3_999_999_999), undefined);
+    assertEquals(name?.(3_999_999_999), undefined);
   });
 
   Deno.test(`a ${kind} of digits is a number`, async () => {
@@ -87,12 +86,12 @@ const WITH_ANOTHER_FILE = `
   exec "$@"
 `;
 const LOOK_UP = `
-  import { groupId, groupName, lookUpGroup } from "${new URL(
+  import { groupId, lookUpGroup } from "${new URL(
   "ffi/processes/accounts.ts",
   `file://${treePath("")}`,
 )}";
   const id = await lookUpGroup("crowd");
-  console.log(JSON.stringify([groupId("crowd"), id, groupName(id)]));
+  console.log(JSON.stringify([groupId("crowd"), id]));
 `;
 
 Deno.test({
@@ -118,6 +117,6 @@ Deno.test({
     });
     const { code, output, errors } = await program.end();
     assertEquals({ code, errors }, { code: 0, errors: "" });
-    assertEquals(JSON.parse(output), [4242, 4242, "crowd"]);
+    assertEquals(JSON.parse(output), [4242, 4242]);
   },
 });

@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import { BindTable } from "../../server/sockets/bind_table.ts";
 import { ControlSocket } from "../../server/daemon/control_socket.ts";
 import { stateOf } from "../../server/reexec/handoff.ts";
-import { DEFAULT_LIMITS } from "../../server/daemon/limits.ts";
 import { createLog } from "../../server/log/log.ts";
 import {
   answerMessage,
@@ -10,7 +9,7 @@ import {
   readMessage,
   resolveMessage,
 } from "../../server/requests/dispatch.ts";
-import { firstGeneration } from "../../server/serve.ts";
+import { firstGeneration, limitsOf } from "../../server/serve.ts";
 import { requestText } from "../support/raw_connection.ts";
 import { Scratch } from "../support/tree.ts";
 
@@ -33,7 +32,7 @@ for (
       ),
       binds: new BindTable(),
       log: createLog({ level: "error" }),
-      limits: DEFAULT_LIMITS,
+      limits: limitsOf({ path: "" }),
       policy: undefined,
     });
     const bytes = new TextEncoder().encode(text);

@@ -96,6 +96,22 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "SIGUSR1 during a reload reaches the new generation once it is ready, and does not end it before",
+  ignore,
+  fn: async () => {
+    await using service = await Supervised.serving();
+    await service.reload({ name: "v2", ready: "notify", unprepared: true });
+    await service.says("generation 2: started");
+    service.program.signal("SIGUSR1");
+    await service.program.output.next("SIGUSR1");
+    await service.letGoOn();
+    await service.says("generation 2: ready");
+    await service.program.output.next("SIGUSR1");
+  },
+});
+
 Deno.test("SIGUSR1 that arrives together with the end of the program does not end run", async () => {
   await using daemon = await Daemon.start();
   await using program = startClient(

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Binding } from "../../client.ts";
 import { hostAddress } from "../../address.ts";
 import { boundSocket } from "../../server/sockets/listening_socket.ts";
+import { listeningTcp } from "../support/serve/sockets.ts";
 
 /** Opens files until one has this number or a higher one. */
 async function occupy(fd: number): Promise<Deno.FsFile[]> {
@@ -51,4 +52,19 @@ Deno.test("shutdown after an abort does not touch descriptors of others", async 
   await server.shutdown();
   assertEquals(await Deno.readLink(`/proc/self/fd/${listener}`), "/dev/null");
   for (const file of files) file.close();
+});
+
+Deno.test("two servers that shut down together, and the end of each aborts the signal of the other: no uncaught error", async () => {
+  const sockets = [listeningTcp(), listeningTcp()];
+  const stops = [new AbortController(), new AbortController()];
+  const servers = sockets.map((socket, index) =>
+    socket.serve(() => new Response("hello"), { signal: stops[index]!.signal })
+  );
+  const ends = servers.map(({ finished }, index) =>
+    finished.then(() => stops[1 - index]!.abort())
+  );
+  await Promise.all(servers.map((server) => server.shutdown()));
+  await Promise.all(ends);
+  assertEquals(stops.map(({ signal }) => signal.aborted), [true, true]);
+  for (const socket of sockets) socket.close();
 });

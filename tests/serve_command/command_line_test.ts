@@ -4,7 +4,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { UsageError } from "../../client/command/options/usage_error.ts";
+import { UsageError } from "../../given_options.ts";
 import { serveCommand } from "../../client/command/start/serve.ts";
 import { runClient } from "../support/client_program.ts";
 import { Daemon } from "../support/daemon.ts";

@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Binding, OsError, spawn } from "../../client.ts";
+import {
+  type Binding,
+  OsError,
+  spawn,
+  type SpawnedChild,
+} from "../../client.ts";
 import { withoutLeak } from "../support/descriptor_leak.ts";
 import { descriptorsOf, settledAs } from "../support/process_state.ts";
 import { Program, within } from "../support/program.ts";
@@ -149,6 +154,25 @@ Deno.test("spawn: an aborted signal ends the child", async () => {
   stop.abort();
   assertEquals((await child.status).signal, "SIGTERM");
   assertThrows(() => spawn("true", { signal: stop.signal }));
+});
+
+Deno.test("spawn: the end of one child may abort the signal of another one that has ended at the same moment", async () => {
+  const stops = [new AbortController(), new AbortController()];
+  const [first, second] = stops.map(({ signal }) =>
+    spawn("sleep", { args: ["1000"], signal })
+  ) as [SpawnedChild, SpawnedChild];
+  const ends = [
+    first.status.then(() => stops[1]!.abort()),
+    second.status.then(() => stops[0]!.abort()),
+  ];
+  // Both end before the event loop can see an end.
+  for (const { pid } of [first, second]) {
+    Deno.kill(pid, "SIGKILL");
+    while (!/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`)));
+  }
+  await Promise.all(ends);
+  assertEquals((await first.status).signal, "SIGKILL");
+  assertEquals((await second.status).signal, "SIGKILL");
 });
 
 Deno.test("spawn: a stream goes to a descriptor, or to /dev/null", async () => {

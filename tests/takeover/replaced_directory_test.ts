@@ -3,15 +3,8 @@ import { ErrorCode } from "../../protocol.ts";
 import { Daemon } from "../support/daemon.ts";
 import { RawConnection } from "../support/raw_connection.ts";
 import { granted, rawList, refused } from "../support/socket_kinds/raw_bind.ts";
-import { olderDaemon, type OldServer } from "../support/takeover/old_server.ts";
+import { olderDaemon } from "../support/takeover/old_server.ts";
 import { Scratch } from "../support/tree.ts";
-
-/** A daemon that creates a socket whenever it does not hold one. */
-function daemonWithoutHeld(): Promise<OldServer> {
-  return olderDaemon((source) =>
-    source.edit("server/requests/bind_params.ts", '  "held",\n];', "];")
-  );
-}
 
 /** What a user does with the directory of a socket that is held. */
 const REPLACEMENTS: Readonly<
@@ -36,11 +29,6 @@ const REPLACEMENTS: Readonly<
   },
 };
 
-const SERVERS: readonly [string, () => Promise<OldServer>][] = [
-  ["a daemon", () => Daemon.start()],
-  ["an older daemon", daemonWithoutHeld],
-];
-
 async function filesIn(directory: string): Promise<string[]> {
   const names: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
@@ -50,56 +38,56 @@ async function filesIn(directory: string): Promise<string[]> {
   return names;
 }
 
-for (const [server, start] of SERVERS) {
-  for (const [what, replace] of Object.entries(REPLACEMENTS)) {
-    Deno.test(`a takeover from ${server} creates no socket where the directory of a bind ${what}`, async () => {
-      await using scratch = await Scratch.make();
-      const above = scratch.join("above");
-      const directory = `${above}/in`;
-      const other = scratch.join("other");
-      await Deno.mkdir(directory, { recursive: true });
-      await Deno.mkdir(other);
-      await using old = await start();
-      using connection = RawConnection.open(old.sock);
-      const path = `${directory}/s`;
-      await granted(connection, { path });
-      await granted(connection, { address: "127.0.0.1", port: 0 });
-      const before = await rawList(connection);
-      await replace(directory, other);
-      const files = (await filesIn(scratch.path)).length;
-      await using daemon = await Daemon.start({
-        sock: old.sock,
-        args: ["--takeover"],
-      });
-      assertEquals(await filesIn(other), []);
-      assertEquals((await filesIn(scratch.path)).length, files);
-      using taken = RawConnection.open(daemon.sock);
-      const inodes = new Set(before.map(({ inode }) => inode));
-      for (const { inode } of await rawList(taken)) {
-        assertEquals(inodes.delete(inode), true);
-      }
-      // An older daemon cannot say whether it holds what the path leads to.
-      if (server === "a daemon") assertEquals(inodes.size, 0);
+for (const [what, replace] of Object.entries(REPLACEMENTS)) {
+  Deno.test(`a takeover creates no socket where the directory of a bind ${what}`, async () => {
+    await using scratch = await Scratch.make();
+    const above = scratch.join("above");
+    const directory = `${above}/in`;
+    const other = scratch.join("other");
+    await Deno.mkdir(directory, { recursive: true });
+    await Deno.mkdir(other);
+    await using old = await Daemon.start();
+    using connection = RawConnection.open(old.sock);
+    const path = `${directory}/s`;
+    await granted(connection, { path });
+    await granted(connection, { address: "127.0.0.1", port: 0 });
+    const before = await rawList(connection);
+    await replace(directory, other);
+    const files = (await filesIn(scratch.path)).length;
+    await using daemon = await Daemon.start({
+      sock: old.sock,
+      args: ["--takeover"],
     });
-  }
+    assertEquals(await filesIn(other), []);
+    assertEquals((await filesIn(scratch.path)).length, files);
+    using taken = RawConnection.open(daemon.sock);
+    const inodes = new Set(before.map(({ inode }) => inode));
+    for (const { inode } of await rawList(taken)) {
+      assertEquals(inodes.delete(inode), true);
+    }
+    assertEquals(inodes.size, 0);
+  });
 }
 
 Deno.test("a bind that was not taken over is logged with its reason", async () => {
-  await using scratch = await Scratch.make();
-  const directory = scratch.join("d");
-  await Deno.mkdir(directory);
-  await using old = await daemonWithoutHeld();
+  // A server that has released the socket since it listed it.
+  await using old = await olderDaemon((source) =>
+    source.edit(
+      "server/requests/bind_method.ts",
+      "if (held === undefined) throw noSuchBind(asked);",
+      "throw noSuchBind(asked);",
+    )
+  );
   using connection = RawConnection.open(old.sock);
-  await granted(connection, { path: `${directory}/s` });
-  await Deno.rename(directory, `${directory}.moved`);
-  await Deno.symlink(`${directory}.moved`, directory);
+  await granted(connection, { path: "@not-held-any-more" });
   await using daemon = await Daemon.start({
     sock: old.sock,
     args: ["--takeover"],
   });
   const line = await daemon.program.errors.next("bind not taken over");
-  assertStringIncludes(line, `address=unix:${directory}/s`);
-  assertStringIncludes(line, "its path has a link");
+  assertStringIncludes(line, "address=unix:@not-held-any-more");
+  assertStringIncludes(line, "it is not held any more");
+  assertEquals((await daemon.status()).binds, 0);
 });
 
 Deno.test("a bind with held creates nothing, and returns the socket that is held", async () => {

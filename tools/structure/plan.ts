@@ -78,7 +78,6 @@ export const PLAN: Plan = {
       "restart_limits.ts",
       "service_user.ts",
       "socket_options.ts",
-      "usage_error.ts",
       "workers.ts",
     ],
     "client/command/start/": [
@@ -102,7 +101,6 @@ export const PLAN: Plan = {
     ],
     "ffi/files/": [
       "descriptor.ts",
-      "directory.ts",
       "file.ts",
       "file_rights.ts",
       "nonblocking_writer.ts",
@@ -124,10 +122,8 @@ export const PLAN: Plan = {
     ],
     "ffi/processes/": [
       "accounts.ts",
-
       "block_signals.ts",
       "child_process.ts",
-      "default_signals.ts",
       "exec.ts",
       "executable.ts",
       "orphans.ts",
@@ -135,6 +131,7 @@ export const PLAN: Plan = {
       "process_group.ts",
       "signal_action.ts",
       "signal_descriptor.ts",
+      "signal_listeners.ts",
       "signal_mask.ts",
       "signal_numbers.ts",
     ],
@@ -185,7 +182,7 @@ export const PLAN: Plan = {
       "template_error.ts",
     ],
     "haproxy/wrapper/": ["supervisor.ts", "limits.ts"],
-    "server/": ["command_line.ts", "options.ts", "serve.ts", "usage_error.ts"],
+    "server/": ["command_line.ts", "options.ts", "serve.ts"],
     "server/daemon/": [
       "connection.ts",
       "control_socket.ts",

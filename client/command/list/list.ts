@@ -12,7 +12,7 @@ import { type ListedSocket, type Listing, listing } from "./listing.ts";
 import { listNotes, listTable } from "./list_table.ts";
 import { readOptions } from "../options/options.ts";
 import { cutToWidth } from "./text_width.ts";
-import { UsageError } from "../options/usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 import { watch } from "./watch.ts";
 
 const USAGE = `Usage: multibinder-client list [options] [ADDR]

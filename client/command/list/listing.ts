@@ -59,10 +59,7 @@ export async function listing(
   const except = daemon === undefined ? [processId()] : [daemon, processId()];
   let found: SocketHolders;
   try {
-    found = await holdersOf(binds, {
-      except,
-      ...(options.signal && { signal: options.signal }),
-    });
+    found = await holdersOf(binds, { except, signal: options.signal });
   } catch (error) {
     if (!(error instanceof OsError)) throw error;
     // Without /proc the binds are known all the same.

@@ -5,6 +5,7 @@ import {
   printErrors,
 } from "../../../ffi/files/standard_streams.ts";
 import { withstandSignals } from "../../../ffi/processes/block_signals.ts";
+import { onSignals } from "../../../ffi/processes/signal_listeners.ts";
 import { ProtocolError } from "../../../exchange.ts";
 import type { CallOptions } from "../../session/options.ts";
 import { connect, type Session } from "../../session/session.ts";
@@ -93,18 +94,6 @@ async function retried<T>(
   } finally {
     clearTimeout(timer);
   }
-}
-
-function onSignals(
-  names: readonly Deno.Signal[],
-  listener: () => void,
-): Disposable {
-  const stack = new DisposableStack();
-  for (const name of names) {
-    Deno.addSignalListener(name, listener);
-    stack.defer(() => Deno.removeSignalListener(name, listener));
-  }
-  return stack;
 }
 
 function every(interval: number, tick: () => void): Disposable {

@@ -1,4 +1,5 @@
 import { withstandSignals } from "../../../ffi/processes/block_signals.ts";
+import { onSignals } from "../../../ffi/processes/signal_listeners.ts";
 import {
   type Address,
   formatAddress,
@@ -12,7 +13,7 @@ import { askDaemon } from "../ask_daemon.ts";
 import type { Command } from "../command.ts";
 import { listing } from "../list/listing.ts";
 import { readOptions } from "../options/options.ts";
-import { UsageError } from "../options/usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 import { exposition } from "./exposition.ts";
 import { serveMetrics } from "./metrics_server.ts";
 
@@ -47,10 +48,7 @@ async function print(sock: string | undefined): Promise<number> {
 }
 
 async function scrape(sock: string | undefined): Promise<string> {
-  using session = await connectToRunning({
-    timeout: TIMEOUT,
-    ...(sock !== undefined && { sock }),
-  });
+  using session = await connectToRunning({ timeout: TIMEOUT, sock });
   return await readFrom(session, TIMEOUT);
 }
 
@@ -60,9 +58,7 @@ async function serve(
 ): Promise<number> {
   withstandSignals();
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => stop.abort());
-  }
+  using _signals = onSignals(["SIGINT", "SIGTERM"], () => stop.abort());
   await serveMetrics(address, () => scrape(sock), stop.signal);
   return 0;
 }

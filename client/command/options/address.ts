@@ -1,5 +1,5 @@
 import { type Address, AddressError, parseAddress } from "../../../address.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 
 /**
  * Reads an address of a command line.

@@ -1,5 +1,5 @@
 import { readDuration } from "./duration.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 
 /**
  * Reads the value of `--max-draining`.

@@ -1,5 +1,5 @@
 import { parseDuration } from "../../../duration.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 
 /**
  * Reads the value of an option as a duration in ms. `text` may be a part of `value`.

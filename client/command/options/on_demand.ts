@@ -1,7 +1,6 @@
 import type { OnDemandOptions } from "../../../supervisor/on_demand/on_demand.ts";
 import { readDuration } from "./duration.ts";
-import type { Options } from "./options.ts";
-import { UsageError } from "./usage_error.ts";
+import { type Options, UsageError } from "../../../given_options.ts";
 
 /**
  * The values of `--on-demand` and `--idle`; `undefined` without `--on-demand`.

@@ -2,7 +2,7 @@ import {
   type RestartLimits,
   RESTARTS,
 } from "../../../supervisor/restarts/restart_policy.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 
 /**
  * The values of `--restart` and `--max-restarts`.

@@ -8,7 +8,7 @@ import {
   findSetpriv,
   type ServiceUser,
 } from "../../../supervisor/service_user.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 
 /**
  * The value of `--user`: `USER` or `USER:GROUP`, names or numbers.

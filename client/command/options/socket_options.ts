@@ -1,8 +1,7 @@
 import { hasHost, parseAddress } from "../../../address.ts";
 import { hasBacklog } from "../../../protocol.ts";
 import type { SocketOptions } from "../../session/options.ts";
-import type { Options } from "./options.ts";
-import { UsageError } from "./usage_error.ts";
+import { type Options, UsageError } from "../../../given_options.ts";
 
 /** Socket options of `exec` and `run`, for {@linkcode readOptions}. */
 export const SOCKET_OPTIONS = ["backlog", "mode", "owner", "group"] as const;

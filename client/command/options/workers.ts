@@ -1,5 +1,5 @@
 import { MAX_WORKERS } from "../../../supervisor/supervisor.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 
 /** The processors that this process may use. */
 function processors(): number {

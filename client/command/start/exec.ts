@@ -50,8 +50,8 @@ async function exec(options: ExecOptions): Promise<never> {
     nonblocking,
     socketOptions,
     notice: reporter(`${programName()} exec`),
-    ...(sock !== undefined && { sock }),
-    ...(timeout !== undefined && { timeout }),
+    sock,
+    timeout,
   });
   // An exec keeps the process.
   const environment = listenEnvironment(

@@ -1,6 +1,6 @@
 import { FIRST_LISTEN_FD } from "../../../ffi/systemd/listen_fds.ts";
 import { readAddress } from "../options/address.ts";
-import { UsageError } from "../options/usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 
 /** A socket that a command passes to its program. */
 export interface RequestedSocket {

@@ -8,6 +8,7 @@ import {
   ServiceManager,
 } from "../../../ffi/systemd/service_manager.ts";
 import { signalNumber } from "../../../ffi/processes/signal_numbers.ts";
+import { onSignals } from "../../../ffi/processes/signal_listeners.ts";
 import { exitLike } from "../../../supervisor/ending/exit_like.ts";
 import { adoptAndReapOrphans } from "../../../supervisor/reap_orphans.ts";
 import { reporter } from "../../../supervisor/report.ts";
@@ -20,7 +21,7 @@ import { listenEnvironment } from "./listen_environment.ts";
 import { onSigusr1 } from "./on_sigusr1.ts";
 import { ShardedSockets } from "./sharded_sockets.ts";
 import { readOptions } from "../options/options.ts";
-import { UsageError } from "../options/usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 import { programName } from "../program_name.ts";
 import {
   readRunOptions,
@@ -41,24 +42,12 @@ ${RUN_OPTIONS_USAGE}
   -V, --version        print the version
 
 SIGTERM, SIGINT and SIGQUIT stop COMMAND and then end run. A second one kills
-COMMAND at once. SIGUSR1 is sent on to COMMAND. A COMMAND that crashes is restarted
-at once; if it keeps crashing, it is restarted after pauses of 0.25, 0.5, 1, ... up
-to 30 s.
+COMMAND at once. SIGUSR1 is sent on to COMMAND, once it is ready. A COMMAND that
+crashes is restarted at once; if it keeps crashing, it is restarted after pauses of
+0.25, 0.5, 1, ... up to 30 s.
 
 Exit status: that of COMMAND; 1 no sockets, 2 invalid command line, 126 COMMAND
 cannot be executed, 127 COMMAND does not exist.`;
-
-function addSignalListeners(
-  signals: Partial<Record<Deno.Signal, () => void>>,
-): Disposable {
-  const stack = new DisposableStack();
-  for (const [name, listener] of Object.entries(signals)) {
-    const signal = name as Deno.Signal;
-    Deno.addSignalListener(signal, listener);
-    stack.defer(() => Deno.removeSignalListener(signal, listener));
-  }
-  return stack;
-}
 
 /** A signal ended this program before there was a COMMAND to end. */
 class Interrupted {
@@ -84,8 +73,8 @@ async function fetchSockets(
         nonblocking,
         socketOptions,
         notice,
-        ...(sock !== undefined && { sock }),
-        ...(timeout !== undefined && { timeout }),
+        sock,
+        timeout,
       },
       service: (index, descriptors) => serviceWith(options, index, descriptors),
     });
@@ -136,25 +125,23 @@ export async function run(options: RunOptions, name = "run"): Promise<number> {
     started.supervisor.reload().catch(() => {});
   };
   let isStopping = false;
-  const stop = (name: Deno.Signal, sendOn?: Deno.Signal) => () => {
+  const stop = (signal: Deno.Signal) => {
     if (started.supervisor !== undefined) {
       if (isStopping) {
-        report(`killed: ${name} has arrived during the stop`);
+        report(`killed: ${signal} has arrived during the stop`);
         return started.supervisor.kill();
       }
       isStopping = true;
-      started.supervisor.stop(sendOn);
-    } else interruption.abort(new Interrupted(name));
+      // SIGTERM becomes the signal of --stop-signal.
+      started.supervisor.stop(signal === "SIGTERM" ? undefined : signal);
+    } else interruption.abort(new Interrupted(signal));
   };
-  using _listeners = addSignalListeners({
-    SIGHUP: () => reload("SIGHUP"),
-    SIGUSR2: () => reload("SIGUSR2"),
-    SIGTTIN: () => started.supervisor?.resize(1),
-    SIGTTOU: () => started.supervisor?.resize(-1),
-    SIGTERM: stop("SIGTERM"),
-    SIGINT: stop("SIGINT", "SIGINT"),
-    SIGQUIT: stop("SIGQUIT", "SIGQUIT"),
-  });
+  using _reloads = onSignals(["SIGHUP", "SIGUSR2"], reload);
+  using _sizes = onSignals(
+    ["SIGTTIN", "SIGTTOU"],
+    (signal) => started.supervisor?.resize(signal === "SIGTTIN" ? 1 : -1),
+  );
+  using _stops = onSignals(["SIGTERM", "SIGINT", "SIGQUIT"], stop);
   using _sigusr1 = onSigusr1(() => started.supervisor?.signal("SIGUSR1"));
   using manager = ServiceManager.fromEnvironment((reason) =>
     report(`cannot notify the service manager: ${reason}`)

@@ -10,7 +10,6 @@ import { readDrainTimeout, readMaxDraining } from "../options/drain_limits.ts";
 import { readDuration, readPositiveDuration } from "../options/duration.ts";
 import { readRestartLimits } from "../options/restart_limits.ts";
 import type { WorkerOptions } from "../../../supervisor/workers/worker.ts";
-import type { KnownOptions, Options } from "../options/options.ts";
 import {
   type CommandSocketOptions,
   readSocketOptions,
@@ -19,7 +18,11 @@ import {
 } from "../options/socket_options.ts";
 import { readServiceUser } from "../options/service_user.ts";
 import type { ServiceUser } from "../../../supervisor/service_user.ts";
-import { UsageError } from "../options/usage_error.ts";
+import {
+  type KnownOptions,
+  type Options,
+  UsageError,
+} from "../../../given_options.ts";
 import { readWorkers } from "../options/workers.ts";
 import { readOnDemand } from "../options/on_demand.ts";
 import type { Launch } from "./launch.ts";

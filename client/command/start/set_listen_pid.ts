@@ -11,7 +11,7 @@ import { StartError } from "../../../supervisor/errors.ts";
 import { SET_LISTEN_PID_COMMAND } from "../../../supervisor/listen_pid.ts";
 import type { Command } from "../command.ts";
 import { splitAtDashes } from "./launch.ts";
-import { UsageError } from "../options/usage_error.ts";
+import { UsageError } from "../../../given_options.ts";
 
 /**
  * A hidden command that adds its own process to the environment (LISTEN_PID,

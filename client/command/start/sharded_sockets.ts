@@ -164,11 +164,7 @@ export class ShardedSockets implements WorkerSockets, Disposable {
 
   #connect(signal: AbortSignal): Promise<Session> {
     const { sock, timeout } = this.#options.fetch;
-    return connect({
-      signal,
-      ...(sock !== undefined && { sock }),
-      ...(timeout !== undefined && { timeout }),
-    });
+    return connect({ signal, sock, timeout });
   }
 
   /**

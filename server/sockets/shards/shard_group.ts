@@ -23,7 +23,7 @@ import {
 import { openSocketsAt } from "../../../ffi/sockets/open_sockets.ts";
 import { isListening, setOption } from "../../../ffi/sockets/socket.ts";
 import { detachFilter } from "../../../ffi/sockets/socket_state.ts";
-import { familyOf, portOf } from "../listening_socket.ts";
+import type { InternetAddress } from "../../../ffi/sockets/socket_address.ts";
 import { writeNote } from "./shard_note.ts";
 import {
   isHeld,
@@ -47,7 +47,7 @@ export class ShardGroup {
   readonly #places = new ShardPlaces();
   readonly #gated = new Set<Shard>();
   /** The address of the members in the kernel. */
-  #name: Uint8Array<ArrayBuffer> | undefined;
+  #name: InternetAddress | undefined;
   readonly #kind: HostAddress["kind"];
 
   constructor(kind: HostAddress["kind"], shards: number) {
@@ -91,7 +91,7 @@ export class ShardGroup {
 
   /** The port of the group, also if the kernel chose it. */
   get port(): number | undefined {
-    return this.#name && portOf(this.#name);
+    return this.#name?.port;
   }
 
   /** Whether a socket has the filter that drops new connections. */
@@ -200,8 +200,8 @@ export class ShardGroup {
 
   #open(): ReadonlySet<string> | undefined {
     if (this.#name === undefined) return undefined;
-    const family = familyOf(this.#name);
-    return openSocketsAt(this.#kind, family, portOf(this.#name));
+    const { family, port } = this.#name;
+    return openSocketsAt(this.#kind, family, port);
   }
 
   /**
@@ -219,7 +219,7 @@ export class ShardGroup {
     );
     const found = [...open].flatMap((inode) => byInode.get(inode) ?? []);
     if (found.length !== this.#members.size) return undefined;
-    return familyOf(this.#name) === "ipv4" ? found.reverse() : found;
+    return this.#name.family === "ipv4" ? found.reverse() : found;
   }
 
   /**

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { InternetAddress } from "../../../ffi/sockets/socket_address.ts";
 import type { HostAddress } from "../../../address.ts";
 import type { WireOptions } from "../../../protocol.ts";
 
@@ -11,7 +12,7 @@ import type { WireOptions } from "../../../protocol.ts";
 export interface Shard {
   readonly address: HostAddress;
   readonly socket: { readonly fd: number };
-  readonly name: Uint8Array<ArrayBuffer> | undefined;
+  readonly name: InternetAddress | undefined;
   readonly options: WireOptions;
 }
 

@@ -287,7 +287,6 @@ export const NOT_THE_DAEMONS: readonly string[] = [
   // The daemon calls it only where LISTEN_PIDFDID is set.
   "fstatfs",
   // The names of the users of holders.
-  "getgrgid_r",
   "getgrouplist",
   "getpwuid_r",
   "posix_spawn_file_actions_addopen",

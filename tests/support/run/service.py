@@ -10,6 +10,7 @@ PLAN is a JSON file that is read at the start, so each start can be another vers
   code     exits with this code on SIGTERM (default: 0)
   ignore   ignores SIGTERM
   hold     serves only once the file "go_on" exists
+  unprepared handles signals, and serves, only once the file "go_on" exists
   child    has a child that holds the socket and outlives it
   alive    sends WATCHDOG=1 twice a second and prints "alive"; without it, at each request of /alive
   unabortable ignores SIGABRT
@@ -47,6 +48,8 @@ def wait_for_permission() -> None:
         time.sleep(0.01)
 
 
+if plan.get("unprepared"):
+    wait_for_permission()
 ending = False
 
 

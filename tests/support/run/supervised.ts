@@ -20,6 +20,7 @@ export interface Plan {
   ignore?: boolean;
   child?: boolean;
   hold?: boolean;
+  unprepared?: boolean;
   busy?: boolean;
   stubborn?: boolean;
   alive?: boolean;
