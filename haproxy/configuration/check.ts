@@ -64,6 +64,12 @@ export class RejectedError extends Error {
 const decoder = new TextDecoder();
 
 /**
+ * What reloads the wrapper. `systemctl kill` sends it to every process of the
+ * service: to a program of ours that does not act on it, it must not matter.
+ */
+export const RELOAD_SIGNALS: readonly Deno.Signal[] = ["SIGHUP", "SIGUSR2"];
+
+/**
  * Lets HAProxy check a configuration before it is installed: with its own
  * arguments and sockets, and with temporary files beside the final ones. The
  * signal kills HAProxy.
@@ -96,6 +102,7 @@ export async function check(
     command: program.command,
     args: argumentsWith(program.arguments, nameOf, { first: [...options] }),
     environment: environmentOf(program),
+    blocked: RELOAD_SIGNALS,
     descriptors: new Map<number, number | string>([
       ...descriptorsOf(configuration),
       [1, output.fd],

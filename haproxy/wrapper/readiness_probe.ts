@@ -11,32 +11,20 @@
  *
  * HAProxy also sends SIGTTOU and SIGTTIN to the list, so that the old processes
  * release a port that it cannot bind and take it back. These signals would stop
- * a process that does not ignore them.
+ * a process that does not block them.
  *
  * @module
  */
 import type { Ending } from "../../ffi/processes/child_process.ts";
-import { waitReady } from "../../ffi/files/readiness.ts";
 import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
 import { socketPair } from "../../ffi/sockets/socket_pair.ts";
 import { Child } from "../../supervisor/child.ts";
+import { RELOAD_SIGNALS } from "../configuration/check.ts";
 
-/**
- * Writes a line once it ignores the signals, then waits for the end of its
- * input, which also comes when this program ends for any reason.
- */
-const SCRIPT = "trap '' HUP USR2 TTOU TTIN; echo; read -r _";
-
-/**
- * What reloads the wrapper, and `systemctl kill` sends to every process of the
- * service: the probe would end before it ignores them.
- */
-const RELOAD_SIGNALS: readonly Deno.Signal[] = ["SIGHUP", "SIGUSR2"];
+/** Waits for the end of its input, which also comes when this program ends. */
+const SCRIPT = "read -r _";
 
 const SHELL = "/bin/sh";
-
-/** Much longer than a shell takes to start on a busy machine, in ms. */
-const START_TIMEOUT = 60_000;
 
 /** What a probe found out. */
 export type ProbeResult =
@@ -66,12 +54,8 @@ export class ReadinessProbe {
     return ending.signal === signalNumber("SIGUSR1") ? "ready" : "unknown";
   }
 
-  /**
-   * Starts one, and waits until it ignores the signals.
-   *
-   * @throws {StartError}
-   */
-  static async start(): Promise<ReadinessProbe> {
+  /** @throws {StartError} */
+  static start(): ReadinessProbe {
     const [ours, its] = socketPair();
     using _its = its;
     try {
@@ -81,18 +65,14 @@ export class ReadinessProbe {
         environment: [],
         descriptors: new Map<number, number | string>([
           [0, its.fd],
-          [1, its.fd],
+          [1, "/dev/null"],
           [2, "/dev/null"],
         ]),
-        blocked: RELOAD_SIGNALS,
+        blocked: ["SIGTTOU", "SIGTTIN", ...RELOAD_SIGNALS],
         // It keeps our user, and is never sent a signal from here.
         onSignalDenied: () => {},
       });
-      const probe = new ReadinessProbe(child, () => ours.close());
-      // So that its end also ends the wait.
-      its.close();
-      await waitReady(ours.fd, "read", START_TIMEOUT);
-      return probe;
+      return new ReadinessProbe(child, () => ours.close());
     } catch (error) {
       ours.close();
       throw error;

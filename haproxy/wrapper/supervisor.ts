@@ -21,7 +21,6 @@ import { Configurations } from "./configurations.ts";
 import { type HaproxyProcess, KILL_AFTER } from "./haproxy_process.ts";
 import type { Limits } from "./limits.ts";
 import { PidFile } from "./pid_file.ts";
-import { despiteStraySignals } from "./stray_signals.ts";
 import { takeOver } from "./take_over.ts";
 
 type State =
@@ -254,11 +253,7 @@ export class Supervisor {
     });
     try {
       const { readyTimeout } = this.#limits;
-      await despiteStraySignals(
-        () => validate(this.#program, next, readyTimeout, interrupted),
-        interrupted,
-        this.#report,
-      );
+      await validate(this.#program, next, readyTimeout, interrupted);
       await this.#startWith(next, interrupted);
     } finally {
       if (this.#configurations.current !== next) next[Symbol.dispose]();
@@ -277,11 +272,7 @@ export class Supervisor {
       if (configuration === this.#configurations.current) {
         configuration.restore();
       } else configuration.install();
-      next = await despiteStraySignals(
-        () => this.#takeOver(configuration, interrupted),
-        interrupted,
-        this.#report,
-      );
+      next = await this.#takeOver(configuration, interrupted);
     } catch (error) {
       this.#reportErrorOf(() => this.#configurations.current?.restore());
       throw error;

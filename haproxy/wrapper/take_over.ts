@@ -32,7 +32,7 @@ export async function takeOver(
   options: TakeOverOptions,
 ): Promise<HaproxyProcess> {
   const { program, configuration, before, report, started, signal } = options;
-  const probe = await ReadinessProbe.start();
+  const probe = ReadinessProbe.start();
   try {
     signal.throwIfAborted();
     const oldPids = [...before.map(({ pid }) => pid), probe.pid];
