@@ -25,6 +25,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "300 clients at the start of three generations, twice",
   "tests/packages/published_packages_test.ts":
     "runs each package and each example as published",
+  "tests/haproxy/draining_test.ts":
+    "reloads while connections stay open, with time limits",
   "tests/haproxy/ending_test.ts": "a HAProxy that does not end, and its grace",
   "tests/haproxy/failures_under_load_test.ts":
     "failing reloads, each with a time limit",
@@ -53,6 +55,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "twenty growths and twenty shrinkings under load",
   "tests/upgrade/each_broken_version_test.ts":
     "31 broken versions, each with a daemon of its own",
+  "tests/haproxy/killing_test.ts": "a HAProxy that no signal but SIGKILL ends",
+  "tests/reexec/endurance_test.ts": "thirty generations, and a thousand binds",
   "tests/run_restart/watchdog_kill_test.ts":
     "a program that ignores SIGABRT for five seconds",
   "tests/upgrade/bursts_test.ts": "three hundred signals, thirty generations",
