@@ -69,6 +69,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "a benchmark with reloads, growths and shrinkings",
   "tests/policy/swapped_directory_long_test.ts":
     "12,000 binds in a directory that another program swaps",
+  "tests/run_readiness/programs_test.ts":
+    "programs in Python, Deno and gunicorn, which take seconds to start or to fail",
 };
 
 /** The folders that only a command below can run. */
