@@ -16,6 +16,12 @@ const BYTES: readonly [what: string, octal: string, bytes: number[]][] = [
 ];
 
 /**
+ * Stops `run`, and waits to be ended by it: a program that has ended before `run`
+ * receives the signal is restarted.
+ */
+const STOP = "kill $PPID; exec sleep 600";
+
+/**
  * What a command writes. `$X` is the text with the bytes, and "$@" the client's
  * command line.
  */
@@ -58,7 +64,7 @@ for (const [what, octal, bytes] of BYTES) {
     fn: async () => {
       await using daemon = await Daemon.start();
       const script =
-        '"$@" run 127.0.0.1:0 -- sh -c \'printf %s "$1"; kill $PPID\' sh "$X"';
+        `"$@" run 127.0.0.1:0 -- sh -c 'printf %s "$1"; ${STOP}' sh "$X"`;
       assertEquals(await outputOf(daemon, octal, script), bytes);
     },
   });
@@ -75,7 +81,7 @@ for (const [what, octal, bytes] of BYTES) {
     // The dotted name makes run start the command without a shell.
     for (const name of ["", "a.b=c"]) {
       const script =
-        `export X; env ${name} "$@" run 127.0.0.1:0 -- sh -c 'printf %s "$X"; kill $PPID'`;
+        `export X; env ${name} "$@" run 127.0.0.1:0 -- sh -c 'printf %s "$X"; ${STOP}'`;
       assertEquals(await outputOf(daemon, octal, script), bytes);
     }
   });
