@@ -34,7 +34,7 @@ import {
 import { exitLike } from "../supervisor/ending/exit_like.ts";
 import { reapOrphansAsInit } from "../supervisor/reap_orphans.ts";
 import { VERSION } from "../version.ts";
-import { check, RejectedError } from "./configuration/check.ts";
+import { check, RejectedError, RELOAD_SIGNALS } from "./configuration/check.ts";
 import { FileError, isTemplate } from "./configuration/config_file.ts";
 import { prepare } from "./configuration/prepare.ts";
 import {
@@ -228,7 +228,7 @@ async function serve(
   );
   let interrupted: Interrupted | undefined;
   using _reaping = reapOrphansAsInit();
-  using _reloads = onSignals(["SIGHUP", "SIGUSR2"], (signal) => {
+  using _reloads = onSignals(RELOAD_SIGNALS, (signal) => {
     report(`reload: ${signal}`);
     // The supervisor reports why a reload fails.
     supervisor.reload().catch(() => {});

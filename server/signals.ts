@@ -22,7 +22,7 @@ export const SIGNALS: readonly MaskedSignal[] = [
  * such as a line of the log. SIGUSR2: what reloads `run` and the HAProxy wrapper.
  * SIGTTOU: a line on a terminal with `stty tostop`, of a daemon in the background.
  */
-const IGNORED = ["SIGXFSZ", "SIGUSR2", "SIGTTOU"] as const;
+export const IGNORED = ["SIGXFSZ", "SIGUSR2", "SIGTTOU"] as const;
 
 /**
  * Blocks the signals in every thread. The first generation executes itself once

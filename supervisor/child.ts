@@ -67,8 +67,8 @@ export function isAwaited(pid: number): boolean {
 
 /**
  * A child without descriptors other than the given ones, with every signal at
- * its default and none blocked but the given ones, and in its own process group, so that a signal which a terminal
- * sends to our group does not reach it.
+ * its default and only the given ones blocked, and in its own process group, so
+ * that a signal which a terminal sends to our group does not reach it.
  */
 export class Child {
   /** The process that was started, which leads the process group. */
@@ -90,9 +90,8 @@ export class Child {
 
   /** @throws {StartError} */
   constructor(options: ChildOptions) {
-    const { command, args, environment, descriptors, launcher, directory } =
-      options;
-    const { blocked = [] } = options;
+    const { command, args, environment, descriptors, launcher } = options;
+    const { directory, blocked } = options;
     this.#onSignalDenied = options.onSignalDenied;
     this.#successor = options.successor ?? (() => undefined);
     this.directory = directory;
@@ -105,7 +104,7 @@ export class Child {
         environment,
         descriptors,
         blocked,
-        ...(directory !== undefined && { directory }),
+        directory,
         ownGroup: true,
       });
     });

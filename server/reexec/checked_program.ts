@@ -13,6 +13,7 @@ import { writeFile } from "../../ffi/files/file.ts";
 import { OsError } from "../../ffi/libc/errno.ts";
 import { signalGroup } from "../../ffi/processes/process_group.ts";
 import { signalNumber } from "../../ffi/processes/signal_numbers.ts";
+import { IGNORED } from "../signals.ts";
 import type { NextProgram } from "./next_program.ts";
 
 /** How a program ended, and the end of what it wrote. */
@@ -27,13 +28,7 @@ export interface CheckedProgram {
  * or of a name (pkill) they must not end the check either. SIGTERM ends it: after a
  * kill -9 of the daemon systemd waits for the check before it starts the next daemon.
  */
-const HARMLESS = [
-  "SIGHUP",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGTTOU",
-  "SIGXFSZ",
-] as const;
+const HARMLESS = ["SIGHUP", "SIGUSR1", ...IGNORED] as const;
 
 /** The end of the output that is kept, in bytes. */
 const MAX_OUTPUT = 4_000;

@@ -182,7 +182,7 @@ export const PLAN: Plan = {
       "template_error.ts",
     ],
     "haproxy/wrapper/": ["supervisor.ts", "limits.ts"],
-    "server/": ["command_line.ts", "options.ts", "serve.ts"],
+    "server/": ["command_line.ts", "options.ts", "serve.ts", "signals.ts"],
     "server/daemon/": [
       "connection.ts",
       "control_socket.ts",
