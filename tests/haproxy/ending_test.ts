@@ -204,9 +204,10 @@ Deno.test({
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
-    const command = scratch.join("haproxy");
-    await Deno.writeTextFile(command, '#!/bin/sh\nexec haproxy "$@"\n');
-    await Deno.chmod(command, 0o755);
+    const command = await scratch.program(
+      "haproxy",
+      '#!/bin/sh\nexec haproxy "$@"\n',
+    );
     await using haproxy = await Wrapped.serving(template("v1"), [], {
       command,
     });
@@ -282,9 +283,7 @@ Deno.test({
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
-    const command = scratch.join("haproxy");
-    await Deno.writeTextFile(command, FALSE_START);
-    await Deno.chmod(command, 0o755);
+    const command = await scratch.program("haproxy", FALSE_START);
     await using haproxy = await Wrapped.serving(template("v1"), [], {
       command,
     });

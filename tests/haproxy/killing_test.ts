@@ -72,11 +72,8 @@ exec sleep 600
 `;
 
 /** Writes that script. */
-async function slowHaproxy(scratch: Scratch): Promise<string> {
-  const command = scratch.join("haproxy");
-  await Deno.writeTextFile(command, SLOW);
-  await Deno.chmod(command, 0o755);
-  return command;
+function slowHaproxy(scratch: Scratch): Promise<string> {
+  return scratch.program("haproxy", SLOW);
 }
 
 async function assertAllGone(watch: ChildWatch): Promise<void> {
@@ -119,12 +116,10 @@ Deno.test({
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
-    const command = scratch.join("haproxy");
-    await Deno.writeTextFile(
-      command,
+    const command = await scratch.program(
+      "haproxy",
       '#!/bin/sh\n[ -e "$0.slow" ] || exec haproxy "$@"\necho $$ >"$0.pid"\nexec sleep 600\n',
     );
-    await Deno.chmod(command, 0o755);
     await using haproxy = await Wrapped.serving(template("v1"), [], {
       command,
     });
@@ -206,16 +201,14 @@ Deno.test({
   ignore: ignore || await lacks("unshare") || Deno.uid() !== 0,
   fn: async () => {
     await using scratch = await Scratch.make();
-    const command = scratch.join("haproxy");
-    await Deno.writeTextFile(
-      command,
+    const command = await scratch.program(
+      "haproxy",
       `#!/bin/sh
 case " $* " in *" -c "*) exec haproxy "$@" ;; esac
 for each in 1 2 3; do (sh -c 'echo orphan; exec sleep 0.2' &); done
 exec haproxy "$@"
 `,
     );
-    await Deno.chmod(command, 0o755);
     await using haproxy = await Wrapped.serving(template("v1"), [], {
       command,
       under: ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],

@@ -119,9 +119,10 @@ Deno.test({
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
-    const command = scratch.join("haproxy");
-    await Deno.writeTextFile(command, '#!/bin/sh\nexec haproxy "$@"\n');
-    await Deno.chmod(command, 0o755);
+    const command = await scratch.program(
+      "haproxy",
+      '#!/bin/sh\nexec haproxy "$@"\n',
+    );
     await using haproxy = await Wrapped.serving(
       template("v1"),
       [],

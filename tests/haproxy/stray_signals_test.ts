@@ -11,15 +11,13 @@ Deno.test({
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
-    const command = scratch.join("haproxy");
-    await Deno.writeTextFile(
-      command,
+    const command = await scratch.program(
+      "haproxy",
       `#!/bin/sh
 case " $* " in *" -c "*) kill -s HUP $$; kill -s USR2 $$ ;; esac
 exec haproxy "$@"
 `,
     );
-    await Deno.chmod(command, 0o755);
     await using haproxy = await Wrapped.serving(template("v1"), [], {
       command,
     });
@@ -34,13 +32,11 @@ Deno.test({
   ignore,
   fn: async () => {
     await using scratch = await Scratch.make();
-    const command = scratch.join("haproxy");
     const killed = scratch.join("killed");
-    await Deno.writeTextFile(
-      command,
+    const command = await scratch.program(
+      "haproxy",
       `#!/bin/sh\nrm ${killed} 2>/dev/null && kill -s KILL $$\nexec haproxy "$@"\n`,
     );
-    await Deno.chmod(command, 0o755);
     await using haproxy = await Wrapped.serving(template("v1"), [], {
       command,
     });
@@ -70,9 +66,7 @@ while :; do sleep 0.1; done
 
 Deno.test("a HAProxy that loses the signal to drain gets it again", async () => {
   await using scratch = await Scratch.make();
-  const command = scratch.join("haproxy");
-  await Deno.writeTextFile(command, LOSES_FIRST_DRAIN);
-  await Deno.chmod(command, 0o755);
+  const command = await scratch.program("haproxy", LOSES_FIRST_DRAIN);
   await using haproxy = await Wrapped.serving(template("v1"), [], { command });
   haproxy.program.signal("SIGHUP");
   const line = await haproxy.says("is ready; still draining: ");

@@ -72,9 +72,7 @@ Deno.test("SIGTERM during the pause after a crash ends run with the exit code of
   await using daemon = await Daemon.start();
   await using scratch = await Scratch.make();
   // It removes itself, and so starts only once.
-  const script = scratch.join("once");
-  await Deno.writeTextFile(script, '#!/bin/sh\nrm "$0"; exit 7\n');
-  await Deno.chmod(script, 0o755);
+  const script = await scratch.program("once", '#!/bin/sh\nrm "$0"; exit 7\n');
   await using program = startClient(
     daemon,
     ["run", "127.0.0.1:0", "--", script],

@@ -40,6 +40,14 @@ export class Scratch implements AsyncDisposable {
     return `${this.path}/${name}`;
   }
 
+  /** Writes a program, such as a shell script, into it, and returns its path. */
+  async program(name: string, text: string): Promise<string> {
+    const path = this.join(name);
+    await Deno.writeTextFile(path, text);
+    await Deno.chmod(path, 0o755);
+    return path;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.path, { recursive: true });
   }

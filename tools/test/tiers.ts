@@ -55,7 +55,8 @@ export const LONG: Readonly<Record<string, string>> = {
     "twenty growths and twenty shrinkings under load",
   "tests/upgrade/each_broken_version_test.ts":
     "31 broken versions, each with a daemon of its own",
-  "tests/haproxy/killing_test.ts": "a HAProxy that no signal but SIGKILL ends",
+  "tests/haproxy/killing_test.ts":
+    "kills under load, with the pauses before a restart",
   "tests/reexec/endurance_test.ts": "thirty generations, and a thousand binds",
   "tests/run_restart/watchdog_kill_test.ts":
     "a program that ignores SIGABRT for five seconds",
